@@ -1,0 +1,2 @@
+//! The URL shortener.
+fn main() {}

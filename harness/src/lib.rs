@@ -1,0 +1,1 @@
+//! Firedrill rehearses outages and proves that they fit the budget.
