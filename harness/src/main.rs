@@ -1,2 +1,2 @@
-//! Command line.
+//! The command line: parse, call, exit.
 fn main() {}

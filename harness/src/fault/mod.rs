@@ -1,0 +1,140 @@
+//! What breaks: one small file a fault.
+//!
+//! Faces the scenario files on one side (each fault's parameters are its struct) and a [`Target`] on the other. The
+//! life of a fault is a chain of types: parameters ([`Fault`]) → [`Fault::inject`] → [`Injected`], which must be used:
+//! it carries what proves that the fault took effect, and it is what [`Fault::revert`] consumes.
+//!
+//! To add one: a new file with a struct of parameters that implements [`Fault`], and one line in [`CATALOGUE`].
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::scenario::{FaultKind, Plan};
+use crate::target::{Capability, Target};
+
+/// What a fault may use while it is injected, confirmed and reverted.
+pub struct Context<'a> {
+    /// Where the system runs.
+    pub target: &'a dyn Target,
+    /// What is being run.
+    pub plan: &'a Plan,
+    /// A folder for what is set aside to be put back (a file's original content). Part of the run folder.
+    pub aside: &'a Path,
+    /// This fault's own seed, derived from the drill's.
+    pub seed: u64,
+}
+
+/// A fault that is in effect. Dropping it loses the way back, so it must be used.
+#[must_use = "a fault that is injected must be reverted or recorded as left in place"]
+#[derive(Debug)]
+pub struct Injected {
+    /// What proves that it took effect, in words; `None` when nothing does (the drill is undecided then).
+    pub evidence: Option<String>,
+    /// What was set aside, to be put back.
+    pub aside: Option<PathBuf>,
+}
+
+impl Injected {
+    /// In effect, with the proof.
+    pub fn confirmed(evidence: impl Into<String>) -> Self {
+        Self {
+            evidence: Some(evidence.into()),
+            aside: None,
+        }
+    }
+}
+
+/// A fault's failure: what was tried and the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The target could not.
+    #[error(transparent)]
+    Target(#[from] crate::target::Error),
+    /// A file operation failed.
+    #[error("{operation} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// It was asked for, and its effect cannot be seen.
+    #[error("not in effect: {0}")]
+    NotInEffect(String),
+    /// It cannot be reverted by itself.
+    #[error("{0} cannot be reverted")]
+    NoWayBack(&'static str),
+}
+
+/// One kind of fault, with its parameters.
+#[async_trait]
+pub trait Fault: Send + Sync + std::fmt::Debug {
+    /// What it is going to do, for a reader: "kill app with SIGKILL".
+    fn describe(&self) -> String;
+
+    /// What it needs of a target.
+    fn needs(&self) -> Vec<Capability> {
+        Vec::new()
+    }
+
+    /// Breaks it, and confirms that it is broken.
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error>;
+
+    /// Mends it, and confirms. Returns what proves it. Idempotent.
+    async fn revert(&self, context: &Context<'_>, injected: Injected) -> Result<String, Error>;
+}
+
+/// A line of the catalogue: what the files may say, and how it becomes a [`Fault`].
+pub struct Entry {
+    /// What is known of it without running it.
+    pub kind: FaultKind,
+    /// From parameters to the fault.
+    pub parse: fn(serde_json::Value) -> Result<Box<dyn Fault>, serde_json::Error>,
+}
+
+/// What a fault's file declares besides its code.
+pub trait Describe: Fault + DeserializeOwned + JsonSchema + 'static {
+    /// Its key in a step.
+    const NAME: &'static str;
+    /// One line: what breaks.
+    const SUMMARY: &'static str;
+    /// Its family.
+    const FAMILY: &'static str;
+    /// An example step body.
+    const EXAMPLE: &'static str;
+    /// Whether it can be reverted with `for`.
+    const LASTS: bool;
+}
+
+/// The catalogue's line for a fault.
+const fn entry<F: Describe>() -> Entry {
+    Entry {
+        kind: FaultKind {
+            name: F::NAME,
+            summary: F::SUMMARY,
+            family: F::FAMILY,
+            example: F::EXAMPLE,
+            lasts: F::LASTS,
+            schema: |generator| generator.subschema_for::<F>(),
+            check: |params| {
+                serde_json::from_value::<F>(params.clone())
+                    .map(drop)
+                    .map_err(|e| e.to_string())
+            },
+        },
+        parse: |params| Ok(Box::new(serde_json::from_value::<F>(params)?)),
+    }
+}
+
+/// Every fault there is, in the order of the documentation.
+pub static CATALOGUE: &[Entry] = &[];
+
+/// What the loader needs to know of the catalogue.
+pub fn kinds() -> Vec<FaultKind> {
+    CATALOGUE.iter().map(|entry| entry.kind).collect()
+}

@@ -1,0 +1,236 @@
+//! The events of a history. A reader that meets an event of a later minor version keeps it as [`Event::Unknown`].
+
+use serde::{Deserialize, Serialize};
+
+use crate::sample::{Label, Micros, Mode, StreamId};
+use crate::scenario::Plan;
+
+/// An event with its stamp.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// When, on the drill's clock.
+    pub at: Micros,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// How a history begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Start {
+    /// [`super::FORMAT`] when it was written.
+    pub format: u32,
+    /// The harness that wrote it.
+    pub version: String,
+    /// The run's id: the value of the label `firedrill.run`.
+    pub run: String,
+    /// The wall clock when the drill's clock started, RFC 3339, to be shown.
+    pub wall: String,
+    /// The seed that every random choice of the drill derives from.
+    pub seed: u64,
+    /// Where it ran.
+    pub target: String,
+    /// What that target is, in words: the engine and its version, the system.
+    pub place: String,
+    /// Which of how many repeats this is, from 1.
+    pub repeat: (u32, u32),
+    /// What was run.
+    pub plan: Plan,
+}
+
+/// The parts of a drill, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Build, start, seed.
+    Prepare,
+    /// All journeys must be good before anything is broken.
+    Steady,
+    /// The steps, on schedule.
+    Steps,
+    /// After the last step or revert: recovery must be seen.
+    Quiet,
+    /// Every acknowledged write is read back.
+    ReadBack,
+    /// Logs are collected.
+    Collect,
+    /// Nothing more is measured.
+    Done,
+}
+
+/// What became of a write's link when it was read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// There, and right.
+    Intact,
+    /// Not there.
+    Lost,
+    /// There, and wrong.
+    Corrupt,
+    /// No definite answer (the service was still down).
+    Unknown,
+}
+
+/// How a write's own request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ack {
+    /// The service said that it is stored.
+    Acknowledged,
+    /// The service said that it is not.
+    Refused,
+    /// It cannot be known: no answer, or a broken one.
+    Unknown,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The first event of every history.
+    Start(Box<Start>),
+    /// A part of the drill begins.
+    Phase {
+        /// Which.
+        phase: Phase,
+    },
+    /// A service is up, with the address users (or the harness) reach it at.
+    Service {
+        /// Its name.
+        service: String,
+        /// The release it was started with.
+        release: String,
+        /// What was started: image or program.
+        what: String,
+    },
+    /// A stream of probes begins.
+    Stream {
+        /// Its number in the samples.
+        stream: StreamId,
+        /// Its journey.
+        journey: String,
+        /// How it connects.
+        mode: Mode,
+        /// Probes per second of this stream.
+        rate: f64,
+    },
+    /// A text that samples refer to by number.
+    Label {
+        /// The number.
+        label: Label,
+        /// The text.
+        text: String,
+    },
+    /// The steady-state check ended.
+    Steady {
+        /// Whether every answer was good.
+        good: bool,
+        /// What was seen.
+        evidence: String,
+    },
+    /// A step's fault is about to be injected: its undoing is already on disk.
+    Injecting {
+        /// The step, from 0.
+        step: usize,
+        /// The fault's name.
+        fault: String,
+        /// What it is going to do, in words.
+        what: String,
+    },
+    /// A step's fault is in effect.
+    Injected {
+        /// The step.
+        step: usize,
+        /// What proves it. `None`: it was asked for, and nothing proves that it took effect.
+        evidence: Option<String>,
+    },
+    /// A step's fault could not be injected.
+    NotInjected {
+        /// The step.
+        step: usize,
+        /// Why.
+        why: String,
+    },
+    /// A step's fault was reverted and its end confirmed.
+    Reverted {
+        /// The step.
+        step: usize,
+        /// What proves it.
+        evidence: String,
+    },
+    /// A step's fault could not be reverted; cleaning up removes it with the service.
+    NotReverted {
+        /// The step.
+        step: usize,
+        /// Why.
+        why: String,
+    },
+    /// The harness's own deploy recipe was refused or carried out.
+    Deploy {
+        /// The release.
+        release: String,
+        /// Whether the recipe went through.
+        accepted: bool,
+        /// What answered, in words.
+        detail: String,
+    },
+    /// A process of the system ended or came back by itself.
+    State {
+        /// The service.
+        service: String,
+        /// Its state, in words.
+        state: String,
+    },
+    /// An alert arrived at the drill's receiver.
+    Alert {
+        /// The field `kind` of its body; empty when there is none.
+        kind: String,
+        /// The status the receiver answered.
+        answered: u16,
+        /// Its body, cut at 64 KiB.
+        body: String,
+    },
+    /// A write journey's request ended.
+    Write {
+        /// Its stream.
+        stream: StreamId,
+        /// Its record number.
+        n: u64,
+        /// How it ended.
+        ack: Ack,
+        /// Where the acknowledgement says that it can be read.
+        link: Option<String>,
+    },
+    /// A write was read back.
+    ReadBack {
+        /// Its stream.
+        stream: StreamId,
+        /// Its record number.
+        n: u64,
+        /// How its own request had ended.
+        ack: Ack,
+        /// What was found.
+        found: Found,
+    },
+    /// The prober itself stood still: time about which nothing is known.
+    Gap {
+        /// Since when.
+        since: Micros,
+    },
+    /// Something a reader should know.
+    Note {
+        /// In words.
+        text: String,
+    },
+    /// The drill ended, how ever.
+    End {
+        /// Whether somebody stopped it.
+        interrupted: bool,
+        /// What ended it before its time: the environment's fault or ours. `None` for a whole drill.
+        error: Option<String>,
+    },
+    /// An event this version does not know.
+    #[serde(other)]
+    Unknown,
+}

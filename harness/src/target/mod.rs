@@ -1,0 +1,214 @@
+//! Where a system runs: one trait, several homes.
+//!
+//! Faces the faults and the drill on one side, which speak of services by name, and an engine or an operating system
+//! on the other. A new home (a running service, Compose, an orchestrator) is one new file that implements [`Target`]
+//! and one line in [`Kind`].
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::scenario::{ResourceLimits, Restart};
+
+/// A home for systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Real containers.
+    Docker,
+    /// Local child processes.
+    Process,
+}
+
+/// What a fault or a system file may need of a target. A target that lacks one makes the scenario *unsupported* there,
+/// with the reason, before anything is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Capability {
+    /// Images and Dockerfiles.
+    Images,
+    /// Local programs.
+    Commands,
+    /// A limit of memory that kills.
+    MemoryLimit,
+    /// A limit of processor time.
+    CpuLimit,
+    /// A limit of processes.
+    PidsLimit,
+    /// Volumes of a limited size.
+    SizedVolumes,
+    /// Making a volume read-only or a file unreadable for the service while it runs.
+    Permissions,
+    /// Bringing back a process that ended by itself.
+    RestartPolicy,
+}
+
+/// Where the pieces of a service come from, after building.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Static binaries: the program first, then what lies beside it, each with its name.
+    Binaries(Vec<(String, PathBuf)>),
+    /// An image the engine has or can pull.
+    Image(String),
+    /// A Dockerfile, to be built by the engine.
+    Dockerfile(PathBuf),
+    /// A local program with its first arguments.
+    Command(Vec<String>),
+}
+
+/// A service as a target is to run it: no templates left but those only the target can fill (see [`Target::create`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// Its name in the system, also its name in the network.
+    pub name: String,
+    /// What to run.
+    pub source: Source,
+    /// Arguments, as templates over `{listen}`, `{listen.NAME}`, `{volume.NAME}`, `{service.NAME}`,
+    /// `{service.NAME.PORT}`, `{bin.NAME}`, `{alerts}`, `{release}`.
+    pub args: Vec<String>,
+    /// Environment, the same templates.
+    pub env: BTreeMap<String, String>,
+    /// The release it runs.
+    pub release: String,
+    /// Its main port, inside.
+    pub port: u16,
+    /// Further ports, inside.
+    pub ports: BTreeMap<String, u16>,
+    /// Volumes of its own: name to path inside.
+    pub volumes: BTreeMap<String, String>,
+    /// Volumes of others: name here to (service, volume) there; mounted at the same path as there.
+    pub shares: BTreeMap<String, (String, String)>,
+    /// What brings it back.
+    pub restart: Restart,
+    /// Limits.
+    pub limits: ResourceLimits,
+}
+
+/// What a service's process is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Running, with an identity that changes with every new process (container id and start time, or pid and start
+    /// time): two equal values mean that it never died in between.
+    Running(String),
+    /// Frozen.
+    Paused,
+    /// Ended; the code, or the signal as a negative number.
+    Exited(i64),
+    /// Not there.
+    Absent,
+}
+
+/// A target's failure: what was tried, on what, and the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine is not there or does not answer.
+    #[error("the container engine does not answer: {cause}\n  start it, or say --target process")]
+    NoEngine {
+        /// What the engine's client says.
+        cause: String,
+    },
+    /// An operation on a service failed.
+    #[error("{operation} {service}: {cause}")]
+    Operation {
+        /// What was tried: "start", "kill", …
+        operation: &'static str,
+        /// On what.
+        service: String,
+        /// What came of it.
+        cause: String,
+    },
+    /// A service did not become ready.
+    #[error("{service} is not ready after {within:?}: {last}\n  its last words: {log}")]
+    NotReady {
+        /// The service.
+        service: String,
+        /// How long it had.
+        within: Duration,
+        /// What the last look saw.
+        last: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// A build failed.
+    #[error("building {what} failed: {cause}")]
+    Build {
+        /// The package or Dockerfile.
+        what: String,
+        /// The end of the builder's output.
+        cause: String,
+    },
+    /// This target cannot do that.
+    #[error("{kind} cannot do that: {why}")]
+    Unsupported {
+        /// The target.
+        kind: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// Names nothing in this system.
+    #[error("there is no service `{0}` here")]
+    NoSuchService(String),
+}
+
+/// A home for the services of one drill. Every method is safe to cancel and leaves nothing that [`Target::clean`] or
+/// `firedrill clean` would not find: whatever exists bears the run's label from the moment it exists.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Which home this is.
+    fn kind(&self) -> Kind;
+
+    /// What it is, in words: engine and version, or the operating system.
+    fn place(&self) -> String;
+
+    /// Whether it can do something, and if not, why.
+    ///
+    /// # Errors
+    /// The reason, for a reader.
+    fn can(&self, capability: Capability) -> Result<(), String>;
+
+    /// Makes a service known: reserves its addresses and volumes, starts nothing. All services are created before the
+    /// first is started, so that each can be told where the others are.
+    async fn create(&self, spec: Spec) -> Result<(), Error>;
+
+    /// Starts a created or ended service under its reserved address. Waits until the process runs, not until ready.
+    async fn start(&self, service: &str) -> Result<(), Error>;
+
+    /// Replaces what a stopped service runs (another release), keeping its addresses and volumes.
+    async fn reconfigure(&self, spec: Spec) -> Result<(), Error>;
+
+    /// Asks a service to end (SIGTERM), and kills it after `grace`. Its restart policy does not bring it back.
+    async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error>;
+
+    /// Kills a service's process (SIGKILL), as the kernel would: its restart policy applies.
+    async fn kill(&self, service: &str) -> Result<(), Error>;
+
+    /// Freezes a service: its sockets stay open and nothing answers.
+    async fn pause(&self, service: &str) -> Result<(), Error>;
+
+    /// Lets a frozen service go on.
+    async fn resume(&self, service: &str) -> Result<(), Error>;
+
+    /// What its process is doing now.
+    async fn state(&self, service: &str) -> Result<State, Error>;
+
+    /// The address to reach a service at from here, always on 127.0.0.1 and the same over every restart. `port` names
+    /// one of its further ports.
+    fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error>;
+
+    /// The folder here that holds a service's volume: file faults are ordinary file operations on it.
+    fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error>;
+
+    /// The address on which a listener of the harness can be reached by the services: what to bind here, and the host
+    /// name or address under which services reach it.
+    async fn host_for_services(&self) -> Result<(std::net::IpAddr, String), Error>;
+
+    /// Says under which URL services reach the drill's alert receiver: `{alerts}`. Before the first `start`.
+    fn set_alerts_url(&self, url: &str);
+
+    /// Everything a service has written to its standard output and error so far, oldest first.
+    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error>;
+
+    /// Removes everything of this run. Idempotent. What could not be removed is the error.
+    async fn clean(&self) -> Result<(), Vec<Error>>;
+}
