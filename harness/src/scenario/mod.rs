@@ -4,5 +4,6 @@
 //! other, which sees only a [`Plan`] in which every reference holds.
 
 mod model;
+pub mod template;
 
 pub use model::*;
