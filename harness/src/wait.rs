@@ -42,11 +42,14 @@ fn pause(look: u32) -> Duration {
 ///
 /// # Errors
 /// [`WaitError::TimedOut`] with what was last seen, or [`WaitError::Never`] with the reason.
-pub async fn until<T, E>(
+pub async fn until<T, E, Looking>(
     what: &str,
     within: Duration,
-    mut look: impl AsyncFnMut() -> Poll<T, E>,
-) -> Result<T, WaitError<E>> {
+    mut look: impl FnMut() -> Looking,
+) -> Result<T, WaitError<E>>
+where
+    Looking: Future<Output = Poll<T, E>>,
+{
     let deadline = Instant::now() + within;
     let mut last = String::from("not looked at yet");
     for round in 0u32.. {
@@ -80,13 +83,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_condition_that_comes_true_ends_the_wait() {
         let mut looks = 0;
-        let seen = until::<_, ()>("the third look", Duration::from_secs(1), async || {
+        let seen = until::<_, (), _>("the third look", Duration::from_secs(1), || {
             looks += 1;
-            if looks == 3 {
+            std::future::ready(if looks == 3 {
                 Poll::Done(looks)
             } else {
                 Poll::NotYet(format!("look {looks}"))
-            }
+            })
         })
         .await;
         assert_eq!(seen.unwrap(), 3);
@@ -94,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_that_runs_out_says_what_it_last_saw() {
-        let error = until::<(), &str>("a thaw", Duration::from_secs(1), async || {
+        let error = until::<(), &str, _>("a thaw", Duration::from_secs(1), async || {
             Poll::NotYet("ice".into())
         })
         .await
@@ -105,7 +108,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_can_never_hold_is_not_waited_for() {
         let before = Instant::now();
-        let error = until::<(), _>("a flight", Duration::from_secs(9), async || Poll::Never("pigs"))
+        let error = until::<(), _, _>("a flight", Duration::from_secs(9), async || Poll::Never("pigs"))
             .await
             .unwrap_err();
         assert_eq!(

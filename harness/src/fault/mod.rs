@@ -6,6 +6,21 @@
 //!
 //! To add one: a new file with a struct of parameters that implements [`Fault`], and one line in [`CATALOGUE`].
 
+mod delete;
+mod deploy;
+mod empty;
+mod file;
+mod flip_bit;
+mod garbage;
+mod kill;
+mod pause;
+mod process;
+mod restart;
+mod stop;
+mod tear_write;
+mod truncate;
+mod wrong_shape;
+
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -132,7 +147,30 @@ const fn entry<F: Describe>() -> Entry {
 }
 
 /// Every fault there is, in the order of the documentation.
-pub static CATALOGUE: &[Entry] = &[];
+pub static CATALOGUE: &[Entry] = &[
+    entry::<deploy::Deploy>(),
+    entry::<kill::Kill>(),
+    entry::<stop::Stop>(),
+    entry::<restart::Restart>(),
+    entry::<pause::Pause>(),
+    entry::<truncate::Truncate>(),
+    entry::<empty::Empty>(),
+    entry::<garbage::Garbage>(),
+    entry::<flip_bit::FlipBit>(),
+    entry::<wrong_shape::WrongShape>(),
+    entry::<delete::Delete>(),
+    entry::<tear_write::TearWrite>(),
+];
+
+/// The fault that a step names.
+///
+/// # Errors
+/// When there is none of that name, or its parameters do not fit; both in words.
+pub fn parse(call: &crate::scenario::FaultCall) -> Result<Box<dyn Fault>, String> {
+    let entry = CATALOGUE.iter().find(|entry| entry.kind.name == call.name);
+    let entry = entry.ok_or_else(|| format!("there is no fault `{}`", call.name))?;
+    (entry.parse)(call.params.clone()).map_err(|error| format!("{}: {error}", call.name))
+}
 
 /// What the loader needs to know of the catalogue.
 pub fn kinds() -> Vec<FaultKind> {

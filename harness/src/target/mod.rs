@@ -177,6 +177,13 @@ pub trait Target: Send + Sync {
     /// Replaces what a stopped service runs (another release), keeping its addresses and volumes.
     async fn reconfigure(&self, spec: Spec) -> Result<(), Error>;
 
+    /// What a service was last created or reconfigured with.
+    fn spec(&self, service: &str) -> Result<Spec, Error>;
+
+    /// What a hole of a template comes to, as seen by the services: `service.app` → `http://app:8000`, `alerts`, …
+    /// `None` for one that is not the same for every service.
+    fn inside(&self, hole: &str) -> Option<String>;
+
     /// Asks a service to end (SIGTERM), and kills it after `grace`. Its restart policy does not bring it back.
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error>;
 
@@ -211,4 +218,30 @@ pub trait Target: Send + Sync {
 
     /// Removes everything of this run. Idempotent. What could not be removed is the error.
     async fn clean(&self) -> Result<(), Vec<Error>>;
+}
+
+/// Waits until a service is ready; returns how long that took.
+///
+/// # Errors
+/// [`Error::NotReady`], at once when its process has ended.
+pub async fn ready(
+    target: &dyn Target,
+    service: &str,
+    ready: &crate::scenario::Ready,
+) -> Result<Duration, Error> {
+    let address = target.address(service, ready.port.as_deref())?;
+    let _ = address;
+    Err(Error::NoSuchService(service.to_owned()))
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Running(identity) => write!(f, "running ({identity})"),
+            Self::Paused => f.write_str("frozen"),
+            Self::Exited(code) if *code < 0 => write!(f, "ended by signal {}", -code),
+            Self::Exited(code) => write!(f, "ended with code {code}"),
+            Self::Absent => f.write_str("not there"),
+        }
+    }
 }

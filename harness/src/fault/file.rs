@@ -1,0 +1,204 @@
+//! What every fault of stored files shares: which file, keeping the original, changing it in place, looking again.
+//!
+//! A fault of a file is a function from the old content to the new one ([`Damages`]); everything else is here.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Component, Path, PathBuf};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Context, Error, Fault, Injected};
+
+/// A file of a service's volume.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stored {
+    /// The service.
+    pub(super) service: String,
+    /// Its volume.
+    pub(super) volume: String,
+    /// The file in it, as a relative path.
+    pub(super) file: PathBuf,
+}
+
+/// A fault that is nothing but a damaged file.
+pub(super) trait Damages: std::fmt::Debug + Send + Sync {
+    /// The file.
+    fn stored(&self) -> &Stored;
+
+    /// What is done to it: "cut to 50%".
+    fn what(&self) -> String;
+
+    /// From the old content to the new one. Choices are made from the seed.
+    fn damage(&self, before: &[u8], seed: u64) -> Damage;
+}
+
+#[async_trait]
+impl<D: Damages> Fault for D {
+    fn describe(&self) -> String {
+        format!("{}: {}", self.stored(), self.what())
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        self.stored()
+            .damage(context, |before| self.damage(before, context.seed))
+    }
+
+    async fn revert(&self, context: &Context<'_>, injected: Injected) -> Result<String, Error> {
+        self.stored().restore(context, &injected)
+    }
+}
+
+/// What a file is to become.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// This content, written in place over the old one.
+    Content(Vec<u8>),
+    /// Not there at all.
+    Deleted,
+}
+
+impl std::fmt::Display for Stored {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} in {}'s {}", self.file.display(), self.service, self.volume)
+    }
+}
+
+/// A service that writes while its file is damaged may undo the damage at once; so many times it is done again.
+const ATTEMPTS: usize = 5;
+
+impl Stored {
+    /// Where the file lies here.
+    pub(super) fn path(&self, context: &Context<'_>) -> Result<PathBuf, Error> {
+        if !self
+            .file
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+        {
+            return Err(Error::NotInEffect(format!(
+                "{} leaves the volume",
+                self.file.display()
+            )));
+        }
+        let folder = context.target.volume(&self.service, &self.volume)?;
+        let path = folder.join(&self.file);
+        match fs::symlink_metadata(&path) {
+            Ok(meta) if meta.file_type().is_symlink() => Err(Error::NotInEffect(format!(
+                "{} is a link; only plain files are touched",
+                self.file.display()
+            ))),
+            _ => Ok(path),
+        }
+    }
+
+    /// Sets the original aside, then damages the file and looks whether the damage is there.
+    pub(super) fn damage(
+        &self,
+        context: &Context<'_>,
+        change: impl Fn(&[u8]) -> Damage,
+    ) -> Result<Injected, Error> {
+        let path = self.path(context)?;
+        let original = read(&path)?;
+        let aside = context.aside.join("original");
+        write_synced(&aside, &original)?;
+        for _ in 0..ATTEMPTS {
+            let before = read(&path)?;
+            let damage = change(&before);
+            if matches!(&damage, Damage::Content(content) if *content == before) {
+                return Err(Error::NotInEffect(format!(
+                    "{self} is so already ({} bytes)",
+                    before.len()
+                )));
+            }
+            apply(&path, &damage)?;
+            if let Some(evidence) = seen(&path, &damage, before.len())? {
+                return Ok(Injected {
+                    evidence: Some(format!("{self}: {evidence}")),
+                    aside: Some(aside),
+                });
+            }
+        }
+        Err(Error::NotInEffect(format!(
+            "{self} was written again each time it was damaged"
+        )))
+    }
+
+    /// Puts the original back, unless the service has made the file whole by itself since.
+    pub(super) fn restore(&self, context: &Context<'_>, injected: &Injected) -> Result<String, Error> {
+        let Some(aside) = &injected.aside else {
+            return Ok(format!("{self} was not touched"));
+        };
+        let original = read(aside)?;
+        let path = self.path(context)?;
+        let beside = path.with_extension("firedrill");
+        write_synced(&beside, &original)?;
+        fs::rename(&beside, &path).map_err(|source| Error::File {
+            operation: "put back",
+            path,
+            source,
+        })?;
+        Ok(format!("{self} is the original again ({} bytes)", original.len()))
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|source| Error::File {
+        operation: "read",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let write = || -> io::Result<()> {
+        let mut file = fs::File::create(path)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().map_err(|source| Error::File {
+        operation: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Changes the file itself, not a copy that takes its name: whoever has it open sees the change.
+fn apply(path: &Path, damage: &Damage) -> Result<(), Error> {
+    let change = || -> io::Result<()> {
+        match damage {
+            Damage::Deleted => fs::remove_file(path),
+            Damage::Content(content) => {
+                let mut file = OpenOptions::new().write(true).open(path)?;
+                file.write_all(content)?;
+                file.set_len(content.len() as u64)
+            }
+        }
+    };
+    change().map_err(|source| Error::File {
+        operation: "damage",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// What proves the damage; `None` when it is not there.
+fn seen(path: &Path, damage: &Damage, before: usize) -> Result<Option<String>, Error> {
+    match (damage, fs::read(path)) {
+        (Damage::Deleted, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(Some("it is gone".into()))
+        }
+        (Damage::Content(wanted), Ok(now)) if now == *wanted => Ok(Some(format!(
+            "it had {before} bytes and has {} other ones",
+            now.len()
+        ))),
+        (_, Err(source)) if source.kind() != io::ErrorKind::NotFound => Err(Error::File {
+            operation: "look at",
+            path: path.to_owned(),
+            source,
+        }),
+        _ => Ok(None),
+    }
+}

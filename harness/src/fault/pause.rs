@@ -1,0 +1,53 @@
+//! `pause`: the process is frozen: its sockets stay open and nothing answers, as in a long garbage collection or a
+//! live migration.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::process::state_becomes;
+use super::{Context, Describe, Error, Fault, Injected};
+use crate::target::State;
+
+/// Freezes a service. Reverting lets it go on where it stood.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pause {
+    /// The service.
+    service: String,
+}
+
+impl Describe for Pause {
+    const NAME: &'static str = "pause";
+    const SUMMARY: &'static str = "freeze a service: connections are taken and nothing answers";
+    const FAMILY: &'static str = "process";
+    const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", pause = { service = "app" }"#;
+    const LASTS: bool = true;
+}
+
+#[async_trait]
+impl Fault for Pause {
+    fn describe(&self) -> String {
+        format!("freeze {}", self.service)
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        context.target.pause(&self.service).await?;
+        state_becomes(context, &self.service, "the process to be frozen", |state| {
+            *state == State::Paused
+        })
+        .await?;
+        Ok(Injected::confirmed(format!("{} is frozen", self.service)))
+    }
+
+    async fn revert(&self, context: &Context<'_>, _: Injected) -> Result<String, Error> {
+        if context.target.state(&self.service).await? == State::Paused {
+            context.target.resume(&self.service).await?;
+        }
+        state_becomes(context, &self.service, "the process to go on", |state| {
+            *state != State::Paused
+        })
+        .await?;
+        Ok(format!("{} goes on", self.service))
+    }
+}

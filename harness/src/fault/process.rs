@@ -1,0 +1,44 @@
+//! What every process fault needs: a service that is named, and a look at what its process is doing.
+
+use std::time::Duration;
+
+use super::{Context, Error};
+use crate::target::{self, State};
+use crate::wait::{self, Poll};
+
+/// How long a change of a process's state may take to be seen.
+pub(super) const SEEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// Waits until a service's state is as wanted, and returns it.
+pub(super) async fn state_becomes(
+    context: &Context<'_>,
+    service: &str,
+    what: &str,
+    wanted: impl Fn(&State) -> bool,
+) -> Result<State, Error> {
+    wait::until(what, SEEN_WITHIN, async || {
+        match context.target.state(service).await {
+            Ok(state) if wanted(&state) => Poll::Done(state),
+            Ok(state) => Poll::NotYet(format!("{service} is {state}")),
+            Err(error) => Poll::Never(error),
+        }
+    })
+    .await
+    .map_err(|error| match error {
+        wait::WaitError::Never(cause) => Error::Target(cause),
+        timed_out @ wait::WaitError::TimedOut { .. } => Error::NotInEffect(timed_out.to_string()),
+    })
+}
+
+/// Starts a service and waits until it is ready, as its system file says.
+pub(super) async fn start_ready(context: &Context<'_>, service: &str) -> Result<Duration, Error> {
+    context.target.start(service).await?;
+    ready(context, service).await
+}
+
+/// Waits until a service is ready, as its system file says.
+pub(super) async fn ready(context: &Context<'_>, service: &str) -> Result<Duration, Error> {
+    let known = context.plan.system.services.get(service);
+    let known = known.ok_or_else(|| target::Error::NoSuchService(service.to_owned()))?;
+    Ok(target::ready(context.target, service, &known.ready).await?)
+}

@@ -1,0 +1,60 @@
+//! `stop`: the process is asked to end, as a shutdown or an engine's stop does.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::process::{start_ready, state_becomes};
+use super::{Context, Describe, Error, Fault, Injected};
+use crate::target::State;
+use crate::units::Span;
+
+/// Asks a service to end (SIGTERM) and kills it when it has not after `grace`. Reverting starts it again.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stop {
+    /// The service.
+    service: String,
+    /// How long it may take to end by itself (5 s).
+    #[serde(default = "grace")]
+    grace: Span,
+}
+
+/// How long a service may take to end by itself.
+pub(super) fn grace() -> Span {
+    Span::from_secs(5)
+}
+
+impl Describe for Stop {
+    const NAME: &'static str = "stop";
+    const SUMMARY: &'static str = "ask a service to end with SIGTERM, kill it when it does not";
+    const FAMILY: &'static str = "process";
+    const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", stop = { service = "app", grace = "5s" }"#;
+    const LASTS: bool = true;
+}
+
+#[async_trait]
+impl Fault for Stop {
+    fn describe(&self) -> String {
+        format!("stop {} with SIGTERM, SIGKILL after {}", self.service, self.grace)
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        context.target.stop(&self.service, self.grace.0).await?;
+        let ended = |state: &State| matches!(state, State::Exited(_) | State::Absent);
+        let state = state_becomes(context, &self.service, "the process to end", ended).await?;
+        Ok(Injected::confirmed(format!("{} is {state}", self.service)))
+    }
+
+    async fn revert(&self, context: &Context<'_>, _: Injected) -> Result<String, Error> {
+        if matches!(context.target.state(&self.service).await?, State::Running(_)) {
+            return Ok(format!("{} runs already", self.service));
+        }
+        let after = start_ready(context, &self.service).await?;
+        Ok(format!(
+            "{} was started again, ready after {} ms",
+            self.service,
+            after.as_millis()
+        ))
+    }
+}

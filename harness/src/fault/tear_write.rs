@@ -1,0 +1,80 @@
+//! `tear-write`: the process dies in the middle of writing its file, and comes back to what it left.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::file::{Damage, Stored};
+use super::process::{start_ready, state_becomes};
+use super::{Context, Describe, Error, Fault, Injected};
+use crate::target::State;
+use crate::units::Share;
+
+/// Kills a service with SIGKILL, leaves its file as a write in progress would have (its first part only, as a program
+/// that rewrites its file in place leaves it), and starts the service again on that. The moment inside a real write
+/// is a matter of luck; what it leaves is not, so that is what is made. Reverting puts the file back.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct TearWrite {
+    #[serde(flatten)]
+    stored: Stored,
+    /// How much of the file had been written (60%).
+    #[serde(default = "most")]
+    written: Share,
+}
+
+fn most() -> Share {
+    Share(0.6)
+}
+
+impl Describe for TearWrite {
+    const NAME: &'static str = "tear-write";
+    const SUMMARY: &'static str = "kill a service in mid-write: its file is torn when it comes back";
+    const FAMILY: &'static str = "store";
+    const EXAMPLE: &'static str = r#"at = "1s", tear-write = { service = "app", volume = "store", file = "urls.json", written = "60%" }"#;
+    const LASTS: bool = true;
+}
+
+impl TearWrite {
+    /// The first part, at least one byte short.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of a length in memory"
+    )]
+    fn torn(&self, before: &[u8]) -> Damage {
+        let keep = (before.len() as f64 * self.written.0).floor() as usize;
+        Damage::Content(before[..keep.min(before.len().saturating_sub(1))].to_vec())
+    }
+}
+
+#[async_trait]
+impl Fault for TearWrite {
+    fn describe(&self) -> String {
+        format!(
+            "kill {} in the middle of writing {}",
+            self.stored.service,
+            self.stored.file.display()
+        )
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        let service = &self.stored.service;
+        context.target.kill(service).await?;
+        let ended = |state: &State| matches!(state, State::Exited(_) | State::Absent);
+        let state = state_becomes(context, service, "the process to be gone", ended).await?;
+        let torn = self.stored.damage(context, |before| self.torn(before));
+        let ready = start_ready(context, service).await?;
+        let mut injected = torn?;
+        let file = injected.evidence.take().unwrap_or_default();
+        injected.evidence = Some(format!(
+            "{service} was {state}; {file}; started again, ready after {} ms",
+            ready.as_millis()
+        ));
+        Ok(injected)
+    }
+
+    async fn revert(&self, context: &Context<'_>, injected: Injected) -> Result<String, Error> {
+        self.stored.restore(context, &injected)
+    }
+}

@@ -1,0 +1,43 @@
+//! `wrong-shape`: a stored file is valid and of another shape, as after a release that stores it differently.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::Describe;
+use super::file::{Damage, Damages, Stored};
+
+/// Replaces a file by content that parses and is not what the service expects. Reverting puts the original back.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct WrongShape {
+    #[serde(flatten)]
+    stored: Stored,
+    /// The content (`[]`).
+    #[serde(default = "empty_list")]
+    content: String,
+}
+
+impl Describe for WrongShape {
+    const NAME: &'static str = "wrong-shape";
+    const SUMMARY: &'static str = "replace a stored file by a valid one of another shape";
+    const FAMILY: &'static str = "store";
+    const EXAMPLE: &'static str = r#"at = "1s", wrong-shape = { service = "app", volume = "store", file = "urls.json", content = "[]" }"#;
+    const LASTS: bool = true;
+}
+
+impl Damages for WrongShape {
+    fn stored(&self) -> &Stored {
+        &self.stored
+    }
+
+    fn what(&self) -> String {
+        format!("replaced by `{}`", self.content)
+    }
+
+    fn damage(&self, _: &[u8], _: u64) -> Damage {
+        Damage::Content(self.content.clone().into_bytes())
+    }
+}
+
+fn empty_list() -> String {
+    "[]".into()
+}

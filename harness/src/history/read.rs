@@ -1,0 +1,152 @@
+//! Reading a history back, whole or cut off.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use super::{EVENTS, Event, FORMAT, History, SAMPLES, Stamped, samples};
+
+/// A line longer than this is not an event of ours.
+const LONGEST_LINE: u64 = 4 << 20;
+
+/// Why a history cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A file of it is missing or cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// It does not begin with a `start` event.
+    #[error("{} is not a history: {why}", path.display())]
+    NotOne {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// It was written by a later version.
+    #[error("{} is of format {format}; this firedrill reads up to {FORMAT}: use a newer one", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+}
+
+fn file_error(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
+    let path = path.to_owned();
+    move |source| ReadError::File { path, source }
+}
+
+/// Reads the history in a run folder.
+///
+/// # Errors
+/// [`ReadError`]; a history that was only cut off is no error: what is missing stands in [`History::torn`].
+pub fn read(folder: &Path) -> Result<History, ReadError> {
+    let mut torn = Vec::new();
+    let events = read_events(&folder.join(EVENTS), &mut torn)?;
+    let path = folder.join(EVENTS);
+    let Some(Event::Start(start)) = events.first().map(|first| first.event.clone()) else {
+        return Err(ReadError::NotOne {
+            path,
+            why: "it does not begin with a `start` event".into(),
+        });
+    };
+    if start.format > FORMAT {
+        return Err(ReadError::Newer {
+            path,
+            format: start.format,
+        });
+    }
+    let samples = read_samples(&folder.join(SAMPLES), &mut torn)?;
+    if !events.iter().any(|e| matches!(e.event, Event::End { .. })) {
+        torn.push("the drill was cut off before its end".into());
+    }
+    let labels = labels(&events);
+    Ok(History {
+        start: *start,
+        events,
+        samples,
+        labels,
+        torn,
+    })
+}
+
+/// The texts in the order of their numbers, with the empty one in front.
+fn labels(events: &[Stamped]) -> Vec<String> {
+    let mut labels = vec![String::new()];
+    for event in events {
+        if let Event::Label { label, text } = &event.event {
+            let at = usize::from(label.0);
+            if labels.len() <= at {
+                labels.resize(at + 1, String::new());
+            }
+            labels[at].clone_from(text);
+        }
+    }
+    labels
+}
+
+fn read_events(path: &Path, torn: &mut Vec<String>) -> Result<Vec<Stamped>, ReadError> {
+    let mut lines = BufReader::new(File::open(path).map_err(file_error(path))?);
+    let mut events = Vec::new();
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        let read = lines
+            .by_ref()
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .map_err(file_error(path))?;
+        if read == 0 {
+            break;
+        }
+        match serde_json::from_slice(&line) {
+            Ok(event) => events.push(event),
+            Err(_) if line.last() != Some(&b'\n') => {
+                torn.push(format!("{EVENTS}: its last line was cut off"))
+            }
+            Err(error) if number == 1 => {
+                return Err(ReadError::NotOne {
+                    path: path.to_owned(),
+                    why: format!("line 1: {error}"),
+                });
+            }
+            Err(error) => torn.push(format!("{EVENTS}: line {number} is left out: {error}")),
+        }
+    }
+    Ok(events)
+}
+
+fn read_samples(path: &Path, torn: &mut Vec<String>) -> Result<Vec<crate::sample::Sample>, ReadError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            torn.push(format!("{SAMPLES} is missing"));
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(file_error(path)(error)),
+    };
+    let bytes = file.metadata().map_or(0, |meta| meta.len());
+    let decoded = samples::read(file, bytes, FORMAT)
+        .map_err(file_error(path))?
+        .map_err(|why| ReadError::NotOne {
+            path: path.to_owned(),
+            why,
+        })?;
+    if decoded.cut > 0 {
+        torn.push(format!("{SAMPLES}: its last record was cut off"));
+    }
+    if decoded.unreadable > 0 {
+        torn.push(format!(
+            "{SAMPLES}: {} records are of a kind this version does not know",
+            decoded.unreadable
+        ));
+    }
+    Ok(decoded.samples)
+}

@@ -1,0 +1,102 @@
+//! Writing a history while it happens. Only the drill does.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use super::{EVENTS, Event, FORMAT, SAMPLES, Stamped, samples};
+use crate::sample::{Clock, Label, Labels, Sample};
+
+/// The one writer of a history. Events go to disk at once, samples with the next event or [`Writer::flush`].
+#[derive(Debug)]
+pub struct Writer {
+    folder: PathBuf,
+    clock: Clock,
+    events: File,
+    samples: BufWriter<File>,
+    labels: Labels,
+    written: usize,
+}
+
+impl Writer {
+    /// Begins a history in a new, empty folder.
+    ///
+    /// # Errors
+    /// When the files cannot be made, or are there already.
+    pub fn create(folder: &Path, clock: Clock, labels: Labels) -> io::Result<Self> {
+        let create = |name: &str| {
+            OpenOptions::new()
+                .append(true)
+                .create_new(true)
+                .open(folder.join(name))
+        };
+        let mut samples = BufWriter::with_capacity(1 << 16, create(SAMPLES)?);
+        samples.write_all(&samples::head(FORMAT))?;
+        samples.flush()?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            clock,
+            events: create(EVENTS)?,
+            samples,
+            labels,
+            written: 0,
+        })
+    }
+
+    /// The run folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes an event down, stamped now, and returns it as written.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn event(&mut self, event: Event) -> io::Result<Stamped> {
+        self.flush()?;
+        let stamped = Stamped {
+            at: self.clock.now(),
+            event,
+        };
+        self.line(&stamped)?;
+        Ok(stamped)
+    }
+
+    /// One line, in one write, so that a kill leaves whole lines.
+    fn line(&mut self, stamped: &Stamped) -> io::Result<()> {
+        let mut line = serde_json::to_vec(stamped)?;
+        line.push(b'\n');
+        self.events.write_all(&line)
+    }
+
+    /// Writes a sample down, after the texts that it refers to.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+        if usize::from(sample.release.0.max(sample.rung.0)) > self.written {
+            self.write_labels()?;
+        }
+        samples::write(&mut self.samples, sample)
+    }
+
+    fn write_labels(&mut self) -> io::Result<()> {
+        for text in self.labels.after(self.written) {
+            self.written += 1;
+            let label = Label(u16::try_from(self.written).unwrap_or(0));
+            self.line(&Stamped {
+                at: self.clock.now(),
+                event: Event::Label { label, text },
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Hands everything to the operating system: from then on a kill of the harness does not lose it.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.samples.flush()
+    }
+}
