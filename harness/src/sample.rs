@@ -253,6 +253,32 @@ impl fmt::Display for Void {
     }
 }
 
+/// What became of a write's link when it was read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Found {
+    /// There, and right.
+    Intact,
+    /// Not there.
+    Lost,
+    /// There, and wrong.
+    Corrupt,
+    /// No definite answer (the service was still down).
+    Unknown,
+}
+
+/// How a write's own request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ack {
+    /// The service said that it is stored.
+    Acknowledged,
+    /// The service said that it is not.
+    Refused,
+    /// It cannot be known: no answer, or a broken one.
+    Unknown,
+}
+
 /// The texts behind [`Label`]s: shared by the prober, which finds them, and the recorder, which writes them down.
 #[derive(Debug, Clone, Default)]
 pub struct Labels {

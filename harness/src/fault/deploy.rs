@@ -52,7 +52,7 @@ impl Fault for Deploy {
         Ok(Injected::confirmed(evidence.join("; ")))
     }
 
-    async fn revert(&self, _: &Context<'_>, _: Injected) -> Result<String, Error> {
+    async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
         Err(Error::NoWayBack("a deploy"))
     }
 }

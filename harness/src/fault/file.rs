@@ -47,8 +47,8 @@ impl<D: Damages> Fault for D {
             .damage(context, |before| self.damage(before, context.seed))
     }
 
-    async fn revert(&self, context: &Context<'_>, injected: Injected) -> Result<String, Error> {
-        self.stored().restore(context, &injected)
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
+        self.stored().restore(context)
     }
 }
 
@@ -66,6 +66,9 @@ impl std::fmt::Display for Stored {
         write!(f, "{} in {}'s {}", self.file.display(), self.service, self.volume)
     }
 }
+
+/// The name of what is set aside.
+const ORIGINAL: &str = "original";
 
 /// A service that writes while its file is damaged may undo the damage at once; so many times it is done again.
 const ATTEMPTS: usize = 5;
@@ -102,7 +105,7 @@ impl Stored {
     ) -> Result<Injected, Error> {
         let path = self.path(context)?;
         let original = read(&path)?;
-        let aside = context.aside.join("original");
+        let aside = context.aside.join(ORIGINAL);
         write_synced(&aside, &original)?;
         for _ in 0..ATTEMPTS {
             let before = read(&path)?;
@@ -115,10 +118,7 @@ impl Stored {
             }
             apply(&path, &damage)?;
             if let Some(evidence) = seen(&path, &damage, before.len())? {
-                return Ok(Injected {
-                    evidence: Some(format!("{self}: {evidence}")),
-                    aside: Some(aside),
-                });
+                return Ok(Injected::confirmed(format!("{self}: {evidence}")));
             }
         }
         Err(Error::NotInEffect(format!(
@@ -126,12 +126,13 @@ impl Stored {
         )))
     }
 
-    /// Puts the original back, unless the service has made the file whole by itself since.
-    pub(super) fn restore(&self, context: &Context<'_>, injected: &Injected) -> Result<String, Error> {
-        let Some(aside) = &injected.aside else {
+    /// Puts the original back.
+    pub(super) fn restore(&self, context: &Context<'_>) -> Result<String, Error> {
+        let aside = context.aside.join(ORIGINAL);
+        if !aside.exists() {
             return Ok(format!("{self} was not touched"));
-        };
-        let original = read(aside)?;
+        }
+        let original = read(&aside)?;
         let path = self.path(context)?;
         let beside = path.with_extension("firedrill");
         write_synced(&beside, &original)?;

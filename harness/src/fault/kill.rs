@@ -41,7 +41,7 @@ impl Fault for Kill {
         )))
     }
 
-    async fn revert(&self, context: &Context<'_>, _: Injected) -> Result<String, Error> {
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
         if matches!(context.target.state(&self.service).await?, State::Running(_)) {
             return Ok(format!("{} runs already", self.service));
         }

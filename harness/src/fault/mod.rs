@@ -2,7 +2,8 @@
 //!
 //! Faces the scenario files on one side (each fault's parameters are its struct) and a [`Target`] on the other. The
 //! life of a fault is a chain of types: parameters ([`Fault`]) → [`Fault::inject`] → [`Injected`], which must be used:
-//! it carries what proves that the fault took effect, and it is what [`Fault::revert`] consumes.
+//! it carries what proves that the fault took effect. [`Fault::revert`] needs nothing of it, so that a fault whose
+//! injection was cut off can be reverted too.
 //!
 //! To add one: a new file with a struct of parameters that implements [`Fault`], and one line in [`CATALOGUE`].
 
@@ -36,20 +37,18 @@ pub struct Context<'a> {
     pub target: &'a dyn Target,
     /// What is being run.
     pub plan: &'a Plan,
-    /// A folder for what is set aside to be put back (a file's original content). Part of the run folder.
+    /// This fault's own folder for what is set aside to be put back (a file's original content).
     pub aside: &'a Path,
     /// This fault's own seed, derived from the drill's.
     pub seed: u64,
 }
 
-/// A fault that is in effect. Dropping it loses the way back, so it must be used.
-#[must_use = "a fault that is injected must be reverted or recorded as left in place"]
+/// A fault that is in effect.
+#[must_use = "what proves a fault must be recorded"]
 #[derive(Debug)]
 pub struct Injected {
     /// What proves that it took effect, in words; `None` when nothing does (the drill is undecided then).
     pub evidence: Option<String>,
-    /// What was set aside, to be put back.
-    pub aside: Option<PathBuf>,
 }
 
 impl Injected {
@@ -57,7 +56,6 @@ impl Injected {
     pub fn confirmed(evidence: impl Into<String>) -> Self {
         Self {
             evidence: Some(evidence.into()),
-            aside: None,
         }
     }
 }
@@ -100,8 +98,8 @@ pub trait Fault: Send + Sync + std::fmt::Debug {
     /// Breaks it, and confirms that it is broken.
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error>;
 
-    /// Mends it, and confirms. Returns what proves it. Idempotent.
-    async fn revert(&self, context: &Context<'_>, injected: Injected) -> Result<String, Error>;
+    /// Mends it, and confirms. Returns what proves it. Idempotent, and safe after an `inject` that was cut off anywhere.
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error>;
 }
 
 /// A line of the catalogue: what the files may say, and how it becomes a [`Fault`].

@@ -40,7 +40,7 @@ impl Fault for Pause {
         Ok(Injected::confirmed(format!("{} is frozen", self.service)))
     }
 
-    async fn revert(&self, context: &Context<'_>, _: Injected) -> Result<String, Error> {
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
         if context.target.state(&self.service).await? == State::Paused {
             context.target.resume(&self.service).await?;
         }

@@ -51,7 +51,7 @@ impl Fault for Restart {
         }
     }
 
-    async fn revert(&self, _: &Context<'_>, _: Injected) -> Result<String, Error> {
+    async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
         Ok(format!("{} runs", self.service))
     }
 }

@@ -46,7 +46,7 @@ impl Fault for Stop {
         Ok(Injected::confirmed(format!("{} is {state}", self.service)))
     }
 
-    async fn revert(&self, context: &Context<'_>, _: Injected) -> Result<String, Error> {
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
         if matches!(context.target.state(&self.service).await?, State::Running(_)) {
             return Ok(format!("{} runs already", self.service));
         }

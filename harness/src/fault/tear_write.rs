@@ -74,7 +74,7 @@ impl Fault for TearWrite {
         Ok(injected)
     }
 
-    async fn revert(&self, context: &Context<'_>, injected: Injected) -> Result<String, Error> {
-        self.stored.restore(context, &injected)
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
+        self.stored.restore(context)
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sample::{Label, Micros, Mode, StreamId};
+use crate::sample::{Ack, Found, Label, Micros, Mode, StreamId};
 use crate::scenario::Plan;
 
 /// An event with its stamp.
@@ -56,32 +56,6 @@ pub enum Phase {
     Collect,
     /// Nothing more is measured.
     Done,
-}
-
-/// What became of a write's link when it was read back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Found {
-    /// There, and right.
-    Intact,
-    /// Not there.
-    Lost,
-    /// There, and wrong.
-    Corrupt,
-    /// No definite answer (the service was still down).
-    Unknown,
-}
-
-/// How a write's own request ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ack {
-    /// The service said that it is stored.
-    Acknowledged,
-    /// The service said that it is not.
-    Refused,
-    /// It cannot be known: no answer, or a broken one.
-    Unknown,
 }
 
 /// What happened.
@@ -212,6 +186,15 @@ pub enum Event {
         ack: Ack,
         /// What was found.
         found: Found,
+    },
+    /// A service's log was searched for a text that the scenario expects there.
+    Logged {
+        /// The service.
+        service: String,
+        /// The text.
+        text: String,
+        /// Whether it is there.
+        found: bool,
     },
     /// The prober itself stood still: time about which nothing is known.
     Gap {

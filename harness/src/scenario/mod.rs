@@ -7,3 +7,4 @@ mod model;
 pub mod template;
 
 pub use model::*;
+pub use template::{Template, record_field};

@@ -4,12 +4,24 @@
 //! on the other. A new home (a running service, Compose, an orchestrator) is one new file that implements [`Target`]
 //! and one line in [`Kind`].
 
+mod build;
+mod fill;
+mod own;
+mod ports;
+mod process;
+mod ready;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use build::sources;
+pub use own::Owner;
+pub use ready::ready;
 
 use crate::scenario::{ResourceLimits, Restart};
 
@@ -20,6 +32,15 @@ pub enum Kind {
     Docker,
     /// Local child processes.
     Process,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "docker",
+            Self::Process => "process",
+        })
+    }
 }
 
 /// What a fault or a system file may need of a target. A target that lacks one makes the scenario *unsupported* there,
@@ -220,20 +241,6 @@ pub trait Target: Send + Sync {
     async fn clean(&self) -> Result<(), Vec<Error>>;
 }
 
-/// Waits until a service is ready; returns how long that took.
-///
-/// # Errors
-/// [`Error::NotReady`], at once when its process has ended.
-pub async fn ready(
-    target: &dyn Target,
-    service: &str,
-    ready: &crate::scenario::Ready,
-) -> Result<Duration, Error> {
-    let address = target.address(service, ready.port.as_deref())?;
-    let _ = address;
-    Err(Error::NoSuchService(service.to_owned()))
-}
-
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -243,5 +250,19 @@ impl std::fmt::Display for State {
             Self::Exited(code) => write!(f, "ended with code {code}"),
             Self::Absent => f.write_str("not there"),
         }
+    }
+}
+
+/// Opens a home for one run.
+///
+/// # Errors
+/// [`Error::NoEngine`] when containers are asked for and no engine answers.
+#[expect(clippy::unused_async, reason = "an engine is asked before it is believed")]
+pub async fn open(kind: Kind, run: &str, folder: &Path) -> Result<Arc<dyn Target>, Error> {
+    match kind {
+        Kind::Process => Ok(Arc::new(process::Processes::open(run, folder))),
+        Kind::Docker => Err(Error::NoEngine {
+            cause: "not yet".into(),
+        }),
     }
 }

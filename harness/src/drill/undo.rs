@@ -1,0 +1,116 @@
+//! The undo log: what is about to be changed, on disk before it is changed.
+//!
+//! One JSON line a change, flushed to the disk itself before the fault is injected, and another line when it was
+//! reverted. Everything a fault changes lies in the run's own containers, processes and folders, so that what undoes a
+//! lost run is to remove those; the log says what state they were left in.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// The log's name in a run folder.
+pub const UNDO: &str = "undo.jsonl";
+
+/// One line of the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "undo", rename_all = "kebab-case")]
+pub enum Entry {
+    /// A fault is about to be injected.
+    Pending {
+        /// The step.
+        step: usize,
+        /// The fault's name.
+        fault: String,
+        /// Its parameters.
+        params: serde_json::Value,
+    },
+    /// It was reverted, or its step came to nothing.
+    Done {
+        /// The step.
+        step: usize,
+    },
+}
+
+/// The log, open for one drill.
+#[derive(Debug)]
+pub(super) struct Log {
+    file: File,
+}
+
+impl Log {
+    pub(super) fn create(folder: &Path) -> io::Result<Self> {
+        Ok(Self {
+            file: OpenOptions::new()
+                .append(true)
+                .create_new(true)
+                .open(folder.join(UNDO))?,
+        })
+    }
+
+    /// Returns once the line is on the disk.
+    pub(super) fn write(&mut self, entry: &Entry) -> io::Result<()> {
+        let mut line = serde_json::to_vec(entry)?;
+        line.push(b'\n');
+        self.file.write_all(&line)?;
+        self.file.sync_data()
+    }
+}
+
+/// The changes of a log that nothing has undone; lines that cannot be read (a torn last one) are passed over, since
+/// the change they announce had not begun.
+///
+/// # Errors
+/// When the file cannot be read; a missing one is an empty log.
+pub fn pending(folder: &Path) -> io::Result<Vec<Entry>> {
+    let text = match std::fs::read(folder.join(UNDO)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        read => read?,
+    };
+    let mut pending: Vec<Entry> = Vec::new();
+    for line in text.split(|byte| *byte == b'\n') {
+        match serde_json::from_slice(line) {
+            Ok(Entry::Done { step: done }) => {
+                pending.retain(|entry| !matches!(entry, Entry::Pending { step, .. } if *step == done));
+            }
+            Ok(entry) => pending.push(entry),
+            Err(_) => {}
+        }
+    }
+    Ok(pending)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pend(step: usize) -> Entry {
+        Entry::Pending {
+            step,
+            fault: "kill".into(),
+            params: serde_json::json!({ "service": "app" }),
+        }
+    }
+
+    #[test]
+    fn what_was_reverted_is_no_longer_pending() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut log = Log::create(folder.path()).unwrap();
+        for entry in [pend(0), pend(1), Entry::Done { step: 0 }] {
+            log.write(&entry).unwrap();
+        }
+        assert_eq!(pending(folder.path()).unwrap(), [pend(1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_fail(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join(UNDO), bytes).unwrap();
+            prop_assert!(pending(folder.path()).is_ok());
+        }
+    }
+}

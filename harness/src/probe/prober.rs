@@ -1,0 +1,349 @@
+//! The open-loop schedule: probe *i* of a stream is due at `t0 + i/rate`, whatever became of earlier ones.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::answer::{Telling, acknowledgement, text};
+use super::connection::{Exchange, Way};
+use super::prepared::{Concrete, Prepared};
+use super::records::Book;
+use super::{Error, Seen, Write};
+use crate::sample::{Ack, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void};
+use crate::scenario::{Journey, Plan};
+use crate::wait;
+
+/// One journey over one connection mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    /// Its number.
+    pub id: StreamId,
+    /// Its journey.
+    pub journey: String,
+    /// How it connects.
+    pub mode: Mode,
+    /// Probes per second.
+    pub rate: f64,
+    /// An answer later than this is bad.
+    pub deadline: Duration,
+    /// When its first probe is due, after the start: streams are staggered.
+    offset: Duration,
+}
+
+/// The prober's own standstill is reported from this length on.
+const GAP: Duration = Duration::from_millis(100);
+/// How often it looks whether it stood still.
+const TICK: Duration = Duration::from_millis(20);
+/// Prepared requests are kept up to so many.
+const KEPT: u64 = 4096;
+
+/// The streams of a plan: a journey's rate is shared evenly by its connection modes. On an empty store, journeys that
+/// use counted records are left out.
+pub fn streams(plan: &Plan) -> Vec<Stream> {
+    let mut streams = Vec::new();
+    for journey in plan
+        .system
+        .journeys
+        .iter()
+        .filter(|journey| plan.scenario.seeded || !needs_records(plan, journey))
+    {
+        let modes = u32::try_from(journey.connections.len()).unwrap_or(1).max(1);
+        let rate = journey.rate.0 / f64::from(modes);
+        for (at, mode) in (0u32..).zip(&journey.connections) {
+            streams.push(Stream {
+                id: StreamId(u16::try_from(streams.len()).unwrap_or(u16::MAX)),
+                journey: journey.name.clone(),
+                mode: *mode,
+                rate,
+                deadline: journey.deadline.0,
+                offset: journey.rate.interval() * at,
+            });
+        }
+    }
+    streams
+}
+
+/// Whether a journey speaks of counted records, which only a seeded store has.
+fn needs_records(plan: &Plan, journey: &Journey) -> bool {
+    let Ok(prepared) = Prepared::new(&journey.request, &journey.answer) else {
+        return false;
+    };
+    let counted = |hole: &str| {
+        let record = hole.split_once('.').map(|(record, _)| record);
+        record
+            .and_then(|record| plan.system.records.get(record))
+            .is_some_and(|record| record.count.is_some())
+    };
+    prepared
+        .templates()
+        .flat_map(crate::scenario::Template::holes)
+        .any(counted)
+}
+
+/// Runs every stream until `stop`; then lets what is in flight end, which takes at most the longest timeout.
+pub async fn probe(
+    plan: Arc<Plan>,
+    seed: u64,
+    entry: SocketAddr,
+    clock: Clock,
+    labels: Labels,
+    sink: mpsc::UnboundedSender<Seen>,
+    stop: CancellationToken,
+) {
+    let tracker = TaskTracker::new();
+    let streams = streams(&plan);
+    let origin = Instant::now();
+    for stream in &streams {
+        let Some(line) = Line::new(&plan, stream, streams.len(), seed, entry, clock, &labels, &sink) else {
+            continue;
+        };
+        let (line, tracker_of_line, stop) = (Arc::new(line), tracker.clone(), stop.clone());
+        tracker.spawn(async move { line.run(origin, &tracker_of_line, &stop).await });
+    }
+    tracker.spawn(watch_for_gaps(clock, sink, stop));
+    tracker.close();
+    tracker.wait().await;
+}
+
+/// Reports when the prober itself stood still: nothing is known of that time.
+async fn watch_for_gaps(clock: Clock, sink: mpsc::UnboundedSender<Seen>, stop: CancellationToken) {
+    let mut last = Instant::now();
+    while !stop.is_cancelled() {
+        wait::until_due(last + TICK).await;
+        if last.elapsed() > GAP {
+            let _ = sink.send(Seen::Gap(clock.stamp(last)));
+        }
+        last = Instant::now();
+    }
+}
+
+/// A stream at work.
+struct Line {
+    plan: Arc<Plan>,
+    stream: Stream,
+    timeout: Duration,
+    prepared: Prepared,
+    kept: Vec<OnceLock<Arc<Concrete>>>,
+    telling: Telling,
+    link_header: Option<http::HeaderName>,
+    writes: bool,
+    streams: u64,
+    seed: u64,
+    way: Way,
+    in_flight: Arc<Semaphore>,
+    clock: Clock,
+    labels: Labels,
+    sink: mpsc::UnboundedSender<Seen>,
+}
+
+impl Line {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a line, assembled in one place"
+    )]
+    fn new(
+        plan: &Arc<Plan>,
+        stream: &Stream,
+        streams: usize,
+        seed: u64,
+        entry: SocketAddr,
+        clock: Clock,
+        labels: &Labels,
+        sink: &mpsc::UnboundedSender<Seen>,
+    ) -> Option<Self> {
+        let journey = plan
+            .system
+            .journeys
+            .iter()
+            .find(|journey| journey.name == stream.journey)?;
+        let prepared = Prepared::new(&journey.request, &journey.answer).ok()?;
+        let cycle = Book { plan, seed }
+            .cycle(prepared.templates())
+            .filter(|cycle| *cycle <= KEPT);
+        let link = journey
+            .remember
+            .as_ref()
+            .and_then(|remember| remember.link_header.as_ref());
+        Some(Self {
+            plan: Arc::clone(plan),
+            stream: stream.clone(),
+            timeout: journey.timeout.0,
+            kept: (0..cycle.unwrap_or(0)).map(|_| OnceLock::new()).collect(),
+            prepared,
+            telling: Telling::new(plan.system.identity.as_ref(), journey.fallback.as_ref()),
+            link_header: link.and_then(|name| name.parse().ok()),
+            writes: journey.remember.is_some(),
+            streams: streams as u64,
+            seed,
+            way: Way::new(entry, stream.mode),
+            in_flight: Arc::new(Semaphore::new(in_flight_limit(stream.rate, journey.timeout.0))),
+            clock,
+            labels: labels.clone(),
+            sink: sink.clone(),
+        })
+    }
+
+    /// The schedule. Late wake-ups are caught up with: every probe that was due has a sample.
+    async fn run(self: &Arc<Self>, origin: Instant, tracker: &TaskTracker, stop: &CancellationToken) {
+        for i in 0u64.. {
+            let due = origin + self.stream.offset + nth(i, self.stream.rate);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = wait::until_due(due) => {}
+            }
+            let late = due.elapsed();
+            let permit = Arc::clone(&self.in_flight).try_acquire_owned();
+            match permit {
+                _ if late > self.stream.deadline / 2 => self.void(i, due, Void::SentLate),
+                Err(_) => self.void(i, due, Void::InFlight),
+                Ok(permit) => {
+                    let line = Arc::clone(self);
+                    tracker.spawn(async move {
+                        line.one(i, due).await;
+                        drop(permit);
+                    });
+                }
+            }
+        }
+    }
+
+    /// One probe, from its sending to its sample.
+    async fn one(&self, i: u64, due: Instant) {
+        let n = self.record_number(i);
+        let Ok(concrete) = self.concrete(n) else {
+            return self.void(i, due, Void::Unsendable);
+        };
+        let exchange = self.way.exchange(&concrete, self.timeout).await;
+        let sample = self.sample(due, &exchange, &concrete);
+        let _ = self.sink.send(Seen::Sample(sample));
+        if self.writes {
+            let header = self.link_header.as_ref();
+            let link = exchange
+                .result
+                .ok()
+                .and_then(|answer| header.map(|name| text(&answer.headers, name).to_owned()));
+            self.remember(
+                n,
+                acknowledgement(sample.outcome),
+                link.filter(|link| !link.is_empty()),
+            );
+        }
+    }
+
+    /// Different for every probe of every stream.
+    fn record_number(&self, i: u64) -> u64 {
+        i * self.streams + u64::from(self.stream.id.0)
+    }
+
+    fn concrete(&self, n: u64) -> Result<Arc<Concrete>, Error> {
+        let make = || {
+            self.prepared
+                .concrete(
+                    &Book {
+                        plan: &self.plan,
+                        seed: self.seed,
+                    },
+                    n,
+                    None,
+                )
+                .map(Arc::new)
+        };
+        let slot = self
+            .kept
+            .get(usize::try_from(n % (self.kept.len().max(1) as u64)).unwrap_or(usize::MAX));
+        match slot {
+            Some(slot) => match slot.get() {
+                Some(kept) => Ok(Arc::clone(kept)),
+                None => make().map(|made| Arc::clone(slot.get_or_init(|| made))),
+            },
+            None => make(),
+        }
+    }
+
+    fn sample(&self, due: Instant, exchange: &Exchange, concrete: &Concrete) -> Sample {
+        let late = exchange.ended.saturating_duration_since(due) > self.stream.deadline;
+        let (outcome, status, release, rung) = match &exchange.result {
+            Err(outcome) => (*outcome, 0, Label::NONE, Label::NONE),
+            Ok(answer) => {
+                let rung = self.telling.rung(&answer.headers, &self.labels);
+                let outcome = match concrete.want.judge(answer) {
+                    Some(bad) => Outcome::Bad(bad),
+                    None if late => Outcome::Bad(crate::sample::Bad::Late),
+                    None if rung != Label::NONE => Outcome::Fallback,
+                    None => Outcome::Good,
+                };
+                (
+                    outcome,
+                    answer.status.as_u16(),
+                    self.telling.release(&answer.headers, &self.labels),
+                    rung,
+                )
+            }
+        };
+        let stamp = |instant| self.clock.stamp(instant);
+        Sample {
+            stream: self.stream.id,
+            due: stamp(due),
+            sent: stamp(exchange.sent),
+            first: stamp(exchange.first.unwrap_or(exchange.ended)),
+            ended: stamp(exchange.ended),
+            outcome,
+            status,
+            release,
+            rung,
+        }
+    }
+
+    fn void(&self, i: u64, due: Instant, void: Void) {
+        let now = self.clock.now();
+        let (stream, due) = (self.stream.id, self.clock.stamp(due));
+        let (outcome, status, release, rung) = (Outcome::Void(void), 0, Label::NONE, Label::NONE);
+        let sent = Micros(now.0.max(due.0));
+        let _ = self.sink.send(Seen::Sample(Sample {
+            stream,
+            due,
+            sent,
+            first: sent,
+            ended: sent,
+            outcome,
+            status,
+            release,
+            rung,
+        }));
+        if self.writes && void == Void::Unsendable {
+            self.remember(self.record_number(i), Ack::Refused, None);
+        }
+    }
+
+    fn remember(&self, n: u64, ack: Ack, link: Option<String>) {
+        let (stream, journey) = (self.stream.id, self.stream.journey.clone());
+        let _ = self.sink.send(Seen::Write(Write {
+            stream,
+            journey,
+            n,
+            ack,
+            link,
+        }));
+    }
+}
+
+/// `i / rate` without the drift of adding intervals.
+fn nth(i: u64, rate: f64) -> Duration {
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 probes")]
+    Duration::from_secs_f64(i as f64 / rate)
+}
+
+/// At most `rate × timeout` in flight, and always one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate of at most 20000/s times minutes"
+)]
+fn in_flight_limit(rate: f64, timeout: Duration) -> usize {
+    ((rate * timeout.as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
+}

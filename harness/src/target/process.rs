@@ -1,0 +1,479 @@
+//! Local child processes: no engine, no root, started in milliseconds.
+//!
+//! Every child has its own process group, an environment made from nothing, and the marks `FIREDRILL_RUN` and
+//! `FIREDRILL_OWNER` in it, by which `firedrill clean` finds it again; on Linux it dies with the harness.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::Command;
+
+use super::fill::{Places, fill};
+use super::own::{Owner, stat};
+use super::{Capability, Error, Kind, Source, Spec, State, Target, ports};
+use crate::scenario::Restart;
+use crate::wait::{self, Poll};
+
+/// The mark of a run in its processes' environment.
+pub(super) const RUN_MARK: &str = "FIREDRILL_RUN";
+/// The mark of a run's owner in its processes' environment.
+pub(super) const OWNER_MARK: &str = "FIREDRILL_OWNER";
+
+/// A killed process is gone within this.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Local processes of one run.
+pub(super) struct Processes {
+    run: String,
+    folder: PathBuf,
+    services: Mutex<BTreeMap<String, Service>>,
+    alerts: Mutex<Option<String>>,
+}
+
+/// One service: what it is, where it listens, what its process does.
+#[derive(Clone)]
+struct Service {
+    spec: Spec,
+    ports: BTreeMap<Option<String>, u16>,
+    life: Arc<Mutex<Life>>,
+}
+
+/// A service's process, as its supervisor last saw it.
+#[derive(Debug, Default)]
+struct Life {
+    owner: Option<Owner>,
+    exit: Option<i64>,
+    paused: bool,
+    /// It was told to end: its restart policy is silent.
+    told: bool,
+}
+
+impl Processes {
+    /// A home in a run folder.
+    pub(super) fn open(run: &str, folder: &Path) -> Self {
+        let (run, folder) = (run.to_owned(), folder.to_owned());
+        Self {
+            run,
+            folder,
+            services: Mutex::default(),
+            alerts: Mutex::default(),
+        }
+    }
+
+    fn services(&self) -> MutexGuard<'_, BTreeMap<String, Service>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn service(&self, name: &str) -> Result<Service, Error> {
+        self.services()
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::NoSuchService(name.to_owned()))
+    }
+
+    fn volume_path(&self, spec: &Spec, volume: &str) -> Option<PathBuf> {
+        let (owner, name) = match spec.shares.get(volume) {
+            Some((owner, name)) => (owner.as_str(), name.as_str()),
+            None => (spec.name.as_str(), spec.volumes.get_key_value(volume)?.0.as_str()),
+        };
+        Some(self.folder.join("volumes").join(owner).join(name))
+    }
+
+    fn home(&self, service: &str) -> PathBuf {
+        self.folder.join("processes").join(service)
+    }
+
+    fn output(&self, service: &str) -> PathBuf {
+        self.home(service).join("output.log")
+    }
+
+    /// The command that starts a service, marked as ours.
+    fn command(&self, service: &Service) -> Result<Command, Error> {
+        let spec = &service.spec;
+        let failed = |cause: std::io::Error| operation("start", &spec.name, cause);
+        let (program, first) = program(spec)?;
+        let (args, env) = fill(self, spec)?;
+        let output = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.output(&spec.name))
+            .map_err(failed)?;
+        let errors = output.try_clone().map_err(failed)?;
+        let mut command = Command::new(program);
+        command.args(first).args(args).env_clear().envs(env);
+        command
+            .env(RUN_MARK, &self.run)
+            .env(OWNER_MARK, Owner::this().to_string());
+        command
+            .current_dir(self.home(&spec.name))
+            .process_group(0)
+            .kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        die_with_the_harness(&mut command);
+        Ok(command)
+    }
+
+    /// Starts the process and the task that waits for its end.
+    fn spawn(&self, service: &Service) -> Result<(), Error> {
+        let name = service.spec.name.clone();
+        let mut command = self.command(service)?;
+        let child = spawn(&mut command, &service.life).map_err(|cause| operation("start", &name, cause))?;
+        let (life, restart) = (Arc::clone(&service.life), service.spec.restart);
+        tokio::spawn(supervise(child, command, life, restart));
+        Ok(())
+    }
+
+    /// Sends a signal to a service's whole process group, if that very process still runs.
+    fn signal(&self, what: &'static str, name: &str, signal: Signal) -> Result<(), Error> {
+        let service = self.service(name)?;
+        let life = lock(&service.life);
+        let Some(owner) = life.owner.filter(|owner| owner.is_alive()) else {
+            return Err(operation(what, name, "its process does not run"));
+        };
+        let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| operation(what, name, "its pid is none"))?;
+        kill_process_group(pid, signal).map_err(|cause| operation(what, name, cause))
+    }
+
+    async fn gone(&self, what: &'static str, name: &str, within: Duration) -> Result<(), Error> {
+        wait::until("its process gone", within, || async {
+            match self.state(name).await {
+                Ok(State::Exited(_) | State::Absent) => Poll::Done(()),
+                Ok(state) => Poll::NotYet(state.to_string()),
+                Err(error) => Poll::Never(error),
+            }
+        })
+        .await
+        .map_err(|error| operation(what, name, error))
+    }
+}
+
+fn lock(life: &Mutex<Life>) -> MutexGuard<'_, Life> {
+    life.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
+    Error::Operation {
+        operation,
+        service: service.to_owned(),
+        cause: cause.to_string(),
+    }
+}
+
+/// The program of a service and the arguments that come first.
+fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
+    let unsupported = |why: &str| Error::Unsupported {
+        kind: "process",
+        why: why.to_owned(),
+    };
+    match &spec.source {
+        Source::Binaries(binaries) => {
+            let (_, path) = binaries
+                .first()
+                .ok_or_else(|| unsupported("there is no binary"))?;
+            Ok((path.clone(), Vec::new()))
+        }
+        Source::Command(argv) => {
+            let (program, rest) = argv
+                .split_first()
+                .ok_or_else(|| unsupported("the command is empty"))?;
+            Ok((PathBuf::from(program), rest.to_vec()))
+        }
+        Source::Image(_) | Source::Dockerfile(_) => Err(unsupported("images run in containers only")),
+    }
+}
+
+/// On Linux the kernel kills the child when the harness ends, however it ends.
+fn die_with_the_harness(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    #[expect(
+        unsafe_code,
+        reason = "between fork and exec; the one call made there is a plain system call"
+    )]
+    unsafe {
+        command.pre_exec(|| {
+            Ok(rustix::process::set_parent_process_death_signal(Some(
+                Signal::KILL,
+            ))?)
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
+fn spawn(command: &mut Command, life: &Mutex<Life>) -> std::io::Result<tokio::process::Child> {
+    let mut life = lock(life);
+    let child = command.spawn()?;
+    let pid = child.id().unwrap_or_default();
+    *life = Life {
+        owner: Some(Owner::of(pid).unwrap_or(Owner { pid, started: 0 })),
+        ..Life::default()
+    };
+    Ok(child)
+}
+
+/// Waits for the end of a process, notes how it ended, and brings it back if its policy says so: after 100 ms, then
+/// twice as long each time, up to 10 s; from the start again once it has run for 10 s.
+async fn supervise(
+    mut child: tokio::process::Child,
+    mut command: Command,
+    life: Arc<Mutex<Life>>,
+    restart: Restart,
+) {
+    let mut back_off = Duration::from_millis(100);
+    loop {
+        let since = Instant::now();
+        let exit = child.wait().await.map_or(-1, exit_code);
+        let told = {
+            let mut life = lock(&life);
+            life.exit = Some(exit);
+            life.owner = None;
+            life.told
+        };
+        if told || restart == Restart::No {
+            return;
+        }
+        if since.elapsed() > Duration::from_secs(10) {
+            back_off = Duration::from_millis(100);
+        }
+        wait::until_due(Instant::now() + back_off).await;
+        back_off = (back_off * 2).min(Duration::from_secs(10));
+        if lock(&life).told {
+            return;
+        }
+        match spawn(&mut command, &life) {
+            Ok(again) => child = again,
+            Err(_) => return,
+        }
+    }
+}
+
+/// The exit code, or the signal as a negative number.
+fn exit_code(status: std::process::ExitStatus) -> i64 {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => code.into(),
+        (None, signal) => -i64::from(signal.unwrap_or_default()),
+    }
+}
+
+impl Places for Processes {
+    fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
+        let services = self.services();
+        let port = services.get(&spec.name)?.ports.get(&port.map(str::to_owned))?;
+        Some(format!("127.0.0.1:{port}"))
+    }
+
+    fn volume(&self, spec: &Spec, volume: &str) -> Option<String> {
+        self.volume_path(spec, volume)
+            .map(|path| path.display().to_string())
+    }
+
+    fn binary(&self, spec: &Spec, name: &str) -> Option<String> {
+        let Source::Binaries(binaries) = &spec.source else {
+            return None;
+        };
+        binaries
+            .iter()
+            .find(|(binary, _)| binary == name)
+            .map(|(_, path)| path.display().to_string())
+    }
+
+    fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
+        let services = self.services();
+        let port = services.get(name)?.ports.get(&port.map(str::to_owned))?;
+        Some(format!("http://127.0.0.1:{port}"))
+    }
+
+    fn alerts(&self) -> Option<String> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Target for Processes {
+    fn kind(&self) -> Kind {
+        Kind::Process
+    }
+
+    fn place(&self) -> String {
+        format!(
+            "local processes, {} {}",
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        )
+    }
+
+    fn can(&self, capability: Capability) -> Result<(), String> {
+        match capability {
+            Capability::Commands | Capability::RestartPolicy => Ok(()),
+            Capability::Images => Err("images run in containers only".into()),
+            Capability::MemoryLimit | Capability::CpuLimit | Capability::PidsLimit => {
+                Err("local processes have no limits of their own; containers have".into())
+            }
+            Capability::SizedVolumes => {
+                Err("a folder of limited size needs a mount of its own; containers have that".into())
+            }
+            Capability::Permissions if rustix::process::geteuid().is_root() => {
+                Err("the superuser reads and writes everything".into())
+            }
+            Capability::Permissions => Ok(()),
+        }
+    }
+
+    async fn create(&self, spec: Spec) -> Result<(), Error> {
+        let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
+        fs::create_dir_all(self.home(&spec.name)).map_err(failed)?;
+        File::create(self.output(&spec.name)).map_err(failed)?;
+        for volume in spec.volumes.keys() {
+            fs::create_dir_all(self.folder.join("volumes").join(&spec.name).join(volume)).map_err(failed)?;
+        }
+        let mut reserved = BTreeMap::from([(None, ports::reserve().map_err(failed)?)]);
+        for name in spec.ports.keys() {
+            reserved.insert(Some(name.clone()), ports::reserve().map_err(failed)?);
+        }
+        let service = Service {
+            ports: reserved,
+            life: Arc::default(),
+            spec,
+        };
+        self.services().insert(service.spec.name.clone(), service);
+        Ok(())
+    }
+
+    async fn start(&self, service: &str) -> Result<(), Error> {
+        if let State::Running(_) | State::Paused = self.state(service).await? {
+            return Err(operation("start", service, "it runs already"));
+        }
+        self.spawn(&self.service(service)?)
+    }
+
+    async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
+        let mut services = self.services();
+        let service = services
+            .get_mut(&spec.name)
+            .ok_or_else(|| Error::NoSuchService(spec.name.clone()))?;
+        service.spec = spec;
+        service.life = Arc::default();
+        Ok(())
+    }
+
+    fn spec(&self, service: &str) -> Result<Spec, Error> {
+        Ok(self.service(service)?.spec)
+    }
+
+    fn inside(&self, hole: &str) -> Option<String> {
+        self.shared(hole)
+    }
+
+    async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
+        let known = self.service(service)?;
+        let paused = std::mem::replace(&mut lock(&known.life).told, true) || lock(&known.life).paused;
+        if matches!(self.state(service).await?, State::Exited(_) | State::Absent) {
+            return Ok(());
+        }
+        self.signal("stop", service, Signal::TERM)?;
+        if paused {
+            self.signal("stop", service, Signal::CONT)?;
+        }
+        if self.gone("stop", service, grace).await.is_ok() {
+            return Ok(());
+        }
+        // It may have ended in just this moment.
+        let _ = self.signal("stop", service, Signal::KILL);
+        self.gone("stop", service, GONE_WITHIN).await
+    }
+
+    async fn kill(&self, service: &str) -> Result<(), Error> {
+        let known = self.service(service)?;
+        let before = lock(&known.life).owner;
+        self.signal("kill", service, Signal::KILL)?;
+        wait::until("its process gone", GONE_WITHIN, || async {
+            if lock(&known.life).owner == before {
+                Poll::NotYet("it still runs".into())
+            } else {
+                Poll::<_, Error>::Done(())
+            }
+        })
+        .await
+        .map_err(|error| operation("kill", service, error))
+    }
+
+    async fn pause(&self, service: &str) -> Result<(), Error> {
+        self.signal("pause", service, Signal::STOP)?;
+        lock(&self.service(service)?.life).paused = true;
+        Ok(())
+    }
+
+    async fn resume(&self, service: &str) -> Result<(), Error> {
+        self.signal("resume", service, Signal::CONT)?;
+        lock(&self.service(service)?.life).paused = false;
+        Ok(())
+    }
+
+    async fn state(&self, service: &str) -> Result<State, Error> {
+        let known = self.service(service)?;
+        let life = lock(&known.life);
+        Ok(match (life.owner, life.exit) {
+            (None, Some(exit)) => State::Exited(exit),
+            (None, None) => State::Absent,
+            (Some(owner), _) => match stat(owner.pid) {
+                Some(('T', _)) => State::Paused,
+                None if life.paused => State::Paused,
+                _ => State::Running(format!("pid {owner}")),
+            },
+        })
+    }
+
+    fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
+        let known = self.service(service)?;
+        let port = known.ports.get(&port.map(str::to_owned));
+        let port = port.ok_or_else(|| operation("find the port of", service, "it has none of that name"))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))
+    }
+
+    fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error> {
+        let spec = self.service(service)?.spec;
+        self.volume_path(&spec, volume)
+            .ok_or_else(|| operation("find the volume of", service, format!("it has no `{volume}`")))
+    }
+
+    async fn host_for_services(&self) -> Result<(IpAddr, String), Error> {
+        Ok((Ipv4Addr::LOCALHOST.into(), "127.0.0.1".into()))
+    }
+
+    fn set_alerts_url(&self, url: &str) {
+        *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+    }
+
+    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
+        self.service(service)?;
+        fs::read(self.output(service)).map_err(|cause| operation("read the log of", service, cause))
+    }
+
+    async fn clean(&self) -> Result<(), Vec<Error>> {
+        let names: Vec<String> = self.services().keys().cloned().collect();
+        let mut left = Vec::new();
+        for name in names {
+            if let Err(error) = self.stop(&name, Duration::ZERO).await {
+                left.push(error);
+            }
+        }
+        for folder in ["volumes", "processes", "aside"] {
+            let path = self.folder.join(folder);
+            if let Err(cause) = fs::remove_dir_all(&path)
+                && cause.kind() != std::io::ErrorKind::NotFound
+            {
+                left.push(operation("remove the folders of", &self.run, cause));
+            }
+        }
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    }
+}
