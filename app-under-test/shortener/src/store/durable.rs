@@ -1,0 +1,396 @@
+//! The store as it should be: see [`super::files`] for what lies on the disk and why nothing acknowledged is lost.
+//!
+//! Reads are answered from memory while the file is the generation that memory was read from (one `stat` a request).
+//! When it is another one it is read and verified; when it is damaged the ladder is climbed down, and after
+//! `heal_after` the store is written anew. Writes go through one thread, which takes all that wait at once.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, mpsc};
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use super::files::{Files, Identity, Line};
+use super::{Format, Links, Rung, StoreError, Stored, entry};
+use crate::link::{Code, Entry};
+
+/// The journal is rewritten as a whole at the start when it has so many times more lines than there are links.
+const WORTH_COMPACTING: usize = 4;
+
+/// A durable store; clones share it.
+#[derive(Debug, Clone)]
+pub struct Durable {
+    inner: Arc<Inner>,
+    writer: mpsc::Sender<Put>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    files: Files,
+    format: Format,
+    heal_after: Duration,
+    now: RwLock<Now>,
+}
+
+/// What is known at this moment.
+#[derive(Debug)]
+struct Now {
+    links: Links,
+    keys: HashMap<String, String>,
+    /// Where the links come from. [`Rung::Store`] as long as `seen` is what lies on the disk.
+    rung: Rung,
+    seen: Option<Identity>,
+    damaged: Option<Instant>,
+    /// Nothing could be trusted, though something is there: nobody is told "not found".
+    lost: bool,
+}
+
+struct Put {
+    code: Code,
+    entry: Entry,
+    key: Option<String>,
+    answer: oneshot::Sender<Result<Stored, StoreError>>,
+}
+
+impl Durable {
+    /// Opens the store and starts its writer, which ends with the last clone.
+    pub(super) fn open(folder: &Path, format: Format, heal_after: Duration) -> Result<Self, StoreError> {
+        let files = Files::new(folder);
+        let now = RwLock::new(load(&files, format));
+        let inner = Arc::new(Inner {
+            files,
+            format,
+            heal_after,
+            now,
+        });
+        inner.settle()?;
+        let (writer, puts) = mpsc::channel();
+        let of_thread = Arc::clone(&inner);
+        let thread = std::thread::Builder::new().name("store-writer".into());
+        thread
+            .spawn(move || of_thread.write_until_closed(&puts))
+            .map_err(StoreError::file("start the writer of", folder))?;
+        Ok(Self { inner, writer })
+    }
+
+    /// The store's file.
+    pub(super) fn path(&self) -> PathBuf {
+        self.inner.files.store()
+    }
+
+    pub(super) fn get(&self, code: &Code) -> Result<(Option<Entry>, Rung), StoreError> {
+        self.inner.look();
+        let now = self.inner.now.read().unwrap_or_else(PoisonError::into_inner);
+        match entry(&now.links, code) {
+            None if now.lost => Err(StoreError::NothingLeft {
+                path: self.inner.files.store(),
+            }),
+            found => Ok((found, now.rung)),
+        }
+    }
+
+    pub(super) async fn put(
+        &self,
+        code: Code,
+        entry: Entry,
+        key: Option<String>,
+    ) -> Result<Stored, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        self.writer
+            .send(Put {
+                code,
+                entry,
+                key,
+                answer,
+            })
+            .map_err(|_| StoreError::Closed)?;
+        answered.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+/// Reads what lies on the disk, climbing down as far as need be.
+fn load(files: &Files, format: Format) -> Now {
+    let seen = files.identity();
+    let lines = files.journal_lines();
+    let mut keys = HashMap::new();
+    for line in &lines {
+        if let Some(key) = &line.key {
+            keys.insert(key.clone(), line.code.clone());
+        }
+    }
+    let verified = files.generation("", format);
+    let verified = if files.is_foreign() {
+        verified.or_else(|| files.unverified(format))
+    } else {
+        verified
+    };
+    let (mut links, rung) = match (verified, files.generation(".prev", format)) {
+        (Some(links), _) => (links, Rung::Store),
+        (None, Some(links)) => (links, Rung::Previous),
+        (None, None) if files.is_new() => (Links::new(), Rung::Store),
+        (None, None) => (Links::new(), Rung::Journal),
+    };
+    let behind = complete(&mut links, &lines);
+    let lost = rung == Rung::Journal && lines.is_empty();
+    Now {
+        links,
+        keys,
+        rung,
+        seen,
+        damaged: (behind || rung != Rung::Store).then(Instant::now),
+        lost,
+    }
+}
+
+/// Adds what the journal knows and a generation does not (acknowledged while the store was damaged, or cut off before
+/// the generation was written). True when there was something.
+fn complete(links: &mut Links, lines: &[Line]) -> bool {
+    let before = links.len();
+    for line in lines {
+        links.entry(line.code.clone()).or_insert_with(|| line.to.clone());
+    }
+    links.len() > before
+}
+
+impl Inner {
+    fn now(&self) -> RwLockWriteGuard<'_, Now> {
+        self.now.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// At the start: a store taken over from an earlier release gets its sum and journal, a journal with many dead
+    /// lines is written anew, and a release that migrates the store does.
+    fn settle(&self) -> Result<(), StoreError> {
+        let failed = StoreError::file("settle", &self.files.store());
+        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.files.journal_lines().len();
+        let adopt = self.files.is_foreign() && now.rung == Rung::Store;
+        let migrate = self.format == Format::Migrated && now.rung == Rung::Store && !self.files.is_new();
+        let dead = lines > 1000 && lines > WORTH_COMPACTING * now.links.len();
+        drop(now);
+        if adopt || migrate || dead {
+            self.adopt(adopt || dead).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn adopt(&self, journal: bool) -> std::io::Result<()> {
+        let _lock = self.files.lock()?;
+        let mut now = self.now();
+        if journal {
+            let line = |(code, to): (&String, &serde_json::Value)| Line {
+                code: code.clone(),
+                to: to.clone(),
+                key: None,
+            };
+            self.files
+                .append(&now.links.iter().map(line).collect::<Vec<_>>())?;
+        }
+        self.files.write(&self.format.encode(&now.links), true)?;
+        now.seen = self.files.identity();
+        Ok(())
+    }
+
+    /// Looks whether the store is still the one that memory was read from; reads it if not.
+    fn look(&self) {
+        let identity = self.files.identity();
+        {
+            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+            // Nothing was ever stored, and nothing is there: that is no damage.
+            let new = identity.is_none() && now.links.is_empty() && now.rung == Rung::Store;
+            if now.seen == identity || new {
+                return;
+            }
+        }
+        // Whoever writes right now is waited for, so that a generation is not seen without its sum.
+        let _lock = self.files.lock();
+        self.read_again();
+    }
+
+    /// Reads the store again, with the lock held. Damaged: the copy in memory is as good as the store was.
+    fn read_again(&self) {
+        let mut now = self.now();
+        let identity = self.files.identity();
+        if now.seen == identity && now.rung == Rung::Store {
+            return;
+        }
+        now.seen = identity;
+        match self.files.generation("", self.format) {
+            Some(mut links) => {
+                let lines = self.files.journal_lines();
+                let damaged = complete(&mut links, &lines).then(Instant::now);
+                let mut keys = std::mem::take(&mut now.keys);
+                keys.extend(lines.into_iter().filter_map(|line| Some((line.key?, line.code))));
+                *now = Now {
+                    links,
+                    keys,
+                    rung: Rung::Store,
+                    seen: identity,
+                    damaged,
+                    lost: false,
+                };
+            }
+            None if now.rung == Rung::Store => {
+                tracing::error!("the store is damaged: serving the last good copy in memory");
+                now.rung = Rung::Memory;
+                now.damaged = Some(Instant::now());
+            }
+            None => {}
+        }
+    }
+
+    /// Takes all puts that wait, and commits them together; heals the store in between.
+    fn write_until_closed(&self, puts: &mpsc::Receiver<Put>) {
+        loop {
+            let mut batch = match puts.recv_timeout(Duration::from_millis(100)) {
+                Ok(first) => vec![first],
+                Err(mpsc::RecvTimeoutError::Timeout) => Vec::new(),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            };
+            batch.extend(puts.try_iter().take(1000));
+            if batch.is_empty() {
+                self.heal();
+            } else {
+                self.commit(batch);
+                self.heal();
+            }
+        }
+    }
+
+    /// Writes the store anew from what is known, once it has been damaged for long enough. Also looks by itself: a
+    /// damage that no request has met is healed too.
+    fn heal(&self) {
+        self.look();
+        let due = {
+            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+            !now.lost
+                && now
+                    .damaged
+                    .is_some_and(|since| since.elapsed() >= self.heal_after)
+        };
+        if !due {
+            return;
+        }
+        match self.write_anew() {
+            Ok(()) => tracing::info!("the store is healed"),
+            Err(error) => {
+                tracing::error!("healing the store failed: {error}");
+                self.now().damaged = Some(Instant::now());
+            }
+        }
+    }
+
+    fn write_anew(&self) -> std::io::Result<()> {
+        let _lock = self.files.lock()?;
+        let mut now = self.now();
+        let known = self.files.journal_lines();
+        let missing = now
+            .links
+            .iter()
+            .filter(|(code, _)| !known.iter().any(|line| line.code == **code));
+        let line = |(code, to): (&String, &serde_json::Value)| Line {
+            code: code.clone(),
+            to: to.clone(),
+            key: None,
+        };
+        let missing: Vec<Line> = missing.map(line).collect();
+        if !missing.is_empty() {
+            self.files.append(&missing)?;
+        }
+        self.files.write(&self.format.encode(&now.links), false)?;
+        (now.seen, now.rung, now.damaged) = (self.files.identity(), Rung::Store, None);
+        Ok(())
+    }
+
+    fn commit(&self, batch: Vec<Put>) {
+        let lock = self.files.lock();
+        if let Err(error) = &lock {
+            tracing::error!("locking the store failed: {error}");
+        }
+        self.read_again();
+        let mut now = self.now();
+        let mut lines = Vec::new();
+        let mut answers = Vec::new();
+        let mut links = now.links.clone();
+        let mut keys = Vec::new();
+        for put in batch {
+            let stored = decide(&put, &links, &now.keys, &keys);
+            if stored == Decision::New {
+                let to = serde_json::json!(put.entry);
+                links.insert(put.code.as_str().to_owned(), to.clone());
+                keys.extend(put.key.clone().map(|key| (key, put.code.as_str().to_owned())));
+                lines.push(Line {
+                    code: put.code.as_str().to_owned(),
+                    to,
+                    key: put.key,
+                });
+            }
+            answers.push((stored, put.answer));
+        }
+        let written = lock.and_then(|_lock| self.store(&mut now, &lines, links, keys));
+        for (decision, answer) in answers {
+            let _ = answer.send(match (decision, &written) {
+                (Decision::Taken, _) => Ok(Stored::Taken),
+                (Decision::Known, _) => Ok(Stored::Yes(now.rung)),
+                (Decision::New, Ok(rung)) => Ok(Stored::Yes(*rung)),
+                (Decision::New, Err(error)) => {
+                    let source = std::io::Error::new(error.kind(), error.to_string());
+                    Err(StoreError::file("write", &self.files.store())(source))
+                }
+            });
+        }
+    }
+
+    /// Journal first, then a new generation. While the store is damaged the journal alone holds the new links, until
+    /// the store is healed.
+    fn store(
+        &self,
+        now: &mut Now,
+        lines: &[Line],
+        links: Links,
+        keys: Vec<(String, String)>,
+    ) -> std::io::Result<Rung> {
+        if lines.is_empty() {
+            return Ok(now.rung);
+        }
+        self.files.append(lines)?;
+        // From here on they are durable, whatever becomes of the generation.
+        now.links = links;
+        now.keys.extend(keys);
+        if now.rung != Rung::Store {
+            return Ok(Rung::Journal);
+        }
+        match self.files.write(&self.format.encode(&now.links), true) {
+            Ok(()) => {
+                now.seen = self.files.identity();
+                Ok(Rung::Store)
+            }
+            Err(error) => {
+                tracing::error!("writing the store failed, the journal has the links: {error}");
+                (now.rung, now.damaged, now.seen) =
+                    (Rung::Memory, Some(Instant::now()), self.files.identity());
+                Ok(Rung::Journal)
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decision {
+    New,
+    Known,
+    Taken,
+}
+
+/// A repeat with the same key is known; another request for a code that leads elsewhere finds it taken.
+fn decide(put: &Put, links: &Links, keys: &HashMap<String, String>, fresh: &[(String, String)]) -> Decision {
+    let by_key = put.key.as_ref().and_then(|key| {
+        keys.get(key)
+            .or_else(|| fresh.iter().find(|(known, _)| known == key).map(|(_, code)| code))
+    });
+    match (by_key, links.contains_key(put.code.as_str())) {
+        (Some(code), true) if code == put.code.as_str() => Decision::Known,
+        (_, true) => Decision::Taken,
+        (_, false) => Decision::New,
+    }
+}
