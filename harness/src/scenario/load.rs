@@ -5,10 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 
-use super::problem::{Code, Problem, Problems, Text};
-use super::{FaultKind, Plan, Project, Scenario, System, file};
+use super::document::{Document, at};
+use super::problem::{Code, Problem, Problems};
+use super::validate::{self, InScenario, InSystem};
+use super::{FaultKind, Plan, Project, Scenario, System, file, schema, suggest};
 
 /// The project file's name.
 const PROJECT: &str = "firedrill.toml";
@@ -18,15 +20,11 @@ const PROJECT: &str = "firedrill.toml";
 /// # Errors
 /// Every problem of its files.
 pub fn load(path: &Path, faults: &[FaultKind]) -> Result<Plan, Problems> {
-    let mut found = Vec::new();
-    let plan = Loader {
-        faults,
-        found: &mut found,
-    }
-    .plan(path);
+    let mut loader = Loader::new(faults);
+    let plan = loader.plan(path);
     match plan {
-        Some(plan) if found.is_empty() => Ok(plan),
-        _ => Err(Problems::new(found)),
+        Some(plan) if loader.found.is_empty() => Ok(plan),
+        _ => Err(Problems::new(loader.found)),
     }
 }
 
@@ -35,41 +33,80 @@ pub fn load(path: &Path, faults: &[FaultKind]) -> Result<Plan, Problems> {
 /// # Errors
 /// Every problem of all their files.
 pub fn load_all(paths: &[PathBuf], faults: &[FaultKind]) -> Result<Vec<Plan>, Problems> {
-    let mut found = Vec::new();
-    let mut plans = Vec::new();
-    for path in paths {
-        plans.extend(
-            Loader {
-                faults,
-                found: &mut found,
-            }
-            .plan(path),
-        );
-    }
-    if found.is_empty() {
+    let mut loader = Loader::new(faults);
+    let plans = paths.iter().filter_map(|path| loader.plan(path)).collect();
+    if loader.found.is_empty() {
         Ok(plans)
     } else {
-        Err(Problems::new(found))
+        Err(Problems::new(loader.found))
     }
 }
 
 struct Loader<'a> {
-    #[expect(dead_code, reason = "the checks that use it come next")]
     faults: &'a [FaultKind],
-    found: &'a mut Vec<Problem>,
+    schemas: Schemas,
+    found: Vec<Problem>,
 }
 
-impl Loader<'_> {
-    /// The plan; `None` when something was found that leaves no plan to look at.
+/// The schemas of the three kinds of file, made once for all files.
+struct Schemas {
+    scenario: Value,
+    system: Value,
+    project: Value,
+}
+
+impl<'a> Loader<'a> {
+    fn new(faults: &'a [FaultKind]) -> Self {
+        let schemas = Schemas {
+            scenario: schema::schema(faults),
+            system: schema::system_schema(),
+            project: schema::project_schema(),
+        };
+        Self {
+            faults,
+            schemas,
+            found: Vec::new(),
+        }
+    }
+
+    /// The plan; `None` when what was found leaves none to look at. Each file is checked as far as it can be.
     fn plan(&mut self, path: &Path) -> Option<Plan> {
-        let text = self.note(file::read(path))?;
-        let scenario: Scenario = self.parse(&text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
+        let project = self.project(folder);
+        let text = self.note(file::read(path))?;
+        let (file, scenario) =
+            Document::read::<Scenario>(text, &self.schemas.scenario, self.faults, &mut self.found)?;
+        let scenario = scenario?;
         let system_path = file::tidy(&folder.join(&scenario.system));
-        let text = self.note(file::read(&system_path))?;
-        let system: System = self.parse(&text)?;
-        let project = self.project(folder)?;
-        Some(assemble(path, &system_path, scenario, system, project))
+        let system = self.system(&system_path, &file);
+        let subject = InScenario {
+            file: &file,
+            scenario: &scenario,
+            system: system.as_ref(),
+            faults: self.faults,
+        };
+        validate::scenario(&subject, &mut self.found);
+        Some(assemble(path, &system_path, scenario, system?, project?))
+    }
+
+    /// The system that the scenario of `from` names.
+    fn system(&mut self, path: &Path, from: &Document) -> Option<System> {
+        if !path.exists() {
+            let message = format!("there is no system file {}", file::shown(path));
+            let problem = from.value(Code::SystemFileMissing, at!["system"], message);
+            let problem = problem.help(missing_system(path));
+            self.found.push(problem);
+            return None;
+        }
+        let text = self.note(file::read(path))?;
+        let (file, system) = Document::read(text, &self.schemas.system, self.faults, &mut self.found)?;
+        let system = system?;
+        let subject = InSystem {
+            file: &file,
+            system: &system,
+        };
+        validate::system(&subject, &mut self.found);
+        Some(system)
     }
 
     /// The nearest project file's settings, or the defaults when there is none.
@@ -78,19 +115,37 @@ impl Loader<'_> {
             return Some(Project::default());
         };
         let text = self.note(file::read(&path))?;
-        self.parse(&text)
-    }
-
-    fn parse<T: DeserializeOwned>(&mut self, text: &Text) -> Option<T> {
-        let parsed = toml::from_str(text.inner()).map_err(|error: toml::de::Error| {
-            let span = error.span().unwrap_or(0..0);
-            Problem::at(Code::DoesNotFit, text, &span, error.message())
-        });
-        self.note(parsed)
+        let (file, project) = Document::read(text, &self.schemas.project, self.faults, &mut self.found)?;
+        let project = project?;
+        validate::project(&file, &project, &mut self.found);
+        Some(project)
     }
 
     fn note<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.found.push(problem)).ok()
+    }
+}
+
+/// The advice for a system file that is not there: its like in the same folder.
+fn missing_system(path: &Path) -> String {
+    let file_name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let folder = path.parent().unwrap_or(Path::new("")).join(".");
+    let mut beside: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| file_name(&entry.path()))
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    beside.sort();
+    match suggest::nearest(&file_name(path), beside.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`, which lies in that folder?"),
+        None => "the path is relative to the scenario's file".into(),
     }
 }
 

@@ -52,6 +52,130 @@ codes! {
     TomlSyntax = "toml-syntax",
     /// TOML, and nothing the model can hold; what the other codes did not catch.
     DoesNotFit = "does-not-fit",
+
+    // Structure: what the schema says.
+    /// A key that means nothing here.
+    UnknownKey = "unknown-key",
+    /// A key that must be there.
+    MissingKey = "missing-key",
+    /// A number where text belongs, and the like.
+    WrongType = "wrong-type",
+    /// Not one of the values there are.
+    UnknownValue = "unknown-value",
+    /// Exactly one of several keys belongs here.
+    NotExactlyOne = "not-exactly-one",
+    /// A length of time, a rate, a size or a share that does not read as one.
+    BadQuantity = "bad-quantity",
+    /// A number too small or too large.
+    OutOfRange = "out-of-range",
+
+    // Steps.
+    /// A step names a fault that does not exist.
+    UnknownFault = "unknown-fault",
+    /// A step says when, and not what.
+    StepWithoutFault = "step-without-fault",
+    /// A step names several faults.
+    TwoFaultsInAStep = "two-faults-in-a-step",
+    /// A fault's parameters are refused by the fault.
+    BadParameter = "bad-parameter",
+    /// There are more steps than a drill can mean.
+    TooManySteps = "too-many-steps",
+    /// `for` on a fault that happens at once and leaves nothing to revert.
+    ForOnInstantFault = "for-on-instant-fault",
+    /// A fault's file lies outside of its volume.
+    PathEscapesVolume = "path-escapes-volume",
+
+    // References.
+    /// No service has this name.
+    UnknownService = "unknown-service",
+    /// `releases` speaks of a service that does not exist.
+    ReleaseUnknownService = "release-unknown-service",
+    /// The service has no such volume.
+    UnknownVolume = "unknown-volume",
+    /// The service has no such port.
+    UnknownPort = "unknown-port",
+    /// No journey has this name.
+    UnknownJourney = "unknown-journey",
+    /// No records have this name.
+    UnknownRecord = "unknown-record",
+    /// The records have no such field.
+    UnknownField = "unknown-field",
+    /// A template's hole that nothing fills here.
+    UnknownPlaceholder = "unknown-placeholder",
+    /// A brace in a template that is no hole and not doubled.
+    LoneBrace = "lone-brace",
+    /// A name that cannot stand in a template, a host name and a container's name.
+    BadName = "bad-name",
+
+    // Services.
+    /// A system without services.
+    NoServices = "no-services",
+    /// Several services, and none is said to be the users' one.
+    EntryMissing = "entry-missing",
+    /// Services that wait for each other.
+    AfterCycle = "after-cycle",
+    /// One port number twice in one service.
+    DuplicatePort = "duplicate-port",
+    /// Port 0, which means "any" and is no port.
+    PortZero = "port-zero",
+    /// A shared volume that does not exist.
+    ShareOfNothing = "share-of-nothing",
+    /// Two volumes of one service with one name or in one place.
+    DuplicateVolume = "duplicate-volume",
+    /// A volume's path that does not begin at the root.
+    VolumePathRelative = "volume-path-relative",
+    /// An environment variable's name that no process can have.
+    BadEnvName = "bad-env-name",
+    /// A command without a program.
+    EmptyCommand = "empty-command",
+
+    // Journeys.
+    /// A system in which users do nothing: nothing would be measured.
+    NoJourneys = "no-journeys",
+    /// No journey is essential: the service could never be down.
+    NoEssentialJourney = "no-essential-journey",
+    /// Two journeys of one name.
+    DuplicateJourney = "duplicate-journey",
+    /// More journeys than a prober can carry.
+    TooManyJourneys = "too-many-journeys",
+    /// More probes a second than a prober can send on time.
+    RateTooHigh = "rate-too-high",
+    /// A journey that connects in no way.
+    NoConnections = "no-connections",
+    /// The client gives up before an answer would be late.
+    TimeoutBelowDeadline = "timeout-below-deadline",
+    /// Not an HTTP method.
+    BadMethod = "bad-method",
+    /// A request's path that does not begin with a slash.
+    PathWithoutSlash = "path-without-slash",
+    /// A request's path with a character that no path has.
+    BadPath = "bad-path",
+    /// A request with both a form and a body.
+    FormAndBody = "form-and-body",
+    /// Not an HTTP header's name.
+    BadHeaderName = "bad-header-name",
+    /// Not the status of an HTTP answer.
+    BadStatus = "bad-status",
+    /// Seeding from records without a count, which never ends.
+    SeedWithoutCount = "seed-without-count",
+    /// A count of no records.
+    EmptyRecords = "empty-records",
+
+    // Expectations and settings.
+    /// A summary that says nothing.
+    EmptySummary = "empty-summary",
+    /// A yearly frequency below zero, or none at all.
+    PerYearNegative = "per-year-negative",
+    /// A number or a claim without its reason.
+    EmptyBecause = "empty-because",
+    /// A negative control that does not say what must breach.
+    ControlWithoutBreaches = "control-without-breaches",
+    /// A lower limit above the upper one.
+    LimitsCrossed = "limits-crossed",
+    /// Two expectations that cannot both hold.
+    Contradiction = "contradiction",
+    /// A budget of no time, or of more than its window.
+    EmptyBudget = "empty-budget",
 }
 
 impl fmt::Display for Code {
