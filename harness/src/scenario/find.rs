@@ -1,0 +1,124 @@
+//! Which files are meant: scenario names, paths and folders from the command line.
+//!
+//! Faces the command line's arguments and the folder `scenarios/`; hands paths to the loader.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::problem::{Code, Problem, Problems};
+use super::{file, suggest};
+
+/// The folder in which scenarios are looked for, from the current one upward.
+const FOLDER: &str = "scenarios";
+
+/// Folders below it that hold no scenarios to run.
+const NOT_SCENARIOS: &[&str] = &["systems", "invalid", "snapshots", "schema"];
+
+/// The scenario files that the arguments mean: names (`wrong-json-loader`), paths and folders, relative to `base`.
+/// Without arguments, all of the folder `scenarios/`, searched from `base` upward. Sorted, without repeats.
+///
+/// # Errors
+/// Every argument that means nothing.
+pub fn find(args: &[String], base: &Path) -> Result<Vec<PathBuf>, Problems> {
+    let folder = home(base);
+    let mut paths = BTreeSet::new();
+    let mut found = Vec::new();
+    if args.is_empty() {
+        match &folder {
+            Some(folder) => add(of_folder(folder, FOLDER), &mut paths, &mut found),
+            None => found.push(no_folder(base)),
+        }
+    }
+    let known = folder
+        .as_deref()
+        .map(|folder| below(folder, 0))
+        .unwrap_or_default();
+    for arg in args {
+        add(one(arg, base, &known), &mut paths, &mut found);
+    }
+    if found.is_empty() {
+        Ok(paths.into_iter().collect())
+    } else {
+        Err(Problems::new(found))
+    }
+}
+
+fn add(result: Result<Vec<PathBuf>, Problem>, paths: &mut BTreeSet<PathBuf>, found: &mut Vec<Problem>) {
+    match result {
+        Ok(more) => paths.extend(more),
+        Err(problem) => found.push(problem),
+    }
+}
+
+/// What one argument means: a scenario's name before a path, so that a folder of the same name cannot hide it.
+fn one(arg: &str, base: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
+    if let Some(path) = known.iter().find(|path| name(path) == arg) {
+        return Ok(vec![path.clone()]);
+    }
+    let path = base.join(arg);
+    if path.is_dir() {
+        return of_folder(&path, arg);
+    }
+    if path.exists() {
+        return Ok(vec![path]);
+    }
+    let names: BTreeSet<String> = known.iter().map(|path| name(path)).collect();
+    let wanted = name(Path::new(arg));
+    let problem = Problem::of_file(
+        Code::UnknownScenario,
+        arg,
+        format!("no scenario is called `{arg}`, and no file"),
+    );
+    Err(problem.help(suggest::advice(&wanted, names.iter().map(String::as_str))))
+}
+
+fn of_folder(folder: &Path, arg: &str) -> Result<Vec<PathBuf>, Problem> {
+    let paths = below(folder, 0);
+    if paths.is_empty() {
+        let message = format!("{} holds no scenario", file::shown(folder));
+        return Err(Problem::of_file(Code::NoScenarios, arg, message).help(
+            "a scenario is a file `NAME.toml`; `systems` and `invalid` below the folder are left out",
+        ));
+    }
+    Ok(paths)
+}
+
+fn no_folder(base: &Path) -> Problem {
+    let message = format!("no folder `{FOLDER}` in {} or above it", base.display());
+    Problem::of_file(Code::NoScenarios, FOLDER, message).help("name a scenario file or a folder of them")
+}
+
+/// The folder of scenarios.
+fn home(base: &Path) -> Option<PathBuf> {
+    base.ancestors()
+        .map(|folder| folder.join(FOLDER))
+        .find(|path| path.is_dir())
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The scenario files in a folder and those below it, sorted. What cannot be listed holds none.
+fn below(folder: &Path, depth: u32) -> Vec<PathBuf> {
+    const DEEPEST: u32 = 8; // symbolic links may go in circles
+    let mut paths = Vec::new();
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if path.is_dir() {
+            let skipped = path
+                .file_name()
+                .is_some_and(|name| NOT_SCENARIOS.iter().any(|skip| name == *skip));
+            if !skipped && depth < DEEPEST {
+                paths.extend(below(&path, depth + 1));
+            }
+        } else if path.extension().is_some_and(|ending| ending == "toml") && name(&path) != "firedrill" {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    paths
+}

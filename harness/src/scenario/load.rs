@@ -1,0 +1,200 @@
+//! From the path of a scenario to a [`Plan`], or to everything that is wrong with it.
+//!
+//! Faces the command line. Three files make a plan: the scenario, the system file it names, and the project file found
+//! upward from the scenario's folder.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::document::{Document, at};
+use super::problem::{Code, Problem, Problems};
+use super::validate::{self, InScenario, InSystem};
+use super::{FaultKind, Plan, Project, Scenario, System, file, schema, suggest};
+
+/// The project file's name.
+const PROJECT: &str = "firedrill.toml";
+
+/// Loads one scenario.
+///
+/// # Errors
+/// Every problem of its files.
+pub fn load(path: &Path, faults: &[FaultKind]) -> Result<Plan, Problems> {
+    let mut loader = Loader::new(faults);
+    let plan = loader.plan(path);
+    match plan {
+        Some(plan) if loader.found.is_empty() => Ok(plan),
+        _ => Err(Problems::new(loader.found)),
+    }
+}
+
+/// Loads several scenarios.
+///
+/// # Errors
+/// Every problem of all their files.
+pub fn load_all(paths: &[PathBuf], faults: &[FaultKind]) -> Result<Vec<Plan>, Problems> {
+    let mut loader = Loader::new(faults);
+    let plans = paths.iter().filter_map(|path| loader.plan(path)).collect();
+    if loader.found.is_empty() {
+        Ok(plans)
+    } else {
+        Err(Problems::new(loader.found))
+    }
+}
+
+struct Loader<'a> {
+    faults: &'a [FaultKind],
+    schemas: Schemas,
+    found: Vec<Problem>,
+}
+
+/// The schemas of the three kinds of file, made once for all files.
+struct Schemas {
+    scenario: Value,
+    system: Value,
+    project: Value,
+}
+
+impl<'a> Loader<'a> {
+    fn new(faults: &'a [FaultKind]) -> Self {
+        let schemas = Schemas {
+            scenario: schema::schema(faults),
+            system: schema::system_schema(),
+            project: schema::project_schema(),
+        };
+        Self {
+            faults,
+            schemas,
+            found: Vec::new(),
+        }
+    }
+
+    /// The plan; `None` when what was found leaves none to look at. Each file is checked as far as it can be.
+    fn plan(&mut self, path: &Path) -> Option<Plan> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let project = self.project(folder);
+        let text = self.note(file::read(path))?;
+        let (file, scenario) =
+            Document::read::<Scenario>(text, &self.schemas.scenario, self.faults, &mut self.found)?;
+        let scenario = scenario?;
+        let system_path = file::tidy(&folder.join(&scenario.system));
+        let system = self.system(&system_path, &file);
+        let subject = InScenario {
+            file: &file,
+            scenario: &scenario,
+            system: system.as_ref(),
+            faults: self.faults,
+        };
+        validate::scenario(&subject, &mut self.found);
+        Some(assemble(path, &system_path, scenario, system?, project?))
+    }
+
+    /// The system that the scenario of `from` names.
+    fn system(&mut self, path: &Path, from: &Document) -> Option<System> {
+        if !path.exists() {
+            let message = format!("there is no system file {}", file::shown(path));
+            let problem = from.value(Code::SystemFileMissing, at!["system"], message);
+            let problem = problem.help(missing_system(path));
+            self.found.push(problem);
+            return None;
+        }
+        let text = self.note(file::read(path))?;
+        let (file, system) = Document::read(text, &self.schemas.system, self.faults, &mut self.found)?;
+        let system = system?;
+        let subject = InSystem {
+            file: &file,
+            system: &system,
+        };
+        validate::system(&subject, &mut self.found);
+        Some(system)
+    }
+
+    /// The nearest project file's settings, or the defaults when there is none.
+    fn project(&mut self, folder: &Path) -> Option<Project> {
+        let Some(path) = project_file(folder) else {
+            return Some(Project::default());
+        };
+        let text = self.note(file::read(&path))?;
+        let (file, project) = Document::read(text, &self.schemas.project, self.faults, &mut self.found)?;
+        let project = project?;
+        validate::project(&file, &project, &mut self.found);
+        Some(project)
+    }
+
+    fn note<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
+        result.map_err(|problem| self.found.push(problem)).ok()
+    }
+}
+
+/// The advice for a system file that is not there: its like in the same folder.
+fn missing_system(path: &Path) -> String {
+    let file_name = |path: &Path| {
+        path.file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let folder = path.parent().unwrap_or(Path::new("")).join(".");
+    let mut beside: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| file_name(&entry.path()))
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    beside.sort();
+    match suggest::nearest(&file_name(path), beside.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`, which lies in that folder?"),
+        None => "the path is relative to the scenario's file".into(),
+    }
+}
+
+/// The nearest project file, from the folder upward.
+fn project_file(folder: &Path) -> Option<PathBuf> {
+    let folder = std::path::absolute(folder.join(".")).ok()?;
+    file::tidy(&folder)
+        .ancestors()
+        .map(|folder| folder.join(PROJECT))
+        .find(|path| path.is_file())
+}
+
+/// Puts the scenario's own releases, environment and rates onto the system.
+fn apply(scenario: &Scenario, system: &mut System) {
+    for (name, release) in &scenario.releases {
+        if let Some(service) = system.services.get_mut(name) {
+            service.release.clone_from(release);
+        }
+    }
+    for (name, env) in &scenario.env {
+        if let Some(service) = system.services.get_mut(name) {
+            service.env.extend(env.clone());
+        }
+    }
+    for journey in &mut system.journeys {
+        if let Some(rate) = scenario.rates.get(&journey.name) {
+            journey.rate = *rate;
+        }
+    }
+}
+
+fn assemble(
+    path: &Path,
+    system_path: &Path,
+    scenario: Scenario,
+    mut system: System,
+    project: Project,
+) -> Plan {
+    apply(&scenario, &mut system);
+    let folder = system_path.parent().unwrap_or(Path::new("")).join(".");
+    Plan {
+        name: path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+        folder: std::path::absolute(&folder).map_or(folder, |folder| file::tidy(&folder)),
+        scenario,
+        system,
+        project,
+    }
+}

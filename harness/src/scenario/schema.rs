@@ -1,0 +1,120 @@
+//! The JSON Schemas of the three kinds of file.
+//!
+//! Faces editors, which complete and underline by them, and the loader's structural check, which walks the same
+//! schemas: what an editor accepts and what the loader accepts cannot drift apart.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::{FaultKind, Project, Scenario, System};
+
+/// The schema of scenario files, with every fault of the catalogue as a key of a step.
+pub fn schema(faults: &[FaultKind]) -> Value {
+    let mut generator = generator();
+    let calls: Vec<(&str, Value)> = faults
+        .iter()
+        .map(|kind| (kind.name, call(kind, &mut generator)))
+        .collect();
+    let mut root = generator.into_root_schema_for::<Scenario>().to_value();
+    complete_step(&mut root["$defs"]["Step"], calls);
+    also_called(&mut root["$defs"]["Tolerance"], "never down", "fallback allowed");
+    without_null(&mut root);
+    root
+}
+
+/// A step is its times and exactly one fault.
+fn complete_step(step: &mut Value, calls: Vec<(&str, Value)>) {
+    step["properties"] = Map::from_iter(STEP_TIMES.iter().map(|(key, text)| {
+        let time = json!({ "$ref": "#/$defs/Span", "description": text });
+        ((*key).to_owned(), time)
+    }))
+    .into();
+    step["required"] = json!(["at"]);
+    step["additionalProperties"] = json!(false);
+    if !calls.is_empty() {
+        step["oneOf"] = calls
+            .iter()
+            .map(|(name, _)| json!({ "required": [name] }))
+            .collect();
+    }
+    for (name, call) in calls {
+        step["properties"][name] = call;
+    }
+}
+
+/// Adds another name of a choice, which the model knows and its derived schema does not.
+fn also_called(choice: &mut Value, name: &str, other: &str) {
+    let Some(options) = choice["oneOf"].as_array_mut() else {
+        return;
+    };
+    if let Some(mut option) = options.iter().find(|option| option["const"] == name).cloned() {
+        option["const"] = other.into();
+        options.push(option);
+    }
+}
+
+/// TOML has no null: what is optional is left out. So "a span or null" becomes "a span".
+fn without_null(schema: &mut Value) {
+    if let Some(object) = schema.as_object_mut() {
+        let is_null = |option: &Value| *option == json!({ "type": "null" }) || *option == "null";
+        if let Some(Value::Array(types)) = object.get_mut("type") {
+            types.retain(|option| !is_null(option));
+            if let [only] = types.as_slice() {
+                object["type"] = only.clone();
+            }
+        }
+        if let Some(Value::Array(options)) = object.get_mut("anyOf") {
+            options.retain(|option| !is_null(option));
+            if let [Value::Object(only)] = options.as_mut_slice() {
+                let only = std::mem::take(only);
+                object.remove("anyOf");
+                for (key, value) in only {
+                    object.entry(key).or_insert(value);
+                }
+            }
+        }
+        object.values_mut().for_each(without_null);
+    } else if let Some(items) = schema.as_array_mut() {
+        items.iter_mut().for_each(without_null);
+    }
+}
+
+/// What a step says besides its fault.
+const STEP_TIMES: &[(&str, &str)] = &[
+    ("at", "When, counted from the end of the steady-state check."),
+    (
+        "for",
+        "Revert it after this long. Without it the fault stays until the drill ends: the system must cope by itself.",
+    ),
+];
+
+/// A fault's parameters, described by what the fault does.
+fn call(kind: &FaultKind, generator: &mut SchemaGenerator) -> Value {
+    let mut call = (kind.schema)(generator).to_value();
+    if let Some(call) = call.as_object_mut() {
+        let text = format!("{} ({})", kind.summary, kind.family);
+        call.insert("description".into(), text.into());
+    }
+    call
+}
+
+/// The schema of system files.
+pub fn system_schema() -> Value {
+    of::<System>()
+}
+
+/// The schema of the project file.
+pub fn project_schema() -> Value {
+    of::<Project>()
+}
+
+fn of<T: JsonSchema>() -> Value {
+    let mut root = generator().into_root_schema_for::<T>().to_value();
+    without_null(&mut root);
+    root
+}
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().into_generator()
+}

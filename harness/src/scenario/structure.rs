@@ -1,0 +1,377 @@
+//! The structural check: a file's tree against its JSON Schema.
+//!
+//! Faces the loader. All mistakes are found in one walk, and what a near miss was meant to be is put into the tree, so
+//! that the rules after it still see the rest of the file and one typing mistake is reported once.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use serde_json::{Map, Value};
+
+use super::problem::{Code, Problem, Text};
+use super::tree::{Entry, Kind, Node};
+use super::{FaultKind, suggest};
+use crate::units::{Rate, Share, Size, Span};
+
+/// Checks a tree against a schema, and mends near misses in it.
+pub(super) fn check(
+    schema: &Value,
+    faults: &[FaultKind],
+    text: &Text,
+    tree: &mut Node,
+    found: &mut Vec<Problem>,
+) {
+    let mut check = Check {
+        root: schema,
+        faults,
+        text,
+        found,
+    };
+    check.node(schema, tree);
+}
+
+/// The keys of a step that are no fault.
+const STEP_TIMES: &[&str] = &["at", "for"];
+
+struct Check<'a> {
+    root: &'a Value,
+    faults: &'a [FaultKind],
+    text: &'a Text,
+    found: &'a mut Vec<Problem>,
+}
+
+impl<'a> Check<'a> {
+    fn node(&mut self, schema: &'a Value, node: &mut Node) {
+        if let Some(name) = schema["$ref"].as_str().and_then(|at| at.strip_prefix("#/$defs/")) {
+            return self.definition(name, node);
+        }
+        if let Some(options) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
+            return self.options(options, node);
+        }
+        if let Some(values) = schema["enum"].as_array() {
+            return self.choice(values.iter(), node);
+        }
+        if let Some(value) = schema.get("const") {
+            return self.choice(std::iter::once(value), node);
+        }
+        match (&mut node.kind, schema["type"].as_str()) {
+            (_, None) | (Kind::Boolean(_), Some("boolean")) => {}
+            (Kind::Text(_), Some("string")) | (Kind::Float(_), Some("number")) => {}
+            (Kind::Integer(number), Some("integer" | "number")) => {
+                let number = *number;
+                self.range(schema, number, &node.span);
+            }
+            (Kind::Table(entries), Some("object")) => self.table(schema, entries, &node.span),
+            (Kind::Array(items), Some("array")) => self.array(schema, items),
+            (_, Some(wanted)) => self.wrong_type(wanted, node),
+        }
+    }
+
+    /// Quantities are read by their own parser, which says more than their pattern does.
+    fn definition(&mut self, name: &str, node: &mut Node) {
+        match name {
+            "Span" => self.quantity::<Span>("a length of time such as \"250ms\"", node),
+            "Rate" => self.quantity::<Rate>("a rate such as \"100/s\"", node),
+            "Size" => self.quantity::<Size>("an amount of data such as \"64MiB\"", node),
+            "Share" => self.quantity::<Share>("a share such as \"50%\"", node),
+            "Step" => self.step(node),
+            _ => self.node(&self.root["$defs"][name], node),
+        }
+    }
+
+    fn quantity<T: FromStr<Err = crate::units::UnitError>>(&mut self, wanted: &str, node: &Node) {
+        match &node.kind {
+            Kind::Text(text) => {
+                if let Err(error) = text.parse::<T>() {
+                    self.report(Code::BadQuantity, &node.span, error.to_string());
+                }
+            }
+            Kind::Integer(_) | Kind::Float(_) => {
+                let message = format!("a bare number, where {wanted} is wanted");
+                let problem = self.problem(Code::BadQuantity, &node.span, message);
+                self.found.push(problem.help("write it with its unit, in quotes"));
+            }
+            _ => {
+                let message = format!("expected {wanted}, found {}", name_of(&node.kind));
+                self.report(Code::WrongType, &node.span, message);
+            }
+        }
+    }
+
+    fn range(&mut self, schema: &Value, number: Option<i64>, span: &Range<usize>) {
+        let bound = |key: &str| schema[key].as_f64();
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "bounds are far below 2^53; what is near it is out of range anyway"
+        )]
+        let number = number.map(|number| number as f64);
+        let (least, most) = (bound("minimum"), bound("maximum"));
+        let fits = number.is_some_and(|number| {
+            least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most)
+        });
+        if fits {
+            return;
+        }
+        let message = match (least, most) {
+            (Some(least), Some(most)) => format!("must be between {least} and {most}"),
+            (Some(least), None) => format!("must be at least {least}"),
+            (None, Some(most)) => format!("must be at most {most}"),
+            (None, None) => "has more digits than a 64-bit number holds".into(),
+        };
+        self.report(Code::OutOfRange, span, message);
+    }
+
+    fn array(&mut self, schema: &'a Value, items: &mut [Node]) {
+        if let Some(item) = schema.get("items") {
+            for node in items {
+                self.node(item, node);
+            }
+        }
+    }
+
+    fn table(&mut self, schema: &'a Value, entries: &mut Vec<Entry>, span: &Range<usize>) {
+        let none = Map::new();
+        let properties = schema["properties"].as_object();
+        let closed = schema["additionalProperties"] == false;
+        if closed {
+            let names: Vec<&str> = properties.unwrap_or(&none).keys().map(String::as_str).collect();
+            self.names(entries, &names);
+        }
+        for entry in entries.iter_mut() {
+            let known = properties.and_then(|properties| properties.get(&entry.key));
+            if let Some(schema) = known.or_else(|| schema.get("additionalProperties")) {
+                self.node(schema, &mut entry.value);
+            }
+        }
+        for name in schema["required"].as_array().into_iter().flatten() {
+            let name = name.as_str().unwrap_or_default();
+            if !entries.iter().any(|entry| entry.key == name) {
+                let problem = self.problem(Code::MissingKey, span, format!("`{name}` is missing"));
+                self.found
+                    .push(match schema["properties"][name]["description"].as_str() {
+                        Some(text) => problem.help(format!("`{name}`: {text}")),
+                        None => problem,
+                    });
+            }
+        }
+    }
+
+    /// Reports unknown keys, gives near misses the name that was meant, and takes the others out.
+    fn names(&mut self, entries: &mut Vec<Entry>, names: &[&str]) {
+        let mut at = 0;
+        while let Some(entry) = entries.get(at) {
+            if names.contains(&entry.key.as_str()) {
+                at += 1;
+                continue;
+            }
+            let free: Vec<&str> = names
+                .iter()
+                .copied()
+                .filter(|name| entries.iter().all(|entry| entry.key != *name))
+                .collect();
+            let message = format!("unknown key `{}`", entry.key);
+            let problem = self.problem(Code::UnknownKey, &entry.span, message);
+            let advice = suggest::advice(&entry.key, free.iter().copied());
+            self.found.push(problem.help(advice));
+            match suggest::nearest(&entry.key, free) {
+                Some(meant) => entries[at].key = meant.into(),
+                None => {
+                    entries.remove(at);
+                }
+            }
+        }
+    }
+
+    /// One of several forms: values to choose from, tables told apart by their only key, or anything else.
+    fn options(&mut self, options: &'a [Value], node: &mut Node) {
+        if options.iter().all(|option| option.get("const").is_some()) {
+            return self.choice(options.iter().map(|option| &option["const"]), node);
+        }
+        let tags: Vec<&str> = options.iter().filter_map(tag).collect();
+        if tags.len() == options.len() {
+            return self.tagged(options, &tags, node);
+        }
+        let best = options
+            .iter()
+            .map(|option| {
+                let (mut found, mut mended) = (Vec::new(), node.clone());
+                Check {
+                    found: &mut found,
+                    ..*self
+                }
+                .node(option, &mut mended);
+                (found, mended)
+            })
+            .min_by_key(|(found, _)| found.len());
+        if let Some((found, mended)) = best {
+            self.found.extend(found);
+            *node = mended;
+        }
+    }
+
+    fn tagged(&mut self, options: &'a [Value], tags: &[&str], node: &mut Node) {
+        let Kind::Table(entries) = &mut node.kind else {
+            return self.wrong_type("object", node);
+        };
+        let before = self.found.len();
+        self.names(entries, tags);
+        match entries.as_mut_slice() {
+            [entry] => {
+                let option = options.iter().find(|option| tag(option) == Some(&entry.key));
+                if let Some(option) = option {
+                    self.node(&option["properties"][&entry.key], &mut entry.value);
+                }
+            }
+            [] if self.found.len() > before => {}
+            _ => {
+                let message = format!("exactly one of `{}` belongs here", tags.join("`, `"));
+                self.report(Code::NotExactlyOne, &node.span, message);
+            }
+        }
+    }
+
+    /// A value out of a list; a near miss becomes what was meant.
+    fn choice(&mut self, values: impl Iterator<Item = &'a Value>, node: &mut Node) {
+        let values: Vec<&str> = values.filter_map(Value::as_str).collect();
+        let Kind::Text(text) = &mut node.kind else {
+            return self.wrong_type("string", node);
+        };
+        if values.contains(&text.as_str()) {
+            return;
+        }
+        let message = format!("`{text}` is not one of the values there are");
+        let problem = self.problem(Code::UnknownValue, &node.span, message);
+        self.found
+            .push(problem.help(suggest::advice(text, values.iter().copied())));
+        if let Some(meant) = suggest::nearest(text, values) {
+            *text = meant.into();
+        }
+    }
+
+    /// A step: its times, and exactly one fault of the catalogue.
+    fn step(&mut self, node: &mut Node) {
+        let schema = &self.root["$defs"]["Step"];
+        let Kind::Table(entries) = &mut node.kind else {
+            return self.wrong_type("object", node);
+        };
+        let is_time = |entry: &Entry| STEP_TIMES.contains(&entry.key.as_str());
+        for at in 0..entries.len() {
+            self.fault_name(entries, at);
+        }
+        let known = |entry: &Entry| self.faults.iter().any(|kind| kind.name == entry.key);
+        let calls: Vec<&Entry> = entries.iter().filter(|entry| known(entry)).collect();
+        match calls.as_slice() {
+            [] if entries.iter().all(is_time) => {
+                let problem = self.problem(
+                    Code::StepWithoutFault,
+                    &node.span,
+                    "the step says when, and not what",
+                );
+                let known = self.faults.iter().map(|kind| kind.name);
+                self.found.push(problem.help(suggest::advice("", known)));
+            }
+            [] | [_] => {}
+            [first, second, ..] => {
+                let message = format!("`{}` and `{}` in one step", first.key, second.key);
+                let problem = self.problem(Code::TwoFaultsInAStep, &second.span, message);
+                self.found
+                    .push(problem.help("a step is one fault; write two steps for two"));
+            }
+        }
+        for entry in entries.iter_mut() {
+            self.step_entry(schema, entry);
+        }
+        if !entries.iter().any(|entry| entry.key == "at") {
+            let problem = self.problem(Code::MissingKey, &node.span, "`at` is missing");
+            self.found
+                .push(problem.help("`at`: when, counted from the end of the steady-state check"));
+        }
+    }
+
+    /// Reports a fault that does not exist; a near miss gets the name that was meant.
+    fn fault_name(&mut self, entries: &mut [Entry], at: usize) {
+        let taken = |name: &str| entries.iter().any(|entry| entry.key == name);
+        let times = STEP_TIMES.iter().copied().filter(|name| !taken(name));
+        let known: Vec<&str> = self.faults.iter().map(|kind| kind.name).collect();
+        let entry = &entries[at];
+        let name = entry.key.as_str();
+        if known.contains(&name) || STEP_TIMES.contains(&name) {
+            return;
+        }
+        let problem = self.problem(
+            Code::UnknownFault,
+            &entry.span,
+            format!("no fault is called `{name}`"),
+        );
+        let meant = suggest::nearest(name, times.chain(known.iter().copied()));
+        self.found.push(problem.help(match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => suggest::advice(name, known),
+        }));
+        if let Some(meant) = meant {
+            entries[at].key = meant.into();
+        }
+    }
+
+    /// A fault's parameters against their schema; when that finds nothing, the fault itself has the last word.
+    fn step_entry(&mut self, schema: &'a Value, entry: &mut Entry) {
+        let Some(parameters) = schema["properties"].get(&entry.key) else {
+            return;
+        };
+        let before = self.found.len();
+        self.node(parameters, &mut entry.value);
+        let kind = self.faults.iter().find(|kind| kind.name == entry.key);
+        if let (Some(kind), true) = (kind, self.found.len() == before)
+            && let Err(cause) = (kind.check)(&entry.value.to_json())
+        {
+            let message = format!("`{}` does not take this: {cause}", entry.key);
+            let problem = self.problem(Code::BadParameter, &entry.value.span, message);
+            self.found
+                .push(problem.help(format!("for example: {}", kind.example)));
+        }
+    }
+
+    fn wrong_type(&mut self, wanted: &str, node: &Node) {
+        let wanted = match wanted {
+            "string" => "text in quotes",
+            "integer" => "a whole number",
+            "number" => "a number",
+            "boolean" => "true or false",
+            "array" => "a list: […]",
+            _ => "a table: {…}",
+        };
+        let message = format!("expected {wanted}, found {}", name_of(&node.kind));
+        self.report(Code::WrongType, &node.span, message);
+    }
+
+    fn problem(&self, code: Code, span: &Range<usize>, message: impl Into<String>) -> Problem {
+        Problem::at(code, self.text, span, message)
+    }
+
+    fn report(&mut self, code: Code, span: &Range<usize>, message: impl Into<String>) {
+        let problem = self.problem(code, span, message);
+        self.found.push(problem);
+    }
+}
+
+/// The key that tells a form from the others: the only one it has.
+fn tag(option: &Value) -> Option<&str> {
+    let properties = option["properties"].as_object()?;
+    let required = option["required"].as_array()?;
+    match (required.as_slice(), properties.len()) {
+        ([only], 1) => only.as_str(),
+        _ => None,
+    }
+}
+
+fn name_of(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Table(_) => "a table",
+        Kind::Array(_) => "a list",
+        Kind::Text(_) => "text",
+        Kind::Integer(_) => "a whole number",
+        Kind::Float(_) => "a number",
+        Kind::Boolean(_) => "true or false",
+        Kind::Datetime(_) => "a date",
+    }
+}

@@ -1,0 +1,136 @@
+//! Rules about what a scenario changes in its system, and what it expects of it.
+//!
+//! Faces the loader through [`RULES`] and [`SYSTEM_RULES`].
+
+use super::super::document::at;
+use super::super::problem::{Code, Problem};
+use super::super::{Never, System};
+use super::{InScenario, OnSystemRule, ScenarioRule, journeys, names, services, templates};
+
+/// Those about the scenario alone.
+pub(super) const RULES: &[ScenarioRule] = &[per_year, control, limits, contradictions];
+
+/// Those that need its system.
+pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[releases, environment, rates, expected_names];
+
+fn per_year(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
+    let Some(per_year) = &subject.scenario.per_year else {
+        return;
+    };
+    if !per_year.times.is_finite() || per_year.times < 0.0 {
+        let message = format!("{} times a year is not a frequency", per_year.times);
+        let problem = subject
+            .file
+            .value(Code::PerYearNegative, at!["per_year", "times"], message);
+        found.push(problem.help("zero or more"));
+    }
+    because(subject, "per_year", &per_year.because, found);
+}
+
+fn control(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
+    let Some(control) = &subject.scenario.control else {
+        return;
+    };
+    if control.breaches.is_empty() {
+        let message = "a control that says nothing of what must breach";
+        let path = at!["control", "breaches"];
+        let problem = subject.file.value(Code::ControlWithoutBreaches, path, message);
+        found.push(problem.help("name the checks, exactly those that must breach"));
+    }
+    because(subject, "control", &control.because, found);
+}
+
+fn because(subject: &InScenario<'_>, table: &str, reason: &str, found: &mut Vec<Problem>) {
+    if reason.trim().is_empty() {
+        let message = format!("`{table}` without its reason");
+        let problem = subject
+            .file
+            .value(Code::EmptyBecause, at![table, "because"], message);
+        found.push(problem.help("say where it comes from: a reader must be able to doubt it"));
+    }
+}
+
+fn limits(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
+    let Some(limits) = &subject.scenario.expect.downtime else {
+        return;
+    };
+    if let (Some(least), Some(most)) = (limits.at_least, limits.at_most)
+        && least > most
+    {
+        let message = format!("at least {least} and at most {most} cannot both hold");
+        let path = at!["expect", "downtime"];
+        found.push(subject.file.value(Code::LimitsCrossed, path, message));
+    }
+}
+
+fn contradictions(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
+    let expect = &subject.scenario.expect;
+    for (at, never) in expect.never.iter().enumerate() {
+        let other = match never {
+            Never::Rollback => expect.rollback.is_some().then_some("rollback"),
+            Never::Alert => (!expect.alerts.is_empty()).then_some("alerts"),
+            Never::Fallback => None,
+        };
+        if let Some(other) = other {
+            let message = format!("`{other}` asks for what must never happen");
+            let path = at!["expect", "never", at];
+            found.push(subject.file.value(Code::Contradiction, path, message));
+        }
+    }
+}
+
+fn releases(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
+    for name in subject.scenario.releases.keys() {
+        if let Err(unknown) = names::service(system, name) {
+            let unknown = unknown.coded(Code::ReleaseUnknownService);
+            found.push(unknown.at_key(subject.file, at!["releases", name]));
+        }
+    }
+}
+
+fn environment(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
+    for (name, env) in &subject.scenario.env {
+        match names::service(system, name) {
+            Err(unknown) => found.push(unknown.at_key(subject.file, at!["env", name])),
+            Ok(service) => {
+                let path = at!["env", name];
+                let holes = |hole: &str| templates::of_service(system, service, hole);
+                services::environment_names(subject.file, path, env, found);
+                templates::table(subject.file, path, env, &holes, found);
+            }
+        }
+    }
+}
+
+/// The scenario's own rates: of known journeys, and together with the system's not too many probes.
+fn rates(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
+    let rates = &subject.scenario.rates;
+    for name in rates.keys() {
+        if let Err(unknown) = names::journey(system, name) {
+            found.push(unknown.at_key(subject.file, at!["rates", name]));
+        }
+    }
+    let total: f64 = system
+        .journeys
+        .iter()
+        .map(|journey| rates.get(&journey.name).unwrap_or(&journey.rate).0)
+        .sum();
+    let highest = rates.iter().max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0));
+    if let (true, Some((name, _))) = (total > journeys::HIGHEST_RATE, highest) {
+        found.push(journeys::too_high(subject.file, at!["rates", name], total));
+    }
+}
+
+fn expected_names(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
+    let expect = &subject.scenario.expect;
+    for name in expect.journeys.keys() {
+        if let Err(unknown) = names::journey(system, name) {
+            found.push(unknown.at_key(subject.file, at!["expect", "journeys", name]));
+        }
+    }
+    for name in expect.logs.keys() {
+        if let Err(unknown) = names::service(system, name) {
+            found.push(unknown.at_key(subject.file, at!["expect", "logs", name]));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a file may mean: rules beyond its structure.
+//!
+//! Faces the loader, which runs all rules over what it could read. Each rule is a small function that looks at one
+//! thing, and adds a problem with a stable [`Code`](super::Code) and its place for each violation; a table a module
+//! lists them. A new rule is a function, a line in the table, a code, and a file in `scenarios/invalid/`.
+
+mod expectations;
+mod journeys;
+mod names;
+mod services;
+mod steps;
+mod templates;
+
+use super::document::{Document, at};
+use super::problem::{Code, Problem};
+use super::{FaultKind, Project, Scenario, System};
+
+/// A system with its file.
+pub(super) struct InSystem<'a> {
+    pub(super) file: &'a Document,
+    pub(super) system: &'a System,
+}
+
+/// A scenario with its file and, when that could be read, its system.
+pub(super) struct InScenario<'a> {
+    pub(super) file: &'a Document,
+    pub(super) scenario: &'a Scenario,
+    pub(super) system: Option<&'a System>,
+    pub(super) faults: &'a [FaultKind],
+}
+
+/// Runs all rules over a system.
+pub(super) fn system(subject: &InSystem<'_>, found: &mut Vec<Problem>) {
+    summary(subject.file, &subject.system.summary, found);
+    let rules = [services::RULES, journeys::RULES];
+    for rule in rules.into_iter().flatten() {
+        rule(subject, found);
+    }
+}
+
+/// Runs all rules over a scenario.
+pub(super) fn scenario(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
+    summary(subject.file, &subject.scenario.summary, found);
+    for rule in steps::RULES.iter().chain(expectations::RULES) {
+        rule(subject, found);
+    }
+    if let Some(system) = subject.system {
+        for rule in steps::SYSTEM_RULES.iter().chain(expectations::SYSTEM_RULES) {
+            rule(subject, system, found);
+        }
+    }
+}
+
+/// Runs all rules over a project's settings.
+pub(super) fn project(file: &Document, project: &Project, found: &mut Vec<Problem>) {
+    let budget = project.budget;
+    if budget.downtime.0.is_zero() || budget.downtime > budget.window {
+        let message = format!(
+            "a budget of {} in {} cannot be spent",
+            budget.downtime, budget.window
+        );
+        let problem = file.value(Code::EmptyBudget, at!["budget"], message);
+        found.push(problem.help("`downtime` is above zero and at most the `window`"));
+    }
+}
+
+/// A rule about a system.
+type SystemRule = fn(&InSystem<'_>, &mut Vec<Problem>);
+
+/// A rule about a scenario alone.
+type ScenarioRule = fn(&InScenario<'_>, &mut Vec<Problem>);
+
+/// A rule about a scenario on its system.
+type OnSystemRule = fn(&InScenario<'_>, &System, &mut Vec<Problem>);
+
+fn summary(file: &Document, summary: &str, found: &mut Vec<Problem>) {
+    if summary.trim().is_empty() {
+        let problem = file.value(Code::EmptySummary, at!["summary"], "the summary says nothing");
+        found.push(problem.help("one sentence: what goes wrong and what it shows"));
+    }
+}

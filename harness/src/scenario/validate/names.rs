@@ -1,0 +1,124 @@
+//! Looking names up, and saying what is there when one is not.
+//!
+//! Faces the rules; every "no … is called" of the loader is worded here.
+
+use std::collections::BTreeMap;
+
+use super::super::document::Document;
+use super::super::problem::{Code, Problem};
+use super::super::tree::Step;
+use super::super::{Service, System, suggest};
+
+/// A name that nothing has: the code, what is wrong, and the advice.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub(super) code: Code,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+impl Unknown {
+    fn new<'n>(code: Code, message: String, name: &str, known: impl IntoIterator<Item = &'n str>) -> Self {
+        Self {
+            code,
+            message,
+            help: suggest::advice(name, known),
+        }
+    }
+
+    /// The problem of the value at the end of the path.
+    pub(super) fn at_value(self, file: &Document, path: &[Step<'_>]) -> Problem {
+        file.value(self.code, path, self.message).help(self.help)
+    }
+
+    /// The problem of the key at the end of the path.
+    pub(super) fn at_key(self, file: &Document, path: &[Step<'_>]) -> Problem {
+        file.key(self.code, path, self.message).help(self.help)
+    }
+
+    /// The same under another code.
+    pub(super) fn coded(self, code: Code) -> Self {
+        Self { code, ..self }
+    }
+}
+
+/// The service of a name.
+pub(super) fn service<'s>(system: &'s System, name: &str) -> Result<&'s Service, Unknown> {
+    system.services.get(name).ok_or_else(|| {
+        let message = format!("no service is called `{name}`");
+        Unknown::new(Code::UnknownService, message, name, keys(&system.services))
+    })
+}
+
+/// The journey's name is one of the system's.
+pub(super) fn journey(system: &System, name: &str) -> Result<(), Unknown> {
+    let names = || system.journeys.iter().map(|journey| journey.name.as_str());
+    if names().any(|known| known == name) {
+        return Ok(());
+    }
+    let message = format!("no journey is called `{name}`");
+    Err(Unknown::new(Code::UnknownJourney, message, name, names()))
+}
+
+/// The volume is the service's own or one that it shares.
+pub(super) fn volume(service: &Service, name: &str) -> Result<(), Unknown> {
+    let names = || keys(&service.volumes).chain(keys(&service.shares));
+    if names().any(|known| known == name) {
+        return Ok(());
+    }
+    let message = format!("the service has no volume `{name}`");
+    Err(Unknown::new(Code::UnknownVolume, message, name, names()))
+}
+
+/// The port is one of the service's named ones.
+pub(super) fn port(service: &Service, name: &str) -> Result<(), Unknown> {
+    if service.ports.contains_key(name) {
+        return Ok(());
+    }
+    let message = format!("the service has no port `{name}`");
+    Err(Unknown::new(
+        Code::UnknownPort,
+        message,
+        name,
+        keys(&service.ports),
+    ))
+}
+
+/// The record and its field exist.
+pub(super) fn field(system: &System, record: &str, field: &str) -> Result<(), Unknown> {
+    let known = system.records.get(record);
+    let records = known.ok_or_else(|| records(system, record))?;
+    if records.fields.contains_key(field) {
+        return Ok(());
+    }
+    let message = format!("the records `{record}` have no field `{field}`");
+    Err(Unknown::new(
+        Code::UnknownField,
+        message,
+        field,
+        keys(&records.fields),
+    ))
+}
+
+/// Records that are not there.
+pub(super) fn records(system: &System, name: &str) -> Unknown {
+    let message = format!("no records are called `{name}`");
+    Unknown::new(Code::UnknownRecord, message, name, keys(&system.records))
+}
+
+/// Reports a name that could not stand in a template, a host's name or a container's name.
+pub(super) fn well_formed(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
+        let problem = file.key(
+            Code::BadName,
+            path,
+            format!("`{name}` cannot be a name of the system"),
+        );
+        found.push(problem.help("up to 40 letters a-z, digits, `-` and `_`"));
+    }
+}
+
+fn keys<T>(table: &BTreeMap<String, T>) -> impl Iterator<Item = &str> {
+    table.keys().map(String::as_str)
+}

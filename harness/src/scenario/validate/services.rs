@@ -1,0 +1,298 @@
+//! Rules about the services of a system, and about how a release reaches them.
+//!
+//! Faces the loader through [`RULES`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::document::{Document, at};
+use super::super::problem::{Code, Problem};
+use super::super::tree::Step;
+use super::super::{Build, DeployAction, Service, System, Texts};
+use super::{InSystem, SystemRule, journeys, names, templates};
+
+/// All of them.
+pub(super) const RULES: &[SystemRule] = &[
+    entry,
+    service_names,
+    after,
+    after_cycle,
+    ports,
+    ready,
+    volumes,
+    shares,
+    volume_limits,
+    commands,
+    environment,
+    service_templates,
+    deploy,
+];
+
+fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    match &system.entry {
+        _ if system.services.is_empty() => {
+            let problem = file.key(Code::NoServices, at!["service"], "a system without services");
+            found.push(problem.help("begin one with `[service.app]`"));
+        }
+        Some(name) => {
+            if let Err(unknown) = names::service(system, name) {
+                found.push(unknown.at_value(file, at!["entry"]));
+            }
+        }
+        None if system.services.len() > 1 => {
+            let message = "several services, and `entry` does not say which one users talk to";
+            let problem = file.key(Code::EntryMissing, at!["service"], message);
+            let first = system.services.keys().next().map_or("", String::as_str);
+            found.push(problem.help(format!("for example: entry = \"{first}\"")));
+        }
+        None => {}
+    }
+}
+
+fn service_names(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        names::well_formed(file, at!["service", name], name, found);
+        for (table, keys) in [
+            ("ports", service.ports.keys().collect::<Vec<_>>()),
+            ("volumes", service.volumes.keys().collect()),
+            ("shares", service.shares.keys().collect()),
+        ] {
+            for key in keys {
+                names::well_formed(file, at!["service", name, table, key], key, found);
+            }
+        }
+    }
+}
+
+fn after(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        for (at, first) in service.after.iter().enumerate() {
+            if let Err(unknown) = names::service(system, first) {
+                found.push(unknown.at_value(file, at!["service", name, "after", at]));
+            }
+        }
+    }
+}
+
+/// Takes away, again and again, what waits for nothing that is left: what stays waits in a circle.
+fn after_cycle(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    let mut left: BTreeMap<&str, &Service> = system
+        .services
+        .iter()
+        .map(|(name, service)| (name.as_str(), service))
+        .collect();
+    loop {
+        let names: BTreeSet<&str> = left.keys().copied().collect();
+        left.retain(|_, service| service.after.iter().any(|first| names.contains(first.as_str())));
+        if left.len() == names.len() {
+            break;
+        }
+    }
+    let Some((start, _)) = left.first_key_value() else {
+        return;
+    };
+    let circle = circle(start, &left);
+    let message = format!("services wait for each other: {}", circle.join(" → "));
+    let problem = file.value(Code::AfterCycle, at!["service", circle[0], "after"], message);
+    found.push(problem.help("one of them must start without waiting"));
+}
+
+/// One circle among services that all wait for one another, first and last the same.
+fn circle<'s>(start: &'s str, left: &BTreeMap<&'s str, &'s Service>) -> Vec<&'s str> {
+    let mut way = vec![start];
+    loop {
+        let service = way.last().and_then(|name| left.get(name));
+        let next = service.and_then(|service| {
+            let mut waits = service.after.iter().map(String::as_str);
+            waits.find(|first| left.contains_key(first))
+        });
+        let Some(next) = next else {
+            return way;
+        };
+        if let Some(at) = way.iter().position(|name| *name == next) {
+            way.push(next);
+            return way.split_off(at);
+        }
+        way.push(next);
+    }
+}
+
+fn ports(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        let mut seen = BTreeSet::from([service.port]);
+        let main = at!["service", name, "port"];
+        port_zero(file, main, service.port, found);
+        for (key, port) in &service.ports {
+            let path = at!["service", name, "ports", key];
+            port_zero(file, path, *port, found);
+            if !seen.insert(*port) {
+                let message = format!("port {port} is taken by another port of `{name}`");
+                found.push(file.value(Code::DuplicatePort, path, message));
+            }
+        }
+    }
+}
+
+fn port_zero(file: &Document, path: &[Step<'_>], port: u16, found: &mut Vec<Problem>) {
+    if port == 0 {
+        let problem = file.value(Code::PortZero, path, "port 0 is no port to listen on");
+        found.push(problem.help("any number from 1 to 65535: inside a container nothing else uses it"));
+    }
+}
+
+fn ready(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        if let Some(path) = &service.ready.path {
+            journeys::absolute(file, at!["service", name, "ready", "path"], path, found);
+        }
+        if let Some(Err(unknown)) = service.ready.port.as_ref().map(|port| names::port(service, port)) {
+            found.push(unknown.at_value(file, at!["service", name, "ready", "port"]));
+        }
+    }
+}
+
+fn volumes(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        let mut seen = BTreeSet::new();
+        for (key, folder) in &service.volumes {
+            let path = at!["service", name, "volumes", key];
+            if !folder.starts_with('/') {
+                let message = format!("`{folder}` does not begin at the root");
+                let problem = file.value(Code::VolumePathRelative, path, message);
+                found.push(problem.help(format!("a path inside the container, such as \"/{key}\"")));
+            }
+            if !seen.insert(folder.trim_end_matches('/')) {
+                let message = format!("another volume of `{name}` lies at {folder} already");
+                found.push(file.value(Code::DuplicateVolume, path, message));
+            }
+        }
+    }
+}
+
+fn shares(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        for (key, share) in &service.shares {
+            let path = at!["service", name, "shares", key];
+            if service.volumes.contains_key(key) {
+                let message = format!("`{name}` has a volume of its own that is called `{key}`");
+                found.push(file.key(Code::DuplicateVolume, path, message));
+            }
+            if !is_shared(system, name, share) {
+                let message = format!("`{share}` is no volume of another service");
+                let problem = file.value(Code::ShareOfNothing, path, message);
+                found.push(problem.help(match others(system, name).as_slice() {
+                    [] => "no other service has a volume".to_owned(),
+                    others => format!("written \"SERVICE/VOLUME\"; there are: {}", others.join(", ")),
+                }));
+            }
+        }
+    }
+}
+
+fn is_shared(system: &System, name: &str, share: &str) -> bool {
+    share.split_once('/').is_some_and(|(service, volume)| {
+        let owner = system.services.get(service);
+        service != name && owner.is_some_and(|owner| owner.volumes.contains_key(volume))
+    })
+}
+
+/// The volumes of all services but one.
+fn others(system: &System, name: &str) -> Vec<String> {
+    let services = system.services.iter().filter(|(other, _)| *other != name);
+    services
+        .flat_map(|(other, service)| {
+            service
+                .volumes
+                .keys()
+                .map(move |volume| format!("`{other}/{volume}`"))
+        })
+        .collect()
+}
+
+fn volume_limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        for volume in service.limits.volume.keys() {
+            if let Err(unknown) = names::volume(service, volume) {
+                found.push(unknown.at_key(file, at!["service", name, "limits", "volume", volume]));
+            }
+        }
+    }
+}
+
+fn commands(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        if let Build::Command(argv) = &service.build {
+            command(file, at!["service", name, "build", "command"], argv, found);
+        }
+    }
+}
+
+fn command(file: &Document, path: &[Step<'_>], argv: &[String], found: &mut Vec<Problem>) {
+    if argv.first().is_none_or(String::is_empty) {
+        let problem = file.value(Code::EmptyCommand, path, "a command without a program");
+        found.push(problem.help("program and arguments: [\"program\", \"argument\"]"));
+    }
+}
+
+fn environment(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        environment_names(file, at!["service", name, "env"], &service.env, found);
+    }
+}
+
+/// Reports names that no environment can hold.
+pub(super) fn environment_names(file: &Document, path: &[Step<'_>], env: &Texts, found: &mut Vec<Problem>) {
+    for key in env.keys() {
+        if key.is_empty() || key.contains(['=', '\0']) || key.contains(char::is_whitespace) {
+            let message = format!("`{key}` cannot be the name of an environment variable");
+            found.push(file.key(Code::BadEnvName, &[path, &[key.into()]].concat(), message));
+        }
+    }
+}
+
+fn service_templates(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (name, service) in &system.services {
+        let holes = |hole: &str| templates::of_service(system, service, hole);
+        for (at, arg) in service.args.iter().enumerate() {
+            templates::one(file, at!["service", name, "args", at], arg, &holes, found);
+        }
+        templates::table(file, at!["service", name, "env"], &service.env, &holes, found);
+    }
+}
+
+fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    let holes = |hole: &str| templates::of_deploy(system, hole);
+    for (at, action) in system.deploy.iter().enumerate() {
+        match action {
+            DeployAction::Replace(_) => {}
+            DeployAction::Request {
+                service,
+                port,
+                request,
+                ..
+            } => {
+                let asked = names::service(system, service)
+                    .map_err(|unknown| unknown.at_value(file, at!["deploy", at, "request", "service"]));
+                let port = asked.and_then(|service| match port {
+                    Some(port) => names::port(service, port)
+                        .map_err(|unknown| unknown.at_value(file, at!["deploy", at, "request", "port"])),
+                    None => Ok(()),
+                });
+                found.extend(port.err());
+                journeys::request(
+                    file,
+                    at!["deploy", at, "request", "request"],
+                    request,
+                    &holes,
+                    found,
+                );
+            }
+            DeployAction::Command { argv, .. } => {
+                command(file, at!["deploy", at, "command", "argv"], argv, found);
+                for (index, arg) in argv.iter().enumerate() {
+                    let path = at!["deploy", at, "command", "argv", index];
+                    templates::one(file, path, arg, &holes, found);
+                }
+            }
+        }
+    }
+}
