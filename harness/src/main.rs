@@ -1,2 +1,7 @@
-//! The command line: parse, call, exit.
-fn main() {}
+//! Firedrill's command line: parse, call, exit.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    firedrill::cli::main()
+}

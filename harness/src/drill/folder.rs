@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::target::{OWNER_FILE, Owner};
+
 /// A run's id and its folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder {
@@ -39,6 +41,7 @@ impl RunFolder {
         std::fs::create_dir_all(runs)?;
         let path = std::path::absolute(runs)?.join(&id);
         std::fs::create_dir(&path)?;
+        std::fs::write(path.join(OWNER_FILE), Owner::this().to_string())?;
         Ok(Self { id, path })
     }
 }

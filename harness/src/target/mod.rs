@@ -5,11 +5,14 @@
 //! and one line in [`Kind`].
 
 mod build;
+mod docker;
+mod engine;
 mod fill;
 mod own;
 mod ports;
 mod process;
 mod ready;
+mod sweep;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,10 +23,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use build::sources;
+pub use engine::{Engine, engine};
 pub use own::Owner;
 pub use ready::ready;
+pub use sweep::{OWNER_FILE, Swept, Which, sweep};
 
-use crate::scenario::{ResourceLimits, Restart};
+use crate::scenario::{Build, ResourceLimits, Restart, System};
 
 /// A home for systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -257,12 +262,28 @@ impl std::fmt::Display for State {
 ///
 /// # Errors
 /// [`Error::NoEngine`] when containers are asked for and no engine answers.
-#[expect(clippy::unused_async, reason = "an engine is asked before it is believed")]
 pub async fn open(kind: Kind, run: &str, folder: &Path) -> Result<Arc<dyn Target>, Error> {
     match kind {
         Kind::Process => Ok(Arc::new(process::Processes::open(run, folder))),
-        Kind::Docker => Err(Error::NoEngine {
-            cause: "not yet".into(),
-        }),
+        Kind::Docker => Ok(Arc::new(docker::Containers::open(run, folder).await?)),
     }
+}
+
+/// What a system needs of a target, whatever is done to it.
+pub fn needs(system: &System) -> Vec<Capability> {
+    let mut needs = Vec::new();
+    for service in system.services.values() {
+        match service.build {
+            Build::Image(_) | Build::Dockerfile(_) => needs.push(Capability::Images),
+            Build::Command(_) => needs.push(Capability::Commands),
+            Build::Package { .. } => {}
+        }
+        let limits = &service.limits;
+        needs.extend(limits.memory.map(|_| Capability::MemoryLimit));
+        needs.extend(limits.cpu.map(|_| Capability::CpuLimit));
+        needs.extend(limits.pids.map(|_| Capability::PidsLimit));
+        needs.extend((!limits.volume.is_empty()).then_some(Capability::SizedVolumes));
+        needs.extend((service.restart == Restart::Always).then_some(Capability::RestartPolicy));
+    }
+    needs
 }

@@ -1,0 +1,47 @@
+//! `firedrill clean`: what a killed run left behind.
+
+use super::exit::Exit;
+use super::output;
+use crate::target;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Only this run, whether or not its harness still runs.
+    #[arg(long)]
+    run: Option<String>,
+    /// Also runs whose harness still runs.
+    #[arg(long)]
+    all: bool,
+    /// Where run folders are: volumes and processes' folders of lost runs there are removed, histories are kept.
+    #[arg(long, env = "FIREDRILL_RUNS", default_value = "runs")]
+    runs: std::path::PathBuf,
+    /// One JSON object: what was removed, what was left and why.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> Exit {
+    let which = match (args.run, args.all) {
+        (Some(run), _) => target::Which::Run(run),
+        (None, true) => target::Which::All,
+        (None, false) => target::Which::Lost,
+    };
+    let swept = target::sweep(&which, &args.runs).await;
+    if args.json {
+        output::print(&serde_json::json!(swept).to_string());
+    } else {
+        for removed in &swept.removed {
+            output::print(&format!("removed {removed}"));
+        }
+        for left in &swept.left {
+            output::print(&format!("left    {left}"));
+        }
+        for failed in &swept.failed {
+            output::error(failed);
+        }
+        if swept.removed.is_empty() && swept.failed.is_empty() {
+            output::print("nothing of a lost run is here");
+        }
+    }
+    if swept.failed.is_empty() { Exit::AsStated } else { Exit::Unclean }
+}

@@ -1,0 +1,327 @@
+//! `firedrill run`: scenarios, run and judged.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::stream::{self, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use super::progress::Progress;
+use super::{list, output};
+use crate::drill::{self, Order, RunFolder};
+use crate::scenario::Plan;
+use crate::sla::{Judgement, Verdict};
+use crate::target::{self, Kind, Target};
+use crate::{fault, history, measure, report, sla};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Scenario names, files or folders (all of ./scenarios).
+    scenarios: Vec<String>,
+    /// Where the services run. `auto`: containers if an engine answers, else local processes.
+    #[arg(long, value_enum, default_value_t = Choice::Auto)]
+    target: Choice,
+    /// Drills side by side (twice the cores).
+    #[arg(short, long)]
+    jobs: Option<usize>,
+    /// Run each scenario so many times, one repeat of all after the other.
+    #[arg(short = 'n', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    repeat: u32,
+    /// What every random choice derives from; printed with every result (a random one).
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Every event as one JSON object a line, and at the end of a drill its report.
+    #[arg(long)]
+    json: bool,
+    /// Where run folders go.
+    #[arg(long, env = "FIREDRILL_RUNS", default_value = "runs")]
+    runs: PathBuf,
+    /// The whole report of every drill, not only of those that are not as stated.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Choice {
+    /// Containers if an engine answers, else local processes.
+    Auto,
+    /// Containers.
+    Docker,
+    /// Local processes.
+    Process,
+}
+
+/// What became of one drill.
+struct Outcome {
+    name: String,
+    exit: Exit,
+    line: report::Line,
+}
+
+/// What all drills of one call share.
+struct Call {
+    args: Args,
+    kind: Kind,
+    seed: u64,
+    stop: CancellationToken,
+    /// Asked a second time: reverts are left to the removal of the services.
+    hurry: CancellationToken,
+    progress: Progress,
+    alone: bool,
+    failed: AtomicBool,
+}
+
+pub(super) async fn run(args: Args) -> Exit {
+    let plans = match list::load(&args.scenarios) {
+        Ok(plans) => plans,
+        Err(exit) => return exit,
+    };
+    let (kind, why) = match choose(args.target).await {
+        Ok(chosen) => chosen,
+        Err(error) => {
+            output::error(&error.to_string());
+            return Exit::Environment;
+        }
+    };
+    output::note(&format!("target: {kind} ({why})"));
+    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let total = plans.len() * args.repeat as usize;
+    let call = Arc::new(Call {
+        kind,
+        seed,
+        stop: CancellationToken::new(),
+        hurry: CancellationToken::new(),
+        progress: Progress::new(total, args.json),
+        alone: total == 1,
+        failed: AtomicBool::new(false),
+        args,
+    });
+    let signals = tokio::spawn(listen_for_signals(Arc::clone(&call)));
+    let outcomes = all(&call, plans).await;
+    signals.abort();
+    conclude(&call, outcomes)
+}
+
+/// Which target, and why that one.
+async fn choose(choice: Choice) -> Result<(Kind, String), target::Error> {
+    match choice {
+        Choice::Process => Ok((Kind::Process, "asked for".into())),
+        Choice::Docker => target::engine().await.map(|engine| (Kind::Docker, engine.to_string())),
+        Choice::Auto => Ok(match target::engine().await {
+            Ok(engine) => (Kind::Docker, engine.to_string()),
+            Err(error) => (Kind::Process, format!("no container engine answers: {error}")),
+        }),
+    }
+}
+
+/// Every repeat of every scenario, so many at once; a repeat of all before the next of any.
+async fn all(call: &Arc<Call>, plans: Vec<Plan>) -> Vec<Outcome> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let jobs = call.args.jobs.unwrap_or(cores * 2).max(1);
+    let plans: Vec<Arc<Plan>> = plans.into_iter().map(Arc::new).collect();
+    let repeats = call.args.repeat;
+    let order = (1..=repeats).flat_map(|repeat| plans.iter().map(move |plan| (Arc::clone(plan), repeat)));
+    let drills = order.map(|(plan, repeat)| {
+        let call = Arc::clone(call);
+        async move {
+            if call.stop.is_cancelled() {
+                return None;
+            }
+            let outcome = tokio::spawn(async move { one(&call, plan, repeat).await });
+            outcome.await.ok()
+        }
+    });
+    stream::iter(drills).buffer_unordered(jobs).filter_map(std::future::ready).collect().await
+}
+
+/// One drill: supported here, built, run, judged, stored, shown, cleaned up.
+async fn one(call: &Arc<Call>, plan: Arc<Plan>, repeat: u32) -> Outcome {
+    let name = plan.name.clone();
+    let control = plan.scenario.control.is_some();
+    let ended = |exit: Exit, line: report::Line| Outcome { name: name.clone(), exit, line };
+    let id = drill::new_run_id(&name, repeat);
+    let folder = match RunFolder::create(&call.args.runs, id.clone()) {
+        Ok(folder) => folder,
+        Err(error) => {
+            let why = format!("cannot make a run folder in {}: {error}", call.args.runs.display());
+            return ended(Exit::Environment, report::Line::failed(&name, control, &why));
+        }
+    };
+    let prepared = prepare(call, &plan, &folder).await;
+    let (target, order) = match prepared {
+        Ok(prepared) => prepared,
+        Err(Unready::Unsupported(why)) => {
+            // Nothing was started; an empty run folder would only confuse.
+            drop(std::fs::remove_dir_all(&folder.path));
+            let line = report::Line::skipped(&name, control, &why);
+            call.progress.done(&line.text(output::colours()));
+            return ended(Exit::AsStated, line);
+        }
+        Err(Unready::Failed(why)) => {
+            let line = report::Line::failed(&name, control, &why);
+            call.progress.done(&line.text(output::colours()));
+            return ended(Exit::Environment, line);
+        }
+    };
+    let order = Order { repeat: (repeat, call.args.repeat), ..order };
+    let finished = tokio::select! {
+        finished = drill::run(order, call.stop.clone()) => Some(finished),
+        () = call.hurry.cancelled() => None,
+    };
+    let interrupted = finished.as_ref().is_none_or(|finished| finished.interrupted);
+    let (mut exit, line) = judge(call, &plan, &folder);
+    if interrupted {
+        exit = Exit::Interrupted;
+    } else if finished.is_some_and(|finished| finished.error.is_some()) {
+        exit = exit.worst(Exit::Environment);
+    }
+    call.progress.done(&line.text(output::colours()));
+    if let Err(left) = target.clean().await {
+        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+        output::error(&format!("{name}: something was left behind:\n  {}\n  finish with: firedrill clean --run {id}", left.join("\n  ")));
+        exit = Exit::Unclean;
+    }
+    ended(exit, line)
+}
+
+/// Why a drill cannot begin.
+enum Unready {
+    Unsupported(String),
+    Failed(String),
+}
+
+/// Opens the target, and builds what the system is made of.
+async fn prepare(call: &Arc<Call>, plan: &Arc<Plan>, folder: &RunFolder) -> Result<(Arc<dyn Target>, Order), Unready> {
+    let failed = |error: target::Error| match error {
+        target::Error::Unsupported { why, .. } => Unready::Unsupported(why),
+        error => Unready::Failed(error.to_string()),
+    };
+    let target = target::open(call.kind, &folder.id, &folder.path).await.map_err(failed)?;
+    supported(plan, target.as_ref()).map_err(Unready::Unsupported)?;
+    let progress = |what: &str| call.progress.say(what);
+    let sources = target::sources(&plan.system, &plan.folder, &progress).await.map_err(failed)?;
+    let watching = Arc::clone(call);
+    let (name, run) = (plan.name.clone(), folder.id.clone());
+    let order = Order {
+        plan: Arc::clone(plan),
+        target: Arc::clone(&target),
+        sources,
+        folder: folder.clone(),
+        seed: call.seed,
+        repeat: (1, 1),
+        watch: Arc::new(move |event| watching.progress.event(&name, &run, event)),
+    };
+    Ok((target, order))
+}
+
+/// Whether a target can do all that a plan needs; if not, why.
+fn supported(plan: &Plan, target: &dyn Target) -> Result<(), String> {
+    for need in target::needs(&plan.system) {
+        target.can(need)?;
+    }
+    for step in &plan.scenario.steps {
+        for need in fault::parse(&step.fault)?.needs() {
+            target.can(need).map_err(|why| format!("{}: {why}", step.fault.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Judges what was written, stores the verdict beside it, and shows the report where it is wanted.
+fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, report::Line) {
+    let control = plan.scenario.control.is_some();
+    let history = match history::read(&folder.path) {
+        Ok(history) => history,
+        Err(error) => return (Exit::Environment, report::Line::failed(&plan.name, control, &error.to_string())),
+    };
+    let measured = measure::measure(&history);
+    let judgement = sla::judge(&history, &measured);
+    let json = report::json(&history, &measured, &judgement);
+    let exit = exit(&judgement);
+    let mut line = report::Line::new(&history, &measured, &judgement);
+    if let Err(error) = store(&folder.path, &json.to_string()) {
+        line.note(&format!("the verdict could not be stored: {error}"));
+    }
+    if call.args.json {
+        call.progress.print(&serde_json::json!({ "run": folder.id, "report": json }).to_string());
+    } else if call.alone || call.args.verbose || exit != Exit::AsStated {
+        let text = report::terminal(&history, &measured, &judgement, output::width(), output::colours());
+        call.progress.print(&format!("{text}\nrun folder: {}", shown(&folder.path)));
+    }
+    if exit != Exit::AsStated {
+        call.failed.store(true, Ordering::Relaxed);
+    }
+    (exit, line)
+}
+
+fn store(folder: &Path, json: &str) -> std::io::Result<()> {
+    std::fs::write(folder.join(history::VERDICT), json)
+}
+
+/// A path as short as it can be typed from here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
+
+/// What a judgement means for CI.
+pub(super) fn exit(judgement: &Judgement) -> Exit {
+    match (judgement.stated(), judgement.verdict()) {
+        (true, _) => Exit::AsStated,
+        (false, Verdict::Undecided) => Exit::Undecided,
+        (false, Verdict::Met | Verdict::Breached) => Exit::Breached,
+    }
+}
+
+/// The summary, and the worst of all exits.
+fn conclude(call: &Call, outcomes: Vec<Outcome>) -> Exit {
+    call.progress.finish();
+    if call.stop.is_cancelled() {
+        return outcomes.iter().fold(Exit::Interrupted, |worst, outcome| worst.worst(outcome.exit));
+    }
+    let mut exit = outcomes.iter().fold(Exit::AsStated, |worst, outcome| worst.worst(outcome.exit));
+    let skipped = outcomes.iter().filter(|outcome| outcome.line.is_skipped()).count();
+    if skipped == outcomes.len() {
+        exit = exit.worst(Exit::Undecided);
+    }
+    if !call.args.json && !call.alone {
+        let mut lines: Vec<&report::Line> = outcomes.iter().map(|outcome| &outcome.line).collect();
+        lines.sort_by(|a, b| a.name().cmp(b.name()));
+        output::print(&report::summary(&lines, call.seed, &call.kind.to_string(), output::colours()));
+        for outcome in outcomes.iter().filter(|outcome| outcome.exit != Exit::AsStated) {
+            output::note(&format!("look closer with: firedrill run {} --target {} --seed {}", outcome.name, call.kind, call.seed));
+        }
+    }
+    exit
+}
+
+/// Ctrl-C (or SIGTERM) once: drills stop, faults are reverted, services removed. Twice: nothing more is waited for
+/// but the removal. Three times: out, saying how to finish.
+async fn listen_for_signals(call: Arc<Call>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return;
+    };
+    for times in 1.. {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        match times {
+            1 => {
+                output::note("stopping: faults are reverted and services removed (again: faster)");
+                call.stop.cancel();
+            }
+            2 => {
+                output::note("removing services (again: leave them)");
+                call.hurry.cancel();
+            }
+            _ => {
+                output::error("left as it is; finish with: firedrill clean");
+                std::process::exit(5);
+            }
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! Real containers, through `testcontainers` (images, creating and starting) and its `bollard` client (everything in a
+//! container's later life: kill, pause, inspect, logs, removal).
+//!
+//! Whatever exists bears the labels `firedrill.run` and `firedrill.owner` from the moment it exists. Volumes are folders
+//! of the run folder, so that a fault of a file is an ordinary file operation; containers run as the harness's own user,
+//! so that the files stay ours.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::StreamExt;
+use sha2::{Digest, Sha256};
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::errors::Error as EngineError;
+use testcontainers::bollard::models::{
+    ContainerStateStatusEnum, HostConfig, NetworkCreateRequest, PortBinding, RestartPolicy, RestartPolicyNameEnum,
+};
+use testcontainers::bollard::query_parameters::{
+    KillContainerOptions, LogsOptions, RemoveContainerOptions, StopContainerOptions,
+};
+use testcontainers::core::{BuildImageOptions, IntoContainerPort, Mount};
+use testcontainers::runners::{AsyncBuilder, AsyncRunner};
+use testcontainers::{ContainerAsync, ContainerRequest, GenericBuildableImage, GenericImage, ImageExt};
+use tokio::sync::OnceCell;
+
+use super::engine::{self, Engine};
+use super::fill::{Places, fill};
+use super::own::Owner;
+use super::{Capability, Error, Kind, Source, Spec, State, Target, ports};
+use crate::scenario::Restart;
+
+/// The label of a run on everything it makes; the value is the run's id.
+pub(super) const RUN_LABEL: &str = "firedrill.run";
+/// The label of a run's owner.
+pub(super) const OWNER_LABEL: &str = "firedrill.owner";
+
+/// No call to the engine takes longer, but builds and pulls.
+const CALL_WITHIN: Duration = Duration::from_secs(30);
+
+/// Containers of one run.
+pub(super) struct Containers {
+    run: String,
+    folder: PathBuf,
+    client: Docker,
+    engine: Engine,
+    network: OnceCell<()>,
+    services: Mutex<BTreeMap<String, Service>>,
+    alerts: Mutex<Option<String>>,
+}
+
+/// One service: what it is, where it is published, and its container once there is one.
+struct Service {
+    spec: Spec,
+    image: GenericImage,
+    ports: BTreeMap<Option<String>, u16>,
+    container: Option<ContainerAsync<GenericImage>>,
+    /// What earlier containers of this service have written.
+    earlier: Vec<u8>,
+}
+
+fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
+    Error::Operation { operation, service: service.to_owned(), cause: cause.to_string() }
+}
+
+/// A call to the engine, with the time it may take and a name for its failure.
+async fn call<T, E: ToString>(
+    what: &'static str,
+    service: &str,
+    future: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(CALL_WITHIN, future).await {
+        Ok(result) => result.map_err(|cause| operation(what, service, cause.to_string())),
+        Err(_) => Err(operation(what, service, format!("the engine did not answer within {CALL_WITHIN:?}"))),
+    }
+}
+
+/// The name of a container, in the engine and in the run's network.
+fn container_name(run: &str, service: &str) -> String {
+    format!("firedrill-{run}-{service}")
+}
+
+impl Containers {
+    /// A home on the engine that answers.
+    pub(super) async fn open(run: &str, folder: &Path) -> Result<Self, Error> {
+        let (client, engine) = engine::connect().await?;
+        Ok(Self {
+            run: run.to_owned(),
+            folder: folder.to_owned(),
+            client,
+            engine,
+            network: OnceCell::new(),
+            services: Mutex::default(),
+            alerts: Mutex::default(),
+        })
+    }
+
+    fn services(&self) -> MutexGuard<'_, BTreeMap<String, Service>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, name: &str, look: impl FnOnce(&mut Service) -> T) -> Result<T, Error> {
+        self.services().get_mut(name).map(look).ok_or_else(|| Error::NoSuchService(name.to_owned()))
+    }
+
+    fn network_name(&self) -> String {
+        format!("firedrill-{}", self.run)
+    }
+
+    fn labels(&self) -> HashMap<String, String> {
+        HashMap::from([(RUN_LABEL.into(), self.run.clone()), (OWNER_LABEL.into(), Owner::this().to_string())])
+    }
+
+    /// The run's own network, made once.
+    async fn network(&self) -> Result<(), Error> {
+        let make = || async {
+            let request =
+                NetworkCreateRequest { name: self.network_name(), labels: Some(self.labels()), ..Default::default() };
+            call("make the network of", &self.run, self.client.create_network(request)).await.map(drop)
+        };
+        self.network.get_or_try_init(make).await.map(|()| ())
+    }
+
+    fn id(&self, service: &str) -> Result<Option<String>, Error> {
+        self.with(service, |known| known.container.as_ref().map(|container| container.id().to_owned()))
+    }
+
+    fn running_id(&self, what: &'static str, service: &str) -> Result<String, Error> {
+        self.id(service)?.ok_or_else(|| operation(what, service, "it has no container"))
+    }
+
+    /// Folder here and path inside of each volume: its own, then those it shares.
+    fn volumes(&self, spec: &Spec) -> Vec<(String, PathBuf, String)> {
+        let folder = |owner: &str, volume: &str| self.folder.join("volumes").join(owner).join(volume);
+        let mut volumes: Vec<_> = spec.volumes.iter().map(|(name, path)| (name.clone(), folder(&spec.name, name), path.clone())).collect();
+        let services = self.services();
+        for (name, (owner, volume)) in &spec.shares {
+            if let Some(path) = services.get(owner).and_then(|other| other.spec.volumes.get(volume)) {
+                volumes.push((name.clone(), folder(owner, volume), path.clone()));
+            }
+        }
+        volumes
+    }
+
+    /// The whole request for a service's container.
+    fn request(&self, service: &str) -> Result<ContainerRequest<GenericImage>, Error> {
+        let (spec, image, published) = self.with(service, |known| (known.spec.clone(), known.image.clone(), known.ports.clone()))?;
+        let (args, env) = fill(self, &spec)?;
+        let mut image = image.with_exposed_port(spec.port.tcp());
+        for port in spec.ports.values() {
+            image = image.with_exposed_port(port.tcp());
+        }
+        let mut request = image
+            .with_container_name(container_name(&self.run, service))
+            .with_network(self.network_name())
+            .with_labels(self.labels())
+            .with_cmd(args)
+            .with_startup_timeout(CALL_WITHIN);
+        if cfg!(unix) && matches!(spec.source, Source::Binaries(_)) {
+            let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+            request = request.with_user(format!("{}:{}", user.as_raw(), group.as_raw()));
+        }
+        for (name, value) in env {
+            request = request.with_env_var(name, value);
+        }
+        let sized = spec.limits.volume.clone();
+        for (name, here, inside) in self.volumes(&spec) {
+            if !sized.contains_key(&name) {
+                request = request.with_mount(Mount::bind_mount(here.display().to_string(), inside));
+            }
+        }
+        Ok(request.with_host_config_modifier(move |host| limit(host, &spec, &published)))
+    }
+
+    /// Ends what a service's container has left: keeps its log, removes it.
+    async fn discard(&self, service: &str) -> Result<(), Error> {
+        let Some(id) = self.id(service)? else { return Ok(()) };
+        let log = self.container_log(service, &id).await?;
+        let container = self.with(service, |known| {
+            known.earlier.extend(log);
+            known.container.take()
+        })?;
+        if let Some(container) = container {
+            call("remove", service, container.rm()).await?;
+        }
+        Ok(())
+    }
+
+    async fn container_log(&self, service: &str, id: &str) -> Result<Vec<u8>, Error> {
+        let options = LogsOptions { stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
+        let mut chunks = self.client.logs(id, Some(options));
+        let mut log = Vec::new();
+        let read = async {
+            while let Some(chunk) = chunks.next().await {
+                log.extend_from_slice(&chunk?.into_bytes());
+            }
+            Ok::<_, EngineError>(())
+        };
+        call("read the log of", service, read).await?;
+        Ok(log)
+    }
+
+    /// The engine's kill counts as an order to stay down. Where something must bring the service back, its process is
+    /// killed as the kernel would.
+    async fn kill_process(&self, service: &str, id: &str) -> Result<(), Error> {
+        let inspected = call("inspect", service, self.client.inspect_container(id, None)).await?;
+        let pid = inspected.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid.filter(|pid| *pid > 1).and_then(rustix::process::Pid::from_raw);
+        let pid = pid.ok_or_else(|| operation("kill", service, "its process does not run"))?;
+        let of_engine = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        if !of_engine.contains(id) {
+            return Err(operation("kill", service, "its process is not on this machine, and the engine's own kill would keep it down"));
+        }
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).map_err(|cause| operation("kill", service, cause))
+    }
+}
+
+/// What testcontainers has no words for: ports on 127.0.0.1 only, limits, restart policy, volumes of a limited size.
+fn limit(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>, u16>) {
+    let inside = |name: &Option<String>| match name {
+        None => Some(spec.port),
+        Some(name) => spec.ports.get(name).copied(),
+    };
+    let bindings = published.iter().filter_map(|(name, port)| {
+        let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: Some(port.to_string()) };
+        Some((format!("{}/tcp", inside(name)?), Some(vec![binding])))
+    });
+    host.publish_all_ports = Some(false);
+    host.port_bindings = Some(bindings.collect());
+    host.memory = spec.limits.memory.and_then(|size| i64::try_from(size.0).ok());
+    host.memory_swap = host.memory;
+    #[expect(clippy::cast_possible_truncation, reason = "a share of at most 1, in billionths")]
+    let cpus = spec.limits.cpu.map(|share| (share.0 * 1e9).round() as i64);
+    host.nano_cpus = cpus;
+    host.pids_limit = spec.limits.pids.map(i64::from);
+    if spec.restart == Restart::Always {
+        host.restart_policy = Some(RestartPolicy { name: Some(RestartPolicyNameEnum::ALWAYS), maximum_retry_count: None });
+    }
+    let sized = spec.limits.volume.iter().filter_map(|(name, size)| {
+        let options = format!("rw,size={},mode=1777", size.0);
+        Some((spec.volumes.get(name)?.clone(), options))
+    });
+    let sized: HashMap<String, String> = sized.collect();
+    if !sized.is_empty() {
+        host.tmpfs = Some(sized);
+    }
+}
+
+/// The image of a service: named after what is in it, so that what is there already is used again.
+async fn image(source: &Source, service: &str) -> Result<GenericImage, Error> {
+    let failed = |cause: String| Error::Build { what: format!("the image of {service}"), cause };
+    let built = match source {
+        Source::Binaries(binaries) => scratch(service, binaries).map_err(|error| failed(error.to_string()))?,
+        Source::Dockerfile(path) => {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let text = fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            let tag = hex(Sha256::digest(text.as_bytes()).as_slice());
+            GenericBuildableImage::new(format!("firedrill/{service}"), tag).with_dockerfile_string(text).with_file(folder, ".")
+        }
+        Source::Image(image) => {
+            let (name, tag) = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((image, "latest"));
+            return Ok(GenericImage::new(name, tag));
+        }
+        Source::Command(_) => {
+            return Err(Error::Unsupported { kind: "docker", why: "a local command runs as a local process only".into() });
+        }
+    };
+    let options = BuildImageOptions::new().with_skip_if_exists(matches!(source, Source::Binaries(_)));
+    built.build_image_with(options).await.map_err(|error| failed(error.to_string()))
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().take(12).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// An image made of nothing but static binaries: the first one is what it runs.
+fn scratch(service: &str, binaries: &[(String, PathBuf)]) -> std::io::Result<GenericBuildableImage> {
+    let mut digest = Sha256::new();
+    let mut dockerfile = String::from("FROM scratch\nLABEL firedrill.image=1\n");
+    for (name, path) in binaries {
+        digest.update(fs::read(path)?);
+        dockerfile.push_str(&format!("COPY --chmod=755 {name} /{name}\n"));
+    }
+    if let Some((main, _)) = binaries.first() {
+        dockerfile.push_str(&format!("ENTRYPOINT [\"/{main}\"]\n"));
+    }
+    digest.update(&dockerfile);
+    let image = GenericBuildableImage::new(format!("firedrill/{service}"), hex(&digest.finalize())).with_dockerfile_string(dockerfile);
+    Ok(binaries.iter().fold(image, |image, (name, path)| image.with_file(path, format!("./{name}"))))
+}
+
+impl Places for Containers {
+    fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
+        let port = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied())?;
+        Some(format!("0.0.0.0:{port}"))
+    }
+
+    fn volume(&self, spec: &Spec, volume: &str) -> Option<String> {
+        self.volumes(spec).into_iter().find(|(name, ..)| name == volume).map(|(_, _, inside)| inside)
+    }
+
+    fn binary(&self, spec: &Spec, name: &str) -> Option<String> {
+        let Source::Binaries(binaries) = &spec.source else { return None };
+        binaries.iter().any(|(binary, _)| binary == name).then(|| format!("/{name}"))
+    }
+
+    fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
+        let port = self.with(name, |known| port.map_or(Some(known.spec.port), |port| known.spec.ports.get(port).copied()));
+        Some(format!("http://{}:{}", container_name(&self.run, name), port.ok()??))
+    }
+
+    fn alerts(&self) -> Option<String> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[async_trait]
+impl Target for Containers {
+    fn kind(&self) -> Kind {
+        Kind::Docker
+    }
+
+    fn place(&self) -> String {
+        self.engine.to_string()
+    }
+
+    fn can(&self, capability: Capability) -> Result<(), String> {
+        match capability {
+            Capability::Commands => Err("a local command runs as a local process only".into()),
+            Capability::Permissions if rustix::process::geteuid().is_root() => {
+                Err("containers run as the harness's own user, and the superuser reads and writes everything".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn create(&self, spec: Spec) -> Result<(), Error> {
+        self.network().await?;
+        let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
+        for volume in spec.volumes.keys() {
+            fs::create_dir_all(self.folder.join("volumes").join(&spec.name).join(volume)).map_err(failed)?;
+        }
+        let mut reserved = BTreeMap::from([(None, ports::reserve().map_err(failed)?)]);
+        for name in spec.ports.keys() {
+            reserved.insert(Some(name.clone()), ports::reserve().map_err(failed)?);
+        }
+        let image = image(&spec.source, &spec.name).await?;
+        let (name, container, earlier) = (spec.name.clone(), None, Vec::new());
+        self.services().insert(name, Service { spec, image, ports: reserved, container, earlier });
+        Ok(())
+    }
+
+    async fn start(&self, service: &str) -> Result<(), Error> {
+        if let Some(id) = self.id(service)? {
+            return call("start", service, self.client.start_container(&id, None)).await;
+        }
+        let request = self.request(service)?;
+        let container = call("start", service, request.start()).await?;
+        self.with(service, |known| known.container = Some(container))
+    }
+
+    async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
+        self.discard(&spec.name).await?;
+        let name = spec.name.clone();
+        self.with(&name, |known| known.spec = spec)
+    }
+
+    fn spec(&self, service: &str) -> Result<Spec, Error> {
+        self.with(service, |known| known.spec.clone())
+    }
+
+    fn inside(&self, hole: &str) -> Option<String> {
+        self.shared(hole)
+    }
+
+    async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
+        let id = self.running_id("stop", service)?;
+        let seconds = i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
+        let options = StopContainerOptions { t: Some(seconds), ..Default::default() };
+        let stop = self.client.stop_container(&id, Some(options));
+        match tokio::time::timeout(grace + CALL_WITHIN, stop).await {
+            Ok(result) => result.map_err(|cause| operation("stop", service, cause)),
+            Err(_) => Err(operation("stop", service, "the engine did not answer")),
+        }
+    }
+
+    async fn kill(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("kill", service)?;
+        if self.with(service, |known| known.spec.restart)? == Restart::Always {
+            return self.kill_process(service, &id).await;
+        }
+        let options = KillContainerOptions { signal: "SIGKILL".into() };
+        call("kill", service, self.client.kill_container(&id, Some(options))).await
+    }
+
+    async fn pause(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("pause", service)?;
+        call("pause", service, self.client.pause_container(&id)).await
+    }
+
+    async fn resume(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("resume", service)?;
+        call("resume", service, self.client.unpause_container(&id)).await
+    }
+
+    async fn state(&self, service: &str) -> Result<State, Error> {
+        let Some(id) = self.id(service)? else { return Ok(State::Absent) };
+        let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
+        let state = inspected.state.unwrap_or_default();
+        Ok(match state.status {
+            Some(ContainerStateStatusEnum::PAUSED) => State::Paused,
+            Some(ContainerStateStatusEnum::RUNNING) => {
+                let since = state.started_at.unwrap_or_default();
+                State::Running(format!("container {} since {since}", &id[..id.len().min(12)]))
+            }
+            Some(ContainerStateStatusEnum::CREATED) | None => State::Absent,
+            // 128 + signal is how an engine writes down a death by signal.
+            Some(_) => match state.exit_code.unwrap_or_default() {
+                code @ 129..=192 => State::Exited(128 - code),
+                code => State::Exited(code),
+            },
+        })
+    }
+
+    fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
+        let port = self.with(service, |known| known.ports.get(&port.map(str::to_owned)).copied())?;
+        let port = port.ok_or_else(|| operation("find the port of", service, "it has none of that name"))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error> {
+        let spec = self.spec(service)?;
+        let found = self.volumes(&spec).into_iter().find(|(name, ..)| name == volume);
+        let missing = || operation("find the volume of", service, format!("it has no `{volume}`"));
+        found.map(|(_, here, _)| here).ok_or_else(missing)
+    }
+
+    async fn host_for_services(&self) -> Result<(IpAddr, String), Error> {
+        self.network().await?;
+        let name = self.network_name();
+        let network = call("inspect the network of", &self.run, self.client.inspect_network(&name, None)).await?;
+        let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        let gateway = configs.into_iter().find_map(|config| config.gateway?.parse::<Ipv4Addr>().ok());
+        let gateway = gateway.ok_or_else(|| operation("find the gateway of", &name, "the engine tells none"))?;
+        Ok((gateway.into(), gateway.to_string()))
+    }
+
+    fn set_alerts_url(&self, url: &str) {
+        *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+    }
+
+    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
+        let mut log = self.with(service, |known| known.earlier.clone())?;
+        if let Some(id) = self.id(service)? {
+            log.extend(self.container_log(service, &id).await?);
+        }
+        Ok(log)
+    }
+
+    async fn clean(&self) -> Result<(), Vec<Error>> {
+        let mut left = Vec::new();
+        let containers: Vec<_> = self.services().iter_mut().filter_map(|(name, known)| Some((name.clone(), known.container.take()?))).collect();
+        let removals = containers.into_iter().map(|(name, container)| async move {
+            let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+            let id = container.id().to_owned();
+            let removed = call("remove", &name, self.client.remove_container(&id, Some(options))).await;
+            drop_quietly(container);
+            removed
+        });
+        left.extend(futures::future::join_all(removals).await.into_iter().filter_map(Result::err));
+        if self.network.get().is_some()
+            && let Err(error) = call("remove the network of", &self.run, self.client.remove_network(&self.network_name())).await
+        {
+            left.push(error);
+        }
+        for folder in ["volumes", "aside"] {
+            if let Err(cause) = fs::remove_dir_all(self.folder.join(folder))
+                && cause.kind() != std::io::ErrorKind::NotFound
+            {
+                left.push(operation("remove the folders of", &self.run, cause));
+            }
+        }
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    }
+}
+
+/// A container that is removed already needs nothing of what its guard would do.
+fn drop_quietly(container: ContainerAsync<GenericImage>) {
+    std::mem::forget(container);
+}
