@@ -570,6 +570,10 @@ pub struct Remember {
     /// The header of the acknowledgement that says where it can be read: `{link}` in `request`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_header: Option<String>,
+    /// Where it can be read when the acknowledgement does not say, or when there was none: `{link}` as a template over
+    /// records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
     /// The request that reads it back.
     pub request: Request,
     /// The answer when it is there and right.
