@@ -1,5 +1,7 @@
 //! Scenario files as their authors meet them: what is accepted, what is refused, and in which words.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
 mod catalogue;
 mod finding;
 mod invalid;
