@@ -215,3 +215,96 @@ fn a_scenario_that_is_not_there_or_is_a_folder_is_unreadable() {
         assert_eq!(codes, [Code::FileUnreadable], "{path}");
     }
 }
+
+#[test]
+fn a_code_stands_for_every_place_in_which_its_mistake_can_be_made() {
+    let cases = [
+        ("entry = \"edge\"", "entry = \"egde\"", "unknown-service"),
+        ("after = [\"app\"]", "after = [\"appp\"]", "unknown-service"),
+        ("after = [\"app\"]", "after = [\"edge\"]", "after-cycle"),
+        ("{service.app}", "{service.api}", "unknown-service"),
+        ("{service.app.admin}", "{service.app.main}", "unknown-port"),
+        ("port = \"admin\"", "port = \"amin\"", "unknown-port"),
+        (
+            "request = { service = \"edge\"",
+            "request = { service = \"edg\"",
+            "unknown-service",
+        ),
+        (
+            "service = \"edge\",",
+            "service = \"edge\", port = \"x\",",
+            "unknown-port",
+        ),
+        ("release={release}", "release={relase}", "unknown-placeholder"),
+        ("{bin.shortener}", "{bin.shortner}", "unknown-placeholder"),
+        ("{volume.store}", "{volume.sore}", "unknown-volume"),
+        (
+            "shares = { copy = \"app/store\" }",
+            "shares = { copy = \"edge/store\" }",
+            "share-of-nothing",
+        ),
+        (
+            "ready = {",
+            "limits = { volume = { sto = \"1MiB\" } }\nready = {",
+            "unknown-volume",
+        ),
+        ("records = \"known\"", "records = \"knwn\"", "unknown-record"),
+        (
+            "link_header = \"location\"",
+            "link_header = \"loc ation\"",
+            "bad-header-name",
+        ),
+        ("link_header = \"location\"\n", "", "unknown-placeholder"),
+        (
+            "link_header = \"location\"",
+            "link = \"/{fresh.cod}\"",
+            "unknown-field",
+        ),
+        (
+            "link_header = \"location\"",
+            "link_header = \"location\"\ngone = 0",
+            "bad-status",
+        ),
+        (
+            "header = \"x-release\"",
+            "header = \"x release\"",
+            "bad-header-name",
+        ),
+        ("path = \"/readyz\"", "path = \"readyz\"", "path-without-slash"),
+        ("admin = 8001", "admin = 0", "port-zero"),
+        ("count = 100", "count = 5000000000", "out-of-range"),
+        ("port = 9000", "port = 90000", "out-of-range"),
+    ];
+    for (valid, broken, code) in cases {
+        assert!(SYSTEM.contains(valid), "{valid}");
+        let folder = Folder::new(SCENARIO, &SYSTEM.replacen(valid, broken, 1));
+        assert_eq!(folder.codes(), [code], "{broken}");
+    }
+}
+
+#[test]
+fn what_a_scenario_changes_in_its_system_is_checked_like_the_system() {
+    let cases = [
+        ("resolve = \"50/s\"", "resolv = \"50/s\"", "unknown-journey"),
+        ("resolve = \"50/s\"", "resolve = \"19990/s\"", "rate-too-high"),
+        ("env = { edge", "env = { edg", "unknown-service"),
+        ("EDGE_GATE =", "\"EDGE GATE\" =", "bad-env-name"),
+        ("{service.app}", "{service.ap}", "unknown-service"),
+        ("\"{service.app}\"", "\"{\"", "lone-brace"),
+        ("logs = { app", "logs = { ap", "unknown-service"),
+        ("old/urls.json", "/etc/passwd", "path-escapes-volume"),
+        ("for = ", "fro = ", "unknown-fault"),
+        ("never = [\"fallback\"]", "never = [\"alert\"]", "contradiction"),
+    ];
+    for (valid, broken, code) in cases {
+        assert!(SCENARIO.contains(valid), "{valid}");
+        let folder = Folder::new(&SCENARIO.replacen(valid, broken, 1), SYSTEM);
+        assert_eq!(folder.codes(), [code], "{broken}");
+    }
+}
+
+#[test]
+fn a_link_may_come_from_a_template_instead_of_a_header() {
+    let system = SYSTEM.replace("link_header = \"location\"", "link = \"/{fresh.code}\"");
+    assert_eq!(Folder::new(SCENARIO, &system).codes(), [""; 0]);
+}
