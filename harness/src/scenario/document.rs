@@ -19,6 +19,50 @@ pub(super) use at;
 /// More problems than this in one file are noise.
 const MOST_SYNTAX_ERRORS: usize = 10;
 
+/// What is not TOML. One mistake makes a parser stumble many times, so the line of the first error is blanked and the
+/// rest parsed again; an error in the very next line is taken for the same mistake.
+fn syntax_errors(text: &Text) -> Vec<Problem> {
+    let mut rest = text.inner().clone();
+    let mut errors: Vec<Problem> = Vec::new();
+    let mut last_line = None;
+    while errors.len() < MOST_SYNTAX_ERRORS {
+        let (_, all) = DeTable::parse_recoverable(&rest);
+        let place = |error: &toml::de::Error| error.span().unwrap_or(0..0);
+        let Some(first) = all.iter().min_by_key(|error| place(error).start) else {
+            break;
+        };
+        let span = place(first);
+        let problem = Problem::at(Code::TomlSyntax, text, &span, first.message());
+        let line = problem.row().line.unwrap_or_default();
+        if last_line.is_some_and(|last| line <= last + 1) {
+            break;
+        }
+        errors.push(problem);
+        last_line = Some(line);
+        rest = blanked(&rest, line);
+    }
+    errors
+}
+
+/// The text with blanks for everything in one line, counted from 1: no place moves.
+fn blanked(text: &str, line: usize) -> String {
+    let blank = |text: &str| {
+        text.bytes()
+            .map(|byte| if byte == b'\n' { '\n' } else { ' ' })
+            .collect()
+    };
+    text.split_inclusive('\n')
+        .enumerate()
+        .map(|(at, text)| {
+            if at + 1 == line {
+                blank(text)
+            } else {
+                text.to_owned()
+            }
+        })
+        .collect()
+}
+
 /// A file's text and tree.
 pub(super) struct Document {
     text: Text,
@@ -34,15 +78,14 @@ impl Document {
         faults: &[FaultKind],
         found: &mut Vec<Problem>,
     ) -> Option<(Self, Option<T>)> {
-        let (parsed, errors) = DeTable::parse_recoverable(text.inner());
         let before = found.len();
-        found.extend(errors.iter().take(MOST_SYNTAX_ERRORS).map(|error| {
-            let span = error.span().unwrap_or(0..0);
-            Problem::at(Code::TomlSyntax, &text, &span, error.message())
-        }));
-        if found.len() > before {
-            return None;
-        }
+        let parsed = match DeTable::parse(text.inner()) {
+            Ok(parsed) => parsed,
+            Err(_) => {
+                found.extend(syntax_errors(&text));
+                return None;
+            }
+        };
         let mut tree = Node::from_document(&parsed);
         structure::check(schema, faults, &text, &mut tree, found);
         let intact = found.len() == before;
@@ -63,11 +106,14 @@ impl Document {
         parsed.map_err(|problem| found.push(problem)).ok()
     }
 
-    /// Whether the file says something there.
-    pub(super) fn has(&self, path: &[Step<'_>]) -> bool {
-        path.iter()
-            .try_fold(&self.tree, |node, step| node.get(*step))
-            .is_some()
+    /// The value at the end of the path, when the file says something there.
+    pub(super) fn get(&self, path: &[Step<'_>]) -> Option<&Node> {
+        path.iter().try_fold(&self.tree, |node, step| node.get(*step))
+    }
+
+    /// Whether what the model says there is the file's word or a default, and not a stand-in for what did not read.
+    pub(super) fn is_sure(&self, path: &[Step<'_>]) -> bool {
+        self.get(path).is_none_or(|node| !node.stands_in)
     }
 
     /// A problem of the value at the end of the path.

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::document::{Document, at};
 use super::problem::{Code, Problem, Problems};
+use super::tree::Node;
 use super::validate::{self, InScenario, InSystem};
 use super::{FaultKind, Plan, Project, Scenario, System, file, schema, suggest};
 
@@ -76,9 +77,10 @@ impl<'a> Loader<'a> {
         let text = self.note(file::read(path))?;
         let (file, scenario) =
             Document::read::<Scenario>(text, &self.schemas.scenario, self.faults, &mut self.found)?;
-        let scenario = scenario?;
-        let system_path = file::tidy(&folder.join(&scenario.system));
+        let named = file.get(at!["system"]).and_then(Node::as_text)?;
+        let system_path = file::tidy(&folder.join(named));
         let system = self.system(&system_path, &file);
+        let scenario = scenario?;
         let subject = InScenario {
             file: &file,
             scenario: &scenario,

@@ -19,7 +19,7 @@ pub fn schema(faults: &[FaultKind]) -> Value {
     let mut root = generator.into_root_schema_for::<Scenario>().to_value();
     complete_step(&mut root["$defs"]["Step"], calls);
     also_called(&mut root["$defs"]["Tolerance"], "never down", "fallback allowed");
-    without_null(&mut root);
+    tidy(&mut root);
     root
 }
 
@@ -51,6 +51,36 @@ fn also_called(choice: &mut Value, name: &str, other: &str) {
     if let Some(mut option) = options.iter().find(|option| option["const"] == name).cloned() {
         option["const"] = other.into();
         options.push(option);
+    }
+}
+
+fn tidy(root: &mut Value) {
+    without_null(root);
+    closed(root);
+    if let Some(definitions) = root["$defs"].as_object_mut() {
+        definitions.values_mut().for_each(closed);
+    }
+}
+
+/// Unknown keys are errors, also where a type is made of several, which serde does not close by itself. What has
+/// several forms is left alone: each form would refuse the keys of its whole.
+fn closed(schema: &mut Value) {
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
+    if ["oneOf", "anyOf", "allOf"]
+        .iter()
+        .any(|form| object.contains_key(*form))
+    {
+        return;
+    }
+    object.remove("unevaluatedProperties");
+    if let Some(Value::Object(properties)) = object.get_mut("properties") {
+        properties.values_mut().for_each(closed);
+        object.entry("additionalProperties").or_insert(json!(false));
+    }
+    if let Some(items) = object.get_mut("items") {
+        closed(items);
     }
 }
 
@@ -111,7 +141,7 @@ pub fn project_schema() -> Value {
 
 fn of<T: JsonSchema>() -> Value {
     let mut root = generator().into_root_schema_for::<T>().to_value();
-    without_null(&mut root);
+    tidy(&mut root);
     root
 }
 

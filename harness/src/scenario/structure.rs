@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::problem::{Code, Problem, Text};
 use super::tree::{Entry, Kind, Node};
 use super::{FaultKind, suggest};
-use crate::units::{Rate, Share, Size, Span};
+use crate::units::{Rate, Share, Size, Span, UnitError};
 
 /// Checks a tree against a schema, and mends near misses in it.
 pub(super) fn check(
@@ -45,6 +45,11 @@ impl<'a> Check<'a> {
         if let Some(name) = schema["$ref"].as_str().and_then(|at| at.strip_prefix("#/$defs/")) {
             return self.definition(name, node);
         }
+        if schema.get("properties").is_some()
+            && (schema.get("oneOf").is_some() || schema.get("anyOf").is_some())
+        {
+            return; // a table of which a part has several forms: left to serde, which knows
+        }
         if let Some(options) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
             return self.options(options, node);
         }
@@ -70,32 +75,42 @@ impl<'a> Check<'a> {
     /// Quantities are read by their own parser, which says more than their pattern does.
     fn definition(&mut self, name: &str, node: &mut Node) {
         match name {
-            "Span" => self.quantity::<Span>("a length of time such as \"250ms\"", node),
-            "Rate" => self.quantity::<Rate>("a rate such as \"100/s\"", node),
-            "Size" => self.quantity::<Size>("an amount of data such as \"64MiB\"", node),
-            "Share" => self.quantity::<Share>("a share such as \"50%\"", node),
+            "Span" => self.quantity::<Span>("a length of time such as \"250ms\"", "1s", node),
+            "Rate" => self.quantity::<Rate>("a rate such as \"100/s\"", "1/s", node),
+            "Size" => self.quantity::<Size>("an amount of data such as \"64MiB\"", "1MiB", node),
+            "Share" => self.quantity::<Share>("a share such as \"50%\"", "50%", node),
             "Step" => self.step(node),
             _ => self.node(&self.root["$defs"][name], node),
         }
     }
 
-    fn quantity<T: FromStr<Err = crate::units::UnitError>>(&mut self, wanted: &str, node: &Node) {
-        match &node.kind {
-            Kind::Text(text) => {
-                if let Err(error) = text.parse::<T>() {
-                    self.report(Code::BadQuantity, &node.span, error.to_string());
-                }
-            }
+    /// Whatever is no quantity is reported, and `stand_in` takes its place.
+    fn quantity<T: FromStr<Err = UnitError>>(&mut self, wanted: &str, stand_in: &str, node: &mut Node) {
+        let (code, message, help) = match &node.kind {
+            Kind::Text(text) => match text.parse::<T>() {
+                Ok(_) => return,
+                Err(error) => (Code::BadQuantity, error.to_string(), None),
+            },
             Kind::Integer(_) | Kind::Float(_) => {
                 let message = format!("a bare number, where {wanted} is wanted");
-                let problem = self.problem(Code::BadQuantity, &node.span, message);
-                self.found.push(problem.help("write it with its unit, in quotes"));
+                (
+                    Code::BadQuantity,
+                    message,
+                    Some("write it with its unit, in quotes"),
+                )
             }
-            _ => {
-                let message = format!("expected {wanted}, found {}", name_of(&node.kind));
-                self.report(Code::WrongType, &node.span, message);
+            other => {
+                let message = format!("expected {wanted}, found {}", name_of(other));
+                (Code::WrongType, message, None)
             }
-        }
+        };
+        let problem = self.problem(code, &node.span, message);
+        self.found.push(match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        });
+        node.kind = Kind::Text(stand_in.into());
+        node.stands_in = true;
     }
 
     fn range(&mut self, schema: &Value, number: Option<i64>, span: &Range<usize>) {
@@ -105,7 +120,13 @@ impl<'a> Check<'a> {
             reason = "bounds are far below 2^53; what is near it is out of range anyway"
         )]
         let number = number.map(|number| number as f64);
-        let (least, most) = (bound("minimum"), bound("maximum"));
+        let widest = match schema["format"].as_str() {
+            Some("uint8") => Some(f64::from(u8::MAX)),
+            Some("uint16") => Some(f64::from(u16::MAX)),
+            Some("uint32") => Some(f64::from(u32::MAX)),
+            _ => None,
+        };
+        let (least, most) = (bound("minimum"), bound("maximum").or(widest));
         let fits = number.is_some_and(|number| {
             least.is_none_or(|least| number >= least) && most.is_none_or(|most| number <= most)
         });

@@ -38,6 +38,8 @@ impl From<usize> for Step<'_> {
 pub(super) struct Node {
     pub(super) span: Range<usize>,
     pub(super) kind: Kind,
+    /// Put in place of what did not read, so that the rest can be looked at.
+    pub(super) stands_in: bool,
 }
 
 /// What a value is.
@@ -69,6 +71,7 @@ impl Node {
         Self {
             span: document.span(),
             kind: table(document.get_ref()),
+            stands_in: false,
         }
     }
 
@@ -87,6 +90,7 @@ impl Node {
         Self {
             span: value.span(),
             kind,
+            stands_in: false,
         }
     }
 
@@ -95,6 +99,14 @@ impl Node {
         match &self.kind {
             Kind::Table(entries) => entries,
             _ => &[],
+        }
+    }
+
+    /// The text, when it is one.
+    pub(super) fn as_text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
         }
     }
 

@@ -54,8 +54,11 @@ fn limits(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     let Some(limits) = &subject.scenario.expect.downtime else {
         return;
     };
+    let sure = |key: &str| subject.file.is_sure(at!["expect", "downtime", key]);
     if let (Some(least), Some(most)) = (limits.at_least, limits.at_most)
         && least > most
+        && sure("at_least")
+        && sure("at_most")
     {
         let message = format!("at least {least} and at most {most} cannot both hold");
         let path = at!["expect", "downtime"];

@@ -97,7 +97,8 @@ fn limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             let problem = file.value(Code::NoConnections, path, "a journey that never connects");
             found.push(problem.help("leave it away for both ways: [\"new\", \"reused\"]"));
         }
-        if journey.timeout < journey.deadline {
+        let sure = |key: &str| file.is_sure(at!["journey", at, key]);
+        if journey.timeout < journey.deadline && sure("timeout") && sure("deadline") {
             found.push(timeout_below_deadline(file, at, journey));
         }
     }
@@ -108,8 +109,7 @@ fn timeout_below_deadline(file: &Document, at: usize, journey: &Journey) -> Prob
         "the client gives up after {}, before an answer is late at {}",
         journey.timeout, journey.deadline
     );
-    let journey_has = |key: &str| file.has(at!["journey", at, key]);
-    let key = if journey_has("timeout") {
+    let key = if file.get(at!["journey", at, "timeout"]).is_some() {
         "timeout"
     } else {
         "deadline"
@@ -147,11 +147,11 @@ fn remembered(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
             continue;
         };
         let path = |key: &'static str| [Step::Key("journey"), at.into(), "remember".into(), key.into()];
-        let link = remember.link_header.is_some();
+        let link = remember.link_header.is_some() || remember.link.is_some();
         let holes = |hole: &str| {
             templates::of_journey(system, link, hole).map_err(|mut unknown| {
                 if hole == "link" {
-                    unknown.help = "say in `link_header` which header of the acknowledgement has it".into();
+                    unknown.help = "say where it comes from: `link_header`, a header of the acknowledgement, or `link`, a template".into();
                 }
                 unknown
             })
@@ -159,6 +159,10 @@ fn remembered(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
         request(file, &path("request"), &remember.request, &holes, found);
         answer(file, &path("answer"), &remember.answer, &holes, found);
         status(file, &path("gone"), remember.gone, found);
+        if let Some(link) = &remember.link {
+            let holes = |hole: &str| templates::of_journey(system, false, hole);
+            templates::one(file, &path("link"), link, &holes, found);
+        }
         if let Some(header) = &remember.link_header {
             header_name(file, &path("link_header"), header, found);
         }

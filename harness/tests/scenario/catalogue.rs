@@ -1,0 +1,118 @@
+//! A small catalogue of faults, so that these tests do not depend on which faults there are. Names and parameters are
+//! those of real ones.
+
+use firedrill::scenario::FaultKind;
+use firedrill::units::{Share, Span};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct Deploy {
+    /// The service whose release changes.
+    service: String,
+    /// The release.
+    release: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct Kill {
+    /// The service.
+    service: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct Stored {
+    /// The service.
+    service: String,
+    /// Its volume.
+    volume: String,
+    /// The file in it.
+    file: String,
+}
+
+/// Made of two structs, which serde does not close against unknown keys.
+#[derive(Deserialize, JsonSchema)]
+#[expect(dead_code, reason = "only parsed")]
+struct Truncate {
+    #[serde(flatten)]
+    stored: Stored,
+    /// How much of it stays.
+    keep: Option<Share>,
+}
+
+/// Refuses by itself what no schema can.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct Latency {
+    /// The service.
+    service: String,
+    /// How long each byte is held.
+    #[serde(deserialize_with = "above_zero")]
+    #[schemars(with = "Span")]
+    delay: Span,
+}
+
+fn above_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let span = Span::deserialize(deserializer)?;
+    if span.0.is_zero() {
+        return Err(serde::de::Error::custom("a delay of nothing"));
+    }
+    Ok(span)
+}
+
+const fn kind<F: DeserializeOwned + JsonSchema>(
+    name: &'static str,
+    summary: &'static str,
+    example: &'static str,
+    lasts: bool,
+) -> FaultKind {
+    FaultKind {
+        name,
+        summary,
+        family: "test",
+        example,
+        lasts,
+        schema: |generator| generator.subschema_for::<F>(),
+        check: |parameters| {
+            serde_json::from_value::<F>(parameters.clone())
+                .map(drop)
+                .map_err(|error| error.to_string())
+        },
+    }
+}
+
+/// The catalogue.
+pub(crate) const FAULTS: &[FaultKind] = &[
+    kind::<Deploy>(
+        "deploy",
+        "deploy another release",
+        r#"at = "1s", deploy = { service = "app", release = "v2" }"#,
+        false,
+    ),
+    kind::<Kill>(
+        "kill",
+        "kill a service",
+        r#"at = "1s", kill = { service = "app" }"#,
+        true,
+    ),
+    kind::<Truncate>(
+        "truncate-file",
+        "cut a stored file short",
+        r#"at = "1s", truncate-file = { service = "app", volume = "store", file = "urls.json", keep = "50%" }"#,
+        true,
+    ),
+    kind::<Latency>(
+        "latency",
+        "answer late",
+        r#"at = "1s", latency = { service = "app", delay = "50ms" }"#,
+        true,
+    ),
+];
