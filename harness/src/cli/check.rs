@@ -16,8 +16,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    let loaded =
-        scenario::find(&args.scenarios, Path::new(".")).and_then(|paths| scenario::load_all(&paths, &fault::kinds()));
+    let loaded = scenario::find(&args.scenarios, Path::new("."))
+        .and_then(|paths| scenario::load_all(&paths, &fault::kinds()));
     match loaded {
         Ok(plans) => {
             output::note(&format!("{} scenarios, nothing wrong", plans.len()));

@@ -43,5 +43,9 @@ pub(super) async fn run(args: Args) -> Exit {
             output::print("nothing of a lost run is here");
         }
     }
-    if swept.failed.is_empty() { Exit::AsStated } else { Exit::Unclean }
+    if swept.failed.is_empty() {
+        Exit::AsStated
+    } else {
+        Exit::Unclean
+    }
 }

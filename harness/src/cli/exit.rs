@@ -49,7 +49,11 @@ impl Exit {
 
     /// The one that counts.
     pub(super) fn worst(self, other: Self) -> Self {
-        if other.weight() > self.weight() { other } else { self }
+        if other.weight() > self.weight() {
+            other
+        } else {
+            self
+        }
     }
 }
 

@@ -21,7 +21,9 @@ pub(super) fn run(args: &Args) -> Exit {
 }
 
 fn schema(entry: &Entry) -> serde_json::Value {
-    let mut generator = schemars::generate::SchemaSettings::draft2020_12().with(|s| s.inline_subschemas = true).into_generator();
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12()
+        .with(|s| s.inline_subschemas = true)
+        .into_generator();
     (entry.kind.schema)(&mut generator).to_value()
 }
 
@@ -41,7 +43,12 @@ fn text(entry: &Entry) -> String {
         text.push_str("; `for` reverts it after a time");
     }
     let schema = schema(entry);
-    for (name, of) in schema.get("properties").and_then(|p| p.as_object()).into_iter().flatten() {
+    for (name, of) in schema
+        .get("properties")
+        .and_then(|p| p.as_object())
+        .into_iter()
+        .flatten()
+    {
         let description = of.get("description").and_then(|d| d.as_str()).unwrap_or_default();
         let _ = write!(text, "\n    {name:10}{}", description.replace('\n', " "));
     }

@@ -18,7 +18,8 @@ pub(super) struct Args {
 
 /// Finds and loads what the arguments name, or says what is wrong.
 pub(super) fn load(names: &[String]) -> Result<Vec<Plan>, Exit> {
-    let loaded = scenario::find(names, Path::new(".")).and_then(|paths| scenario::load_all(&paths, &fault::kinds()));
+    let loaded =
+        scenario::find(names, Path::new(".")).and_then(|paths| scenario::load_all(&paths, &fault::kinds()));
     loaded.map_err(|problems| {
         output::problems(&problems);
         Exit::Usage
@@ -37,8 +38,15 @@ pub(super) fn run(args: &Args) -> Exit {
             let row = serde_json::json!({ "name": plan.name, "summary": plan.scenario.summary, "control": control });
             output::print(&row.to_string());
         } else {
-            let control = if plan.scenario.control.is_some() { "control  " } else { "         " };
-            output::print(&format!("{:widest$}  {control}{}", plan.name, plan.scenario.summary));
+            let control = if plan.scenario.control.is_some() {
+                "control  "
+            } else {
+                "         "
+            };
+            output::print(&format!(
+                "{:widest$}  {control}{}",
+                plan.name, plan.scenario.summary
+            ));
         }
     }
     Exit::AsStated

@@ -12,7 +12,9 @@ pub(super) fn colours() -> bool {
 
 /// The terminal's width, or 100 where there is none.
 pub(super) fn width() -> usize {
-    rustix::termios::tcgetwinsize(std::io::stdout()).map_or(100, |size| usize::from(size.ws_col)).clamp(60, 160)
+    rustix::termios::tcgetwinsize(std::io::stdout())
+        .map_or(100, |size| usize::from(size.ws_col))
+        .clamp(60, 160)
 }
 
 /// A result. A reader that went away (`| head`) is no error.
@@ -47,5 +49,8 @@ pub(super) fn problems(problems: &Problems) {
         count += 1;
     }
     note(text.trim_end());
-    note(&format!("{count} problem{}; nothing was started", if count == 1 { "" } else { "s" }));
+    note(&format!(
+        "{count} problem{}; nothing was started",
+        if count == 1 { "" } else { "s" }
+    ));
 }

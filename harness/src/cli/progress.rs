@@ -22,7 +22,13 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn new(total: usize, json: bool) -> Self {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
-        Self { bars, running: Mutex::default(), total, done: Mutex::new(0), json }
+        Self {
+            bars,
+            running: Mutex::default(),
+            total,
+            done: Mutex::new(0),
+            json,
+        }
     }
 
     /// Something that takes time before a drill begins.
@@ -88,7 +94,12 @@ impl Progress {
     }
 
     pub(super) fn finish(&self) {
-        for (_, bar) in self.running.lock().unwrap_or_else(PoisonError::into_inner).drain() {
+        for (_, bar) in self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain()
+        {
             bar.finish_and_clear();
         }
     }
@@ -107,7 +118,10 @@ fn told(event: &Event) -> Option<String> {
             Phase::Done => "done".into(),
         },
         Event::Injecting { what, .. } => what.clone(),
-        Event::Injected { evidence: Some(evidence), .. } => format!("in effect: {evidence}"),
+        Event::Injected {
+            evidence: Some(evidence),
+            ..
+        } => format!("in effect: {evidence}"),
         Event::NotInjected { why, .. } => format!("not injected: {why}"),
         Event::Reverted { evidence, .. } => format!("reverted: {evidence}"),
         Event::Alert { kind, .. } => format!("alert: {kind}"),

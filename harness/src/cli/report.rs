@@ -28,7 +28,13 @@ pub(super) fn run(args: &Args) -> Exit {
     if args.json {
         output::print(&report::json(&history, &measured, &judgement).to_string());
     } else {
-        output::print(&report::terminal(&history, &measured, &judgement, output::width(), output::colours()));
+        output::print(&report::terminal(
+            &history,
+            &measured,
+            &judgement,
+            output::width(),
+            output::colours(),
+        ));
     }
     super::run::exit(&judgement)
 }

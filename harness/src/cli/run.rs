@@ -101,14 +101,16 @@ pub(super) async fn run(args: Args) -> Exit {
     let signals = tokio::spawn(listen_for_signals(Arc::clone(&call)));
     let outcomes = all(&call, plans).await;
     signals.abort();
-    conclude(&call, outcomes)
+    conclude(&call, &outcomes)
 }
 
 /// Which target, and why that one.
 async fn choose(choice: Choice) -> Result<(Kind, String), target::Error> {
     match choice {
         Choice::Process => Ok((Kind::Process, "asked for".into())),
-        Choice::Docker => target::engine().await.map(|engine| (Kind::Docker, engine.to_string())),
+        Choice::Docker => target::engine()
+            .await
+            .map(|engine| (Kind::Docker, engine.to_string())),
         Choice::Auto => Ok(match target::engine().await {
             Ok(engine) => (Kind::Docker, engine.to_string()),
             Err(error) => (Kind::Process, format!("no container engine answers: {error}")),
@@ -133,19 +135,30 @@ async fn all(call: &Arc<Call>, plans: Vec<Plan>) -> Vec<Outcome> {
             outcome.await.ok()
         }
     });
-    stream::iter(drills).buffer_unordered(jobs).filter_map(std::future::ready).collect().await
+    stream::iter(drills)
+        .buffer_unordered(jobs)
+        .filter_map(std::future::ready)
+        .collect()
+        .await
 }
 
 /// One drill: supported here, built, run, judged, stored, shown, cleaned up.
 async fn one(call: &Arc<Call>, plan: Arc<Plan>, repeat: u32) -> Outcome {
     let name = plan.name.clone();
     let control = plan.scenario.control.is_some();
-    let ended = |exit: Exit, line: report::Line| Outcome { name: name.clone(), exit, line };
+    let ended = |exit: Exit, line: report::Line| Outcome {
+        name: name.clone(),
+        exit,
+        line,
+    };
     let id = drill::new_run_id(&name, repeat);
     let folder = match RunFolder::create(&call.args.runs, id.clone()) {
         Ok(folder) => folder,
         Err(error) => {
-            let why = format!("cannot make a run folder in {}: {error}", call.args.runs.display());
+            let why = format!(
+                "cannot make a run folder in {}: {error}",
+                call.args.runs.display()
+            );
             return ended(Exit::Environment, report::Line::failed(&name, control, &why));
         }
     };
@@ -165,7 +178,10 @@ async fn one(call: &Arc<Call>, plan: Arc<Plan>, repeat: u32) -> Outcome {
             return ended(Exit::Environment, line);
         }
     };
-    let order = Order { repeat: (repeat, call.args.repeat), ..order };
+    let order = Order {
+        repeat: (repeat, call.args.repeat),
+        ..order
+    };
     let finished = tokio::select! {
         finished = drill::run(order, call.stop.clone()) => Some(finished),
         () = call.hurry.cancelled() => None,
@@ -180,7 +196,10 @@ async fn one(call: &Arc<Call>, plan: Arc<Plan>, repeat: u32) -> Outcome {
     call.progress.done(&line.text(output::colours()));
     if let Err(left) = target.clean().await {
         let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        output::error(&format!("{name}: something was left behind:\n  {}\n  finish with: firedrill clean --run {id}", left.join("\n  ")));
+        output::error(&format!(
+            "{name}: something was left behind:\n  {}\n  finish with: firedrill clean --run {id}",
+            left.join("\n  ")
+        ));
         exit = Exit::Unclean;
     }
     ended(exit, line)
@@ -193,15 +212,23 @@ enum Unready {
 }
 
 /// Opens the target, and builds what the system is made of.
-async fn prepare(call: &Arc<Call>, plan: &Arc<Plan>, folder: &RunFolder) -> Result<(Arc<dyn Target>, Order), Unready> {
+async fn prepare(
+    call: &Arc<Call>,
+    plan: &Arc<Plan>,
+    folder: &RunFolder,
+) -> Result<(Arc<dyn Target>, Order), Unready> {
     let failed = |error: target::Error| match error {
         target::Error::Unsupported { why, .. } => Unready::Unsupported(why),
         error => Unready::Failed(error.to_string()),
     };
-    let target = target::open(call.kind, &folder.id, &folder.path).await.map_err(failed)?;
+    let target = target::open(call.kind, &folder.id, &folder.path)
+        .await
+        .map_err(failed)?;
     supported(plan, target.as_ref()).map_err(Unready::Unsupported)?;
     let progress = |what: &str| call.progress.say(what);
-    let sources = target::sources(&plan.system, &plan.folder, &progress).await.map_err(failed)?;
+    let sources = target::sources(&plan.system, &plan.folder, &progress)
+        .await
+        .map_err(failed)?;
     let watching = Arc::clone(call);
     let (name, run) = (plan.name.clone(), folder.id.clone());
     let order = Order {
@@ -223,7 +250,9 @@ fn supported(plan: &Plan, target: &dyn Target) -> Result<(), String> {
     }
     for step in &plan.scenario.steps {
         for need in fault::parse(&step.fault)?.needs() {
-            target.can(need).map_err(|why| format!("{}: {why}", step.fault.name))?;
+            target
+                .can(need)
+                .map_err(|why| format!("{}: {why}", step.fault.name))?;
         }
     }
     Ok(())
@@ -234,7 +263,12 @@ fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, report::Line) {
     let control = plan.scenario.control.is_some();
     let history = match history::read(&folder.path) {
         Ok(history) => history,
-        Err(error) => return (Exit::Environment, report::Line::failed(&plan.name, control, &error.to_string())),
+        Err(error) => {
+            return (
+                Exit::Environment,
+                report::Line::failed(&plan.name, control, &error.to_string()),
+            );
+        }
     };
     let measured = measure::measure(&history);
     let judgement = sla::judge(&history, &measured);
@@ -245,10 +279,18 @@ fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, report::Line) {
         line.note(&format!("the verdict could not be stored: {error}"));
     }
     if call.args.json {
-        call.progress.print(&serde_json::json!({ "run": folder.id, "report": json }).to_string());
+        call.progress
+            .print(&serde_json::json!({ "run": folder.id, "report": json }).to_string());
     } else if call.alone || call.args.verbose || exit != Exit::AsStated {
-        let text = report::terminal(&history, &measured, &judgement, output::width(), output::colours());
-        call.progress.print(&format!("{text}\nrun folder: {}", shown(&folder.path)));
+        let text = report::terminal(
+            &history,
+            &measured,
+            &judgement,
+            output::width(),
+            output::colours(),
+        );
+        call.progress
+            .print(&format!("{text}\nrun folder: {}", shown(&folder.path)));
     }
     if exit != Exit::AsStated {
         call.failed.store(true, Ordering::Relaxed);
@@ -276,22 +318,37 @@ pub(super) fn exit(judgement: &Judgement) -> Exit {
 }
 
 /// The summary, and the worst of all exits.
-fn conclude(call: &Call, outcomes: Vec<Outcome>) -> Exit {
+fn conclude(call: &Call, outcomes: &[Outcome]) -> Exit {
     call.progress.finish();
     if call.stop.is_cancelled() {
-        return outcomes.iter().fold(Exit::Interrupted, |worst, outcome| worst.worst(outcome.exit));
+        return outcomes
+            .iter()
+            .fold(Exit::Interrupted, |worst, outcome| worst.worst(outcome.exit));
     }
-    let mut exit = outcomes.iter().fold(Exit::AsStated, |worst, outcome| worst.worst(outcome.exit));
-    let skipped = outcomes.iter().filter(|outcome| outcome.line.is_skipped()).count();
+    let mut exit = outcomes
+        .iter()
+        .fold(Exit::AsStated, |worst, outcome| worst.worst(outcome.exit));
+    let skipped = outcomes
+        .iter()
+        .filter(|outcome| outcome.line.is_skipped())
+        .count();
     if skipped == outcomes.len() {
         exit = exit.worst(Exit::Undecided);
     }
     if !call.args.json && !call.alone {
         let mut lines: Vec<&report::Line> = outcomes.iter().map(|outcome| &outcome.line).collect();
         lines.sort_by(|a, b| a.name().cmp(b.name()));
-        output::print(&report::summary(&lines, call.seed, &call.kind.to_string(), output::colours()));
+        output::print(&report::summary(
+            &lines,
+            call.seed,
+            &call.kind.to_string(),
+            output::colours(),
+        ));
         for outcome in outcomes.iter().filter(|outcome| outcome.exit != Exit::AsStated) {
-            output::note(&format!("look closer with: firedrill run {} --target {} --seed {}", outcome.name, call.kind, call.seed));
+            output::note(&format!(
+                "look closer with: firedrill run {} --target {} --seed {}",
+                outcome.name, call.kind, call.seed
+            ));
         }
     }
     exit
@@ -301,7 +358,9 @@ fn conclude(call: &Call, outcomes: Vec<Outcome>) -> Exit {
 /// but the removal. Three times: out, saying how to finish.
 async fn listen_for_signals(call: Arc<Call>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
         return;
     };
     for times in 1.. {

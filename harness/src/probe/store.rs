@@ -61,7 +61,7 @@ pub async fn read_back(
     writes: &[Write],
 ) -> Vec<(Write, Found)> {
     let way = Arc::new(Way::new(entry, Mode::Reused));
-    let reads = writes.to_vec().into_iter().map(|write| {
+    let reads = writes.iter().cloned().map(|write| {
         let (plan, way) = (Arc::clone(plan), Arc::clone(&way));
         async move { read_one(&plan, seed, &way, &write).await }
     });

@@ -12,8 +12,11 @@ use tokio::sync::OnceCell;
 use super::{Error, Source};
 use crate::scenario::{Build, System};
 
+/// A package in a workspace, and its binary once it is built.
+type Builds = HashMap<(PathBuf, String), Arc<OnceCell<PathBuf>>>;
+
 /// Packages built by this process: two drills that need the same one build it once.
-static BUILT: LazyLock<Mutex<HashMap<(PathBuf, String), Arc<OnceCell<PathBuf>>>>> =
+static BUILT: LazyLock<Mutex<Builds>> =
     LazyLock::new(Mutex::default);
 
 /// What every service of a system is made of, built if need be. `progress` is told what takes time.

@@ -18,7 +18,8 @@ use sha2::{Digest, Sha256};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error as EngineError;
 use testcontainers::bollard::models::{
-    ContainerStateStatusEnum, HostConfig, NetworkCreateRequest, PortBinding, RestartPolicy, RestartPolicyNameEnum,
+    ContainerStateStatusEnum, HostConfig, NetworkCreateRequest, PortBinding, RestartPolicy,
+    RestartPolicyNameEnum,
 };
 use testcontainers::bollard::query_parameters::{
     KillContainerOptions, LogsOptions, RemoveContainerOptions, StopContainerOptions,
@@ -64,7 +65,11 @@ struct Service {
 }
 
 fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
-    Error::Operation { operation, service: service.to_owned(), cause: cause.to_string() }
+    Error::Operation {
+        operation,
+        service: service.to_owned(),
+        cause: cause.to_string(),
+    }
 }
 
 /// A call to the engine, with the time it may take and a name for its failure.
@@ -75,7 +80,11 @@ async fn call<T, E: ToString>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(CALL_WITHIN, future).await {
         Ok(result) => result.map_err(|cause| operation(what, service, cause.to_string())),
-        Err(_) => Err(operation(what, service, format!("the engine did not answer within {CALL_WITHIN:?}"))),
+        Err(_) => Err(operation(
+            what,
+            service,
+            format!("the engine did not answer within {CALL_WITHIN:?}"),
+        )),
     }
 }
 
@@ -104,7 +113,10 @@ impl Containers {
     }
 
     fn with<T>(&self, name: &str, look: impl FnOnce(&mut Service) -> T) -> Result<T, Error> {
-        self.services().get_mut(name).map(look).ok_or_else(|| Error::NoSuchService(name.to_owned()))
+        self.services()
+            .get_mut(name)
+            .map(look)
+            .ok_or_else(|| Error::NoSuchService(name.to_owned()))
     }
 
     fn network_name(&self) -> String {
@@ -112,34 +124,59 @@ impl Containers {
     }
 
     fn labels(&self) -> HashMap<String, String> {
-        HashMap::from([(RUN_LABEL.into(), self.run.clone()), (OWNER_LABEL.into(), Owner::this().to_string())])
+        HashMap::from([
+            (RUN_LABEL.into(), self.run.clone()),
+            (OWNER_LABEL.into(), Owner::this().to_string()),
+        ])
     }
 
     /// The run's own network, made once.
     async fn network(&self) -> Result<(), Error> {
         let make = || async {
-            let request =
-                NetworkCreateRequest { name: self.network_name(), labels: Some(self.labels()), ..Default::default() };
-            call("make the network of", &self.run, self.client.create_network(request)).await.map(drop)
+            let request = NetworkCreateRequest {
+                name: self.network_name(),
+                labels: Some(self.labels()),
+                ..Default::default()
+            };
+            call(
+                "make the network of",
+                &self.run,
+                self.client.create_network(request),
+            )
+            .await
+            .map(drop)
         };
-        self.network.get_or_try_init(make).await.map(|()| ())
+        self.network.get_or_try_init(make).await.copied()
     }
 
     fn id(&self, service: &str) -> Result<Option<String>, Error> {
-        self.with(service, |known| known.container.as_ref().map(|container| container.id().to_owned()))
+        self.with(service, |known| {
+            known
+                .container
+                .as_ref()
+                .map(|container| container.id().to_owned())
+        })
     }
 
     fn running_id(&self, what: &'static str, service: &str) -> Result<String, Error> {
-        self.id(service)?.ok_or_else(|| operation(what, service, "it has no container"))
+        self.id(service)?
+            .ok_or_else(|| operation(what, service, "it has no container"))
     }
 
     /// Folder here and path inside of each volume: its own, then those it shares.
     fn volumes(&self, spec: &Spec) -> Vec<(String, PathBuf, String)> {
         let folder = |owner: &str, volume: &str| self.folder.join("volumes").join(owner).join(volume);
-        let mut volumes: Vec<_> = spec.volumes.iter().map(|(name, path)| (name.clone(), folder(&spec.name, name), path.clone())).collect();
+        let mut volumes: Vec<_> = spec
+            .volumes
+            .iter()
+            .map(|(name, path)| (name.clone(), folder(&spec.name, name), path.clone()))
+            .collect();
         let services = self.services();
         for (name, (owner, volume)) in &spec.shares {
-            if let Some(path) = services.get(owner).and_then(|other| other.spec.volumes.get(volume)) {
+            if let Some(path) = services
+                .get(owner)
+                .and_then(|other| other.spec.volumes.get(volume))
+            {
                 volumes.push((name.clone(), folder(owner, volume), path.clone()));
             }
         }
@@ -148,7 +185,9 @@ impl Containers {
 
     /// The whole request for a service's container.
     fn request(&self, service: &str) -> Result<ContainerRequest<GenericImage>, Error> {
-        let (spec, image, published) = self.with(service, |known| (known.spec.clone(), known.image.clone(), known.ports.clone()))?;
+        let (spec, image, published) = self.with(service, |known| {
+            (known.spec.clone(), known.image.clone(), known.ports.clone())
+        })?;
         let (args, env) = fill(self, &spec)?;
         let mut image = image.with_exposed_port(spec.port.tcp());
         for port in spec.ports.values() {
@@ -178,7 +217,9 @@ impl Containers {
 
     /// Ends what a service's container has left: keeps its log, removes it.
     async fn discard(&self, service: &str) -> Result<(), Error> {
-        let Some(id) = self.id(service)? else { return Ok(()) };
+        let Some(id) = self.id(service)? else {
+            return Ok(());
+        };
         let log = self.container_log(service, &id).await?;
         let container = self.with(service, |known| {
             known.earlier.extend(log);
@@ -191,7 +232,12 @@ impl Containers {
     }
 
     async fn container_log(&self, service: &str, id: &str) -> Result<Vec<u8>, Error> {
-        let options = LogsOptions { stdout: true, stderr: true, tail: "all".into(), ..Default::default() };
+        let options = LogsOptions {
+            stdout: true,
+            stderr: true,
+            tail: "all".into(),
+            ..Default::default()
+        };
         let mut chunks = self.client.logs(id, Some(options));
         let mut log = Vec::new();
         let read = async {
@@ -208,14 +254,24 @@ impl Containers {
     /// killed as the kernel would.
     async fn kill_process(&self, service: &str, id: &str) -> Result<(), Error> {
         let inspected = call("inspect", service, self.client.inspect_container(id, None)).await?;
-        let pid = inspected.state.and_then(|state| state.pid).and_then(|pid| i32::try_from(pid).ok());
-        let pid = pid.filter(|pid| *pid > 1).and_then(rustix::process::Pid::from_raw);
+        let pid = inspected
+            .state
+            .and_then(|state| state.pid)
+            .and_then(|pid| i32::try_from(pid).ok());
+        let pid = pid
+            .filter(|pid| *pid > 1)
+            .and_then(rustix::process::Pid::from_raw);
         let pid = pid.ok_or_else(|| operation("kill", service, "its process does not run"))?;
         let of_engine = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
         if !of_engine.contains(id) {
-            return Err(operation("kill", service, "its process is not on this machine, and the engine's own kill would keep it down"));
+            return Err(operation(
+                "kill",
+                service,
+                "its process is not on this machine, and the engine's own kill would keep it down",
+            ));
         }
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).map_err(|cause| operation("kill", service, cause))
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL)
+            .map_err(|cause| operation("kill", service, cause))
     }
 }
 
@@ -226,19 +282,28 @@ fn limit(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>
         Some(name) => spec.ports.get(name).copied(),
     };
     let bindings = published.iter().filter_map(|(name, port)| {
-        let binding = PortBinding { host_ip: Some("127.0.0.1".into()), host_port: Some(port.to_string()) };
+        let binding = PortBinding {
+            host_ip: Some("127.0.0.1".into()),
+            host_port: Some(port.to_string()),
+        };
         Some((format!("{}/tcp", inside(name)?), Some(vec![binding])))
     });
     host.publish_all_ports = Some(false);
     host.port_bindings = Some(bindings.collect());
     host.memory = spec.limits.memory.and_then(|size| i64::try_from(size.0).ok());
     host.memory_swap = host.memory;
-    #[expect(clippy::cast_possible_truncation, reason = "a share of at most 1, in billionths")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a share of at most 1, in billionths"
+    )]
     let cpus = spec.limits.cpu.map(|share| (share.0 * 1e9).round() as i64);
     host.nano_cpus = cpus;
     host.pids_limit = spec.limits.pids.map(i64::from);
     if spec.restart == Restart::Always {
-        host.restart_policy = Some(RestartPolicy { name: Some(RestartPolicyNameEnum::ALWAYS), maximum_retry_count: None });
+        host.restart_policy = Some(RestartPolicy {
+            name: Some(RestartPolicyNameEnum::ALWAYS),
+            maximum_retry_count: None,
+        });
     }
     let sized = spec.limits.volume.iter().filter_map(|(name, size)| {
         let options = format!("rw,size={},mode=1777", size.0);
@@ -252,29 +317,49 @@ fn limit(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>
 
 /// The image of a service: named after what is in it, so that what is there already is used again.
 async fn image(source: &Source, service: &str) -> Result<GenericImage, Error> {
-    let failed = |cause: String| Error::Build { what: format!("the image of {service}"), cause };
+    let failed = |cause: String| Error::Build {
+        what: format!("the image of {service}"),
+        cause,
+    };
     let built = match source {
-        Source::Binaries(binaries) => scratch(service, binaries).map_err(|error| failed(error.to_string()))?,
+        Source::Binaries(binaries) => {
+            scratch(service, binaries).map_err(|error| failed(error.to_string()))?
+        }
         Source::Dockerfile(path) => {
             let folder = path.parent().unwrap_or(Path::new("."));
-            let text = fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            let text =
+                fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
             let tag = hex(Sha256::digest(text.as_bytes()).as_slice());
-            GenericBuildableImage::new(format!("firedrill/{service}"), tag).with_dockerfile_string(text).with_file(folder, ".")
+            GenericBuildableImage::new(format!("firedrill/{service}"), tag)
+                .with_dockerfile_string(text)
+                .with_file(folder, ".")
         }
         Source::Image(image) => {
-            let (name, tag) = image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).unwrap_or((image, "latest"));
+            let (name, tag) = image
+                .rsplit_once(':')
+                .filter(|(_, tag)| !tag.contains('/'))
+                .unwrap_or((image, "latest"));
             return Ok(GenericImage::new(name, tag));
         }
         Source::Command(_) => {
-            return Err(Error::Unsupported { kind: "docker", why: "a local command runs as a local process only".into() });
+            return Err(Error::Unsupported {
+                kind: "docker",
+                why: "a local command runs as a local process only".into(),
+            });
         }
     };
     let options = BuildImageOptions::new().with_skip_if_exists(matches!(source, Source::Binaries(_)));
-    built.build_image_with(options).await.map_err(|error| failed(error.to_string()))
+    built
+        .build_image_with(options)
+        .await
+        .map_err(|error| failed(error.to_string()))
 }
 
 fn hex(digest: &[u8]) -> String {
-    digest.iter().take(12).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    digest
+        .iter()
+        .take(12)
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// An image made of nothing but static binaries: the first one is what it runs.
@@ -289,8 +374,11 @@ fn scratch(service: &str, binaries: &[(String, PathBuf)]) -> std::io::Result<Gen
         dockerfile.push_str(&format!("ENTRYPOINT [\"/{main}\"]\n"));
     }
     digest.update(&dockerfile);
-    let image = GenericBuildableImage::new(format!("firedrill/{service}"), hex(&digest.finalize())).with_dockerfile_string(dockerfile);
-    Ok(binaries.iter().fold(image, |image, (name, path)| image.with_file(path, format!("./{name}"))))
+    let image = GenericBuildableImage::new(format!("firedrill/{service}"), hex(&digest.finalize()))
+        .with_dockerfile_string(dockerfile);
+    Ok(binaries.iter().fold(image, |image, (name, path)| {
+        image.with_file(path, format!("./{name}"))
+    }))
 }
 
 impl Places for Containers {
@@ -300,17 +388,31 @@ impl Places for Containers {
     }
 
     fn volume(&self, spec: &Spec, volume: &str) -> Option<String> {
-        self.volumes(spec).into_iter().find(|(name, ..)| name == volume).map(|(_, _, inside)| inside)
+        self.volumes(spec)
+            .into_iter()
+            .find(|(name, ..)| name == volume)
+            .map(|(_, _, inside)| inside)
     }
 
     fn binary(&self, spec: &Spec, name: &str) -> Option<String> {
-        let Source::Binaries(binaries) = &spec.source else { return None };
-        binaries.iter().any(|(binary, _)| binary == name).then(|| format!("/{name}"))
+        let Source::Binaries(binaries) = &spec.source else {
+            return None;
+        };
+        binaries
+            .iter()
+            .any(|(binary, _)| binary == name)
+            .then(|| format!("/{name}"))
     }
 
     fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
-        let port = self.with(name, |known| port.map_or(Some(known.spec.port), |port| known.spec.ports.get(port).copied()));
-        Some(format!("http://{}:{}", container_name(&self.run, name), port.ok()??))
+        let port = self.with(name, |known| {
+            port.map_or(Some(known.spec.port), |port| known.spec.ports.get(port).copied())
+        });
+        Some(format!(
+            "http://{}:{}",
+            container_name(&self.run, name),
+            port.ok()??
+        ))
     }
 
     fn alerts(&self) -> Option<String> {
@@ -331,9 +433,10 @@ impl Target for Containers {
     fn can(&self, capability: Capability) -> Result<(), String> {
         match capability {
             Capability::Commands => Err("a local command runs as a local process only".into()),
-            Capability::Permissions if rustix::process::geteuid().is_root() => {
-                Err("containers run as the harness's own user, and the superuser reads and writes everything".into())
-            }
+            Capability::Permissions if rustix::process::geteuid().is_root() => Err(
+                "containers run as the harness's own user, and the superuser reads and writes everything"
+                    .into(),
+            ),
             _ => Ok(()),
         }
     }
@@ -350,7 +453,16 @@ impl Target for Containers {
         }
         let image = image(&spec.source, &spec.name).await?;
         let (name, container, earlier) = (spec.name.clone(), None, Vec::new());
-        self.services().insert(name, Service { spec, image, ports: reserved, container, earlier });
+        self.services().insert(
+            name,
+            Service {
+                spec,
+                image,
+                ports: reserved,
+                container,
+                earlier,
+            },
+        );
         Ok(())
     }
 
@@ -380,7 +492,10 @@ impl Target for Containers {
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
         let id = self.running_id("stop", service)?;
         let seconds = i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
-        let options = StopContainerOptions { t: Some(seconds), ..Default::default() };
+        let options = StopContainerOptions {
+            t: Some(seconds),
+            ..Default::default()
+        };
         let stop = self.client.stop_container(&id, Some(options));
         match tokio::time::timeout(grace + CALL_WITHIN, stop).await {
             Ok(result) => result.map_err(|cause| operation("stop", service, cause)),
@@ -393,7 +508,9 @@ impl Target for Containers {
         if self.with(service, |known| known.spec.restart)? == Restart::Always {
             return self.kill_process(service, &id).await;
         }
-        let options = KillContainerOptions { signal: "SIGKILL".into() };
+        let options = KillContainerOptions {
+            signal: "SIGKILL".into(),
+        };
         call("kill", service, self.client.kill_container(&id, Some(options))).await
     }
 
@@ -408,7 +525,9 @@ impl Target for Containers {
     }
 
     async fn state(&self, service: &str) -> Result<State, Error> {
-        let Some(id) = self.id(service)? else { return Ok(State::Absent) };
+        let Some(id) = self.id(service)? else {
+            return Ok(State::Absent);
+        };
         let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
         let state = inspected.state.unwrap_or_default();
         Ok(match state.status {
@@ -427,7 +546,9 @@ impl Target for Containers {
     }
 
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
-        let port = self.with(service, |known| known.ports.get(&port.map(str::to_owned)).copied())?;
+        let port = self.with(service, |known| {
+            known.ports.get(&port.map(str::to_owned)).copied()
+        })?;
         let port = port.ok_or_else(|| operation("find the port of", service, "it has none of that name"))?;
         Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
@@ -442,10 +563,18 @@ impl Target for Containers {
     async fn host_for_services(&self) -> Result<(IpAddr, String), Error> {
         self.network().await?;
         let name = self.network_name();
-        let network = call("inspect the network of", &self.run, self.client.inspect_network(&name, None)).await?;
+        let network = call(
+            "inspect the network of",
+            &self.run,
+            self.client.inspect_network(&name, None),
+        )
+        .await?;
         let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
-        let gateway = configs.into_iter().find_map(|config| config.gateway?.parse::<Ipv4Addr>().ok());
-        let gateway = gateway.ok_or_else(|| operation("find the gateway of", &name, "the engine tells none"))?;
+        let gateway = configs
+            .into_iter()
+            .find_map(|config| config.gateway?.parse::<Ipv4Addr>().ok());
+        let gateway =
+            gateway.ok_or_else(|| operation("find the gateway of", &name, "the engine tells none"))?;
         Ok((gateway.into(), gateway.to_string()))
     }
 
@@ -463,17 +592,35 @@ impl Target for Containers {
 
     async fn clean(&self) -> Result<(), Vec<Error>> {
         let mut left = Vec::new();
-        let containers: Vec<_> = self.services().iter_mut().filter_map(|(name, known)| Some((name.clone(), known.container.take()?))).collect();
+        let containers: Vec<_> = self
+            .services()
+            .iter_mut()
+            .filter_map(|(name, known)| Some((name.clone(), known.container.take()?)))
+            .collect();
         let removals = containers.into_iter().map(|(name, container)| async move {
-            let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+            let options = RemoveContainerOptions {
+                force: true,
+                v: true,
+                ..Default::default()
+            };
             let id = container.id().to_owned();
             let removed = call("remove", &name, self.client.remove_container(&id, Some(options))).await;
             drop_quietly(container);
             removed
         });
-        left.extend(futures::future::join_all(removals).await.into_iter().filter_map(Result::err));
+        left.extend(
+            futures::future::join_all(removals)
+                .await
+                .into_iter()
+                .filter_map(Result::err),
+        );
         if self.network.get().is_some()
-            && let Err(error) = call("remove the network of", &self.run, self.client.remove_network(&self.network_name())).await
+            && let Err(error) = call(
+                "remove the network of",
+                &self.run,
+                self.client.remove_network(&self.network_name()),
+            )
+            .await
         {
             left.push(error);
         }

@@ -39,16 +39,33 @@ pub async fn engine() -> Result<Engine, Error> {
 pub(super) async fn connect() -> Result<(Docker, Engine), Error> {
     let no_engine = |cause: String| Error::NoEngine { cause };
     let negotiate = async {
-        let client = testcontainers::core::client::docker_client_instance().await.map_err(|error| no_engine(error.to_string()))?;
-        let client = client.negotiate_version().await.map_err(|error| no_engine(error.to_string()))?;
-        let version = client.version().await.map_err(|error| no_engine(error.to_string()))?;
-        let name = version.components.and_then(|components| Some(components.first()?.name.clone()));
+        let client = testcontainers::core::client::docker_client_instance()
+            .await
+            .map_err(|error| no_engine(error.to_string()))?;
+        let client = client
+            .negotiate_version()
+            .await
+            .map_err(|error| no_engine(error.to_string()))?;
+        let version = client
+            .version()
+            .await
+            .map_err(|error| no_engine(error.to_string()))?;
+        let name = version
+            .components
+            .and_then(|components| Some(components.first()?.name.clone()));
         let engine = Engine {
-            name: name.unwrap_or_else(|| "container engine".into()).replace("Engine", "").trim().to_owned() + " Engine",
+            name: name
+                .unwrap_or_else(|| "container engine".into())
+                .replace("Engine", "")
+                .trim()
+                .to_owned()
+                + " Engine",
             version: version.version.unwrap_or_default(),
             api: client.client_version().to_string(),
         };
         Ok((client, engine))
     };
-    tokio::time::timeout(ANSWERS_WITHIN, negotiate).await.map_err(|_| no_engine(format!("no answer within {ANSWERS_WITHIN:?}")))?
+    tokio::time::timeout(ANSWERS_WITHIN, negotiate)
+        .await
+        .map_err(|_| no_engine(format!("no answer within {ANSWERS_WITHIN:?}")))?
 }

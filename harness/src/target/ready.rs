@@ -16,7 +16,7 @@ pub async fn ready(target: &dyn Target, service: &str, ready: &Ready) -> Result<
     let client = client();
     let look = || async {
         match answers(client.as_ref(), address, ready.path.as_deref()).await {
-            Ok(()) => return Poll::Done(()),
+            Ok(()) => Poll::Done(()),
             Err(seen) => match target.state(service).await {
                 Ok(State::Running(_) | State::Paused) => Poll::NotYet(seen),
                 Ok(state) => Poll::Never(format!("it {state}")),

@@ -8,7 +8,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::query_parameters::{
-    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions, RemoveVolumeOptions,
+    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions,
+    RemoveVolumeOptions,
 };
 
 use super::docker::{OWNER_LABEL, RUN_LABEL};
@@ -49,7 +50,9 @@ impl Which {
             Self::Run(wanted) if wanted == run => Ok(()),
             Self::Run(_) => Err("another run".into()),
             Self::Lost => match owner.and_then(|owner| owner.parse::<Owner>().ok()) {
-                Some(owner) if owner.is_alive() => Err(format!("its harness, process {}, still runs", owner.pid)),
+                Some(owner) if owner.is_alive() => {
+                    Err(format!("its harness, process {}, still runs", owner.pid))
+                }
                 _ => Ok(()),
             },
         }
@@ -70,7 +73,9 @@ impl Swept {
             Err(why) => self.left.push(format!("{thing} of run {run}: {why}")),
             Ok(()) => match remove.await {
                 Ok(()) => self.removed.push(format!("{thing} of run {run}")),
-                Err(error) => self.failed.push(format!("{thing} of run {run}: {}", error.to_string())),
+                Err(error) => self
+                    .failed
+                    .push(format!("{thing} of run {run}: {}", error.to_string())),
             },
         }
     }
@@ -95,46 +100,97 @@ fn by_label() -> HashMap<String, Vec<String>> {
 }
 
 async fn containers(client: &Docker, which: &Which, swept: &mut Swept) {
-    let options = ListContainersOptions { all: true, filters: Some(by_label()), ..Default::default() };
+    let options = ListContainersOptions {
+        all: true,
+        filters: Some(by_label()),
+        ..Default::default()
+    };
     match client.list_containers(Some(options)).await {
         Err(error) => swept.failed.push(format!("listing containers: {error}")),
         Ok(list) => {
             for container in list {
-                let (labels, id) = (container.labels.unwrap_or_default(), container.id.unwrap_or_default());
-                let Some(run) = labels.get(RUN_LABEL) else { continue };
-                let name = container.names.and_then(|names| names.into_iter().next()).unwrap_or_else(|| id.clone());
-                let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+                let (labels, id) = (
+                    container.labels.unwrap_or_default(),
+                    container.id.unwrap_or_default(),
+                );
+                let Some(run) = labels.get(RUN_LABEL) else {
+                    continue;
+                };
+                let name = container
+                    .names
+                    .and_then(|names| names.into_iter().next())
+                    .unwrap_or_else(|| id.clone());
+                let options = RemoveContainerOptions {
+                    force: true,
+                    v: true,
+                    ..Default::default()
+                };
                 let remove = client.remove_container(&id, Some(options));
                 let owner = labels.get(OWNER_LABEL).map(String::as_str);
-                swept.one(which, format!("container {}", name.trim_start_matches('/')), run, owner, remove).await;
+                swept
+                    .one(
+                        which,
+                        format!("container {}", name.trim_start_matches('/')),
+                        run,
+                        owner,
+                        remove,
+                    )
+                    .await;
             }
         }
     }
 }
 
 async fn networks(client: &Docker, which: &Which, swept: &mut Swept) {
-    match client.list_networks(Some(ListNetworksOptions { filters: Some(by_label()) })).await {
+    match client
+        .list_networks(Some(ListNetworksOptions {
+            filters: Some(by_label()),
+        }))
+        .await
+    {
         Err(error) => swept.failed.push(format!("listing networks: {error}")),
         Ok(list) => {
             for network in list {
-                let (labels, name) = (network.labels.unwrap_or_default(), network.name.unwrap_or_default());
-                let Some(run) = labels.get(RUN_LABEL) else { continue };
+                let (labels, name) = (
+                    network.labels.unwrap_or_default(),
+                    network.name.unwrap_or_default(),
+                );
+                let Some(run) = labels.get(RUN_LABEL) else {
+                    continue;
+                };
                 let owner = labels.get(OWNER_LABEL).map(String::as_str);
-                swept.one(which, format!("network {name}"), run, owner, client.remove_network(&name)).await;
+                swept
+                    .one(
+                        which,
+                        format!("network {name}"),
+                        run,
+                        owner,
+                        client.remove_network(&name),
+                    )
+                    .await;
             }
         }
     }
 }
 
 async fn volumes(client: &Docker, which: &Which, swept: &mut Swept) {
-    match client.list_volumes(Some(ListVolumesOptions { filters: Some(by_label()) })).await {
+    match client
+        .list_volumes(Some(ListVolumesOptions {
+            filters: Some(by_label()),
+        }))
+        .await
+    {
         Err(error) => swept.failed.push(format!("listing volumes: {error}")),
         Ok(list) => {
             for volume in list.volumes.unwrap_or_default() {
-                let Some(run) = volume.labels.get(RUN_LABEL) else { continue };
+                let Some(run) = volume.labels.get(RUN_LABEL) else {
+                    continue;
+                };
                 let owner = volume.labels.get(OWNER_LABEL).map(String::as_str);
                 let remove = client.remove_volume(&volume.name, Some(RemoveVolumeOptions { force: true }));
-                swept.one(which, format!("volume {}", volume.name), run, owner, remove).await;
+                swept
+                    .one(which, format!("volume {}", volume.name), run, owner, remove)
+                    .await;
             }
         }
     }
@@ -143,16 +199,34 @@ async fn volumes(client: &Docker, which: &Which, swept: &mut Swept) {
 /// Processes that bear a run's mark in their environment: only those that we may look at, which are ours to end.
 async fn processes(which: &Which, swept: &mut Swept) {
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let (Some(process), Ok(environment)) = (Owner::of(pid), fs::read(entry.path().join("environ"))) else { continue };
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let (Some(process), Ok(environment)) = (Owner::of(pid), fs::read(entry.path().join("environ")))
+        else {
+            continue;
+        };
         let mark = |name: &str| {
             let mut variables = environment.split(|byte| *byte == 0);
-            let value = variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+            let value =
+                variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
             Some(String::from_utf8_lossy(value).into_owned())
         };
         if let Some(run) = mark(RUN_MARK) {
             let kill = async { end(process) };
-            swept.one(which, format!("process {pid}"), &run, mark(OWNER_MARK).as_deref(), kill).await;
+            swept
+                .one(
+                    which,
+                    format!("process {pid}"),
+                    &run,
+                    mark(OWNER_MARK).as_deref(),
+                    kill,
+                )
+                .await;
         }
     }
 }
@@ -170,13 +244,17 @@ fn end(process: Owner) -> std::io::Result<()> {
 async fn folders(which: &Which, runs: &Path, swept: &mut Swept) {
     for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
         let path = entry.path();
-        let Ok(owner) = fs::read_to_string(path.join(OWNER_FILE)) else { continue };
+        let Ok(owner) = fs::read_to_string(path.join(OWNER_FILE)) else {
+            continue;
+        };
         let run = entry.file_name().to_string_lossy().into_owned();
         for name in ["volumes", "processes", "aside"] {
             let folder = path.join(name);
             if folder.is_dir() {
                 let remove = async { fs::remove_dir_all(&folder) };
-                swept.one(which, format!("folder {name}"), &run, Some(owner.trim()), remove).await;
+                swept
+                    .one(which, format!("folder {name}"), &run, Some(owner.trim()), remove)
+                    .await;
             }
         }
     }
@@ -189,7 +267,11 @@ mod tests {
     #[test]
     fn a_run_whose_owner_lives_is_left_alone_unless_it_is_named() {
         let alive = Owner::this().to_string();
-        let dead = Owner { pid: 1, started: u64::MAX }.to_string();
+        let dead = Owner {
+            pid: 1,
+            started: u64::MAX,
+        }
+        .to_string();
         assert!(Which::Lost.takes("a", Some(&alive)).is_err());
         assert!(Which::Lost.takes("a", Some(&dead)).is_ok());
         assert!(Which::Run("a".into()).takes("a", Some(&alive)).is_ok());

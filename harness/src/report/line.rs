@@ -1,0 +1,186 @@
+//! One drill in one line, and many of them in a table.
+
+use super::text::{Paint, plain, word};
+use crate::history::History;
+use crate::measure::{Bounds, Measured};
+use crate::sla::{Judgement, Verdict};
+
+/// One drill in one line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    name: String,
+    control: bool,
+    result: Outcome,
+    note: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Outcome {
+    /// Judged.
+    Judged {
+        verdict: Verdict,
+        stated: bool,
+        downtime: Bounds,
+        percent: Option<f64>,
+        data: String,
+        why: String,
+    },
+    /// Not run: the target cannot do it.
+    Skipped(String),
+    /// Not run, or not to its end: the environment's fault or ours.
+    Failed(String),
+}
+
+impl Line {
+    /// A drill that was judged.
+    pub fn new(history: &History, measured: &Measured, judgement: &Judgement) -> Self {
+        let verdict = judgement.verdict();
+        let failed = judgement
+            .checks
+            .iter()
+            .filter(|check| check.verdict == verdict && verdict != Verdict::Met);
+        let why: Vec<&str> = failed.map(|check| check.name.as_str()).collect();
+        let data = &measured.data;
+        let lost = if data.lost + data.corrupt > 0 {
+            format!("{} lost, {} corrupt", data.lost, data.corrupt)
+        } else {
+            String::new()
+        };
+        Self {
+            name: history.start.plan.name.clone(),
+            control: judgement.control.is_some(),
+            result: Outcome::Judged {
+                verdict,
+                stated: judgement.stated(),
+                downtime: measured.downtime,
+                percent: judgement.cost.share.high,
+                data: lost,
+                why: why.join(", "),
+            },
+            note: None,
+        }
+    }
+
+    /// A drill that the target cannot do.
+    pub fn skipped(name: &str, control: bool, why: &str) -> Self {
+        Self {
+            name: name.into(),
+            control,
+            result: Outcome::Skipped(plain(why, 200)),
+            note: None,
+        }
+    }
+
+    /// A drill that could not be run or read.
+    pub fn failed(name: &str, control: bool, why: &str) -> Self {
+        Self {
+            name: name.into(),
+            control,
+            result: Outcome::Failed(plain(why, 600)),
+            note: None,
+        }
+    }
+
+    /// Adds a remark.
+    pub fn note(&mut self, text: &str) {
+        self.note = Some(plain(text, 200));
+    }
+
+    /// The scenario's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether it was skipped.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self.result, Outcome::Skipped(_))
+    }
+
+    /// The line.
+    pub fn text(&self, colours: bool) -> String {
+        let paint = Paint(colours);
+        let text = match &self.result {
+            Outcome::Skipped(why) => format!("{} {:44} {why}", paint.warn("skipped  "), self.name),
+            Outcome::Failed(why) => format!("{} {:44} {why}", paint.bad("not run  "), self.name),
+            Outcome::Judged {
+                verdict,
+                stated,
+                downtime,
+                percent,
+                data,
+                why,
+            } => {
+                let mark = match (stated, self.control) {
+                    (true, true) => paint.good("as stated"),
+                    (true, false) => paint.good("met      "),
+                    (false, _) => paint.verdict(
+                        (*verdict).max(Verdict::Undecided),
+                        &format!("{:9}", self.unstated(*verdict)),
+                    ),
+                };
+                let down = format!("down {downtime}");
+                let share =
+                    percent.map_or_else(|| "no price".to_owned(), |percent| format!("{percent:.2} %"));
+                let why = if *stated && !self.control {
+                    String::new()
+                } else {
+                    format!("  {}: {why}", word(*verdict))
+                };
+                let data = if data.is_empty() {
+                    String::new()
+                } else {
+                    format!("  {data}")
+                };
+                format!("{mark} {:44} {down:26} {share:>10}{data}{why}", self.name)
+            }
+        };
+        match &self.note {
+            Some(note) => format!("{text}  ({note})"),
+            None => text,
+        }
+    }
+
+    /// Why it is not as stated: for a control that breached elsewhere or not at all, that it did not breach as it must.
+    fn unstated(&self, verdict: Verdict) -> &'static str {
+        match (self.control, verdict) {
+            (true, Verdict::Met | Verdict::Breached) => "NOT AS ST",
+            (_, verdict) => match verdict {
+                Verdict::Breached => "BREACHED",
+                _ => "UNDECIDED",
+            },
+        }
+    }
+}
+
+/// All drills of one call.
+pub fn summary(lines: &[&Line], seed: u64, target: &str, colours: bool) -> String {
+    let paint = Paint(colours);
+    let count = |wanted: fn(&Line) -> bool| lines.iter().filter(|line| wanted(line)).count();
+    let stated = count(|line| matches!(line.result, Outcome::Judged { stated: true, .. }));
+    let controls = count(|line| line.control && matches!(line.result, Outcome::Judged { stated: true, .. }));
+    let skipped = count(Line::is_skipped);
+    let failed = count(|line| matches!(line.result, Outcome::Failed(_)));
+    let unstated = lines.len() - stated - skipped - failed;
+    let mut text = format!("\n{} drills on {target}, seed {seed}: ", lines.len());
+    text.push_str(&paint.good(&format!(
+        "{stated} as stated ({controls} controls breached as they must)"
+    )));
+    for (count, what) in [
+        (unstated, "not as stated"),
+        (failed, "not run"),
+        (skipped, "skipped: unsupported here"),
+    ] {
+        if count > 0 {
+            text.push_str(", ");
+            text.push_str(&paint.warn(&format!("{count} {what}")));
+        }
+    }
+    for line in lines
+        .iter()
+        .filter(|line| !matches!(line.result, Outcome::Judged { stated: true, .. }))
+    {
+        text.push_str("\n  ");
+        text.push_str(&line.text(colours));
+    }
+    text
+}

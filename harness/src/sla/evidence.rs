@@ -1,0 +1,137 @@
+//! When a run says nothing: *undecided*, never a pass.
+
+use super::{Check, Verdict};
+use crate::history::{Event, History};
+use crate::measure::Measured;
+use crate::sample::Micros;
+
+/// More voids than this and the probing itself is in doubt.
+const MOST_VOIDS: f64 = 0.001;
+
+fn check(name: impl Into<String>, required: &str, found: impl Into<String>, good: bool) -> Check {
+    let verdict = if good { Verdict::Met } else { Verdict::Undecided };
+    Check {
+        name: name.into(),
+        required: required.into(),
+        found: found.into(),
+        verdict,
+    }
+}
+
+pub(super) fn checks(history: &History, measured: &Measured) -> Vec<Check> {
+    let mut checks = vec![steady(history)];
+    checks.extend((0..history.start.plan.scenario.steps.len()).map(|step| fault(history, step)));
+    checks.push(voids(measured));
+    if measured.prober.gap_near_edge {
+        let found = format!(
+            "{} standstills, one within 5 s of an edge",
+            measured.prober.gaps.len()
+        );
+        checks.push(check(
+            "evidence.gaps",
+            "no standstill of the prober near an outage's edge",
+            found,
+            false,
+        ));
+    }
+    checks.push(end(history));
+    checks
+}
+
+fn steady(history: &History) -> Check {
+    let seen = history.events.iter().find_map(|event| match &event.event {
+        Event::Steady { good, evidence } => Some((*good, evidence.clone())),
+        _ => None,
+    });
+    let (good, found) = seen.unwrap_or((false, "the drill did not come that far".into()));
+    check(
+        "evidence.steady",
+        "every journey good before the first fault",
+        found,
+        good,
+    )
+}
+
+/// Injected, confirmed, and met by traffic.
+fn fault(history: &History, step: usize) -> Check {
+    let name = format!("evidence.fault.{step}");
+    let required = "in effect, confirmed, and met by traffic";
+    let mut since = None;
+    let mut until = None;
+    let mut outcome = Err("never injected".to_owned());
+    for event in &history.events {
+        match &event.event {
+            Event::Injecting { step: at, .. } if *at == step => since = Some(event.at),
+            Event::Injected { step: at, evidence } if *at == step => {
+                outcome = evidence
+                    .clone()
+                    .ok_or_else(|| "nothing proves that it took effect".into());
+            }
+            Event::NotInjected { step: at, why } if *at == step => outcome = Err(why.clone()),
+            Event::Reverted { step: at, .. } | Event::NotReverted { step: at, .. } if *at == step => {
+                until = Some(event.at)
+            }
+            _ => {}
+        }
+    }
+    match (outcome, since) {
+        (Ok(_), Some(since)) if !met_by_traffic(history, since, until) => {
+            check(name, required, "no probe was sent while it was in effect", false)
+        }
+        (Ok(evidence), _) => check(name, required, evidence, true),
+        (Err(why), _) => check(name, required, why, false),
+    }
+}
+
+fn met_by_traffic(history: &History, since: Micros, until: Option<Micros>) -> bool {
+    let until = until.unwrap_or(Micros(u64::MAX));
+    history
+        .samples
+        .iter()
+        .any(|sample| !sample.outcome.is_void() && since <= sample.ended && sample.sent <= until)
+}
+
+fn voids(measured: &Measured) -> Check {
+    let share = measured.prober.void_share();
+    let reasons: Vec<String> = measured
+        .prober
+        .voids
+        .iter()
+        .map(|(void, count)| format!("{count} {void}"))
+        .collect();
+    let found = match reasons.as_slice() {
+        [] => format!("none of {}", measured.prober.probes),
+        reasons => format!(
+            "{:.2} % of {}: {}",
+            share * 100.0,
+            measured.prober.probes,
+            reasons.join(", ")
+        ),
+    };
+    let good = share <= MOST_VOIDS && measured.prober.probes > 0;
+    check(
+        "evidence.voids",
+        "at most 0.1 % of probes say nothing",
+        found,
+        good,
+    )
+}
+
+fn end(history: &History) -> Check {
+    let required = "the drill was carried through";
+    let ended = history.events.iter().rev().find_map(|event| match &event.event {
+        Event::End {
+            interrupted: true, ..
+        } => Some(Err("somebody stopped it".to_owned())),
+        Event::End {
+            error: Some(error), ..
+        } => Some(Err(error.clone())),
+        Event::End { .. } => Some(Ok(())),
+        _ => None,
+    });
+    match ended.unwrap_or_else(|| Err(history.torn.join("; "))) {
+        Ok(()) if history.torn.is_empty() => check("evidence.end", required, "yes", true),
+        Ok(()) => check("evidence.end", required, history.torn.join("; "), false),
+        Err(why) => check("evidence.end", required, why, false),
+    }
+}
