@@ -16,8 +16,7 @@ use crate::scenario::{Build, System};
 type Builds = HashMap<(PathBuf, String), Arc<OnceCell<PathBuf>>>;
 
 /// Packages built by this process: two drills that need the same one build it once.
-static BUILT: LazyLock<Mutex<Builds>> =
-    LazyLock::new(Mutex::default);
+static BUILT: LazyLock<Mutex<Builds>> = LazyLock::new(Mutex::default);
 
 /// What every service of a system is made of, built if need be. `progress` is told what takes time.
 ///
