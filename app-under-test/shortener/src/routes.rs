@@ -347,6 +347,10 @@ async fn keep_file(
     let Some(Entry::File(name)) = Entry::file(&format!("{}{name}", code.as_str())) else {
         return Ok(None);
     };
+    if matches!(service.store.get(code).await, Ok((Some(_), _))) {
+        // The code is somebody's already: storing will say so, and their file stays as it is.
+        return Ok(Some(Entry::File(name)));
+    }
     let folder = service.settings.store.join("user_files");
     let path = folder.join(&name);
     let write = async {

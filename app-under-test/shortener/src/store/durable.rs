@@ -394,3 +394,44 @@ fn decide(put: &Put, links: &Links, keys: &HashMap<String, String>, fresh: &[(St
         (_, false) => Decision::New,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_cut_off_after_any_of_its_steps_loses_nothing() {
+        let link = |n: u32| {
+            (
+                Code::new(&format!("c{n}")).unwrap(),
+                Entry::url(&format!("http://example.org/{n}")).unwrap(),
+            )
+        };
+        for done in 0..8 {
+            let folder = tempfile::tempdir().unwrap();
+            let open = || Durable::open(folder.path(), Format::Original, Duration::from_secs(3600)).unwrap();
+            let store = open();
+            for n in 0..3 {
+                let (code, entry) = link(n);
+                store.put(code, entry, None).await.unwrap();
+            }
+            drop(store);
+            // The fourth is in the journal, and its generation gets only so far.
+            let (files, (code, entry)) = (Files::new(folder.path()), link(3));
+            let to = serde_json::json!(entry);
+            let mut links = files.generation("", Format::Original).unwrap();
+            links.insert(code.as_str().to_owned(), to.clone());
+            let code = code.as_str().to_owned();
+            files.append(&[Line { code, to, key: None }]).unwrap();
+            for step in files.steps(&Format::Original.encode(&links)).iter().take(done) {
+                step().unwrap();
+            }
+            let store = open();
+            for n in 0..4 {
+                let (code, entry) = link(n);
+                let (found, rung) = store.get(&code).unwrap();
+                assert_eq!(found, Some(entry), "link {n} from {rung:?} after {done} steps");
+            }
+        }
+    }
+}

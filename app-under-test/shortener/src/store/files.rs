@@ -150,24 +150,11 @@ impl Files {
     pub(super) fn steps(&self, content: &[u8]) -> Vec<Box<dyn Fn() -> io::Result<()> + '_>> {
         let (content, digest) = (content.to_vec(), sum(content));
         let path = |ending: &'static str| self.named(ending);
-        let present = move |path: &Path| path.exists();
         vec![
             Box::new(move || write_synced(&path(".tmp"), &content)),
             Box::new(move || write_synced(&path(".sum.tmp"), digest.as_bytes())),
-            Box::new(move || {
-                if present(&path("")) {
-                    fs::rename(path(""), path(".prev"))
-                } else {
-                    Ok(())
-                }
-            }),
-            Box::new(move || {
-                if present(&path(".sum")) {
-                    fs::rename(path(".sum"), path(".prev.sum"))
-                } else {
-                    Ok(())
-                }
-            }),
+            Box::new(move || keep(&path(""), &path(".prev"))),
+            Box::new(move || keep(&path(".sum"), &path(".prev.sum"))),
             Box::new(move || fs::rename(path(".sum.tmp"), path(".sum"))),
             Box::new(move || fs::rename(path(".tmp"), path(""))),
             Box::new(|| File::open(&self.folder)?.sync_all()),
@@ -183,6 +170,20 @@ impl Files {
             }
         }
         Ok(())
+    }
+}
+
+/// Gives a file a second name in one step: whoever reads the first name finds it there at every moment.
+fn keep(from: &Path, to: &Path) -> io::Result<()> {
+    let beside = to.with_extension("link");
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    match fs::hard_link(from, &beside) {
+        Ok(()) => fs::rename(&beside, to),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
