@@ -1,2 +1,3 @@
-//! The edge.
+//! The edge's command line: parse, call, exit.
+
 fn main() {}
