@@ -1,4 +1,5 @@
 //! The drill's alert receiver: a real HTTP server (wiremock) that stamps what arrives. Its stamps are the time to detect.
+//! It can itself be a fault: it behaves as its [`Switch`] says.
 
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
@@ -7,39 +8,65 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use super::record::Recorder;
+use crate::fault::receiver::{Behaviour, PROBE, Switch};
 use crate::history::Event;
 
 /// Cut here: an alert is a message, not an archive.
 const LONGEST: usize = 64 << 10;
 
+/// Means nothing in any format.
+const GARBAGE: &[u8] = b"\x00\xff{[<\xfe";
+
 /// A running receiver; it ends when this is dropped.
 pub(super) struct Receiver {
     server: MockServer,
     host: String,
+    switch: Switch,
 }
 
 struct Stamp {
     recorder: Arc<Recorder>,
+    switch: Switch,
 }
 
-impl Respond for Stamp {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
+impl Stamp {
+    /// A full disk is found by the next event of the drill itself; the sender must not suffer for it.
+    fn record(&self, request: &Request, answered: u16) {
+        if request.headers.contains_key(PROBE) {
+            return;
+        }
         let body = &request.body[..request.body.len().min(LONGEST)];
         let body = if body.is_empty() {
             request.url.query().unwrap_or_default().to_owned()
         } else {
             String::from_utf8_lossy(body).into_owned()
         };
-        let answered = 200;
-        // A full disk is found by the next event of the drill itself; the sender must not suffer for it.
         let _ = self.recorder.event(Event::Alert {
             kind: kind(&body),
             answered,
             body,
         });
-        ResponseTemplate::new(answered)
     }
 }
+
+impl Respond for Stamp {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let behaviour = self.switch.get();
+        let answered = behaviour.status().unwrap_or(503);
+        self.record(request, answered);
+        let answer = ResponseTemplate::new(answered);
+        match behaviour {
+            Behaviour::Slow(delay) => answer.set_delay(delay),
+            Behaviour::Garbage => answer.set_body_raw(GARBAGE, "application/json"),
+            Behaviour::Well | Behaviour::Down | Behaviour::Status(_) => answer,
+        }
+    }
+}
+
+/// Why a connection is closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the alert receiver is down, on purpose")]
+struct Down;
 
 /// The field `kind` of a JSON body, at the top or one level down; empty when there is none.
 fn kind(body: &str) -> String {
@@ -64,13 +91,29 @@ impl Receiver {
             .disable_request_recording()
             .start()
             .await;
+        let switch = Switch::new(*server.address());
+        let down = {
+            let switch = switch.clone();
+            move |_: &Request| switch.get() == Behaviour::Down
+        };
+        Mock::given(down)
+            .respond_with_err(|_: &Request| Down)
+            .with_priority(1)
+            .mount(&server)
+            .await;
         Mock::given(any())
             .respond_with(Stamp {
                 recorder: Arc::new(recorder),
+                switch: switch.clone(),
             })
             .mount(&server)
             .await;
-        Ok(Self { server, host })
+        Ok(Self { server, host, switch })
+    }
+
+    /// What makes it misbehave.
+    pub(super) fn switch(&self) -> Switch {
+        self.switch.clone()
     }
 
     /// Its URL as services see it.
@@ -88,5 +131,54 @@ mod tests {
         assert_eq!(kind(r#"{"kind":"rolled-back"}"#), "rolled-back");
         assert_eq!(kind(r#"{"custom_details":{"kind":"rejected"}}"#), "rejected");
         assert_eq!((kind("not json"), kind("[1]")), (String::new(), String::new()));
+    }
+
+    /// A receiver that records into a folder, and what it has recorded.
+    async fn receiver() -> (Receiver, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = crate::history::Writer::create(
+            folder.path(),
+            crate::sample::Clock::start(),
+            crate::sample::Labels::default(),
+        );
+        let recorder = Recorder::new(writer.unwrap(), Arc::new(|_| {}));
+        let local = IpAddr::from([127, 0, 0, 1]);
+        let receiver = Receiver::start(local, "127.0.0.1".into(), recorder).await;
+        (receiver.unwrap(), folder)
+    }
+
+    fn alerts(folder: &tempfile::TempDir) -> usize {
+        let events = std::fs::read_to_string(folder.path().join(crate::history::EVENTS)).unwrap();
+        events.matches(r#""event":"alert""#).count()
+    }
+
+    #[tokio::test]
+    async fn the_receiver_behaves_as_its_switch_says_and_records_what_it_answered() {
+        let (receiver, folder) = receiver().await;
+        let tell = async || {
+            let client = reqwest::Client::builder().no_proxy().build().unwrap();
+            let answer = client.post(receiver.url()).body("{}").send().await;
+            answer.ok().map(|answer| answer.status().as_u16())
+        };
+        assert_eq!(tell().await, Some(200));
+        receiver.switch().set(Behaviour::Status(500));
+        assert_eq!(tell().await, Some(500));
+        assert_eq!(alerts(&folder), 2);
+        receiver.switch().set(Behaviour::Down);
+        assert_eq!(
+            (tell().await, alerts(&folder)),
+            (None, 2),
+            "down, nothing is heard"
+        );
+        receiver.switch().set(Behaviour::Garbage);
+        assert_eq!((tell().await, alerts(&folder)), (Some(200), 3));
+    }
+
+    #[tokio::test]
+    async fn a_look_at_the_receiver_is_no_alert() {
+        let (receiver, folder) = receiver().await;
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let look = client.get(receiver.url()).header(PROBE, "1").send().await;
+        assert_eq!((look.unwrap().status().as_u16(), alerts(&folder)), (200, 0));
     }
 }

@@ -267,6 +267,8 @@ impl Drill {
             .await
             .map_err(Error::Alerts)?;
         self.order.target.set_alerts_url(&receiver.url());
+        // Set once a drill: prepare runs once.
+        let _ = self.steps.alerts.set(receiver.switch());
         Ok(Some(receiver))
     }
 

@@ -1,7 +1,7 @@
 //! The steps: injected on schedule, confirmed, reverted when their time is over, and in any case at the end.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::record::Recorder;
 use super::undo::{Entry, Log};
 use super::{Error, derive};
-use crate::fault::{Context, Fault};
+use crate::fault::{Context, Fault, receiver};
 use crate::history::Event;
 use crate::sample::{Clock, Micros};
 use crate::scenario::{Plan, Step};
@@ -28,6 +28,8 @@ pub(super) struct Steps {
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
     pub(super) seed: u64,
+    /// The alert receiver's switch, once there is one.
+    pub(super) alerts: OnceLock<receiver::Switch>,
     undo: Mutex<Log>,
     active: Mutex<Vec<Active>>,
     folder: PathBuf,
@@ -57,6 +59,7 @@ impl Steps {
             recorder,
             clock,
             seed,
+            alerts: OnceLock::new(),
             undo,
             active: Mutex::default(),
             folder: folder.join("aside"),
@@ -192,6 +195,7 @@ impl Steps {
         Context {
             target: self.target.as_ref(),
             plan: &self.plan,
+            alerts: self.alerts.get(),
             aside: &active.aside,
             seed,
         }

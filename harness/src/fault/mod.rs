@@ -16,6 +16,7 @@ mod garbage;
 mod kill;
 mod pause;
 mod process;
+pub mod receiver;
 mod restart;
 mod stop;
 mod tear_write;
@@ -37,6 +38,8 @@ pub struct Context<'a> {
     pub target: &'a dyn Target,
     /// What is being run.
     pub plan: &'a Plan,
+    /// The drill's alert receiver; `None` when the system does not speak of one.
+    pub alerts: Option<&'a receiver::Switch>,
     /// This fault's own folder for what is set aside to be put back (a file's original content).
     pub aside: &'a Path,
     /// This fault's own seed, derived from the drill's.

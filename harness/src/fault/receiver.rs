@@ -1,0 +1,71 @@
+//! The alert receiver as something that can break: a switch that its server looks at before every answer.
+//!
+//! The drill owns the server; faults of the dependency family hold the switch (through their
+//! [`Context`](super::Context)) and say how it behaves. What they ask for is confirmed by asking the receiver, marked
+//! with [`PROBE`] so that the question is not taken for an alert.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A request with this header is answered as every other one is, and is no alert: it is a look at the receiver.
+pub const PROBE: &str = "x-firedrill-probe";
+
+/// How the alert receiver behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Behaviour {
+    /// It takes what comes, with 200.
+    #[default]
+    Well,
+    /// It hangs up without an answer.
+    Down,
+    /// It refuses what comes, with this status.
+    Status(u16),
+    /// It takes what comes, and says so only after this time.
+    Slow(Duration),
+    /// It takes what comes, and answers with bytes that mean nothing.
+    Garbage,
+}
+
+impl Behaviour {
+    /// The status it answers with; `None`: it does not answer.
+    pub fn status(self) -> Option<u16> {
+        match self {
+            Self::Down => None,
+            Self::Status(status) => Some(status),
+            Self::Well | Self::Slow(_) | Self::Garbage => Some(200),
+        }
+    }
+}
+
+/// The switch of one receiver. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Switch {
+    address: SocketAddr,
+    behaviour: Arc<Mutex<Behaviour>>,
+}
+
+impl Switch {
+    /// A switch for the receiver that listens there; it behaves well at first.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            behaviour: Arc::default(),
+        }
+    }
+
+    /// Where the receiver listens, as seen from here.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// From now on it behaves like this. Answers that have begun are not changed.
+    pub fn set(&self, behaviour: Behaviour) {
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
+    }
+
+    /// How it behaves now.
+    pub fn get(&self) -> Behaviour {
+        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
