@@ -1,1 +1,7 @@
-//! Benchmarks.
+//! What the benchmarks share: made-up systems to probe, and tables with targets.
+//!
+//! Each benchmark is a program of its own in `src/bin`; the README beside this crate says how to run them.
+
+pub mod history;
+pub mod plan;
+pub mod table;
