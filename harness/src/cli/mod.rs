@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand. Faces people and CI on one side and the library on the other; the only
 //! place that prints, and the only one that knows exit codes.
 
+mod against;
+mod call;
 mod check;
 mod clean;
 mod completions;
@@ -8,10 +10,12 @@ mod doctor;
 mod exit;
 mod faults;
 mod list;
+mod merge;
 mod output;
 mod progress;
 mod report;
 mod run;
+mod runs;
 mod schema;
 
 use std::process::ExitCode;
@@ -56,6 +60,8 @@ enum Command {
     Check(check::Args),
     /// Judge and show a stored run again, offline.
     Report(report::Args),
+    /// Put the shards of a suite together, as if it had been run whole.
+    Merge(merge::Args),
     /// List the faults, with their parameters and an example each.
     Faults(faults::Args),
     /// Print the JSON Schema of the files, for editors.
@@ -91,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Merge(args) => merge::run(&args),
         Command::Faults(args) => faults::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Doctor(args) => runtime.block_on(doctor::run(&args)),

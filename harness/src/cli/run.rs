@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::stream::{self, StreamExt};
 use tokio_util::sync::CancellationToken;
 
+use super::against::{self, Drill};
+use super::call::{Became, Done, Ordered, Record, Shard};
 use super::exit::Exit;
 use super::progress::Progress;
 use super::{list, output};
@@ -38,6 +40,13 @@ pub(super) struct Args {
     /// Where run folders go.
     #[arg(long, env = "FIREDRILL_RUNS", default_value = "runs")]
     runs: PathBuf,
+    /// Only this part of the suite: 2/4 is the second of four. `firedrill merge` puts the parts together again.
+    #[arg(long, value_name = "PART/PARTS", conflicts_with = "against")]
+    shard: Option<Shard>,
+    /// Run a base too, interleaved, to compare with: another release (SERVICE=RELEASE), or a folder of scenarios, of
+    /// another checkout, say. One drill at a time, unless `--jobs` says otherwise.
+    #[arg(long, value_name = "BASE")]
+    against: Option<String>,
     /// The whole report of every drill, not only of those that are not as stated.
     #[arg(short, long)]
     verbose: bool,
@@ -56,6 +65,7 @@ enum Choice {
 /// What became of one drill.
 struct Outcome {
     name: String,
+    repeat: u32,
     exit: Exit,
     line: report::Line,
 }
@@ -87,7 +97,11 @@ pub(super) async fn run(args: Args) -> Exit {
     };
     output::note(&format!("target: {kind} ({why})"));
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
-    let total = plans.len() * args.repeat as usize;
+    let drills = match ordered(&args, plans, kind, seed) {
+        Ok(drills) => drills,
+        Err(exit) => return exit,
+    };
+    let total = drills.len();
     let call = Arc::new(Call {
         kind,
         seed,
@@ -99,9 +113,38 @@ pub(super) async fn run(args: Args) -> Exit {
         args,
     });
     let signals = tokio::spawn(listen_for_signals(Arc::clone(&call)));
-    let outcomes = all(&call, plans).await;
+    let outcomes = all(&call, drills).await;
     signals.abort();
-    conclude(&call, &outcomes)
+    conclude(&call, outcomes)
+}
+
+/// Every drill of the call, in order: a repeat of all scenarios before the next of any. What was ordered is on disk
+/// before the first begins.
+fn ordered(args: &Args, plans: Vec<Plan>, kind: Kind, seed: u64) -> Result<Vec<Drill>, Exit> {
+    if let Some(base) = &args.against {
+        return against::ordered(base, plans, &args.runs, args.repeat, kind, seed);
+    }
+    let names = plans.iter().map(|plan| plan.name.clone()).collect();
+    let ordered = Ordered::new(seed, kind.to_string(), names, args.repeat, args.shard);
+    let record = Record::begin(&args.runs, &drill::new_run_id("", 1), &ordered);
+    let record = Arc::new(record.map_err(|error| {
+        output::error(&format!("cannot write to {}: {error}", args.runs.display()));
+        Exit::Environment
+    })?);
+    let here = plans
+        .into_iter()
+        .enumerate()
+        .filter(|(place, _)| args.shard.is_none_or(|shard| shard.holds(*place)));
+    let plans: Vec<Arc<Plan>> = here.map(|(_, plan)| Arc::new(plan)).collect();
+    let drill = |repeat: u32, plan: &Arc<Plan>| Drill {
+        plan: Arc::clone(plan),
+        repeat,
+        runs: args.runs.clone(),
+        record: Arc::clone(&record),
+        side: None,
+    };
+    let drills = (1..=args.repeat).flat_map(|repeat| plans.iter().map(move |plan| drill(repeat, plan)));
+    Ok(drills.collect())
 }
 
 /// Which target, and why that one.
@@ -118,20 +161,18 @@ async fn choose(choice: Choice) -> Result<(Kind, String), target::Error> {
     }
 }
 
-/// Every repeat of every scenario, so many at once; a repeat of all before the next of any.
-async fn all(call: &Arc<Call>, plans: Vec<Plan>) -> Vec<Outcome> {
+/// Every drill, so many at once.
+async fn all(call: &Arc<Call>, drills: Vec<Drill>) -> Vec<Outcome> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let jobs = call.args.jobs.unwrap_or(cores * 2).max(1);
-    let plans: Vec<Arc<Plan>> = plans.into_iter().map(Arc::new).collect();
-    let repeats = call.args.repeat;
-    let order = (1..=repeats).flat_map(|repeat| plans.iter().map(move |plan| (Arc::clone(plan), repeat)));
-    let drills = order.map(|(plan, repeat)| {
+    let usual = if call.args.against.is_some() { 1 } else { cores * 2 };
+    let jobs = call.args.jobs.unwrap_or(usual).max(1);
+    let drills = drills.into_iter().map(|drill| {
         let call = Arc::clone(call);
         async move {
             if call.stop.is_cancelled() {
                 return None;
             }
-            let outcome = tokio::spawn(async move { one(&call, plan, repeat).await });
+            let outcome = tokio::spawn(async move { recorded(&call, drill).await });
             outcome.await.ok()
         }
     });
@@ -142,24 +183,48 @@ async fn all(call: &Arc<Call>, plans: Vec<Plan>) -> Vec<Outcome> {
         .await
 }
 
+/// One drill, and what became of it written down.
+async fn recorded(call: &Arc<Call>, drill: Drill) -> Outcome {
+    let (became, mut outcome) = one(call, &drill).await;
+    let done = Done {
+        scenario: drill.plan.name.clone(),
+        repeat: drill.repeat,
+        control: drill.plan.scenario.control.is_some(),
+        became,
+    };
+    if let Err(error) = drill.record.done(&done) {
+        outcome
+            .line
+            .note(&format!("its end could not be recorded: {error}"));
+    }
+    if let Some(side) = drill.side {
+        outcome.line.note(side);
+    }
+    outcome
+}
+
 /// One drill: supported here, built, run, judged, stored, shown, cleaned up.
-async fn one(call: &Arc<Call>, plan: Arc<Plan>, repeat: u32) -> Outcome {
+async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
+    let (plan, repeat) = (Arc::clone(&drill.plan), drill.repeat);
     let name = plan.name.clone();
     let control = plan.scenario.control.is_some();
-    let ended = |exit: Exit, line: report::Line| Outcome {
-        name: name.clone(),
-        exit,
-        line,
+    let ended = |became: Became, exit: Exit, line: report::Line| {
+        let name = name.clone();
+        let outcome = Outcome {
+            name,
+            repeat,
+            exit,
+            line,
+        };
+        (became, outcome)
     };
     let id = drill::new_run_id(&name, repeat);
-    let folder = match RunFolder::create(&call.args.runs, id.clone()) {
+    let folder = match RunFolder::create(&drill.runs, id.clone()) {
         Ok(folder) => folder,
         Err(error) => {
-            let why = format!(
-                "cannot make a run folder in {}: {error}",
-                call.args.runs.display()
-            );
-            return ended(Exit::Environment, report::Line::failed(&name, control, &why));
+            let why = format!("cannot make a run folder in {}: {error}", drill.runs.display());
+            let line = report::Line::failed(&name, control, &why);
+            return ended(Became::Failed(why), Exit::Environment, line);
         }
     };
     let prepared = prepare(call, &plan, &folder).await;
@@ -170,12 +235,12 @@ async fn one(call: &Arc<Call>, plan: Arc<Plan>, repeat: u32) -> Outcome {
             drop(std::fs::remove_dir_all(&folder.path));
             let line = report::Line::skipped(&name, control, &why);
             call.progress.done(&line.text(output::colours()));
-            return ended(Exit::AsStated, line);
+            return ended(Became::Skipped(why), Exit::AsStated, line);
         }
         Err(Unready::Failed(why)) => {
             let line = report::Line::failed(&name, control, &why);
             call.progress.done(&line.text(output::colours()));
-            return ended(Exit::Environment, line);
+            return ended(Became::Failed(why), Exit::Environment, line);
         }
     };
     let order = Order {
@@ -202,7 +267,7 @@ async fn one(call: &Arc<Call>, plan: Arc<Plan>, repeat: u32) -> Outcome {
         ));
         exit = Exit::Unclean;
     }
-    ended(exit, line)
+    ended(Became::Run(id), exit, line)
 }
 
 /// Why a drill cannot begin.
@@ -318,8 +383,9 @@ pub(super) fn exit(judgement: &Judgement) -> Exit {
 }
 
 /// The summary, and the worst of all exits.
-fn conclude(call: &Call, outcomes: &[Outcome]) -> Exit {
+fn conclude(call: &Call, mut outcomes: Vec<Outcome>) -> Exit {
     call.progress.finish();
+    outcomes.sort_by(|a, b| (&a.name, a.repeat).cmp(&(&b.name, b.repeat)));
     if call.stop.is_cancelled() {
         return outcomes
             .iter()
@@ -332,12 +398,11 @@ fn conclude(call: &Call, outcomes: &[Outcome]) -> Exit {
         .iter()
         .filter(|outcome| outcome.line.is_skipped())
         .count();
-    if skipped == outcomes.len() {
+    if skipped == outcomes.len() && call.args.shard.is_none() {
         exit = exit.worst(Exit::Undecided);
     }
     if !call.args.json && !call.alone {
-        let mut lines: Vec<&report::Line> = outcomes.iter().map(|outcome| &outcome.line).collect();
-        lines.sort_by(|a, b| a.name().cmp(b.name()));
+        let lines: Vec<&report::Line> = outcomes.iter().map(|outcome| &outcome.line).collect();
         output::print(&report::summary(
             &lines,
             call.seed,

@@ -8,14 +8,14 @@ use crate::sla::{Judgement, Verdict};
 /// One drill in one line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
-    name: String,
-    control: bool,
-    result: Outcome,
+    pub(super) name: String,
+    pub(super) control: bool,
+    pub(super) result: Outcome,
     note: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// Judged.
     Judged {
         verdict: Verdict,
@@ -89,6 +89,11 @@ impl Line {
     /// The scenario's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it came out as its scenario states.
+    pub fn is_stated(&self) -> bool {
+        matches!(self.result, Outcome::Judged { stated: true, .. })
     }
 
     /// Whether it was skipped.

@@ -4,9 +4,11 @@
 
 mod json;
 mod line;
+mod suite;
 mod terminal;
 mod text;
 
 pub use json::json;
 pub use line::{Line, summary};
+pub use suite::{summary_json, summary_markdown};
 pub use terminal::terminal;

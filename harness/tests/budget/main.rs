@@ -1,0 +1,8 @@
+//! The year's budget, through the real binary and on made-up histories: shards, ledger, projection, comparison.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod merge;
+mod stored;
