@@ -252,11 +252,13 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         () = call.hurry.cancelled() => None,
     };
     let interrupted = finished.as_ref().is_none_or(|finished| finished.interrupted);
-    let (mut exit, line) = judge(call, &plan, &folder);
+    let error = finished.and_then(|finished| finished.error);
+    let (mut exit, mut line) = judge(call, &plan, &folder);
     if interrupted {
         exit = Exit::Interrupted;
-    } else if finished.is_some_and(|finished| finished.error.is_some()) {
-        exit = exit.worst(Exit::Environment);
+    } else if let Some(error) = error {
+        exit = Exit::Environment;
+        line = report::Line::failed(&name, control, &error.to_string());
     }
     call.progress.done(&line.text(output::colours()));
     if let Err(left) = target.clean().await {

@@ -86,7 +86,7 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
             until: w.until.max(sample.due),
         }));
         if let Some(late) = &mut late {
-            late.saturating_record(sample.sent.0.saturating_sub(sample.due.0));
+            let _ = late.record(sample.sent.0.saturating_sub(sample.due.0));
         }
         if let Outcome::Void(reason) = sample.outcome {
             match voids.iter_mut().find(|(known, _)| *known == reason) {

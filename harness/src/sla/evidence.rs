@@ -1,7 +1,7 @@
 //! When a run says nothing: *undecided*, never a pass.
 
 use super::{Check, Verdict};
-use crate::history::{Event, History};
+use crate::history::{Event, History, Phase};
 use crate::measure::Measured;
 use crate::sample::Micros;
 
@@ -36,6 +36,14 @@ pub(super) fn checks(history: &History, measured: &Measured) -> Vec<Check> {
     }
     checks.push(end(history));
     checks
+}
+
+/// Whether the drill began to break anything: before that there is nothing to judge.
+pub(super) fn came_to_its_steps(history: &History) -> bool {
+    history
+        .events
+        .iter()
+        .any(|event| matches!(event.event, Event::Phase { phase: Phase::Steps }))
 }
 
 fn steady(history: &History) -> Check {

@@ -41,6 +41,18 @@ pub struct Check {
     pub verdict: Verdict,
 }
 
+impl Check {
+    /// The same check of a drill that never came to its steps: nothing was tried, so nothing was met or breached.
+    fn without_evidence(self) -> Self {
+        let (found, verdict) = ("the drill did not come that far".into(), Verdict::Undecided);
+        Self {
+            found,
+            verdict,
+            ..self
+        }
+    }
+}
+
 /// What a drill comes to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judgement {
@@ -59,7 +71,12 @@ pub fn judge(history: &History, measured: &Measured) -> Judgement {
     let bills = contract::bills(history, measured);
     let cost = budget::cost(history, measured, &bills);
     let mut checks = evidence::checks(history, measured);
-    checks.extend(checks::checks(history, measured, &cost));
+    let expected = checks::checks(history, measured, &cost);
+    checks.extend(if evidence::came_to_its_steps(history) {
+        expected
+    } else {
+        expected.into_iter().map(Check::without_evidence).collect()
+    });
     let control = history
         .start
         .plan

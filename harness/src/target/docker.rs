@@ -22,7 +22,7 @@ use testcontainers::bollard::models::{
     RestartPolicyNameEnum,
 };
 use testcontainers::bollard::query_parameters::{
-    KillContainerOptions, LogsOptions, RemoveContainerOptions, StopContainerOptions,
+    KillContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions, StopContainerOptions,
 };
 use testcontainers::core::{BuildImageOptions, IntoContainerPort, Mount};
 use testcontainers::runners::{AsyncBuilder, AsyncRunner};
@@ -248,6 +248,47 @@ impl Containers {
         };
         call("read the log of", service, read).await?;
         Ok(log)
+    }
+
+    /// Every container of this run, by label: also one that was made and then failed to start. Id and name of each.
+    async fn containers(&self) -> Result<Vec<(String, String)>, Error> {
+        let label = format!("{RUN_LABEL}={}", self.run);
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(HashMap::from([("label".into(), vec![label])])),
+            ..Default::default()
+        };
+        let list = call(
+            "list the containers of",
+            &self.run,
+            self.client.list_containers(Some(options)),
+        )
+        .await?;
+        let name = |names: Option<Vec<String>>| {
+            names
+                .and_then(|names| names.into_iter().next())
+                .unwrap_or_default()
+        };
+        Ok(list
+            .into_iter()
+            .filter_map(|container| Some((container.id?, name(container.names))))
+            .collect())
+    }
+
+    async fn remove(&self, id: &str, name: &str) -> Result<(), Error> {
+        let options = RemoveContainerOptions {
+            force: true,
+            v: true,
+            ..Default::default()
+        };
+        let remove = async {
+            match self.client.remove_container(id, Some(options)).await {
+                // Somebody was faster; gone is gone.
+                Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+                removed => removed,
+            }
+        };
+        call("remove", name, remove).await
     }
 
     /// The engine's kill counts as an order to stay down. Where something must bring the service back, its process is
@@ -592,28 +633,20 @@ impl Target for Containers {
 
     async fn clean(&self) -> Result<(), Vec<Error>> {
         let mut left = Vec::new();
-        let containers: Vec<_> = self
-            .services()
-            .iter_mut()
-            .filter_map(|(name, known)| Some((name.clone(), known.container.take()?)))
-            .collect();
-        let removals = containers.into_iter().map(|(name, container)| async move {
-            let options = RemoveContainerOptions {
-                force: true,
-                v: true,
-                ..Default::default()
-            };
-            let id = container.id().to_owned();
-            let removed = call("remove", &name, self.client.remove_container(&id, Some(options))).await;
-            drop_quietly(container);
-            removed
-        });
-        left.extend(
-            futures::future::join_all(removals)
-                .await
-                .into_iter()
-                .filter_map(Result::err),
-        );
+        for known in self.services().values_mut() {
+            // What it guards is removed below, by label.
+            if let Some(container) = known.container.take() {
+                std::mem::forget(container);
+            }
+        }
+        match self.containers().await {
+            Err(error) => left.push(error),
+            Ok(containers) => {
+                let removals = containers.iter().map(|(id, name)| self.remove(id, name));
+                let removed = futures::future::join_all(removals).await;
+                left.extend(removed.into_iter().filter_map(Result::err));
+            }
+        }
         if self.network.get().is_some()
             && let Err(error) = call(
                 "remove the network of",
@@ -633,9 +666,4 @@ impl Target for Containers {
         }
         if left.is_empty() { Ok(()) } else { Err(left) }
     }
-}
-
-/// A container that is removed already needs nothing of what its guard would do.
-fn drop_quietly(container: ContainerAsync<GenericImage>) {
-    std::mem::forget(container);
 }

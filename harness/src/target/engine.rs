@@ -54,12 +54,7 @@ pub(super) async fn connect() -> Result<(Docker, Engine), Error> {
             .components
             .and_then(|components| Some(components.first()?.name.clone()));
         let engine = Engine {
-            name: name
-                .unwrap_or_else(|| "container engine".into())
-                .replace("Engine", "")
-                .trim()
-                .to_owned()
-                + " Engine",
+            name: called(name.as_deref().unwrap_or_default()),
             version: version.version.unwrap_or_default(),
             api: client.client_version().to_string(),
         };
@@ -68,4 +63,24 @@ pub(super) async fn connect() -> Result<(Docker, Engine), Error> {
     tokio::time::timeout(ANSWERS_WITHIN, negotiate)
         .await
         .map_err(|_| no_engine(format!("no answer within {ANSWERS_WITHIN:?}")))?
+}
+
+/// An engine's own name for itself, as people say it: Docker's first component is just "Engine".
+fn called(component: &str) -> String {
+    match component.trim() {
+        "" | "Engine" => "Docker Engine".into(),
+        name if name.ends_with("Engine") => name.to_owned(),
+        name => format!("{name} Engine"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_engine_is_called_as_people_call_it() {
+        assert_eq!(called("Engine"), "Docker Engine");
+        assert_eq!(called("Podman Engine"), "Podman Engine");
+    }
 }
