@@ -39,6 +39,9 @@ pub(super) async fn run(args: Args) -> Exit {
         for failed in &swept.failed {
             output::error(failed);
         }
+        if let Some(unseen) = &swept.unseen {
+            output::note(&format!("not looked at: {unseen}"));
+        }
         if swept.removed.is_empty() && swept.failed.is_empty() {
             output::print("nothing of a lost run is here");
         }

@@ -40,6 +40,8 @@ pub struct Swept {
     pub left: Vec<String>,
     /// What should have been removed and was not, and why.
     pub failed: Vec<String>,
+    /// What could not be looked at, and why.
+    pub unseen: Option<String>,
 }
 
 impl Which {
@@ -86,10 +88,13 @@ impl Swept {
 pub async fn sweep(which: &Which, runs: &Path) -> Swept {
     let mut swept = Swept::default();
     processes(which, &mut swept).await;
-    if let Ok((client, _)) = engine::connect().await {
-        containers(&client, which, &mut swept).await;
-        networks(&client, which, &mut swept).await;
-        volumes(&client, which, &mut swept).await;
+    match engine::connect().await {
+        Ok((client, _)) => {
+            containers(&client, which, &mut swept).await;
+            networks(&client, which, &mut swept).await;
+            volumes(&client, which, &mut swept).await;
+        }
+        Err(error) => swept.unseen = Some(format!("containers, networks and volumes: {error}")),
     }
     folders(which, runs, &mut swept).await;
     swept
