@@ -190,14 +190,19 @@ impl Drill {
         let _alerts = self.prepare().await?;
         let journeys = self.journeys()?;
         self.phase(Phase::Steady)?;
+        let mut settled = true;
         if self.steady(&journeys).await? {
             self.phase(Phase::Steps)?;
             self.steps.run(self.clock.now()).await?;
             self.phase(Phase::Quiet)?;
-            self.quiet(&journeys).await;
+            settled = self.quiet(&journeys).await;
         }
         let writes = journeys.end().await?;
         self.phase(Phase::ReadBack)?;
+        if !settled {
+            // Whether a link is lost shows after recovery: now somebody comes and mends what the system did not.
+            self.steps.revert_all().await?;
+        }
         self.read_back(&writes).await?;
         self.phase(Phase::Collect)?;
         self.collect().await?;
@@ -360,8 +365,9 @@ impl Drill {
         Ok(good)
     }
 
-    /// Waits until all journeys have been good for the quiet period, or the time to settle is over.
-    async fn quiet(&self, journeys: &Journeys) {
+    /// Waits until all journeys have been good for the quiet period, or the time to settle is over: then the outage is
+    /// open, and measured as that. Returns whether they have.
+    async fn quiet(&self, journeys: &Journeys) -> bool {
         let timing = &self.order.plan.scenario.timing;
         let since = self.clock.now();
         let look = || {
@@ -373,8 +379,9 @@ impl Drill {
                 Poll::NotYet(String::new())
             })
         };
-        // Not settled is no error here: the outage is open then, and measured as that.
-        let _ = wait::until("recovery", timing.settle.0.max(timing.quiet.0), look).await;
+        wait::until("recovery", timing.settle.0.max(timing.quiet.0), look)
+            .await
+            .is_ok()
     }
 
     async fn read_back(&self, writes: &[probe::Write]) -> Result<(), Error> {

@@ -5,12 +5,14 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Context, Error, Fault, Injected};
+use crate::wait;
 
 /// A file of a service's volume.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -45,6 +47,7 @@ impl<D: Damages> Fault for D {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         self.stored()
             .damage(context, |before| self.damage(before, context.seed))
+            .await
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
@@ -72,6 +75,8 @@ const ORIGINAL: &str = "original";
 
 /// A service that writes while its file is damaged may undo the damage at once; so many times it is done again.
 const ATTEMPTS: usize = 5;
+/// A write that was under way is over after this: damage that is still there then was not written over unseen.
+const STAYS: Duration = Duration::from_millis(30);
 
 impl Stored {
     /// Where the file lies here.
@@ -97,16 +102,15 @@ impl Stored {
         }
     }
 
-    /// Sets the original aside, then damages the file and looks whether the damage is there.
-    pub(super) fn damage(
+    /// Sets the original aside, then damages the file and looks whether the damage is there, and stays.
+    pub(super) async fn damage(
         &self,
         context: &Context<'_>,
-        change: impl Fn(&[u8]) -> Damage,
+        change: impl Fn(&[u8]) -> Damage + Send,
     ) -> Result<Injected, Error> {
         let path = self.path(context)?;
         let original = read(&path)?;
-        let aside = context.aside.join(ORIGINAL);
-        write_synced(&aside, &original)?;
+        write_synced(&context.aside.join(ORIGINAL), &original)?;
         for _ in 0..ATTEMPTS {
             let before = read(&path)?;
             let damage = change(&before);
@@ -117,6 +121,10 @@ impl Stored {
                 )));
             }
             apply(&path, &damage)?;
+            if seen(&path, &damage, before.len())?.is_none() {
+                continue;
+            }
+            wait::until_due(Instant::now() + STAYS).await;
             if let Some(evidence) = seen(&path, &damage, before.len())? {
                 return Ok(Injected::confirmed(format!("{self}: {evidence}")));
             }

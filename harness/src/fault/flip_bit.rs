@@ -13,6 +13,29 @@ use super::file::{Damage, Damages, Stored};
 pub(super) struct FlipBit {
     #[serde(flatten)]
     stored: Stored,
+    /// In the first byte of this text, where it first stands in the file (anywhere).
+    #[serde(default)]
+    text: Option<String>,
+    /// Which bit of the byte: 0 is the lowest, 7 the highest (any).
+    #[serde(default)]
+    bit: Option<Bit>,
+}
+
+/// A bit's place in its byte.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "u8")]
+struct Bit(#[schemars(range(max = 7))] u8);
+
+impl TryFrom<u8> for Bit {
+    type Error = &'static str;
+
+    fn try_from(bit: u8) -> Result<Self, Self::Error> {
+        if bit < 8 {
+            Ok(Self(bit))
+        } else {
+            Err("a byte has bits 0 to 7")
+        }
+    }
 }
 
 impl Describe for FlipBit {
@@ -36,8 +59,15 @@ impl Damages for FlipBit {
     fn damage(&self, before: &[u8], seed: u64) -> Damage {
         let mut bytes = before.to_vec();
         let mut choice = ChaCha8Rng::seed_from_u64(seed);
-        if let Some(byte) = (!bytes.is_empty()).then(|| choice.random_range(0..before.len())) {
-            bytes[byte] ^= 1 << choice.random_range(0..8);
+        let place = match &self.text {
+            // Not there: nothing is changed, and so the fault is not in effect.
+            Some(text) => before
+                .windows(text.len().max(1))
+                .position(|part| part == text.as_bytes()),
+            None => (!bytes.is_empty()).then(|| choice.random_range(0..before.len())),
+        };
+        if let Some(byte) = place {
+            bytes[byte] ^= 1 << self.bit.map_or_else(|| choice.random_range(0..8), |bit| bit.0);
         }
         Damage::Content(bytes)
     }
@@ -54,7 +84,11 @@ mod tests {
             volume: "b".into(),
             file: "c".into(),
         };
-        let fault = FlipBit { stored };
+        let fault = FlipBit {
+            stored,
+            text: None,
+            bit: None,
+        };
         let Damage::Content(bytes) = fault.damage(b"some content", 7) else {
             panic!("deleted")
         };
@@ -65,5 +99,20 @@ mod tests {
             .sum();
         assert_eq!(bits, 1);
         assert_eq!(fault.damage(b"some content", 7), Damage::Content(bytes));
+    }
+    #[test]
+    fn a_text_and_a_bit_say_where() {
+        let params =
+            serde_json::json!({ "service": "a", "volume": "b", "file": "c", "text": "con", "bit": 0 });
+        let fault: FlipBit = serde_json::from_value(params).unwrap();
+        assert_eq!(
+            fault.damage(b"some con", 1),
+            Damage::Content(b"some bon".to_vec())
+        );
+        assert_eq!(
+            fault.damage(b"none", 1),
+            Damage::Content(b"none".to_vec()),
+            "a text that is not there changes nothing"
+        );
     }
 }

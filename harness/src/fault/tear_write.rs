@@ -63,7 +63,7 @@ impl Fault for TearWrite {
         context.target.kill(service).await?;
         let ended = |state: &State| matches!(state, State::Exited(_) | State::Absent);
         let state = state_becomes(context, service, "the process to be gone", ended).await?;
-        let torn = self.stored.damage(context, |before| self.torn(before));
+        let torn = self.stored.damage(context, |before| self.torn(before)).await;
         let ready = start_ready(context, service).await?;
         let mut injected = torn?;
         let file = injected.evidence.take().unwrap_or_default();

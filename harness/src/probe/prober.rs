@@ -44,27 +44,40 @@ const KEPT: u64 = 4096;
 /// The streams of a plan: a journey's rate is shared evenly by its connection modes. On an empty store, journeys that
 /// use counted records are left out.
 pub fn streams(plan: &Plan) -> Vec<Stream> {
-    let mut streams = Vec::new();
-    for journey in plan
+    let journeys: Vec<&Journey> = plan
         .system
         .journeys
         .iter()
         .filter(|journey| plan.scenario.seeded || !needs_records(plan, journey))
-    {
+        .collect();
+    let mut streams = Vec::new();
+    for (journey, stagger) in journeys.iter().zip(staggers(&journeys)) {
         let modes = u32::try_from(journey.connections.len()).unwrap_or(1).max(1);
-        let rate = journey.rate.0 / f64::from(modes);
+        let clients = journey.clients.max(1);
+        let rate = journey.rate.0 / f64::from(modes * clients);
         for (at, mode) in (0u32..).zip(&journey.connections) {
-            streams.push(Stream {
-                id: StreamId(u16::try_from(streams.len()).unwrap_or(u16::MAX)),
-                journey: journey.name.clone(),
-                mode: *mode,
-                rate,
-                deadline: journey.deadline.0,
-                offset: journey.rate.interval() * at,
-            });
+            for _ in 0..clients {
+                streams.push(Stream {
+                    id: StreamId(u16::try_from(streams.len()).unwrap_or(u16::MAX)),
+                    journey: journey.name.clone(),
+                    mode: *mode,
+                    rate,
+                    deadline: journey.deadline.0,
+                    offset: stagger + journey.rate.interval() * clients * at,
+                });
+            }
         }
     }
     streams
+}
+
+/// How much later than the first each journey begins: the shortest interval of all, divided among them. Journeys whose
+/// rates are multiples of each other (they mostly are) then never meet at the same instant: they do not disturb each
+/// other by our doing, and only `clients` makes users meet.
+fn staggers(journeys: &[&Journey]) -> Vec<Duration> {
+    let shortest = journeys.iter().map(|journey| journey.rate.interval()).min();
+    let part = shortest.unwrap_or_default() / u32::try_from(journeys.len()).unwrap_or(1).max(1);
+    (0u32..).zip(journeys).map(|(at, _)| part * at).collect()
 }
 
 /// Whether a journey speaks of counted records, which only a seeded store has.
@@ -235,9 +248,15 @@ impl Line {
         }
     }
 
-    /// Different for every probe of every stream.
+    /// Different for every probe of every stream, so that nobody writes what another one wrote. Streams that only read
+    /// counted records use all of them in turn, each from another one on.
     fn record_number(&self, i: u64) -> u64 {
-        i * self.streams + u64::from(self.stream.id.0)
+        let stream = u64::from(self.stream.id.0);
+        if self.kept.is_empty() || self.writes {
+            i * self.streams + stream
+        } else {
+            i + stream
+        }
     }
 
     fn concrete(&self, n: u64) -> Result<Arc<Concrete>, Error> {

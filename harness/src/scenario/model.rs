@@ -480,8 +480,11 @@ pub struct Journey {
     /// Whether the service is down when this journey is (true). Others are reported apart.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub essential: bool,
-    /// Probes in all, shared evenly by its connection modes.
+    /// Probes in all, shared evenly by its connection modes and clients.
     pub rate: Rate,
+    /// So many users at the very same instant, each time (1).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub clients: u32,
     /// How its probes connect (both ways).
     #[serde(default = "both_modes")]
     pub connections: Vec<Mode>,
@@ -501,6 +504,18 @@ pub struct Journey {
     /// This journey writes: what was acknowledged is remembered and read back at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remember: Option<Remember>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_one(value: &u32) -> bool {
+    *value == 1
 }
 
 fn both_modes() -> Vec<Mode> {
