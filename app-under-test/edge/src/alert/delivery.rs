@@ -1,0 +1,141 @@
+//! Delivery to one receiver: tried again with growing pauses until it is taken, refused, or too old.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::{Body, Notice, Outgoing, Receiver};
+
+/// How delivery is tried. Times in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Patience {
+    /// The pause after the first failure; it doubles with each further one.
+    pub first_pause_ms: u64,
+    /// The longest pause.
+    pub longest_pause_ms: u64,
+    /// How long a try may take.
+    pub timeout_ms: u64,
+    /// An alert that could not be delivered for so long is given up.
+    pub give_up_ms: u64,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first_pause_ms: 100,
+            longest_pause_ms: 10_000,
+            timeout_ms: 5_000,
+            give_up_ms: 900_000,
+        }
+    }
+}
+
+impl Patience {
+    /// The pause after so many failures, from 1.
+    fn pause(self, failures: u32) -> Duration {
+        let doubled = self.first_pause_ms.saturating_mul(1 << (failures - 1).min(20));
+        Duration::from_millis(doubled.min(self.longest_pause_ms))
+    }
+}
+
+/// What a try came to.
+enum Try {
+    Taken,
+    /// It may work later.
+    Again(String),
+    /// The receiver will never take it.
+    Refused(String),
+}
+
+/// A client that tries once, follows nobody elsewhere (the token is for one receiver), and does not hang.
+pub(super) fn client(patience: Patience) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .timeout(Duration::from_millis(patience.timeout_ms))
+        .build()
+}
+
+/// Delivers what comes out of the queue, one alert at a time and in order, until the queue is closed.
+pub(super) async fn deliver(
+    client: reqwest::Client,
+    receiver: Receiver,
+    mut notices: mpsc::Receiver<Arc<Notice>>,
+    patience: Patience,
+) {
+    let whom = receiver.shown();
+    while let Some(notice) = notices.recv().await {
+        let request = receiver.request(&notice);
+        let what = format!("alert {} ({})", notice.number, notice.kind);
+        match persist(&client, &request, patience, &what).await {
+            Ok(tries) => tracing::info!("{what} was taken by {whom} at try {tries}"),
+            Err(why) => tracing::error!("{what} was not taken by {whom}: {why}"),
+        }
+    }
+}
+
+/// Tries until it is taken; how many tries that took, or why it is given up.
+async fn persist(
+    client: &reqwest::Client,
+    request: &Outgoing,
+    patience: Patience,
+    what: &str,
+) -> Result<u32, String> {
+    let give_up = Instant::now() + Duration::from_millis(patience.give_up_ms);
+    for tries in 1u32.. {
+        let why = match attempt(client, request).await {
+            Try::Taken => return Ok(tries),
+            Try::Refused(why) => return Err(why),
+            Try::Again(why) => why,
+        };
+        let next = Instant::now() + patience.pause(tries);
+        if next >= give_up {
+            return Err(format!("given up after {tries} tries: {why}"));
+        }
+        tracing::warn!("{what}: try {tries}: {why}");
+        // The pause between two tries is a time by its nature: nothing tells when a receiver is back.
+        tokio::time::sleep_until(next).await;
+    }
+    Err("given up".into())
+}
+
+async fn attempt(client: &reqwest::Client, request: &Outgoing) -> Try {
+    let mut call = client.post(request.url.reveal());
+    if let Some(authorization) = &request.authorization {
+        call = call.header(http::header::AUTHORIZATION, authorization.reveal());
+    }
+    let call = match &request.body {
+        Body::Json(body) => call.json(body),
+        Body::Form(form) => call.form(form),
+    };
+    match call.send().await {
+        // The error's own text has the address in it, and the address may have a token in it.
+        Err(error) if error.is_builder() => Try::Refused(format!("{}", error.without_url())),
+        Err(error) => Try::Again(format!("{}", error.without_url())),
+        Ok(answer) => match answer.status() {
+            status if status.is_success() => Try::Taken,
+            status if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => Try::Again(format!("{status}")),
+            status => Try::Refused(format!("{status}")),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pauses_grow_and_stay_below_the_longest(failures in 1u32..200) {
+            let patience = Patience::default();
+            let (this, next) = (patience.pause(failures), patience.pause(failures + 1));
+            prop_assert!(this <= next && next <= Duration::from_millis(patience.longest_pause_ms));
+        }
+    }
+}

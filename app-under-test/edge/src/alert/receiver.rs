@@ -1,0 +1,156 @@
+//! Receivers by kind, and what is sent to them. One kind, one small file with a pure function: notice → request.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::{Notice, alertmanager, datadog, jenkins, json, pagerduty, trigger};
+use crate::redact::{Secret, endpoint};
+
+/// A receiver, as the configuration names it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Receiver {
+    /// The notice itself, as JSON.
+    Json(json::Settings),
+    /// A JSON text of one's own with `$VARIABLES`, as Datadog's webhooks have them.
+    Datadog(datadog::Settings),
+    /// What Prometheus' Alertmanager sends to its webhooks, version 4.
+    Alertmanager(alertmanager::Settings),
+    /// PagerDuty, Events API version 2.
+    Pagerduty(pagerduty::Settings),
+    /// A parameterised Jenkins job.
+    Jenkins(jenkins::Settings),
+    /// Jenkins' generic webhook trigger.
+    WebhookTrigger(trigger::Settings),
+}
+
+/// What is posted.
+#[derive(Clone, PartialEq)]
+pub enum Body {
+    /// As `application/json`.
+    Json(serde_json::Value),
+    /// As `application/x-www-form-urlencoded`.
+    Form(Vec<(&'static str, String)>),
+}
+
+/// A request to a receiver: always POST. It may hold secrets anywhere, so it prints only whom it is for.
+#[derive(Clone, PartialEq)]
+pub struct Outgoing {
+    /// The whole address.
+    pub url: Secret,
+    /// `Authorization`, where the receiver wants it.
+    pub authorization: Option<Secret>,
+    /// The body.
+    pub body: Body,
+}
+
+impl Outgoing {
+    /// A JSON body without credentials.
+    pub(super) fn json(url: &Secret, body: serde_json::Value) -> Self {
+        Self {
+            url: url.clone(),
+            authorization: None,
+            body: Body::Json(body),
+        }
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "POST to {}", endpoint(self.url.reveal()))
+    }
+}
+
+impl Receiver {
+    /// The request that tells a receiver.
+    pub fn request(&self, notice: &Notice) -> Outgoing {
+        match self {
+            Self::Json(settings) => json::request(settings, notice),
+            Self::Datadog(settings) => datadog::request(settings, notice),
+            Self::Alertmanager(settings) => alertmanager::request(settings, notice),
+            Self::Pagerduty(settings) => pagerduty::request(settings, notice),
+            Self::Jenkins(settings) => jenkins::request(settings, notice),
+            Self::WebhookTrigger(settings) => trigger::request(settings, notice),
+        }
+    }
+
+    /// Whom to tell, without anything secret.
+    pub fn shown(&self) -> String {
+        endpoint(self.url().reveal())
+    }
+
+    fn url(&self) -> &Secret {
+        match self {
+            Self::Json(settings) => &settings.url,
+            Self::Datadog(settings) => &settings.url,
+            Self::Alertmanager(settings) => &settings.url,
+            Self::Pagerduty(settings) => &settings.url,
+            Self::Jenkins(settings) => &settings.url,
+            Self::WebhookTrigger(settings) => &settings.url,
+        }
+    }
+
+    /// What must not be printed of its settings.
+    pub(super) fn secrets(&self) -> Vec<&Secret> {
+        let mut secrets = vec![self.url()];
+        match self {
+            Self::Json(json::Settings { token, .. }) => secrets.extend(token),
+            Self::Datadog(_) | Self::Alertmanager(_) => {}
+            Self::Pagerduty(settings) => secrets.push(&settings.routing_key),
+            Self::Jenkins(settings) => secrets.extend([&settings.api_token, &settings.token].into_iter().flatten()),
+            Self::WebhookTrigger(settings) => secrets.push(&settings.token),
+        }
+        secrets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: &str = r#"
+        [[receiver]]
+        kind = "json"
+        url = "http://hunter2.example/"
+        token = "hunter2"
+        [[receiver]]
+        kind = "datadog"
+        url = "http://hunter2.example/"
+        [[receiver]]
+        kind = "alertmanager"
+        url = "http://hunter2.example/"
+        [[receiver]]
+        kind = "pagerduty"
+        routing_key = "hunter2"
+        [[receiver]]
+        kind = "jenkins"
+        url = "http://hunter2.example/job/filter-logs"
+        user = "edge"
+        api_token = "hunter2"
+        token = "hunter2"
+        [[receiver]]
+        kind = "webhook-trigger"
+        url = "http://hunter2.example/"
+        token = "hunter2"
+    "#;
+
+    #[test]
+    fn no_kind_of_receiver_prints_its_secrets() {
+        let settings: super::super::Settings = toml::from_str(ALL).unwrap();
+        assert_eq!(settings.receiver.len(), 6);
+        for receiver in &settings.receiver {
+            let printed = format!("{receiver:?} {:?}", receiver.request(&super::super::notice::tests::notice()));
+            assert!(!printed.contains("token: Some(\"hunter2") && !printed.contains("hunter2\""), "{printed}");
+        }
+    }
+
+    /// What a receiver of this text gets, for snapshots.
+    pub(in super::super) fn sent(text: &str) -> (Receiver, Outgoing) {
+        let receiver: Receiver = toml::from_str(text).unwrap();
+        let request = receiver.request(&super::super::notice::tests::notice());
+        (receiver, request)
+    }
+}
+#[cfg(test)]
+pub(super) use tests::sent;
