@@ -136,7 +136,11 @@ fn file(name: &str, old: &Path, new: &Path) -> Result<Option<Change>, Error> {
     if old == new {
         return Ok(None);
     }
-    let text = |content: Vec<u8>| String::from_utf8(content).ok().filter(|text| text.len() <= LARGEST);
+    let text = |content: Vec<u8>| {
+        String::from_utf8(content)
+            .ok()
+            .filter(|text| text.len() <= LARGEST)
+    };
     let (Some(old), Some(new)) = (text(old), text(new)) else {
         return Ok(Some(Change::Changed(None)));
     };
@@ -198,7 +202,9 @@ impl fmt::Display for Difference {
         if let Some(why) = &self.not_compared {
             text.push_str(&format!("sources not compared: {why}\n"));
         }
-        let end = (0..=LONGEST.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+        let end = (0..=LONGEST.min(text.len()))
+            .rev()
+            .find(|at| text.is_char_boundary(*at));
         let end = end.unwrap_or_default();
         f.write_str(&text[..end])?;
         if end < text.len() {
@@ -221,7 +227,10 @@ mod tests {
         }
         let release = Release {
             source: Some(folder.path().to_owned()),
-            configuration: configuration.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+            configuration: configuration
+                .iter()
+                .map(|(k, v)| ((*k).into(), (*v).into()))
+                .collect(),
         };
         (folder, release)
     }
@@ -246,14 +255,20 @@ mod tests {
     #[test]
     fn added_removed_and_binary_files_are_named() {
         let (_old, old) = release(&[("gone.rs", b"a"), ("logo.png", b"\xff\x00")], &[]);
-        let (_new, new) = release(&[("new.rs", b"a"), ("logo.png", b"\xff\x01"), (".git/HEAD", b"x")], &[]);
+        let (_new, new) = release(
+            &[("new.rs", b"a"), ("logo.png", b"\xff\x01"), (".git/HEAD", b"x")],
+            &[],
+        );
         let files = between(("v1", Some(&old)), ("v2", Some(&new))).files;
         let expected = [
             ("gone.rs", Change::Removed),
             ("logo.png", Change::Changed(None)),
             ("new.rs", Change::Added),
         ];
-        assert_eq!(files, BTreeMap::from(expected.map(|(name, change)| (name.to_owned(), change))));
+        assert_eq!(
+            files,
+            BTreeMap::from(expected.map(|(name, change)| (name.to_owned(), change)))
+        );
     }
 
     #[test]
@@ -268,8 +283,15 @@ mod tests {
 
     #[test]
     fn what_cannot_be_compared_is_said() {
-        let missing = Release { source: Some("/nowhere/at/all".into()), ..Release::default() };
-        assert!(between(("v1", None), ("v2", None)).to_string().contains("not configured"));
+        let missing = Release {
+            source: Some("/nowhere/at/all".into()),
+            ..Release::default()
+        };
+        assert!(
+            between(("v1", None), ("v2", None))
+                .to_string()
+                .contains("not configured")
+        );
         let text = between(("v1", Some(&missing)), ("v2", Some(&missing))).to_string();
         assert!(text.contains("/nowhere/at/all"), "{text}");
     }

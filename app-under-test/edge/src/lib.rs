@@ -7,4 +7,8 @@
 //! [`control`] switch back. Every decision is an [`event`] on disk; [`alert`] tells people.
 
 pub mod alert;
+pub mod difference;
 pub mod event;
+pub mod excerpt;
+pub mod reading;
+pub mod redact;

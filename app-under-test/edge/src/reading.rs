@@ -27,22 +27,58 @@ const KNOWN: &[(&[&str], &str)] = &[
         &["no space left on device"],
         "the disk is full: nothing can be written until there is room",
     ),
-    (&["disk quota exceeded"], "the disk quota is used up: nothing can be written"),
-    (&["read-only file system"], "the file system is read-only: nothing can be written"),
-    (&["permission denied"], "the program may not open it: the permissions or the owner are wrong"),
-    (&["too many open files"], "the program is out of file descriptors: it leaks them, or its limit is too low"),
+    (
+        &["disk quota exceeded"],
+        "the disk quota is used up: nothing can be written",
+    ),
+    (
+        &["read-only file system"],
+        "the file system is read-only: nothing can be written",
+    ),
+    (
+        &["permission denied"],
+        "the program may not open it: the permissions or the owner are wrong",
+    ),
+    (
+        &["too many open files"],
+        "the program is out of file descriptors: it leaks them, or its limit is too low",
+    ),
     (&["out of memory"], "there is no memory left"),
     (&["memory allocation of", "failed"], "there is no memory left"),
-    (&["address already in use"], "another program listens on that address already"),
-    (&["connection refused"], "nobody listens there: the other side is down, or the address is wrong"),
+    (
+        &["address already in use"],
+        "another program listens on that address already",
+    ),
+    (
+        &["connection refused"],
+        "nobody listens there: the other side is down, or the address is wrong",
+    ),
     (&["connection reset"], "the other side broke the connection off"),
-    (&["broken pipe"], "the other side closed the connection before it had the answer"),
-    (&["timed out"], "no answer came in time: the other side hangs, or is overloaded"),
-    (&["symbol not found"], "a library that the program was built for is not there in that version"),
+    (
+        &["broken pipe"],
+        "the other side closed the connection before it had the answer",
+    ),
+    (
+        &["timed out"],
+        "no answer came in time: the other side hangs, or is overloaded",
+    ),
+    (
+        &["symbol not found"],
+        "a library that the program was built for is not there in that version",
+    ),
     (&["no such file or directory"], "the file or folder is not there"),
-    (&["exhausted"], "a pool is used up: something takes from it and does not give back"),
-    (&["panicked at"], "the program met a state that its authors had ruled out"),
-    (&["is damaged, and so is every copy"], "the store and all its copies are damaged: restore a backup"),
+    (
+        &["exhausted"],
+        "a pool is used up: something takes from it and does not give back",
+    ),
+    (
+        &["panicked at"],
+        "the program met a state that its authors had ruled out",
+    ),
+    (
+        &["is damaged, and so is every copy"],
+        "the store and all its copies are damaged: restore a backup",
+    ),
 ];
 
 /// The readings of a log's errors, each once, in the order of the log.
@@ -103,11 +139,33 @@ fn parsing(line: &str, given: Option<&str>) -> Option<String> {
             None => "what the parser was given is no JSON from its first byte on: something else than the file's text, or an empty one".into(),
         });
     }
-    let shape = ["invalid type", "missing field", "unknown field", "did not match any variant", "unknown variant", "is no code", "not a list of links"];
+    let shape = [
+        "invalid type",
+        "missing field",
+        "unknown field",
+        "did not match any variant",
+        "unknown variant",
+        "is no code",
+        "not a list of links",
+    ];
     if shape.iter().any(|mark| complains(mark)) {
-        return Some("the file is valid JSON of another shape: another version, or another program, wrote it".into());
+        return Some(
+            "the file is valid JSON of another shape: another version, or another program, wrote it".into(),
+        );
     }
-    let broken = ["expected `,`", "expected `:`", "expected ident", "key must be a string", "trailing characters", "trailing comma", "control character", "expected value", "invalid escape", "expecting ',' delimiter", "invalid unicode"];
+    let broken = [
+        "expected `,`",
+        "expected `:`",
+        "expected ident",
+        "key must be a string",
+        "trailing characters",
+        "trailing comma",
+        "control character",
+        "expected value",
+        "invalid escape",
+        "expecting ',' delimiter",
+        "invalid unicode",
+    ];
     (complains("pars") || complains("json")).then_some(())?;
     broken
         .iter()
@@ -134,30 +192,51 @@ mod tests {
     #[test]
     fn a_parser_that_was_given_the_path_is_recognised() {
         let log = "ERROR POST /your-url failed: parsing the store /data/urls.json: expected value at line 1 column 1\n  it was given: \"/data/urls.json\"\n";
-        assert!(first(log).starts_with("the parser was given the path /data/urls.json, not the file's text"), "{}", first(log));
+        assert!(
+            first(log).starts_with("the parser was given the path /data/urls.json, not the file's text"),
+            "{}",
+            first(log)
+        );
     }
 
     #[test]
     fn the_incidents_own_message_is_recognised() {
         let log = "TypeError: the JSON object must be str, bytes or bytearray, not TextIOWrapper";
-        assert_eq!(first(log), "the parser was given the file, not its text (loads where load is meant)");
+        assert_eq!(
+            first(log),
+            "the parser was given the file, not its text (loads where load is meant)"
+        );
     }
 
     #[test]
     fn torn_empty_overwritten_and_reshaped_files_are_told_apart() {
         let error = |cause: &str, given: &str| {
-            first(&format!("ERROR GET /go failed: parsing the store /data/urls.json: {cause}\n  it was given: {given:?}\n"))
+            first(&format!(
+                "ERROR GET /go failed: parsing the store /data/urls.json: {cause}\n  it was given: {given:?}\n"
+            ))
         };
-        assert!(error("EOF while parsing a string at line 1 column 61", "{\"go\":{\"url\":\"http").contains("torn"));
+        assert!(
+            error(
+                "EOF while parsing a string at line 1 column 61",
+                "{\"go\":{\"url\":\"http"
+            )
+            .contains("torn")
+        );
         assert!(error("EOF while parsing a value at line 1 column 0", "").contains("empty"));
         assert!(error("expected value at line 1 column 1", "\u{fffd}\u{fffd}").contains("overwritten"));
-        assert!(error("invalid type: integer `2`, expected a map", "{\"version\":2").contains("another shape"));
+        assert!(
+            error("invalid type: integer `2`, expected a map", "{\"version\":2").contains("another shape")
+        );
         assert!(error("expected `,` or `}` at line 1 column 9", "{\"go\"").contains("damaged in the middle"));
     }
 
     #[test]
     fn causes_of_the_system_are_recognised() {
-        let error = |cause: &str| first(&format!("ERROR POST /your-url failed: write /data/urls.json: {cause}"));
+        let error = |cause: &str| {
+            first(&format!(
+                "ERROR POST /your-url failed: write /data/urls.json: {cause}"
+            ))
+        };
         assert!(error("No space left on device (os error 28)").starts_with("the disk is full"));
         assert!(error("Permission denied (os error 13)").starts_with("the program may not"));
         assert!(error("Read-only file system (os error 30)").starts_with("the file system is read-only"));
@@ -166,7 +245,10 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_read() {
-        assert_eq!(read("ERROR the flux is out of phase\nINFO permission denied to nobody"), []);
+        assert_eq!(
+            read("ERROR the flux is out of phase\nINFO permission denied to nobody"),
+            []
+        );
     }
 
     /// Every message the parser itself gives for a damaged store must find a reading.

@@ -21,7 +21,7 @@ impl Secret {
     }
 
     /// The text itself, to be sent to whom it is meant for.
-    pub fn reveal(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -64,13 +64,16 @@ pub fn endpoint(url: &str) -> String {
 }
 
 /// Words in the names of settings whose values are secrets.
-const NAMES: &str = r"token|secret|passw(?:or)?d|passphrase|api[-_]?key|routing[-_]?key|authorization|credential|cookie";
+const NAMES: &str =
+    r"token|secret|passw(?:or)?d|passphrase|api[-_]?key|routing[-_]?key|authorization|credential|cookie";
 
 static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("(?i){NAMES}")).ok());
 
 /// `NAME=value`, `NAME: value`, `"NAME": "value"`, `Authorization: Bearer value`.
 static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let named = format!(r#"(?i)([\w-]*(?:{NAMES})[\w-]*["']?\s*[:=]\s*["']?)((?:bearer|basic|token)\s+)?[^\s"'&,;]+"#);
+    let named = format!(
+        r#"(?i)([\w-]*(?:{NAMES})[\w-]*["']?\s*[:=]\s*["']?)((?:bearer|basic|token)\s+)?[^\s"'&,;]+"#
+    );
     Regex::new(&named).ok()
 });
 
@@ -90,7 +93,9 @@ pub fn redacted<'s>(text: &str, known: impl IntoIterator<Item = &'s Secret>) -> 
         text = text.replace(&secret.0, HIDDEN);
     }
     if let Some(assigned) = &*ASSIGNED {
-        text = assigned.replace_all(&text, format!("${{1}}${{2}}{HIDDEN}")).into_owned();
+        text = assigned
+            .replace_all(&text, format!("${{1}}${{2}}{HIDDEN}"))
+            .into_owned();
     }
     if let Some(in_url) = &*IN_URL {
         text = in_url.replace_all(&text, format!("${{1}}{HIDDEN}@")).into_owned();
@@ -105,13 +110,21 @@ mod tests {
     #[test]
     fn a_secret_is_never_printed() {
         let secret = Secret::new("hunter2");
-        assert_eq!(format!("{secret} {secret:?} {:#?}", Some(&secret)).matches("hunter2").count(), 0);
+        assert_eq!(
+            format!("{secret} {secret:?} {:#?}", Some(&secret))
+                .matches("hunter2")
+                .count(),
+            0
+        );
     }
 
     #[test]
     fn known_secrets_are_taken_out_wherever_they_stand() {
         let secret = Secret::new("hunter2");
-        assert_eq!(redacted("cannot log in as x/hunter2.", [&secret]), "cannot log in as x/[redacted].");
+        assert_eq!(
+            redacted("cannot log in as x/hunter2.", [&secret]),
+            "cannot log in as x/[redacted]."
+        );
     }
 
     #[test]
@@ -119,13 +132,22 @@ mod tests {
         let plain = |text: &str| redacted(text, []);
         assert_eq!(plain("DB_PASSWORD=s3cret&x=1"), "DB_PASSWORD=[redacted]&x=1");
         assert_eq!(plain(r#"{"api_key": "abc"}"#), r#"{"api_key": "[redacted]"}"#);
-        assert_eq!(plain("Authorization: Bearer abc.def"), "Authorization: Bearer [redacted]");
+        assert_eq!(
+            plain("Authorization: Bearer abc.def"),
+            "Authorization: Bearer [redacted]"
+        );
         assert_eq!(plain("postgres://me:pw@db/x"), "postgres://[redacted]@db/x");
-        assert_eq!(plain("expected value at line 1 column 1"), "expected value at line 1 column 1");
+        assert_eq!(
+            plain("expected value at line 1 column 1"),
+            "expected value at line 1 column 1"
+        );
     }
 
     #[test]
     fn only_the_origin_of_an_address_is_said() {
-        assert_eq!(endpoint("https://u:p@hooks.example.org:8443/T000/xyz?token=1"), "https://hooks.example.org:8443");
+        assert_eq!(
+            endpoint("https://u:p@hooks.example.org:8443/T000/xyz?token=1"),
+            "https://hooks.example.org:8443"
+        );
     }
 }

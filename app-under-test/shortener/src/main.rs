@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand};
 use shortener::release::{Flaw, RELEASES, Release};
 use shortener::routes::{Settings, router};
 use shortener::{check, release};
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 
 /// The URL shortener of the incident, every release of it.
 #[derive(Parser)]
@@ -63,6 +65,9 @@ struct Serve {
     /// How long a damaged store is left alone before it is written anew, in milliseconds.
     #[arg(long, env = "SHORTENER_HEAL_AFTER_MS", default_value_t = 1000)]
     heal_after_ms: u64,
+    /// A folder in which the log is kept too, as `RELEASE.log`, for whoever must read it from elsewhere.
+    #[arg(long, env = "SHORTENER_LOG")]
+    log: Option<PathBuf>,
 }
 
 fn release_named(name: &str) -> Result<Release, String> {
@@ -78,12 +83,11 @@ fn release_named(name: &str) -> Result<Release, String> {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_target(false)
-        .with_writer(std::io::stderr)
-        .init();
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    if let Err(error) = start_log(&command) {
+        tracing::warn!("the log is not kept in a file: {error}");
+    }
+    match command {
         Command::Serve(serve) => match run(serve).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
@@ -101,6 +105,29 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
     }
+}
+
+/// The log goes to the standard error, and for a server to a file where one is wanted.
+fn start_log(command: &Command) -> std::io::Result<()> {
+    let folder = match command {
+        Command::Serve(serve) => serve.log.as_ref().map(|folder| (folder, serve.release.name)),
+        _ => None,
+    };
+    let file = folder.map(|(folder, release)| {
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{release}.log"));
+        std::fs::OpenOptions::new().create(true).append(true).open(path)
+    });
+    let log = tracing_subscriber::fmt().with_ansi(false).with_target(false);
+    match file.transpose() {
+        Ok(Some(file)) => log.with_writer(std::io::stderr.and(Mutex::new(file))).init(),
+        Ok(None) => log.with_writer(std::io::stderr).init(),
+        Err(error) => {
+            log.with_writer(std::io::stderr).init();
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {

@@ -68,18 +68,24 @@ impl Respond for Stamp {
 #[error("the alert receiver is down, on purpose")]
 struct Down;
 
-/// The field `kind` of a JSON body, at the top or one level down; empty when there is none.
+/// The field `kind` of a JSON body, at the top or up to two levels down, or of a form; empty when there is none.
 fn kind(body: &str) -> String {
-    let json: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
-    let of = |value: &serde_json::Value| {
-        value
-            .get("kind")
-            .and_then(|kind| kind.as_str())
-            .map(str::to_owned)
-    };
-    of(&json)
-        .or_else(|| json.as_object()?.values().find_map(of))
-        .unwrap_or_default()
+    fn of(value: &serde_json::Value, depth: u8) -> Option<&str> {
+        let here = value.get("kind").and_then(|kind| kind.as_str());
+        here.or_else(|| match (value, depth) {
+            (_, 0) => None,
+            (serde_json::Value::Object(table), _) => table.values().find_map(|value| of(value, depth - 1)),
+            (serde_json::Value::Array(list), _) => list.iter().find_map(|value| of(value, depth - 1)),
+            _ => None,
+        })
+    }
+    match serde_json::from_str(body) {
+        Ok(json) => of(&json, 2).unwrap_or_default().to_owned(),
+        Err(_) => {
+            let field = body.split('&').find_map(|field| field.strip_prefix("kind="));
+            field.unwrap_or_default().to_owned()
+        }
+    }
 }
 
 impl Receiver {
@@ -127,7 +133,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kind_is_found_at_the_top_and_one_level_down() {
+    fn the_kind_is_found_at_the_top_and_below_and_in_forms() {
+        assert_eq!(
+            kind(r#"{"payload":{"custom_details":{"kind":"rejected"}}}"#),
+            "rejected"
+        );
+        assert_eq!(kind("release=v2&kind=rolled-back"), "rolled-back");
         assert_eq!(kind(r#"{"kind":"rolled-back"}"#), "rolled-back");
         assert_eq!(kind(r#"{"custom_details":{"kind":"rejected"}}"#), "rejected");
         assert_eq!((kind("not json"), kind("[1]")), (String::new(), String::new()));

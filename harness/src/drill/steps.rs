@@ -124,6 +124,14 @@ impl Steps {
                     step: number,
                     evidence: injected.evidence,
                 })?;
+                if let Some(deployed) = injected.deployed {
+                    let (release, accepted, detail) = (deployed.release, deployed.accepted, deployed.detail);
+                    self.recorder.event(Event::Deploy {
+                        release,
+                        accepted,
+                        detail,
+                    })?;
+                }
                 Ok(Some(active))
             }
             Ok(Err(error)) => self.not_injected(number, error.to_string()),

@@ -8,13 +8,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::process::start_ready;
-use super::{Context, Describe, Error, Fault, Injected};
+use super::{Context, Deployed, Describe, Error, Fault, Injected};
 use crate::scenario::{self, DeployAction, template};
 use crate::target;
 
 /// Deploys a release to a service: by the system's `[[deploy]]` recipe, or without one all at once, as in the
-/// incident: the old one is stopped, the new one is started under the same address. A release is not rolled back by
-/// the harness: that is the system's own affair.
+/// incident: the old one is stopped, the new one is started under the same address. An action that is refused (an
+/// answer of 400 or above, a command that does not end with 0) ends the recipe, as it ends a pipeline: that is a
+/// result, and evidence. A release is not rolled back by the harness: that is the system's own affair.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Deploy {
@@ -32,6 +33,12 @@ impl Describe for Deploy {
     const LASTS: bool = false;
 }
 
+/// What came of one action.
+enum Answer {
+    Accepted(String),
+    Refused(String),
+}
+
 #[async_trait]
 impl Fault for Deploy {
     fn describe(&self) -> String {
@@ -41,15 +48,39 @@ impl Fault for Deploy {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let recipe = &context.plan.system.deploy;
         let all_at_once = [DeployAction::Replace(scenario::EmptyTable {})];
-        let mut evidence = Vec::new();
-        for action in if recipe.is_empty() {
+        let actions = if recipe.is_empty() {
             &all_at_once[..]
         } else {
             recipe
-        } {
-            evidence.push(self.carry_out(context, action).await?);
+        };
+        let mut evidence = Vec::new();
+        let mut accepted = true;
+        for action in actions {
+            match self.carry_out(context, action).await {
+                Ok(Answer::Accepted(said)) => evidence.push(said),
+                Ok(Answer::Refused(said)) => {
+                    evidence.push(format!("refused: {said}"));
+                    accepted = false;
+                    break;
+                }
+                // What was done before stands, and the rest of the recipe is not tried: a pipeline breaks off too.
+                Err(Error::NotInEffect(why)) if !evidence.is_empty() => {
+                    evidence.push(format!("broken off: {why}"));
+                    accepted = false;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Injected::confirmed(evidence.join("; ")))
+        let detail = evidence.join("; ");
+        Ok(Injected {
+            deployed: Some(Deployed {
+                release: self.release.clone(),
+                accepted,
+                detail: detail.clone(),
+            }),
+            ..Injected::confirmed(detail)
+        })
     }
 
     async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
@@ -58,9 +89,9 @@ impl Fault for Deploy {
 }
 
 impl Deploy {
-    async fn carry_out(&self, context: &Context<'_>, action: &DeployAction) -> Result<String, Error> {
+    async fn carry_out(&self, context: &Context<'_>, action: &DeployAction) -> Result<Answer, Error> {
         match action {
-            DeployAction::Replace(_) => self.replace(context).await,
+            DeployAction::Replace(_) => self.replace(context).await.map(Answer::Accepted),
             DeployAction::Request {
                 service,
                 port,
@@ -119,7 +150,7 @@ impl Deploy {
         address: std::net::SocketAddr,
         request: &scenario::Request,
         within: Duration,
-    ) -> Result<String, Error> {
+    ) -> Result<Answer, Error> {
         let failed = |error: reqwest::Error| {
             Error::NotInEffect(format!("{} {}: {error}", request.method, request.path))
         };
@@ -139,17 +170,33 @@ impl Deploy {
         }
         if let Some(body) = &request.body {
             call = call.body(self.fill(context, body)?);
+        } else if !request.form.is_empty() {
+            let mut form = Vec::new();
+            for (name, value) in &request.form {
+                form.push(format!(
+                    "{}={}",
+                    encoded(name),
+                    encoded(&self.fill(context, value)?)
+                ));
+            }
+            let kind = "application/x-www-form-urlencoded";
+            call = call.header(http::header::CONTENT_TYPE, kind).body(form.join("&"));
         }
         let answer = call.send().await.map_err(failed)?;
         let status = answer.status();
         let body = answer.text().await.unwrap_or_default();
         let body: String = body.chars().filter(|c| !c.is_control()).take(300).collect();
-        Ok(format!(
+        let said = format!(
             "{} {} answered {}: {body}",
             request.method,
             request.path,
             status.as_u16()
-        ))
+        );
+        Ok(if status.as_u16() < 400 {
+            Answer::Accepted(said)
+        } else {
+            Answer::Refused(said)
+        })
     }
 
     /// Runs a program, never a shell.
@@ -158,7 +205,7 @@ impl Deploy {
         context: &Context<'_>,
         argv: &[String],
         within: Duration,
-    ) -> Result<String, Error> {
+    ) -> Result<Answer, Error> {
         let argv: Vec<String> = argv
             .iter()
             .map(|text| self.fill(context, text))
@@ -175,6 +222,15 @@ impl Deploy {
             .await
             .map_err(|_| failed(format!("not done after {within:?}")))?;
         let output = output.map_err(|error| failed(error.to_string()))?;
-        Ok(format!("{program} ended with {}", output.status))
+        let said = format!("{program} ended with {}", output.status);
+        Ok(if output.status.success() {
+            Answer::Accepted(said)
+        } else {
+            Answer::Refused(said)
+        })
     }
+}
+
+fn encoded(text: &str) -> impl std::fmt::Display + '_ {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }

@@ -52,6 +52,19 @@ pub struct Context<'a> {
 pub struct Injected {
     /// What proves that it took effect, in words; `None` when nothing does (the drill is undecided then).
     pub evidence: Option<String>,
+    /// What became of a deploy, when it is one.
+    pub deployed: Option<Deployed>,
+}
+
+/// What became of a deploy. A refusal is a result like another: gates say no that way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployed {
+    /// The release.
+    pub release: String,
+    /// Whether the recipe went through.
+    pub accepted: bool,
+    /// What answered, in words.
+    pub detail: String,
 }
 
 impl Injected {
@@ -59,6 +72,7 @@ impl Injected {
     pub fn confirmed(evidence: impl Into<String>) -> Self {
         Self {
             evidence: Some(evidence.into()),
+            deployed: None,
         }
     }
 }

@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::interval::{Bounds, Interval};
 use super::outage::Outage;
-use super::releases;
+use super::releases::{self, Release};
 use super::streams::Streams;
 use crate::history::{Event, History};
-use crate::sample::{Micros, Outcome};
+use crate::sample::{Micros, Outcome, Sample};
 
 /// The instants, and what lies between them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -20,14 +20,17 @@ pub struct Instants {
     pub onset: Option<Interval>,
     /// The first answer by a fallback was sent.
     pub first_fallback: Option<Micros>,
-    /// The first alert arrived.
+    /// The first alert arrived and was taken: a receiver that refuses tells nobody.
     pub detected: Option<Micros>,
     /// The last outage ended in this interval: [L, b).
     pub recovered: Option<Interval>,
-    /// Detected − onset (or − injected, when users felt nothing).
+    /// Detected − origin.
     pub time_to_detect: Option<Bounds>,
     /// Recovered − onset.
     pub time_to_recover: Option<Bounds>,
+    /// What delays are counted from: the onset; where users felt nothing, the first answer of the release that was
+    /// left; without one, the first fault.
+    pub origin: Option<Interval>,
     /// The way back to an earlier release.
     pub rollback: Option<RolledBack>,
 }
@@ -39,9 +42,26 @@ pub struct RolledBack {
     pub from: String,
     /// The release that answers in the end.
     pub to: String,
-    /// From the first answer of the release that was left to the first one after its last.
+    /// The first answer of the release that was left: it was live at some instant in here. `None`: users never had an
+    /// answer of it, and only the deploy and the alert tell that it was there.
+    pub seen: Option<Interval>,
+    /// It was decided in here: not before it was seen, and not after the alert that says so arrived, nor after the
+    /// switch. `None`: no such alert came.
+    pub decided: Option<Interval>,
+    /// It was left in here: its last answer was asked for before, and the first later one of the other release, to a
+    /// stream that it had answered too, was there after.
+    pub switched: Option<Interval>,
+    /// Time to roll back: switched − seen.
     pub time: Bounds,
+    /// Rollback time: switched − decided.
+    pub after_decision: Option<Bounds>,
 }
+
+/// The kind of alert that says that a release was left.
+const ROLLED_BACK: &str = "rolled-back";
+/// So many answers of the other release, and none of the one that was left, make a way back; fewer may be single
+/// requests that another release answered.
+const CONFIRMING: usize = 10;
 
 pub(super) fn instants(history: &History, streams: &Streams<'_>, outages: &[Outage]) -> Instants {
     let event = |wanted: fn(&Event) -> bool| history.events.iter().find(|e| wanted(&e.event)).map(|e| e.at);
@@ -55,7 +75,7 @@ pub(super) fn instants(history: &History, streams: &Streams<'_>, outages: &[Outa
             }
         )
     });
-    let detected = event(|event| matches!(event, Event::Alert { .. }));
+    let detected = event(|event| matches!(event, Event::Alert { answered, .. } if *answered < 400));
     let onset = outages.first().map(|outage| {
         let until = outage.core.first().map_or(outage.hull.until, |core| core.from);
         Interval {
@@ -70,12 +90,16 @@ pub(super) fn instants(history: &History, streams: &Streams<'_>, outages: &[Outa
             until: outage.hull.until,
         }
     });
-    let origin = onset.or_else(|| {
+    let rollback = rollback(history, streams);
+    let faulted = || {
         Some(Interval {
             from: injecting?,
             until: injected.or(injecting)?,
         })
-    });
+    };
+    let origin = onset
+        .or_else(|| rollback.as_ref().and_then(|rollback| rollback.seen))
+        .or_else(faulted);
     let first_fallback = streams
         .all()
         .flat_map(|s| streams.judged(s))
@@ -88,7 +112,8 @@ pub(super) fn instants(history: &History, streams: &Streams<'_>, outages: &[Outa
             .zip(recovered)
             .map(|(onset, recovered)| span(onset, recovered)),
         first_fallback: first_fallback.map(|sample| sample.sent).min(),
-        rollback: rollback(history, streams),
+        rollback,
+        origin,
         injected,
         onset,
         detected,
@@ -101,26 +126,97 @@ fn span(start: Interval, end: Interval) -> Bounds {
     Bounds::between(end.from.since(start.until), end.until.since(start.from))
 }
 
-/// `A` answered, then `B`, and after `B`'s last answer `A` again.
 fn rollback(history: &History, streams: &Streams<'_>) -> Option<RolledBack> {
     let releases = releases::releases(history, streams);
-    let (to, from) = releases
+    let pairs = releases
         .iter()
-        .flat_map(|a| releases.iter().map(move |b| (a, b)))
-        .find(|(a, b)| a.name != b.name && a.first.0 < b.first.0 && a.last.0 > b.last.0)?;
-    let after = streams
+        .flat_map(|to| releases.iter().map(move |from| (to, from)));
+    pairs
+        .filter(|(to, from)| to.name != from.name && to.first.0 < from.first.0 && to.last.0 > from.last.0)
+        .find_map(|(to, from)| seen(history, streams, to, from))
+        .or_else(|| unseen(history, &releases))
+}
+
+/// `to` answered, then `from`, and after the last answer of `from` `to` again.
+fn seen(history: &History, streams: &Streams<'_>, to: &Release, from: &Release) -> Option<RolledBack> {
+    let by = |sample: &Sample, release: &Release| {
+        history.labels.get(usize::from(sample.release.0)) == Some(&release.name) && sample.outcome.is_up()
+    };
+    let back = |stream: usize| {
+        streams
+            .samples(stream)
+            .filter(move |sample| sample.sent > from.last.0 && by(sample, to))
+    };
+    if streams.all().flat_map(back).count() < CONFIRMING {
+        return None;
+    }
+    // A release that fails some requests may have them answered by the other one while it is live: only where it
+    // answered itself does the other one's answer show that it was left.
+    let own = streams
         .all()
-        .flat_map(|stream| streams.samples(stream))
-        .filter(|sample| {
-            let name = history.labels.get(usize::from(sample.release.0));
-            sample.sent > from.last.0 && sample.outcome.is_up() && name == Some(&to.name)
-        });
-    let back = after.map(|sample| sample.ended).min()?;
-    let low = from.last.0.since(from.first.1);
-    let time = Bounds::between(low, back.since(from.first.0).max(Duration::ZERO));
+        .filter(|stream| streams.samples(*stream).any(|sample| by(sample, from)));
+    let first = |samples: &mut dyn Iterator<Item = &Sample>| samples.map(|sample| sample.ended).min();
+    let until = first(&mut own.flat_map(back)).or_else(|| first(&mut streams.all().flat_map(back)))?;
+    let seen = Interval {
+        from: from.first.0,
+        until: from.first.1,
+    };
+    let switched = Interval {
+        from: from.last.0,
+        until,
+    };
+    let decided = told(history, seen.from).map(|told| Interval {
+        from: seen.from,
+        until: told.min(until),
+    });
     Some(RolledBack {
         from: from.name.clone(),
         to: to.name.clone(),
-        time,
+        time: span(seen, switched),
+        after_decision: decided.map(|decided| span(decided, switched)),
+        seen: Some(seen),
+        decided,
+        switched: Some(switched),
     })
+}
+
+/// Users never had an answer of the release, because whatever guards the system gave them another's: the deploy was
+/// accepted, and an alert says that it was left.
+fn unseen(history: &History, releases: &[Release]) -> Option<RolledBack> {
+    let deployed = history.events.iter().find_map(|event| match &event.event {
+        Event::Deploy {
+            release,
+            accepted: true,
+            ..
+        } => Some(release),
+        _ => None,
+    })?;
+    let asked = history
+        .events
+        .iter()
+        .find(|event| matches!(&event.event, Event::Injecting { fault, .. } if fault == "deploy"))?
+        .at;
+    let told = told(history, asked)?;
+    let last = releases.iter().max_by_key(|release| release.last)?;
+    let answered = releases.iter().any(|release| release.name == *deployed);
+    (!answered).then(|| RolledBack {
+        from: deployed.clone(),
+        to: last.name.clone(),
+        seen: None,
+        decided: Some(Interval {
+            from: asked,
+            until: told,
+        }),
+        switched: None,
+        time: Bounds::between(Duration::ZERO, told.since(asked)),
+        after_decision: None,
+    })
+}
+
+/// When the alert arrived that says that a release was left.
+fn told(history: &History, after: Micros) -> Option<Micros> {
+    let told = history.events.iter().find(
+        |event| matches!(&event.event, Event::Alert { kind, .. } if kind == ROLLED_BACK && event.at >= after),
+    );
+    told.map(|event| event.at)
 }

@@ -14,10 +14,37 @@ pub(super) struct Answer {
     pub(super) body: bytes::Bytes,
 }
 
+/// Where an answer names its release.
+#[derive(Debug, Clone)]
+pub(super) enum Told {
+    Header(HeaderName),
+    Body(scenario::Between),
+}
+
+impl Told {
+    fn new(identity: &scenario::Identity) -> Option<Self> {
+        match identity {
+            scenario::Identity::Header(name) => name.parse().ok().map(Self::Header),
+            scenario::Identity::Body(between) => Some(Self::Body(between.clone())),
+        }
+    }
+
+    fn read<'a>(&self, answer: &'a Answer) -> &'a str {
+        match self {
+            Self::Header(name) => text(&answer.headers, name),
+            Self::Body(between) => std::str::from_utf8(&answer.body)
+                .ok()
+                .and_then(|body| body.split_once(between.after.as_str()))
+                .and_then(|(_, rest)| rest.split_once(between.until.as_str()))
+                .map_or("", |(name, _)| name.get(..100).unwrap_or(name)),
+        }
+    }
+}
+
 /// How a journey's answers tell who gave them, and which way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Telling {
-    pub(super) release: Option<HeaderName>,
+    pub(super) release: Option<Told>,
     pub(super) fallback: Option<(HeaderName, Vec<String>)>,
 }
 
@@ -25,17 +52,17 @@ impl Telling {
     /// From the files' words; the loader has checked the names.
     pub(super) fn new(identity: Option<&scenario::Identity>, fallback: Option<&scenario::Fallback>) -> Self {
         Self {
-            release: identity.and_then(|identity| identity.header.parse().ok()),
+            release: identity.and_then(Told::new),
             fallback: fallback
                 .and_then(|fallback| Some((fallback.header.parse().ok()?, fallback.normal.clone()))),
         }
     }
 
     /// The release that says it answered.
-    pub(super) fn release(&self, headers: &HeaderMap, labels: &Labels) -> Label {
+    pub(super) fn release(&self, answer: &Answer, labels: &Labels) -> Label {
         self.release
             .as_ref()
-            .map_or(Label::NONE, |name| labels.intern(text(headers, name)))
+            .map_or(Label::NONE, |told| labels.intern(told.read(answer)))
     }
 
     /// Which other way it was answered; none when the normal one.
@@ -139,5 +166,28 @@ mod tests {
         };
         assert_eq!(telling.rung(&by("store"), &labels), Label::NONE);
         assert_eq!(telling.rung(&by("memory"), &labels), Label(1));
+    }
+
+    #[test]
+    fn a_release_is_read_from_a_header_or_from_the_body() {
+        let labels = Labels::default();
+        let told = |identity: scenario::Identity| {
+            let telling = Telling::new(Some(&identity), None);
+            let answer = Answer {
+                body: r#"{"release":"v2","x":1}"#.into(),
+                ..answer(302, "v1")
+            };
+            telling.release(&answer, &labels)
+        };
+        let between = |after: &str| {
+            let (after, until) = (after.to_owned(), "\"".to_owned());
+            scenario::Identity::Body(scenario::Between { after, until })
+        };
+        assert_eq!(
+            told(scenario::Identity::Header("location".into())),
+            labels.intern("v1")
+        );
+        assert_eq!(told(between("\"release\":\"")), labels.intern("v2"));
+        assert_eq!(told(between("nowhere")), Label::NONE);
     }
 }

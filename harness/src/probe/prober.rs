@@ -299,7 +299,7 @@ impl Line {
                 (
                     outcome,
                     answer.status.as_u16(),
-                    self.telling.release(&answer.headers, &self.labels),
+                    self.telling.release(answer, &self.labels),
                     rung,
                 )
             }

@@ -104,6 +104,8 @@ fn instants(measured: &Measured) -> Value {
         "time_to_recover": instants.time_to_recover.map(bounds),
         "rollback": instants.rollback.as_ref().map(|rollback| json!({
             "from": rollback.from, "to": rollback.to, "time": bounds(rollback.time),
+            "seen": rollback.seen, "decided": rollback.decided, "switched": rollback.switched,
+            "after_decision": rollback.after_decision.map(bounds),
         })),
     })
 }

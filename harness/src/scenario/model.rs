@@ -602,12 +602,24 @@ fn not_found() -> u16 {
     404
 }
 
-/// Where an answer says which release gave it.
+/// Where an answer says which release gave it: exactly one of `header`, `body`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Identity {
+    /// The header that names the release.
+    Header(String),
+    /// The part of the body that names it.
+    Body(Between),
+}
+
+/// A part of a text: what stands between two others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Identity {
-    /// The header that names the release.
-    pub header: String,
+pub struct Between {
+    /// It begins after the first place where this stands.
+    pub after: String,
+    /// It ends before the next place where this stands.
+    pub until: String,
 }
 
 /// One action of a deploy recipe, in order. `{release}` is the new release, `{service}` the slot it goes to.

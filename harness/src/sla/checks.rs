@@ -238,14 +238,18 @@ fn rolled_back(wanted: &Rollback, found: Option<&RolledBack>) -> Check {
     match found {
         None => check("rollback", required, "no way back was seen", Verdict::Breached),
         Some(found) => {
-            let text = format!("from {} to {} in {}", found.from, found.to, found.time);
+            let mut text = format!("from {} to {} in {}", found.from, found.to, found.time);
+            if found.seen.is_none() {
+                text.push_str(", no user had an answer of it");
+            }
             let verdict = met(found.to == wanted.to).max(at_most(found.time, wanted.within.0));
             check("rollback", required, text, verdict)
         }
     }
 }
 
-/// Counted from the outage's onset, or from the first fault where users felt nothing: on the upper bound.
+/// Counted from [`Instants::origin`](crate::measure::Instants), on the upper bound; only an alert that was taken
+/// tells anybody.
 fn alerted(history: &History, measured: &Measured, wanted: &ExpectedAlert) -> Check {
     let name = format!("alert.{}", wanted.kind);
     let mut required = wanted.within.map_or_else(
@@ -255,20 +259,22 @@ fn alerted(history: &History, measured: &Measured, wanted: &ExpectedAlert) -> Ch
     if let Some(text) = &wanted.contains {
         required.push_str(&format!(", with `{text}`"));
     }
-    let alert = history.events.iter().find_map(|event| match &event.event {
-        Event::Alert { kind, body, .. } if *kind == wanted.kind => Some((event.at, body)),
+    let of_kind = history.events.iter().filter_map(|event| match &event.event {
+        Event::Alert { kind, body, answered } if *kind == wanted.kind => {
+            Some((event.at, body, *answered < 400))
+        }
         _ => None,
     });
-    let Some((at, body)) = alert else {
-        return check(name, required, "none came", Verdict::Breached);
+    let (taken, refused): (Vec<_>, Vec<_>) = of_kind.partition(|(_, _, taken)| *taken);
+    let Some((at, body, _)) = taken.first() else {
+        let found = match refused.len() {
+            0 => "none came".to_owned(),
+            tries => format!("none was taken: {tries} tries were refused"),
+        };
+        return check(name, required, found, Verdict::Breached);
     };
-    let onset = measured
-        .instants
-        .onset
-        .map(|onset| onset.from)
-        .or_else(|| injecting(history))
-        .unwrap_or(Micros(0));
-    let after = at.since(onset);
+    let origin = measured.instants.origin.map_or(Micros(0), |origin| origin.from);
+    let after = at.since(origin);
     let in_time = wanted.within.is_none_or(|within| after <= within.0);
     let fits = wanted
         .contains
@@ -281,14 +287,6 @@ fn alerted(history: &History, measured: &Measured, wanted: &ExpectedAlert) -> Ch
         format!("after at most {} ms{text}", after.as_millis()),
         met(in_time && fits),
     )
-}
-
-fn injecting(history: &History) -> Option<Micros> {
-    history
-        .events
-        .iter()
-        .find(|event| matches!(event.event, Event::Injecting { .. }))
-        .map(|event| event.at)
 }
 
 fn never_happened(history: &History, measured: &Measured, never: Never) -> Check {

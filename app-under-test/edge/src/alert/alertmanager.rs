@@ -57,11 +57,13 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::sent};
+    use super::super::{Body, receiver::tests::sent};
 
     #[test]
     fn the_body_is_alertmanagers_version_4() {
-        let Body::Json(body) = sent("kind = \"alertmanager\"\nurl = \"http://sink/\"").1.body else { panic!("no JSON") };
+        let Body::Json(body) = sent("kind = \"alertmanager\"\nurl = \"http://sink/\"").1.body else {
+            panic!("no JSON")
+        };
         insta::assert_json_snapshot!(body, { ".**.excerpt" => "[excerpt]", ".**.difference" => "[difference]" });
     }
 }

@@ -43,7 +43,8 @@ impl TryFrom<String> for Template {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let template: Value = serde_json::from_str(&text).map_err(|error| format!("the template is no JSON: {error}"))?;
+        let template: Value =
+            serde_json::from_str(&text).map_err(|error| format!("the template is no JSON: {error}"))?;
         let mut unknown = None;
         let _ = map(&template, &mut |text| {
             let check = |name: &str| {
@@ -55,7 +56,10 @@ impl TryFrom<String> for Template {
             fill(text, check)
         });
         match unknown {
-            Some(name) => Err(format!("the template has no variable ${name}; there are {}", VARIABLES.join(", "))),
+            Some(name) => Err(format!(
+                "the template has no variable ${name}; there are {}",
+                VARIABLES.join(", ")
+            )),
             None => Ok(Self(template)),
         }
     }
@@ -63,8 +67,22 @@ impl TryFrom<String> for Template {
 
 /// What may stand behind a `$`: Datadog's own names, then ours.
 const VARIABLES: [&str; 16] = [
-    "EVENT_TITLE", "EVENT_MSG", "TEXT_ONLY_MSG", "ALERT_TYPE", "ALERT_TRANSITION", "DATE", "ID", "AGGREG_KEY", "TAGS",
-    "KIND", "RELEASE", "LAST_WORKING", "REASON", "READING", "EXCERPT", "DIFFERENCE",
+    "EVENT_TITLE",
+    "EVENT_MSG",
+    "TEXT_ONLY_MSG",
+    "ALERT_TYPE",
+    "ALERT_TRANSITION",
+    "DATE",
+    "ID",
+    "AGGREG_KEY",
+    "TAGS",
+    "KIND",
+    "RELEASE",
+    "LAST_WORKING",
+    "REASON",
+    "READING",
+    "EXCERPT",
+    "DIFFERENCE",
 ];
 
 fn value(notice: &Notice, name: &str) -> String {
@@ -72,12 +90,22 @@ fn value(notice: &Notice, name: &str) -> String {
     match name {
         "EVENT_TITLE" => notice.title.clone(),
         "EVENT_MSG" | "TEXT_ONLY_MSG" => notice.text(),
-        "ALERT_TYPE" => if notice.severity == Severity::Warning { "warning" } else { "error" }.to_owned(),
+        "ALERT_TYPE" => if notice.severity == Severity::Warning {
+            "warning"
+        } else {
+            "error"
+        }
+        .to_owned(),
         "ALERT_TRANSITION" => "Triggered".to_owned(),
         "DATE" => notice.decided_at.as_millisecond().to_string(),
         "ID" => notice.number.to_string(),
         "AGGREG_KEY" => notice.id(),
-        "TAGS" => format!("kind:{},release:{},last_working:{}", notice.kind, notice.release, other()),
+        "TAGS" => format!(
+            "kind:{},release:{},last_working:{}",
+            notice.kind,
+            notice.release,
+            other()
+        ),
         "KIND" => notice.kind.clone(),
         "RELEASE" => notice.release.clone(),
         "LAST_WORKING" => other(),
@@ -95,7 +123,9 @@ fn fill(text: &str, mut value: impl FnMut(&str) -> String) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         filled.push_str(before);
-        let end = after.find(|c: char| !c.is_ascii_uppercase() && c != '_').unwrap_or(after.len());
+        let end = after
+            .find(|c: char| !c.is_ascii_uppercase() && c != '_')
+            .unwrap_or(after.len());
         if end == 0 {
             filled.push('$');
         } else {
@@ -111,19 +141,24 @@ fn map(value: &Value, text: &mut impl FnMut(&str) -> String) -> Value {
     match value {
         Value::String(string) => Value::String(text(string)),
         Value::Array(list) => list.iter().map(|value| map(value, text)).collect(),
-        Value::Object(table) => table.iter().map(|(key, value)| (key.clone(), map(value, text))).collect(),
+        Value::Object(table) => table
+            .iter()
+            .map(|(key, value)| (key.clone(), map(value, text)))
+            .collect(),
         other => other.clone(),
     }
 }
 
 pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
-    let body = map(&settings.template.0, &mut |text| fill(text, |name| value(notice, name)));
+    let body = map(&settings.template.0, &mut |text| {
+        fill(text, |name| value(notice, name))
+    });
     Outgoing::json(&settings.url, body)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, Receiver, receiver::sent};
+    use super::super::{Body, Receiver, receiver::tests::sent};
 
     #[test]
     fn variables_are_filled_in_and_can_break_nothing() {
@@ -132,9 +167,17 @@ mod tests {
             url = "http://sink/"
             template = '{"kind": "$KIND", "say": ["$RELEASE: $EXCERPT", "5 $ off"]}'
         "#;
-        let Body::Json(body) = sent(text).1.body else { panic!("no JSON") };
+        let Body::Json(body) = sent(text).1.body else {
+            panic!("no JSON")
+        };
         assert_eq!(body["kind"], "rolled-back");
-        assert!(body["say"][0].as_str().unwrap().contains("it was given: \"/data/urls.json\""), "{body}");
+        assert!(
+            body["say"][0]
+                .as_str()
+                .unwrap()
+                .contains("it was given: \"/data/urls.json\""),
+            "{body}"
+        );
         assert_eq!(body["say"][1], "5 $ off");
     }
 

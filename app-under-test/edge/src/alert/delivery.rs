@@ -3,33 +3,42 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Body, Notice, Outgoing, Receiver};
 
-/// How delivery is tried. Times in milliseconds.
+/// How delivery is tried; times as people write them: "100ms".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Patience {
     /// The pause after the first failure; it doubles with each further one.
-    pub first_pause_ms: u64,
+    #[serde(deserialize_with = "span")]
+    pub first_pause: Duration,
     /// The longest pause.
-    pub longest_pause_ms: u64,
+    #[serde(deserialize_with = "span")]
+    pub longest_pause: Duration,
     /// How long a try may take.
-    pub timeout_ms: u64,
+    #[serde(deserialize_with = "span")]
+    pub timeout: Duration,
     /// An alert that could not be delivered for so long is given up.
-    pub give_up_ms: u64,
+    #[serde(deserialize_with = "span")]
+    pub give_up: Duration,
+}
+
+fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let span = jiff::SignedDuration::deserialize(from)?;
+    Duration::try_from(span).map_err(serde::de::Error::custom)
 }
 
 impl Default for Patience {
     fn default() -> Self {
         Self {
-            first_pause_ms: 100,
-            longest_pause_ms: 10_000,
-            timeout_ms: 5_000,
-            give_up_ms: 900_000,
+            first_pause: Duration::from_millis(100),
+            longest_pause: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+            give_up: Duration::from_secs(900),
         }
     }
 }
@@ -37,8 +46,8 @@ impl Default for Patience {
 impl Patience {
     /// The pause after so many failures, from 1.
     fn pause(self, failures: u32) -> Duration {
-        let doubled = self.first_pause_ms.saturating_mul(1 << (failures - 1).min(20));
-        Duration::from_millis(doubled.min(self.longest_pause_ms))
+        let doubled = self.first_pause.saturating_mul(1 << (failures - 1).min(20));
+        doubled.min(self.longest_pause)
     }
 }
 
@@ -56,7 +65,7 @@ pub(super) fn client(patience: Patience) -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
-        .timeout(Duration::from_millis(patience.timeout_ms))
+        .timeout(patience.timeout)
         .build()
 }
 
@@ -85,7 +94,7 @@ async fn persist(
     patience: Patience,
     what: &str,
 ) -> Result<u32, String> {
-    let give_up = Instant::now() + Duration::from_millis(patience.give_up_ms);
+    let give_up = Instant::now() + patience.give_up;
     for tries in 1u32.. {
         let why = match attempt(client, request).await {
             Try::Taken => return Ok(tries),
@@ -104,9 +113,9 @@ async fn persist(
 }
 
 async fn attempt(client: &reqwest::Client, request: &Outgoing) -> Try {
-    let mut call = client.post(request.url.reveal());
+    let mut call = client.post(request.url.expose());
     if let Some(authorization) = &request.authorization {
-        call = call.header(http::header::AUTHORIZATION, authorization.reveal());
+        call = call.header(http::header::AUTHORIZATION, authorization.expose());
     }
     let call = match &request.body {
         Body::Json(body) => call.json(body),
@@ -118,7 +127,9 @@ async fn attempt(client: &reqwest::Client, request: &Outgoing) -> Try {
         Err(error) => Try::Again(format!("{}", error.without_url())),
         Ok(answer) => match answer.status() {
             status if status.is_success() => Try::Taken,
-            status if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => Try::Again(format!("{status}")),
+            status if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => {
+                Try::Again(format!("{status}"))
+            }
             status => Try::Refused(format!("{status}")),
         },
     }
@@ -135,7 +146,7 @@ mod tests {
         fn pauses_grow_and_stay_below_the_longest(failures in 1u32..200) {
             let patience = Patience::default();
             let (this, next) = (patience.pause(failures), patience.pause(failures + 1));
-            prop_assert!(this <= next && next <= Duration::from_millis(patience.longest_pause_ms));
+            prop_assert!(this <= next && next <= patience.longest_pause);
         }
     }
 }

@@ -36,12 +36,21 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         ("excerpt", notice.excerpt.clone()),
         ("difference", notice.changes()),
     ];
-    form.extend(settings.token.as_ref().map(|token| ("token", token.reveal().to_owned())));
-    let basic = settings.user.as_ref().zip(settings.api_token.as_ref()).map(|(user, token)| {
-        let pair = BASE64_STANDARD.encode(format!("{user}:{}", token.reveal()));
-        Secret::new(format!("Basic {pair}"))
-    });
-    let job = settings.url.reveal().trim_end_matches('/');
+    form.extend(
+        settings
+            .token
+            .as_ref()
+            .map(|token| ("token", token.expose().to_owned())),
+    );
+    let basic = settings
+        .user
+        .as_ref()
+        .zip(settings.api_token.as_ref())
+        .map(|(user, token)| {
+            let pair = BASE64_STANDARD.encode(format!("{user}:{}", token.expose()));
+            Secret::new(format!("Basic {pair}"))
+        });
+    let job = settings.url.expose().trim_end_matches('/');
     Outgoing {
         url: Secret::new(format!("{job}/buildWithParameters")),
         authorization: basic,
@@ -51,15 +60,20 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::sent};
+    use super::super::{Body, receiver::tests::sent};
 
     #[test]
     fn the_parameters_go_as_a_form_and_the_api_token_into_the_header() {
         let text = "kind = \"jenkins\"\nurl = \"http://ci/job/filter-logs/\"\nuser = \"edge\"\napi_token = \"hunter2\"\ntoken = \"job\"";
         let (_, request) = sent(text);
-        assert_eq!(request.url.reveal(), "http://ci/job/filter-logs/buildWithParameters");
-        assert_eq!(request.authorization.unwrap().reveal(), "Basic ZWRnZTpodW50ZXIy");
-        let Body::Form(form) = request.body else { panic!("no form") };
+        assert_eq!(
+            request.url.expose(),
+            "http://ci/job/filter-logs/buildWithParameters"
+        );
+        assert_eq!(request.authorization.unwrap().expose(), "Basic ZWRnZTpodW50ZXIy");
+        let Body::Form(form) = request.body else {
+            panic!("no form")
+        };
         assert_eq!(form[0], ("kind", "rolled-back".to_owned()));
         assert!(form.contains(&("token", "job".to_owned())));
     }

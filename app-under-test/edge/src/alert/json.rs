@@ -23,21 +23,29 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         authorization: settings
             .token
             .as_ref()
-            .map(|token| Secret::new(format!("Bearer {}", token.reveal()))),
+            .map(|token| Secret::new(format!("Bearer {}", token.expose()))),
         ..Outgoing::json(&settings.url, body)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::sent};
+    use super::super::{Body, receiver::tests::sent};
 
     #[test]
     fn the_body_is_the_notice_and_the_token_goes_into_the_header() {
         let (_, request) = sent("kind = \"json\"\nurl = \"http://sink/\"\ntoken = \"hunter2\"");
-        assert_eq!(request.authorization.as_ref().unwrap().reveal(), "Bearer hunter2");
-        let Body::Json(body) = request.body else { panic!("no JSON") };
-        assert_eq!((&body["kind"], &body["release"], &body["last_working"]), (&"rolled-back".into(), &"v2".into(), &"v1".into()));
-        assert!(!body.to_string().contains("hunter2"), "neither ours nor the one in the log");
+        assert_eq!(request.authorization.as_ref().unwrap().expose(), "Bearer hunter2");
+        let Body::Json(body) = request.body else {
+            panic!("no JSON")
+        };
+        assert_eq!(
+            (&body["kind"], &body["release"], &body["last_working"]),
+            (&"rolled-back".into(), &"v2".into(), &"v1".into())
+        );
+        assert!(
+            !body.to_string().contains("hunter2"),
+            "neither ours nor the one in the log"
+        );
     }
 }

@@ -11,7 +11,10 @@ pub(super) fn tail(folder: &Path, release: &str) -> io::Result<String> {
     // The name came from outside: it must stay in the folder.
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if release.is_empty() || release.starts_with('.') || !release.chars().all(plain) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the release's name is no file name"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the release's name is no file name",
+        ));
     }
     let mut file = std::fs::File::open(folder.join(format!("{release}.log")))?;
     let length = file.metadata()?.len();
@@ -43,7 +46,10 @@ mod tests {
     fn a_name_that_leads_out_of_the_folder_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         for name in ["../secret", "", ".hidden", "a/b"] {
-            assert_eq!(tail(folder.path(), name).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+            assert_eq!(
+                tail(folder.path(), name).unwrap_err().kind(),
+                io::ErrorKind::InvalidInput
+            );
         }
     }
 }

@@ -88,7 +88,10 @@ impl Listener for Alerts {
             return;
         };
         if queue.try_send(record.clone()).is_err() {
-            tracing::error!("event {} is not told to anybody: too many alerts wait", record.number);
+            tracing::error!(
+                "event {} is not told to anybody: too many alerts wait",
+                record.number
+            );
         }
     }
 }
@@ -125,7 +128,10 @@ async fn compose(
         };
         for (receiver, queue) in receivers.iter().enumerate() {
             if queue.try_send(Arc::clone(&notice)).is_err() {
-                tracing::error!("event {number} is not told to receiver {}: too many alerts wait for it", receiver + 1);
+                tracing::error!(
+                    "event {number} is not told to receiver {}: too many alerts wait for it",
+                    receiver + 1
+                );
             }
         }
     }
@@ -162,7 +168,7 @@ mod tests {
     }
 
     fn settings(url: &str) -> Settings {
-        let patience = "first_pause_ms = 1\nlongest_pause_ms = 5\ntimeout_ms = 2000\ngive_up_ms = 5000\n";
+        let patience = "first_pause = \"1ms\"\nlongest_pause = \"5ms\"\ntimeout = \"2s\"\ngive_up = \"5s\"\n";
         let text = format!("[[receiver]]\nkind = \"json\"\nurl = \"{url}\"\n[patience]\n{patience}");
         toml::from_str(&text).unwrap()
     }
@@ -174,7 +180,9 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), heard).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), heard)
+            .await
+            .unwrap();
     }
 
     #[tokio::test]
@@ -195,7 +203,11 @@ mod tests {
     #[tokio::test]
     async fn a_refused_alert_is_not_sent_again_and_the_next_one_is() {
         let server = MockServer::start().await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(400)).expect(2).mount(&server).await;
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(400))
+            .expect(2)
+            .mount(&server)
+            .await;
         let alerts = Alerts::start(settings(&server.uri()));
         alerts.hear(&rolled_back());
         alerts.hear(&rolled_back());
@@ -205,10 +217,15 @@ mod tests {
     #[tokio::test]
     async fn what_goes_as_it_should_is_not_told() {
         let server = MockServer::start().await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&server).await;
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(200))
+            .mount(&server)
+            .await;
         let alerts = Alerts::start(settings(&server.uri()));
         let settled = Record {
-            event: Event::Settled { release: "v3.1".into() },
+            event: Event::Settled {
+                release: "v3.1".into(),
+            },
             ..rolled_back()
         };
         alerts.hear(&settled);
@@ -223,13 +240,19 @@ mod tests {
         let (hangs, works) = (MockServer::start().await, MockServer::start().await);
         let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(60));
         Mock::given(any()).respond_with(slow).mount(&hangs).await;
-        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&works).await;
+        Mock::given(any())
+            .respond_with(ResponseTemplate::new(200))
+            .mount(&works)
+            .await;
         let mut settings = settings(&hangs.uri());
         settings.receiver.extend(self::settings(&works.uri()).receiver);
         let alerts = Alerts::start(settings);
         let before = std::time::Instant::now();
         (0..10 * QUEUE).for_each(|_| alerts.hear(&rolled_back()));
-        assert!(before.elapsed() < Duration::from_secs(1), "hearing returns at once");
+        assert!(
+            before.elapsed() < Duration::from_secs(1),
+            "hearing returns at once"
+        );
         until_heard(&works, 10).await;
     }
 }

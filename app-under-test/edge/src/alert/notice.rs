@@ -80,17 +80,38 @@ fn gist(event: &Event) -> Gist {
         evidence: Vec::new(),
     };
     match event {
-        Event::Rejected { gate, reason, evidence, .. } => Gist {
+        Event::Rejected {
+            gate,
+            reason,
+            evidence,
+            ..
+        } => Gist {
             evidence: evidence.clone(),
-            ..gist(Severity::Warning, format!("{release} was rejected ({gate})"), None, reason)
+            ..gist(
+                Severity::Warning,
+                format!("{release} was rejected ({gate})"),
+                None,
+                reason,
+            )
         },
-        Event::RolledBack { to, reason, pairs, after_ms, .. } => Gist {
+        Event::RolledBack {
+            to,
+            reason,
+            pairs,
+            after_ms,
+            ..
+        } => Gist {
             evidence: pairs
                 .iter()
                 .map(|pair| format!("{}: {release}: {}; {to}: {}", pair.request, pair.new, pair.old))
                 .chain([format!("decided {after_ms} ms after {release} went live")])
                 .collect(),
-            ..gist(Severity::Error, format!("{release} was rolled back to {to}"), Some(to), reason)
+            ..gist(
+                Severity::Error,
+                format!("{release} was rolled back to {to}"),
+                Some(to),
+                reason,
+            )
         },
         Event::SharedCause { standby, reason, .. } => {
             let title = format!("{release} and {standby} fail alike: no rollback would help");
@@ -113,24 +134,36 @@ impl Notice {
     pub(super) fn new(settings: &Settings, record: &Record) -> Self {
         let gist = gist(&record.event);
         let release = record.event.release();
-        let secrets: Vec<&Secret> = settings.receiver.iter().flat_map(|receiver| receiver.secrets()).collect();
+        let secrets: Vec<&Secret> = settings
+            .receiver
+            .iter()
+            .flat_map(|receiver| receiver.secrets())
+            .collect();
         let clean = |text: &str| redact::redacted(text, secrets.iter().copied());
         let log = settings.logs.as_ref().map(|folder| log::tail(folder, release));
         let (readings, excerpt) = match log {
             None => (Vec::new(), "(where the logs are is not configured)".to_owned()),
-            Some(Err(error)) => (Vec::new(), format!("(the log of {release} cannot be read: {error})")),
+            Some(Err(error)) => (
+                Vec::new(),
+                format!("(the log of {release} cannot be read: {error})"),
+            ),
             Some(Ok(log)) => {
                 let log = clean(&log);
                 let excerpt = excerpt::excerpt(&log, Limits::default());
                 let nothing = format!("(the log of {release} has no error in it)");
-                let text = if excerpt.is_empty() { nothing } else { excerpt.to_string() };
+                let text = if excerpt.is_empty() {
+                    nothing
+                } else {
+                    excerpt.to_string()
+                };
                 (reading::read(&log), text)
             }
         };
         let about = |name: &str| settings.release.get(name);
-        let difference = gist.last_working.as_ref().map(|old| {
-            difference::between((old, about(old)), (release, about(release)))
-        });
+        let difference = gist
+            .last_working
+            .as_ref()
+            .map(|old| difference::between((old, about(old)), (release, about(release))));
         let kind = serde_json::to_value(&record.event)
             .ok()
             .and_then(|event| Some(event.get("kind")?.as_str()?.to_owned()));
@@ -157,12 +190,18 @@ impl Notice {
 
     /// The first readings, a line each.
     pub(super) fn reading(&self) -> String {
-        self.readings.iter().map(|reading| format!("{}\n", reading.means)).collect()
+        self.readings
+            .iter()
+            .map(|reading| format!("{}\n", reading.means))
+            .collect()
     }
 
     /// What changed, as text.
     pub(super) fn changes(&self) -> String {
-        self.difference.as_ref().map(ToString::to_string).unwrap_or_default()
+        self.difference
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default()
     }
 
     /// Everything, for people.
@@ -213,7 +252,14 @@ pub(super) mod tests {
             ..Settings::default()
         };
         let notice = Notice::new(&settings, &rolled_back());
-        assert!(notice.excerpt.starts_with("(the log of v2 cannot be read"), "{}", notice.excerpt);
-        assert_eq!((notice.kind.as_str(), notice.severity), ("rolled-back", Severity::Error));
+        assert!(
+            notice.excerpt.starts_with("(the log of v2 cannot be read"),
+            "{}",
+            notice.excerpt
+        );
+        assert_eq!(
+            (notice.kind.as_str(), notice.severity),
+            ("rolled-back", Severity::Error)
+        );
     }
 }

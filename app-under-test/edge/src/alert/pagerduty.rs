@@ -26,9 +26,12 @@ fn public() -> Secret {
 const SUMMARY: usize = 1024;
 
 pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
-    let summary: String = format!("{}: {}", notice.title, notice.reason).chars().take(SUMMARY).collect();
+    let summary: String = format!("{}: {}", notice.title, notice.reason)
+        .chars()
+        .take(SUMMARY)
+        .collect();
     let body = json!({
-        "routing_key": settings.routing_key.reveal(),
+        "routing_key": settings.routing_key.expose(),
         "event_action": "trigger",
         "dedup_key": notice.id(),
         "client": "edge",
@@ -56,13 +59,15 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::sent};
+    use super::super::{Body, receiver::tests::sent};
 
     #[test]
     fn the_body_is_an_event_of_version_2() {
         let (receiver, request) = sent("kind = \"pagerduty\"\nrouting_key = \"hunter2\"");
         assert_eq!(receiver.shown(), "https://events.pagerduty.com");
-        let Body::Json(body) = request.body else { panic!("no JSON") };
+        let Body::Json(body) = request.body else {
+            panic!("no JSON")
+        };
         insta::assert_json_snapshot!(body, { ".**.excerpt" => "[excerpt]", ".**.difference" => "[difference]" });
     }
 }

@@ -58,7 +58,7 @@ impl Outgoing {
 
 impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "POST to {}", endpoint(self.url.reveal()))
+        write!(f, "POST to {}", endpoint(self.url.expose()))
     }
 }
 
@@ -77,7 +77,7 @@ impl Receiver {
 
     /// Whom to tell, without anything secret.
     pub fn shown(&self) -> String {
-        endpoint(self.url().reveal())
+        endpoint(self.url().expose())
     }
 
     fn url(&self) -> &Secret {
@@ -98,7 +98,9 @@ impl Receiver {
             Self::Json(json::Settings { token, .. }) => secrets.extend(token),
             Self::Datadog(_) | Self::Alertmanager(_) => {}
             Self::Pagerduty(settings) => secrets.push(&settings.routing_key),
-            Self::Jenkins(settings) => secrets.extend([&settings.api_token, &settings.token].into_iter().flatten()),
+            Self::Jenkins(settings) => {
+                secrets.extend([&settings.api_token, &settings.token].into_iter().flatten())
+            }
             Self::WebhookTrigger(settings) => secrets.push(&settings.token),
         }
         secrets
@@ -106,7 +108,7 @@ impl Receiver {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     const ALL: &str = r#"
@@ -140,8 +142,14 @@ mod tests {
         let settings: super::super::Settings = toml::from_str(ALL).unwrap();
         assert_eq!(settings.receiver.len(), 6);
         for receiver in &settings.receiver {
-            let printed = format!("{receiver:?} {:?}", receiver.request(&super::super::notice::tests::notice()));
-            assert!(!printed.contains("token: Some(\"hunter2") && !printed.contains("hunter2\""), "{printed}");
+            let printed = format!(
+                "{receiver:?} {:?}",
+                receiver.request(&super::super::notice::tests::notice())
+            );
+            assert!(
+                !printed.contains("token: Some(\"hunter2") && !printed.contains("hunter2\""),
+                "{printed}"
+            );
         }
     }
 
@@ -152,5 +160,3 @@ mod tests {
         (receiver, request)
     }
 }
-#[cfg(test)]
-pub(super) use tests::sent;

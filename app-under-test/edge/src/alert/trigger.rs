@@ -18,7 +18,7 @@ pub struct Settings {
 }
 
 pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
-    let jenkins = settings.url.reveal().trim_end_matches('/');
+    let jenkins = settings.url.expose().trim_end_matches('/');
     let url = Secret::new(format!("{jenkins}/generic-webhook-trigger/invoke"));
     let body = json!({
         "kind": notice.kind,
@@ -32,21 +32,23 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         "difference": notice.changes(),
     });
     Outgoing {
-        authorization: Some(Secret::new(format!("Bearer {}", settings.token.reveal()))),
+        authorization: Some(Secret::new(format!("Bearer {}", settings.token.expose()))),
         ..Outgoing::json(&url, body)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::sent};
+    use super::super::{Body, receiver::tests::sent};
 
     #[test]
     fn the_token_is_in_the_header_alone() {
         let (_, request) = sent("kind = \"webhook-trigger\"\nurl = \"http://ci\"\ntoken = \"hunter2\"");
-        assert_eq!(request.url.reveal(), "http://ci/generic-webhook-trigger/invoke");
-        assert_eq!(request.authorization.unwrap().reveal(), "Bearer hunter2");
-        let Body::Json(body) = request.body else { panic!("no JSON") };
+        assert_eq!(request.url.expose(), "http://ci/generic-webhook-trigger/invoke");
+        assert_eq!(request.authorization.unwrap().expose(), "Bearer hunter2");
+        let Body::Json(body) = request.body else {
+            panic!("no JSON")
+        };
         assert!(!body.to_string().contains("hunter2"));
         assert_eq!(body["kind"], "rolled-back");
     }

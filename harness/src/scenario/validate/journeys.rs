@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::super::document::{Document, at};
 use super::super::problem::{Code, Problem};
 use super::super::tree::Step;
-use super::super::{Answer, Journey, Request};
+use super::super::{Answer, Identity, Journey, Request};
 use super::templates::{self, Holes};
 use super::{InSystem, SystemRule, names};
 
@@ -211,8 +211,8 @@ fn records(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
 }
 
 fn identity(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
-    if let Some(identity) = &system.identity {
-        header_name(file, at!["identity", "header"], &identity.header, found);
+    if let Some(Identity::Header(header)) = &system.identity {
+        header_name(file, at!["identity", "header"], header, found);
     }
 }
 
