@@ -220,3 +220,207 @@ fn told(history: &History, after: Micros) -> Option<Micros> {
     );
     told.map(|event| event.at)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::measure;
+    use super::*;
+    use crate::history::{Phase, Stamped, Start};
+    use crate::sample::{Label, Mode, StreamId};
+    use crate::scenario::{Plan, Project};
+
+    const MS: u64 = 1000;
+    const V1: Label = Label(1);
+    const V2: Label = Label(2);
+
+    fn start() -> Start {
+        let system = serde_json::json!({
+            "summary": "one service",
+            "service": { "app": { "build": { "image": "app" }, "port": 80 } },
+            "journey": [{ "name": "resolve", "rate": "100/s", "request": { "path": "/" }, "answer": { "status": 200 } }],
+        });
+        let scenario = serde_json::json!({ "summary": "a deploy", "system": "system.toml" });
+        Start {
+            format: crate::history::FORMAT,
+            version: "0".into(),
+            run: "r".into(),
+            wall: "2026-01-01T00:00:00Z".into(),
+            seed: 7,
+            target: "process".into(),
+            place: "here".into(),
+            repeat: (1, 1),
+            plan: Plan {
+                name: "deploy".into(),
+                folder: std::path::PathBuf::new(),
+                scenario: serde_json::from_value(scenario).unwrap(),
+                system: serde_json::from_value(system).unwrap(),
+                project: Project::default(),
+            },
+        }
+    }
+
+    fn sample(sent: u64, ended: u64, release: Label) -> Sample {
+        Sample {
+            stream: StreamId(0),
+            due: Micros(sent),
+            sent: Micros(sent),
+            first: Micros(ended),
+            ended: Micros(ended),
+            outcome: Outcome::Good,
+            status: 200,
+            release,
+            rung: Label::NONE,
+        }
+    }
+
+    fn history(samples: Vec<Sample>, events: Vec<(u64, Event)>) -> History {
+        let end = samples
+            .iter()
+            .map(|sample| sample.ended.0)
+            .max()
+            .unwrap_or_default()
+            + MS;
+        let stream = Event::Stream {
+            stream: StreamId(0),
+            journey: "resolve".into(),
+            mode: Mode::New,
+            rate: 100.0,
+        };
+        let mut all = vec![(0, stream), (0, Event::Phase { phase: Phase::Steps })];
+        all.extend(events);
+        all.push((
+            end,
+            Event::Phase {
+                phase: Phase::ReadBack,
+            },
+        ));
+        let stamped = |(at, event)| Stamped {
+            at: Micros(at),
+            event,
+        };
+        History {
+            start: start(),
+            events: all.into_iter().map(stamped).collect(),
+            samples,
+            labels: vec![String::new(), "v1".into(), "v2".into()],
+            torn: Vec::new(),
+        }
+    }
+
+    fn alert(kind: &str, answered: u16) -> Event {
+        let (kind, body) = (kind.to_owned(), String::new());
+        Event::Alert { kind, answered, body }
+    }
+
+    fn deploy_asked() -> Event {
+        Event::Injecting {
+            step: 0,
+            fault: "deploy".into(),
+            what: "deploy v2".into(),
+        }
+    }
+
+    proptest! {
+        /// The release is live between two instants; each answer comes from whichever is live at some instant of it.
+        #[test]
+        fn the_true_time_to_roll_back_lies_in_its_bounds(
+            live in 200u64..400,
+            lasting in 100u64..400,
+            decided in 0u64..100,
+            took in prop::collection::vec((0u64..20, 0u64..=100), 100),
+        ) {
+            let (from, until) = (live * MS, (live + lasting) * MS);
+            let samples: Vec<Sample> = took
+                .iter()
+                .zip(0u64..)
+                .map(|((took, when), i)| {
+                    let (sent, ended) = (i * 10 * MS, i * 10 * MS + took * MS);
+                    let at = sent + (ended - sent) * when / 100;
+                    sample(sent, ended, if (from..until).contains(&at) { V2 } else { V1 })
+                })
+                .collect();
+            let first = samples.iter().find(|sample| sample.release == V2).unwrap();
+            let told = until - decided * MS + 5 * MS;
+            let measured = measure(&history(samples.clone(), vec![(told, alert(ROLLED_BACK, 200))]));
+            let found = measured.instants.rollback.unwrap();
+            let seen = found.seen.unwrap();
+            prop_assert_eq!(seen, Interval { from: first.sent, until: first.ended });
+            let switched = found.switched.unwrap();
+            prop_assert!(switched.holds(Micros(until)), "{:?} {}", switched, until);
+            // The bad release was live from some instant of its first answer on.
+            let longest = Micros(until).since(seen.from.max(Micros(from)));
+            let shortest = Micros(until).since(seen.until);
+            prop_assert!(found.time.high.unwrap() >= longest && found.time.low <= shortest.max(found.time.low));
+            prop_assert!(found.time.low <= longest);
+            let true_decision = Duration::from_millis(decided);
+            prop_assert!(found.after_decision.unwrap().high.unwrap() >= true_decision.min(longest));
+        }
+    }
+
+    /// Every 10 ms an answer, by the release of that time.
+    fn answers(of: impl Fn(u64) -> Label) -> Vec<Sample> {
+        (0..100)
+            .map(|i| sample(i * 10 * MS, i * 10 * MS + MS, of(i)))
+            .collect()
+    }
+
+    #[test]
+    fn single_answers_of_the_other_release_are_no_way_back() {
+        let samples = answers(|i| if i < 30 || i == 60 || i == 99 { V1 } else { V2 });
+        assert_eq!(measure(&history(samples, vec![])).instants.rollback, None);
+    }
+
+    #[test]
+    fn a_release_that_no_user_met_was_left_when_the_alert_says_so() {
+        let deployed = Event::Deploy {
+            release: "v2".into(),
+            accepted: true,
+            detail: String::new(),
+        };
+        let events = vec![
+            (100 * MS, deploy_asked()),
+            (150 * MS, deployed),
+            (300 * MS, alert(ROLLED_BACK, 200)),
+        ];
+        let found = measure(&history(answers(|_| V1), events))
+            .instants
+            .rollback
+            .unwrap();
+        assert_eq!(
+            (found.from.as_str(), found.to.as_str(), found.seen),
+            ("v2", "v1", None)
+        );
+        assert_eq!(
+            found.time,
+            Bounds::between(Duration::ZERO, Duration::from_millis(200))
+        );
+    }
+
+    #[test]
+    fn a_refused_deploy_is_no_way_back() {
+        let deployed = Event::Deploy {
+            release: "v2".into(),
+            accepted: false,
+            detail: String::new(),
+        };
+        let events = vec![
+            (100 * MS, deploy_asked()),
+            (150 * MS, deployed),
+            (300 * MS, alert("rejected", 200)),
+        ];
+        assert_eq!(measure(&history(answers(|_| V1), events)).instants.rollback, None);
+    }
+
+    #[test]
+    fn an_alert_that_its_receiver_refused_has_told_nobody() {
+        let events = vec![
+            (100 * MS, deploy_asked()),
+            (200 * MS, alert("failing", 500)),
+            (300 * MS, alert("failing", 200)),
+        ];
+        let instants = measure(&history(answers(|_| V1), events)).instants;
+        assert_eq!(instants.detected, Some(Micros(300 * MS)));
+    }
+}
