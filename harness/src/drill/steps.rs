@@ -204,6 +204,7 @@ impl Steps {
             target: self.target.as_ref(),
             plan: &self.plan,
             alerts: self.alerts.get(),
+            step: active.step,
             aside: &active.aside,
             seed,
         }

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::kept::{Back, Kept};
 use super::{Context, Error, Fault, Injected};
 use crate::wait;
 
@@ -70,9 +71,6 @@ impl std::fmt::Display for Stored {
     }
 }
 
-/// The name of what is set aside.
-const ORIGINAL: &str = "original";
-
 /// A service that writes while its file is damaged may undo the damage at once; so many times it is done again.
 const ATTEMPTS: usize = 5;
 /// A write that was under way is over after this: damage that is still there then was not written over unseen.
@@ -110,7 +108,7 @@ impl Stored {
     ) -> Result<Injected, Error> {
         let path = self.path(context)?;
         let original = read(&path)?;
-        write_synced(&context.aside.join(ORIGINAL), &original)?;
+        self.kept(context).keep(&original)?;
         for _ in 0..ATTEMPTS {
             let before = read(&path)?;
             let damage = change(&before);
@@ -134,13 +132,19 @@ impl Stored {
         )))
     }
 
-    /// Puts the original back.
+    /// What is kept of this file.
+    fn kept(&self, context: &Context<'_>) -> Kept {
+        let key = format!("{self}").replace(|c: char| !c.is_alphanumeric(), "_");
+        Kept::of(context.shared().join("files").join(key), context.step)
+    }
+
+    /// Puts back what was there before; under a later damage it stays hidden until that one is reverted.
     pub(super) fn restore(&self, context: &Context<'_>) -> Result<String, Error> {
-        let aside = context.aside.join(ORIGINAL);
-        if !aside.exists() {
-            return Ok(format!("{self} was not touched"));
-        }
-        let original = read(&aside)?;
+        let original = match self.kept(context).give_back()? {
+            Back::Nothing => return Ok(format!("{self} was not touched")),
+            Back::Hidden => return Ok(format!("{self} is damaged by a later step still")),
+            Back::Content(original) => original,
+        };
         let path = self.path(context)?;
         let beside = path.with_extension("firedrill");
         write_synced(&beside, &original)?;
@@ -153,7 +157,7 @@ impl Stored {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|source| Error::File {
         operation: "read",
         path: path.to_owned(),
@@ -161,7 +165,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(super) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
     let write = || -> io::Result<()> {
         let mut file = fs::File::create(path)?;
         file.write_all(content)?;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::process::{start_ready, state_becomes};
+use super::process::{held_down, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::target::State;
 
@@ -32,6 +32,7 @@ impl Fault for Kill {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let before = context.target.state(&self.service).await?;
+        held_down(context, &self.service)?;
         context.target.kill(&self.service).await?;
         let gone = |state: &State| !matches!(state, State::Paused) && *state != before;
         let state = state_becomes(context, &self.service, "the process to be gone", gone).await?;
@@ -42,14 +43,6 @@ impl Fault for Kill {
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        if matches!(context.target.state(&self.service).await?, State::Running(_)) {
-            return Ok(format!("{} runs already", self.service));
-        }
-        let after = start_ready(context, &self.service).await?;
-        Ok(format!(
-            "{} was started again, ready after {} ms",
-            self.service,
-            after.as_millis()
-        ))
+        up_again(context, &self.service).await
     }
 }

@@ -7,20 +7,34 @@
 //!
 //! To add one: a new file with a struct of parameters that implements [`Fault`], and one line in [`CATALOGUE`].
 
+mod crash_loop;
 mod delete;
 mod deploy;
 mod empty;
 mod file;
+mod fill_disk;
 mod flip_bit;
 mod garbage;
+mod holds;
+mod kept;
 mod kill;
+mod limit_memory;
+mod limit_pids;
+mod limits;
 mod pause;
+mod permissions;
 mod process;
+<<<<<<< HEAD
 pub mod receiver;
+=======
+mod read_only;
+>>>>>>> 27f862a (Add the faults of permissions, space and resources; let overlapping faults be reverted in any order)
 mod restart;
+mod starve_cpu;
 mod stop;
 mod tear_write;
 mod truncate;
+mod unreadable;
 mod wrong_shape;
 
 use std::path::{Path, PathBuf};
@@ -38,12 +52,24 @@ pub struct Context<'a> {
     pub target: &'a dyn Target,
     /// What is being run.
     pub plan: &'a Plan,
+<<<<<<< HEAD
     /// The drill's alert receiver; `None` when the system does not speak of one.
     pub alerts: Option<&'a receiver::Switch>,
+=======
+    /// Which step of the scenario this is, from 0: one fault a step.
+    pub step: usize,
+>>>>>>> 27f862a (Add the faults of permissions, space and resources; let overlapping faults be reverted in any order)
     /// This fault's own folder for what is set aside to be put back (a file's original content).
     pub aside: &'a Path,
     /// This fault's own seed, derived from the drill's.
     pub seed: u64,
+}
+
+impl Context<'_> {
+    /// The folder that all faults of the drill share, for what several do to the same thing.
+    fn shared(&self) -> &Path {
+        self.aside.parent().unwrap_or(self.aside)
+    }
 }
 
 /// A fault that is in effect.
@@ -168,6 +194,7 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<stop::Stop>(),
     entry::<restart::Restart>(),
     entry::<pause::Pause>(),
+    entry::<crash_loop::CrashLoop>(),
     entry::<truncate::Truncate>(),
     entry::<empty::Empty>(),
     entry::<garbage::Garbage>(),
@@ -175,6 +202,12 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<wrong_shape::WrongShape>(),
     entry::<delete::Delete>(),
     entry::<tear_write::TearWrite>(),
+    entry::<unreadable::Unreadable>(),
+    entry::<read_only::ReadOnly>(),
+    entry::<fill_disk::FillDisk>(),
+    entry::<limit_memory::LimitMemory>(),
+    entry::<starve_cpu::StarveCpu>(),
+    entry::<limit_pids::LimitPids>(),
 ];
 
 /// The fault that a step names.

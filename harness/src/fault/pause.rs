@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::holds::{self, Holds};
 use super::process::state_becomes;
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::target::State;
@@ -32,7 +33,10 @@ impl Fault for Pause {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
-        context.target.pause(&self.service).await?;
+        Holds::of(context, "frozen", &self.service).take()?;
+        if context.target.state(&self.service).await? != State::Paused {
+            context.target.pause(&self.service).await?;
+        }
         state_becomes(context, &self.service, "the process to be frozen", |state| {
             *state == State::Paused
         })
@@ -41,6 +45,14 @@ impl Fault for Pause {
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
+        let others = Holds::of(context, "frozen", &self.service).release();
+        if !others.is_empty() {
+            return Ok(format!(
+                "{} stays frozen by {}",
+                self.service,
+                holds::steps(&others)
+            ));
+        }
         if context.target.state(&self.service).await? == State::Paused {
             context.target.resume(&self.service).await?;
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::holds::{self, Holds};
 use super::{Context, Error};
 use crate::target::{self, State};
 use crate::wait::{self, Poll};
@@ -28,6 +29,27 @@ pub(super) async fn state_becomes(
         wait::WaitError::Never(cause) => Error::Target(cause),
         timed_out @ wait::WaitError::TimedOut { .. } => Error::NotInEffect(timed_out.to_string()),
     })
+}
+
+/// This step keeps a service down from now on.
+pub(super) fn held_down(context: &Context<'_>, service: &str) -> Result<(), Error> {
+    Holds::of(context, "down", service).take()
+}
+
+/// This step keeps a service down no longer: it is started, unless it runs already or another step keeps it down.
+pub(super) async fn up_again(context: &Context<'_>, service: &str) -> Result<String, Error> {
+    let others = Holds::of(context, "down", service).release();
+    if !others.is_empty() {
+        return Ok(format!("{service} is kept down by {}", holds::steps(&others)));
+    }
+    if !context.target.state(service).await?.is_over() {
+        return Ok(format!("{service} runs already"));
+    }
+    let after = start_ready(context, service).await?;
+    Ok(format!(
+        "{service} was started again, ready after {} ms",
+        after.as_millis()
+    ))
 }
 
 /// Starts a service and waits until it is ready, as its system file says.

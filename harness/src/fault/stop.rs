@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::process::{start_ready, state_becomes};
+use super::process::{held_down, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::target::State;
 use crate::units::Span;
@@ -40,21 +40,13 @@ impl Fault for Stop {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        held_down(context, &self.service)?;
         context.target.stop(&self.service, self.grace.0).await?;
-        let ended = |state: &State| matches!(state, State::Exited(_) | State::Absent);
-        let state = state_becomes(context, &self.service, "the process to end", ended).await?;
+        let state = state_becomes(context, &self.service, "the process to end", State::is_over).await?;
         Ok(Injected::confirmed(format!("{} is {state}", self.service)))
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        if matches!(context.target.state(&self.service).await?, State::Running(_)) {
-            return Ok(format!("{} runs already", self.service));
-        }
-        let after = start_ready(context, &self.service).await?;
-        Ok(format!(
-            "{} was started again, ready after {} ms",
-            self.service,
-            after.as_millis()
-        ))
+        up_again(context, &self.service).await
     }
 }

@@ -61,8 +61,7 @@ impl Fault for TearWrite {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let service = &self.stored.service;
         context.target.kill(service).await?;
-        let ended = |state: &State| matches!(state, State::Exited(_) | State::Absent);
-        let state = state_becomes(context, service, "the process to be gone", ended).await?;
+        let state = state_becomes(context, service, "the process to be gone", State::is_over).await?;
         let torn = self.stored.damage(context, |before| self.torn(before)).await;
         let ready = start_ready(context, service).await?;
         let mut injected = torn?;

@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error as EngineError;
 use testcontainers::bollard::models::{
-    ContainerStateStatusEnum, HostConfig, NetworkCreateRequest, PortBinding, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerStateStatusEnum, ContainerUpdateBody, HostConfig, NetworkCreateRequest, PortBinding,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 use testcontainers::bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions, StopContainerOptions,
@@ -32,8 +32,8 @@ use tokio::sync::OnceCell;
 use super::engine::{self, Engine};
 use super::fill::{Places, fill};
 use super::own::Owner;
-use super::{Capability, Error, Kind, Source, Spec, State, Target, ports};
-use crate::scenario::Restart;
+use super::{Capability, Error, Kind, Source, Spec, State, Target, narrowest, ports, privilege, sized};
+use crate::scenario::{ResourceLimits, Restart};
 
 /// The label of a run on everything it makes; the value is the run's id.
 pub(super) const RUN_LABEL: &str = "firedrill.run";
@@ -62,6 +62,8 @@ struct Service {
     container: Option<ContainerAsync<GenericImage>>,
     /// What earlier containers of this service have written.
     earlier: Vec<u8>,
+    /// What steps ask for beyond the system file's limits.
+    asked: BTreeMap<usize, ResourceLimits>,
 }
 
 fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
@@ -206,13 +208,10 @@ impl Containers {
         for (name, value) in env {
             request = request.with_env_var(name, value);
         }
-        let sized = spec.limits.volume.clone();
-        for (name, here, inside) in self.volumes(&spec) {
-            if !sized.contains_key(&name) {
-                request = request.with_mount(Mount::bind_mount(here.display().to_string(), inside));
-            }
+        for (_, here, inside) in self.volumes(&spec) {
+            request = request.with_mount(Mount::bind_mount(here.display().to_string(), inside));
         }
-        Ok(request.with_host_config_modifier(move |host| limit(host, &spec, &published)))
+        Ok(request.with_host_config_modifier(move |host| configure(host, &spec, &published)))
     }
 
     /// Ends what a service's container has left: keeps its log, removes it.
@@ -295,29 +294,29 @@ impl Containers {
     /// killed as the kernel would.
     async fn kill_process(&self, service: &str, id: &str) -> Result<(), Error> {
         let inspected = call("inspect", service, self.client.inspect_container(id, None)).await?;
-        let pid = inspected
-            .state
-            .and_then(|state| state.pid)
-            .and_then(|pid| i32::try_from(pid).ok());
-        let pid = pid
-            .filter(|pid| *pid > 1)
-            .and_then(rustix::process::Pid::from_raw);
-        let pid = pid.ok_or_else(|| operation("kill", service, "its process does not run"))?;
-        let of_engine = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        if !of_engine.contains(id) {
+        let pid = inspected.state.and_then(|state| state.pid).unwrap_or_default();
+        let Some(pid) = here(pid, id).and_then(rustix::process::Pid::from_raw) else {
             return Err(operation(
                 "kill",
                 service,
-                "its process is not on this machine, and the engine's own kill would keep it down",
+                "its process does not run, or not on this machine, and the engine's own kill would keep it down",
             ));
-        }
+        };
         rustix::process::kill_process(pid, rustix::process::Signal::KILL)
             .map_err(|cause| operation("kill", service, cause))
     }
 }
 
-/// What testcontainers has no words for: ports on 127.0.0.1 only, limits, restart policy, volumes of a limited size.
-fn limit(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>, u16>) {
+/// A container's process, if it runs on this machine: its control group bears the container's id.
+fn here(pid: i64, id: &str) -> Option<i32> {
+    let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1)?;
+    let of_engine = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+    of_engine.contains(id).then_some(pid)
+}
+
+/// What testcontainers has no words for: ports on 127.0.0.1 only, limits, restart policy, and no powers: what is made
+/// from static binaries needs none, and permissions bind it even as root.
+fn configure(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>, u16>) {
     let inside = |name: &Option<String>| match name {
         None => Some(spec.port),
         Some(name) => spec.ports.get(name).copied(),
@@ -346,13 +345,49 @@ fn limit(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>
             maximum_retry_count: None,
         });
     }
-    let sized = spec.limits.volume.iter().filter_map(|(name, size)| {
-        let options = format!("rw,size={},mode=1777", size.0);
-        Some((spec.volumes.get(name)?.clone(), options))
-    });
-    let sized: HashMap<String, String> = sized.collect();
-    if !sized.is_empty() {
-        host.tmpfs = Some(sized);
+    if matches!(spec.source, Source::Binaries(_)) {
+        host.cap_drop = Some(vec!["ALL".into()]);
+    }
+}
+
+/// Limits as the engine takes them for a running container. It has no word for "no limit": the whole machine is that.
+fn update(limits: &ResourceLimits, cores: i64, memory: i64) -> ContainerUpdateBody {
+    let memory = limits
+        .memory
+        .and_then(|size| i64::try_from(size.0).ok())
+        .unwrap_or(memory);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a share of at most 1, in billionths"
+    )]
+    let cpus = limits.cpu.map(|share| (share.0 * 1e9).round() as i64);
+    ContainerUpdateBody {
+        memory: Some(memory),
+        memory_swap: Some(memory),
+        nano_cpus: Some(cpus.unwrap_or(cores * 1_000_000_000)),
+        pids_limit: Some(limits.pids.map_or(-1, i64::from)),
+        ..Default::default()
+    }
+}
+
+/// What of the wanted limits the engine says is in force.
+fn in_force(wanted: &ResourceLimits, host: &HostConfig) -> ResourceLimits {
+    let billionths = |share: &crate::units::Share| (share.0 * 1e9).round();
+    #[expect(clippy::cast_precision_loss, reason = "billionths of at most some cores")]
+    let same = |share: &crate::units::Share| {
+        host.nano_cpus
+            .is_some_and(|nano| nano as f64 == billionths(share))
+    };
+    ResourceLimits {
+        memory: wanted.memory.filter(|size| {
+            host.memory
+                .is_some_and(|memory| u64::try_from(memory) == Ok(size.0))
+        }),
+        cpu: wanted.cpu.filter(same),
+        pids: wanted
+            .pids
+            .filter(|pids| host.pids_limit == Some(i64::from(*pids))),
+        volume: wanted.volume.clone(),
     }
 }
 
@@ -474,10 +509,7 @@ impl Target for Containers {
     fn can(&self, capability: Capability) -> Result<(), String> {
         match capability {
             Capability::Commands => Err("a local command runs as a local process only".into()),
-            Capability::Permissions if rustix::process::geteuid().is_root() => Err(
-                "containers run as the harness's own user, and the superuser reads and writes everything"
-                    .into(),
-            ),
+            Capability::SizedVolumes => sized::can(),
             _ => Ok(()),
         }
     }
@@ -486,7 +518,11 @@ impl Target for Containers {
         self.network().await?;
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
         for volume in spec.volumes.keys() {
-            fs::create_dir_all(self.folder.join("volumes").join(&spec.name).join(volume)).map_err(failed)?;
+            let folder = self.folder.join("volumes").join(&spec.name).join(volume);
+            fs::create_dir_all(&folder).map_err(failed)?;
+            if let Some(size) = spec.limits.volume.get(volume) {
+                sized::mount(&folder, size.0).map_err(failed)?;
+            }
         }
         let mut reserved = BTreeMap::from([(None, ports::reserve().map_err(failed)?)]);
         for name in spec.ports.keys() {
@@ -502,6 +538,7 @@ impl Target for Containers {
                 ports: reserved,
                 container,
                 earlier,
+                asked: BTreeMap::new(),
             },
         );
         Ok(())
@@ -580,6 +617,7 @@ impl Target for Containers {
             Some(ContainerStateStatusEnum::CREATED) | None => State::Absent,
             // 128 + signal is how an engine writes down a death by signal.
             Some(_) => match state.exit_code.unwrap_or_default() {
+                _ if state.oom_killed == Some(true) => State::OutOfMemory,
                 code @ 129..=192 => State::Exited(128 - code),
                 code => State::Exited(code),
             },
@@ -623,6 +661,47 @@ impl Target for Containers {
         *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
     }
 
+    async fn limit(
+        &self,
+        service: &str,
+        step: usize,
+        limits: Option<ResourceLimits>,
+    ) -> Result<ResourceLimits, Error> {
+        let now = self.with(service, |known| {
+            match limits {
+                Some(limits) => known.asked.insert(step, limits),
+                None => known.asked.remove(&step),
+            };
+            narrowest(&known.spec.limits, &known.asked)
+        })?;
+        let Some(id) = self.id(service)? else {
+            return Ok(now);
+        };
+        let info = call("ask the engine about", service, self.client.info()).await?;
+        let update = update(&now, info.ncpu.unwrap_or(1), info.mem_total.unwrap_or(i64::MAX));
+        call("limit", service, self.client.update_container(&id, update)).await?;
+        let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
+        let host = inspected.host_config.unwrap_or_default();
+        Ok(in_force(&now, &host))
+    }
+
+    async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("look at", service)?;
+        let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
+        let pid = inspected.state.and_then(|state| state.pid).unwrap_or_default();
+        let pid = here(pid, &id).and_then(|pid| u32::try_from(pid).ok());
+        let own = matches!(self.spec(service)?.source, Source::Binaries(_));
+        match pid.and_then(privilege::passes_over_permissions) {
+            Some(false) => Ok(()),
+            None if own => Ok(()),
+            _ => Err(operation(
+                "bind",
+                service,
+                "it runs as the superuser of its container: permissions do not bind it",
+            )),
+        }
+    }
+
     async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
         let mut log = self.with(service, |known| known.earlier.clone())?;
         if let Some(id) = self.id(service)? {
@@ -658,9 +737,7 @@ impl Target for Containers {
             left.push(error);
         }
         for folder in ["volumes", "aside"] {
-            if let Err(cause) = fs::remove_dir_all(self.folder.join(folder))
-                && cause.kind() != std::io::ErrorKind::NotFound
-            {
+            if let Err(cause) = sized::remove_all(&self.folder.join(folder)) {
                 left.push(operation("remove the folders of", &self.run, cause));
             }
         }

@@ -10,8 +10,10 @@ mod engine;
 mod fill;
 mod own;
 mod ports;
+mod privilege;
 mod process;
 mod ready;
+mod sized;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -121,6 +123,8 @@ pub enum State {
     Paused,
     /// Ended; the code, or the signal as a negative number.
     Exited(i64),
+    /// The kernel killed it: it wanted more memory than it may have.
+    OutOfMemory,
     /// Not there.
     Absent,
 }
@@ -239,6 +243,19 @@ pub trait Target: Send + Sync {
     /// Says under which URL services reach the drill's alert receiver: `{alerts}`. Before the first `start`.
     fn set_alerts_url(&self, url: &str);
 
+    /// Narrows a service's limits while it runs, on behalf of a step, or lifts what that step has narrowed (`None`). Of
+    /// all that is asked for at once, and of the system file's own limits, the narrowest is in force. Returns what is in
+    /// force now, as the engine or the kernel tells it.
+    async fn limit(
+        &self,
+        service: &str,
+        step: usize,
+        limits: Option<ResourceLimits>,
+    ) -> Result<ResourceLimits, Error>;
+
+    /// Whether a service's process is bound by the permissions of files; if not, why.
+    async fn obeys_permissions(&self, service: &str) -> Result<(), Error>;
+
     /// Everything a service has written to its standard output and error so far, oldest first.
     async fn logs(&self, service: &str) -> Result<Vec<u8>, Error>;
 
@@ -253,6 +270,7 @@ impl std::fmt::Display for State {
             Self::Paused => f.write_str("frozen"),
             Self::Exited(code) if *code < 0 => write!(f, "ended by signal {}", -code),
             Self::Exited(code) => write!(f, "ended with code {code}"),
+            Self::OutOfMemory => f.write_str("killed by the kernel, out of memory"),
             Self::Absent => f.write_str("not there"),
         }
     }
@@ -267,6 +285,27 @@ pub async fn open(kind: Kind, run: &str, folder: &Path) -> Result<Arc<dyn Target
         Kind::Process => Ok(Arc::new(process::Processes::open(run, folder))),
         Kind::Docker => Ok(Arc::new(docker::Containers::open(run, folder).await?)),
     }
+}
+
+impl State {
+    /// Whether its process has ended, or never was.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Exited(_) | Self::OutOfMemory | Self::Absent)
+    }
+}
+
+/// The narrowest of what the system file allows and what steps ask for.
+fn narrowest(own: &ResourceLimits, asked: &BTreeMap<usize, ResourceLimits>) -> ResourceLimits {
+    let mut now = own.clone();
+    for limits in asked.values() {
+        now.memory = [now.memory, limits.memory].into_iter().flatten().min();
+        now.pids = [now.pids, limits.pids].into_iter().flatten().min();
+        now.cpu = [now.cpu, limits.cpu]
+            .into_iter()
+            .flatten()
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    now
 }
 
 /// What a system needs of a target, whatever is done to it.

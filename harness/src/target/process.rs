@@ -17,8 +17,9 @@ use tokio::process::Command;
 
 use super::fill::{Places, fill};
 use super::own::{Owner, stat};
-use super::{Capability, Error, Kind, Source, Spec, State, Target, ports};
-use crate::scenario::Restart;
+use super::{Capability, Error, Kind, Source, Spec, State, Target, narrowest, ports, privilege, sized};
+use crate::scenario::{ResourceLimits, Restart};
+use crate::units::Size;
 use crate::wait::{self, Poll};
 
 /// The mark of a run in its processes' environment.
@@ -43,6 +44,8 @@ struct Service {
     spec: Spec,
     ports: BTreeMap<Option<String>, u16>,
     life: Arc<Mutex<Life>>,
+    /// What steps ask for beyond the system file's limits.
+    asked: Arc<Mutex<BTreeMap<usize, ResourceLimits>>>,
 }
 
 /// A service's process, as its supervisor last saw it.
@@ -116,7 +119,7 @@ impl Processes {
             .process_group(0)
             .kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        die_with_the_harness(&mut command);
+        die_with_the_harness(&mut command, self.bound_by_permissions(service).is_ok());
         Ok(command)
     }
 
@@ -124,9 +127,18 @@ impl Processes {
     fn spawn(&self, service: &Service) -> Result<(), Error> {
         let name = service.spec.name.clone();
         let mut command = self.command(service)?;
-        let child = spawn(&mut command, &service.life).map_err(|cause| operation("start", &name, cause))?;
-        let (life, restart) = (Arc::clone(&service.life), service.spec.restart);
-        tokio::spawn(supervise(child, command, life, restart));
+        let child = spawn(&mut command, service).map_err(|cause| operation("start", &name, cause))?;
+        tokio::spawn(supervise(child, command, service.clone()));
+        Ok(())
+    }
+
+    /// Whether a service can be started, and then is, without the powers that pass over permissions.
+    fn bound_by_permissions(&self, service: &Service) -> Result<(), String> {
+        if rustix::process::geteuid().is_root() {
+            let (program, _) = program(&service.spec).map_err(|error| error.to_string())?;
+            privilege::reached_by_permissions(&program)?;
+            privilege::reached_by_permissions(&self.folder.join("volumes"))?;
+        }
         Ok(())
     }
 
@@ -145,7 +157,7 @@ impl Processes {
     async fn gone(&self, what: &'static str, name: &str, within: Duration) -> Result<(), Error> {
         wait::until("its process gone", within, || async {
             match self.state(name).await {
-                Ok(State::Exited(_) | State::Absent) => Poll::Done(()),
+                Ok(state) if state.is_over() => Poll::Done(()),
                 Ok(state) => Poll::NotYet(state.to_string()),
                 Err(error) => Poll::Never(error),
             }
@@ -153,6 +165,32 @@ impl Processes {
         .await
         .map_err(|error| operation(what, name, error))
     }
+}
+
+impl Service {
+    /// The limits in force.
+    fn limits(&self) -> ResourceLimits {
+        narrowest(
+            &self.spec.limits,
+            &self.asked.lock().unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+}
+
+/// Limits what a process may allocate; an allocation beyond that fails. The kernel's word for it is the data segment.
+#[cfg(target_os = "linux")]
+fn set_memory_limit(pid: u32, memory: Option<Size>) -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let maximum = getrlimit(Resource::Data).maximum;
+    let current = memory.map(|size| size.0).or(maximum);
+    prlimit(pid, Resource::Data, Rlimit { current, maximum })?;
+    Ok(())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_memory_limit(_: u32, _: Option<Size>) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }
 
 fn lock(life: &Mutex<Life>) -> MutexGuard<'_, Life> {
@@ -190,27 +228,34 @@ fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
     }
 }
 
-/// On Linux the kernel kills the child when the harness ends, however it ends.
-fn die_with_the_harness(command: &mut Command) {
+/// On Linux the kernel kills the child when the harness ends, however it ends; and permissions bind the child of a
+/// harness that runs as root.
+fn die_with_the_harness(command: &mut Command, bound_by_permissions: bool) {
     #[cfg(target_os = "linux")]
     #[expect(
         unsafe_code,
-        reason = "between fork and exec; the one call made there is a plain system call"
+        reason = "between fork and exec; what is called there are plain system calls"
     )]
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
+            if bound_by_permissions && rustix::process::geteuid().is_root() {
+                privilege::give_up()?;
+            }
             Ok(rustix::process::set_parent_process_death_signal(Some(
                 Signal::KILL,
             ))?)
         });
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = command;
+    let _ = (command, bound_by_permissions);
 }
 
-fn spawn(command: &mut Command, life: &Mutex<Life>) -> std::io::Result<tokio::process::Child> {
-    let mut life = lock(life);
+fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
+    let mut life = lock(&service.life);
     let child = command.spawn()?;
+    if let (Some(pid), Some(memory)) = (child.id(), service.limits().memory) {
+        set_memory_limit(pid, Some(memory))?;
+    }
     let pid = child.id().unwrap_or_default();
     *life = Life {
         owner: Some(Owner::of(pid).unwrap_or(Owner { pid, started: 0 })),
@@ -221,18 +266,14 @@ fn spawn(command: &mut Command, life: &Mutex<Life>) -> std::io::Result<tokio::pr
 
 /// Waits for the end of a process, notes how it ended, and brings it back if its policy says so: after 100 ms, then
 /// twice as long each time, up to 10 s; from the start again once it has run for 10 s.
-async fn supervise(
-    mut child: tokio::process::Child,
-    mut command: Command,
-    life: Arc<Mutex<Life>>,
-    restart: Restart,
-) {
+async fn supervise(mut child: tokio::process::Child, mut command: Command, service: Service) {
+    let (life, restart) = (&service.life, service.spec.restart);
     let mut back_off = Duration::from_millis(100);
     loop {
         let since = Instant::now();
         let exit = child.wait().await.map_or(-1, exit_code);
         let told = {
-            let mut life = lock(&life);
+            let mut life = lock(life);
             life.exit = Some(exit);
             life.owner = None;
             life.told
@@ -245,10 +286,10 @@ async fn supervise(
         }
         wait::until_due(Instant::now() + back_off).await;
         back_off = (back_off * 2).min(Duration::from_secs(10));
-        if lock(&life).told {
+        if lock(life).told {
             return;
         }
-        match spawn(&mut command, &life) {
+        match spawn(&mut command, &service) {
             Ok(again) => child = again,
             Err(_) => return,
         }
@@ -315,14 +356,18 @@ impl Target for Processes {
         match capability {
             Capability::Commands | Capability::RestartPolicy => Ok(()),
             Capability::Images => Err("images run in containers only".into()),
-            Capability::MemoryLimit | Capability::CpuLimit | Capability::PidsLimit => {
-                Err("local processes have no limits of their own; containers have".into())
+            // The data segment's limit: an allocation beyond it fails, which ends most programs.
+            Capability::MemoryLimit if cfg!(target_os = "linux") => Ok(()),
+            Capability::MemoryLimit => Err("only Linux limits the memory of a running process".into()),
+            Capability::CpuLimit => {
+                Err("a share of the processor needs a control group; containers have one each".into())
             }
-            Capability::SizedVolumes => {
-                Err("a folder of limited size needs a mount of its own; containers have that".into())
+            Capability::PidsLimit => {
+                Err("a number of processes is limited per user here, for a service in containers only".into())
             }
+            Capability::SizedVolumes => sized::can(),
             Capability::Permissions if rustix::process::geteuid().is_root() => {
-                Err("the superuser reads and writes everything".into())
+                privilege::reached_by_permissions(&self.folder.join("volumes"))
             }
             Capability::Permissions => Ok(()),
         }
@@ -333,7 +378,11 @@ impl Target for Processes {
         fs::create_dir_all(self.home(&spec.name)).map_err(failed)?;
         File::create(self.output(&spec.name)).map_err(failed)?;
         for volume in spec.volumes.keys() {
-            fs::create_dir_all(self.folder.join("volumes").join(&spec.name).join(volume)).map_err(failed)?;
+            let folder = self.folder.join("volumes").join(&spec.name).join(volume);
+            fs::create_dir_all(&folder).map_err(failed)?;
+            if let Some(size) = spec.limits.volume.get(volume) {
+                sized::mount(&folder, size.0).map_err(failed)?;
+            }
         }
         let mut reserved = BTreeMap::from([(None, ports::reserve().map_err(failed)?)]);
         for name in spec.ports.keys() {
@@ -342,6 +391,7 @@ impl Target for Processes {
         let service = Service {
             ports: reserved,
             life: Arc::default(),
+            asked: Arc::default(),
             spec,
         };
         self.services().insert(service.spec.name.clone(), service);
@@ -376,7 +426,7 @@ impl Target for Processes {
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
         let known = self.service(service)?;
         let paused = std::mem::replace(&mut lock(&known.life).told, true) || lock(&known.life).paused;
-        if matches!(self.state(service).await?, State::Exited(_) | State::Absent) {
+        if self.state(service).await?.is_over() {
             return Ok(());
         }
         self.signal("stop", service, Signal::TERM)?;
@@ -453,6 +503,41 @@ impl Target for Processes {
         *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
     }
 
+    async fn limit(
+        &self,
+        service: &str,
+        step: usize,
+        limits: Option<ResourceLimits>,
+    ) -> Result<ResourceLimits, Error> {
+        let known = self.service(service)?;
+        {
+            let mut asked = known.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            match limits {
+                Some(limits) => asked.insert(step, limits),
+                None => asked.remove(&step),
+            };
+        }
+        let now = known.limits();
+        let owner = lock(&known.life).owner.filter(|owner| owner.is_alive());
+        if let Some(owner) = owner {
+            set_memory_limit(owner.pid, now.memory).map_err(|cause| operation("limit", service, cause))?;
+        }
+        Ok(now)
+    }
+
+    async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
+        let known = self.service(service)?;
+        let owner = lock(&known.life).owner;
+        match owner.and_then(|owner| privilege::passes_over_permissions(owner.pid)) {
+            Some(true) => Err(operation(
+                "bind",
+                service,
+                "it has the superuser's powers: permissions do not bind it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
     async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
         self.service(service)?;
         fs::read(self.output(service)).map_err(|cause| operation("read the log of", service, cause))
@@ -468,9 +553,7 @@ impl Target for Processes {
         }
         for folder in ["volumes", "processes", "aside"] {
             let path = self.folder.join(folder);
-            if let Err(cause) = fs::remove_dir_all(&path)
-                && cause.kind() != std::io::ErrorKind::NotFound
-            {
+            if let Err(cause) = sized::remove_all(&path) {
                 left.push(operation("remove the folders of", &self.run, cause));
             }
         }

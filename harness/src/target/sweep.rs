@@ -16,6 +16,7 @@ use super::docker::{OWNER_LABEL, RUN_LABEL};
 use super::engine;
 use super::own::Owner;
 use super::process::{OWNER_MARK, RUN_MARK};
+use super::sized;
 
 /// The file in a run folder that names the run's owner.
 pub const OWNER_FILE: &str = "owner";
@@ -245,7 +246,18 @@ fn end(process: Owner) -> std::io::Result<()> {
     }
 }
 
-/// What lost runs kept for their services below `runs`.
+/// A run whose harness was killed before its history began has nothing to tell: not even its first event is whole.
+fn never_began(run: &Path) -> bool {
+    match fs::read(run.join(EVENTS)) {
+        Ok(events) => !events.contains(&b'\n'),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// The events' file of a run folder; the history owns the name, and is not imported here.
+const EVENTS: &str = "events.jsonl";
+
+/// What lost runs kept for their services below `runs`, and run folders without a history.
 async fn folders(which: &Which, runs: &Path, swept: &mut Swept) {
     for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -256,11 +268,17 @@ async fn folders(which: &Which, runs: &Path, swept: &mut Swept) {
         for name in ["volumes", "processes", "aside"] {
             let folder = path.join(name);
             if folder.is_dir() {
-                let remove = async { fs::remove_dir_all(&folder) };
+                let remove = async { sized::remove_all(&folder) };
                 swept
                     .one(which, format!("folder {name}"), &run, Some(owner.trim()), remove)
                     .await;
             }
+        }
+        if never_began(&path) {
+            let remove = async { sized::remove_all(&path) };
+            swept
+                .one(which, "empty run folder".into(), &run, Some(owner.trim()), remove)
+                .await;
         }
     }
 }

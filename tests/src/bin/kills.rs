@@ -208,11 +208,13 @@ async fn all(args: &Args) -> Result<(), Failure> {
         };
         let scenario = &scenarios[random.random_range(0..scenarios.len())];
         let after = Duration::from_millis(random.random_range(0..args.latest_ms));
+        let begun = random.random_bool(0.9);
         let what = format!(
-            "{time}: {scenario} on {target}, killed after {} ms",
-            after.as_millis()
+            "{time}: {scenario} on {target}, killed {} ms after its {}",
+            after.as_millis(),
+            if begun { "first event" } else { "start" }
         );
-        let killed = kill_after(args, &runs, scenario, target, after)
+        let killed = kill_after(args, &runs, scenario, target, begun, after)
             .await
             .map_err(|failure| format!("{what}: {failure}"))?;
         let removed = clean(args, &runs).map_err(|failure| format!("{what}: {failure}"))?;
@@ -282,6 +284,7 @@ async fn kill_after(
     runs: &Path,
     scenario: &str,
     target: &str,
+    begun: bool,
     after: Duration,
 ) -> Result<bool, Failure> {
     let mut command = firedrill(args, runs);
@@ -290,6 +293,18 @@ async fn kill_after(
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| error.to_string())?;
+    if begun {
+        // From the first event on: building and starting up is not what most kills should hit.
+        let begins = || {
+            let begun = folders(runs).iter().any(|run| run.join("events.jsonl").exists());
+            std::future::ready(if begun {
+                Poll::Done(())
+            } else {
+                Poll::<(), String>::NotYet("no history".into())
+            })
+        };
+        let _ = wait::until("a history", Duration::from_secs(300), begins).await;
+    }
     wait::until_due(Instant::now() + after).await;
     let ended = child.try_wait().map_err(|error| error.to_string())?;
     child.kill().map_err(|error| error.to_string())?;

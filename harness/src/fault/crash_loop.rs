@@ -1,0 +1,78 @@
+//! `crash-loop`: the process ends, is brought back, and ends again: what the back-off of restarts is for.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::process::state_becomes;
+use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario;
+use crate::target::{Capability, State};
+
+/// Kills a service again each time that its restart policy has brought it back; the engine's growing pauses stand in
+/// the time line. The service needs `restart = "always"`; after the last time it is left to that.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CrashLoop {
+    /// The service.
+    service: String,
+    /// How often it is killed (3).
+    #[serde(default = "three")]
+    times: std::num::NonZeroU8,
+}
+
+fn three() -> std::num::NonZeroU8 {
+    std::num::NonZeroU8::MIN.saturating_add(2)
+}
+
+impl Describe for CrashLoop {
+    const NAME: &'static str = "crash-loop";
+    const SUMMARY: &'static str = "kill a service again each time that it has been brought back";
+    const FAMILY: &'static str = "process";
+    const EXAMPLE: &'static str = r#"at = "1s", crash-loop = { service = "app", times = 3 }"#;
+    const LASTS: bool = false;
+}
+
+#[async_trait]
+impl Fault for CrashLoop {
+    fn describe(&self) -> String {
+        format!(
+            "kill {} {} times, each time that it is back",
+            self.service, self.times
+        )
+    }
+
+    fn needs(&self) -> Vec<Capability> {
+        vec![Capability::RestartPolicy]
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        if context.target.spec(&self.service)?.restart != scenario::Restart::Always {
+            return Err(Error::NotInEffect(format!(
+                "nothing brings {} back; write restart = \"always\" in the system file",
+                self.service
+            )));
+        }
+        let mut pauses = Vec::new();
+        for _ in 0..self.times.get() {
+            let running = |state: &State| matches!(state, State::Running(_));
+            let before = state_becomes(context, &self.service, "the process to run", running).await?;
+            context.target.kill(&self.service).await?;
+            let since = Instant::now();
+            let another = |state: &State| matches!(state, State::Running(_)) && *state != before;
+            state_becomes(context, &self.service, "the process to be brought back", another).await?;
+            pauses.push(format!("{} ms", since.elapsed().as_millis()));
+        }
+        Ok(Injected::confirmed(format!(
+            "killed {} times; back after {}",
+            self.times,
+            pauses.join(", ")
+        )))
+    }
+
+    async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
+        Ok(format!("{} is left to its restart policy", self.service))
+    }
+}

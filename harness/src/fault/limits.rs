@@ -1,0 +1,26 @@
+//! What the faults of resources share: a limit is narrowed while the service runs, read back, and lifted again.
+
+use super::{Context, Error, Injected};
+use crate::scenario::ResourceLimits;
+
+/// Narrows, and confirms with `seen` that it is in force.
+pub(super) async fn narrow(
+    context: &Context<'_>,
+    service: &str,
+    limits: ResourceLimits,
+    seen: impl Fn(&ResourceLimits) -> Option<String>,
+) -> Result<Injected, Error> {
+    let now = context.target.limit(service, context.step, Some(limits)).await?;
+    match seen(&now) {
+        Some(evidence) => Ok(Injected::confirmed(evidence)),
+        None => Err(Error::NotInEffect(format!(
+            "the limit of {service} is not in force"
+        ))),
+    }
+}
+
+/// Lifts what this step has narrowed.
+pub(super) async fn lift(context: &Context<'_>, service: &str) -> Result<String, Error> {
+    context.target.limit(service, context.step, None).await?;
+    Ok(format!("{service} has its own limits again"))
+}

@@ -1,0 +1,45 @@
+//! Services must obey permissions, or a fault of permissions is none: the superuser reads and writes everything. So a
+//! harness that runs as root starts its services without the capabilities that pass over permissions.
+
+use std::path::Path;
+
+/// Whether the owner of this process reaches a path by permissions alone; if not, a service without the superuser's
+/// capabilities could not be run there.
+pub(super) fn reached_by_permissions(path: &Path) -> Result<(), String> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let user = rustix::process::geteuid().as_raw();
+    for folder in path.ancestors().skip(1) {
+        let Ok(meta) = folder.metadata() else { continue };
+        let bit = if meta.uid() == user { 0o100 } else { 0o001 };
+        if meta.permissions().mode() & bit == 0 {
+            return Err(format!(
+                "only the superuser's powers reach {}: services there cannot do without them",
+                folder.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The capabilities that pass over permissions; none of them is left to a service.
+#[cfg(target_os = "linux")]
+pub(super) fn give_up() -> std::io::Result<()> {
+    use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
+    for capability in [
+        CapabilitySet::DAC_OVERRIDE,
+        CapabilitySet::DAC_READ_SEARCH,
+        CapabilitySet::FOWNER,
+    ] {
+        remove_capability_from_bounding_set(capability)?;
+    }
+    Ok(())
+}
+
+/// Whether a process passes over permissions, by its effective capabilities; `None` where the system does not tell.
+pub(super) fn passes_over_permissions(pid: u32) -> Option<bool> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
+    let effective = u64::from_str_radix(effective.trim(), 16).ok()?;
+    // CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH is 2.
+    Some(effective & 0b110 != 0)
+}

@@ -1,0 +1,121 @@
+//! Volumes of a limited size: file systems in memory, mounted in the run folder, so that a full disk is a real one and
+//! never the host's. Both homes use them alike; what a killed harness leaves mounted is found by its path.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Whether this process may mount; if not, why and what to do.
+pub(super) fn can() -> Result<(), String> {
+    if cfg!(not(target_os = "linux")) {
+        return Err("a volume of limited size is a mount, which only Linux has for this".into());
+    }
+    if !rustix::process::geteuid().is_root() {
+        return Err(
+            "a volume of limited size is a mount, and only the superuser may mount: run as root".into(),
+        );
+    }
+    Ok(())
+}
+
+/// Mounts a file system of so many bytes on a folder.
+#[cfg(target_os = "linux")]
+pub(super) fn mount(folder: &Path, bytes: u64) -> io::Result<()> {
+    use rustix::mount::{MountFlags, mount};
+    let options = std::ffi::CString::new(format!("size={bytes},mode=0755"))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    Ok(mount("firedrill", folder, "tmpfs", flags, options.as_c_str())?)
+}
+
+/// Unmounts everything below a folder, the last mounted first.
+#[cfg(target_os = "linux")]
+pub(super) fn unmount_below(folder: &Path) -> io::Result<()> {
+    use rustix::mount::{UnmountFlags, unmount};
+    for mount in mounted_below(folder).into_iter().rev() {
+        unmount(&mount, UnmountFlags::DETACH)?;
+    }
+    Ok(())
+}
+
+/// The mounts below a folder, in the order they were made.
+#[cfg(target_os = "linux")]
+fn mounted_below(folder: &Path) -> Vec<PathBuf> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    points
+        .map(|point| PathBuf::from(point.replace("\\040", " ")))
+        .filter(|point| point.starts_with(&folder))
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn mount(_: &Path, _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn unmount_below(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Removes a service's folders whatever a fault has left them as: mounted, read-only, unreadable.
+pub(super) fn remove_all(folder: &Path) -> io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    unmount_below(folder)?;
+    unlock(folder);
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Lets the owner into every folder again. What fails is found by the removal itself.
+fn unlock(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    drop(std::fs::set_permissions(
+        folder,
+        std::fs::Permissions::from_mode(0o700),
+    ));
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            unlock(&entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_locked_folder_is_removed_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("volumes/app");
+        std::fs::create_dir_all(&inner).unwrap();
+        std::fs::write(inner.join("urls.json"), "{}").unwrap();
+        std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o000)).unwrap();
+        remove_all(&folder.path().join("volumes")).unwrap();
+        assert!(!folder.path().join("volumes").exists());
+    }
+
+    #[test]
+    fn a_mounted_volume_is_unmounted_and_removed() {
+        if can().is_err() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let volume = folder.path().join("volumes/a b");
+        std::fs::create_dir_all(&volume).unwrap();
+        mount(&volume, 1 << 20).unwrap();
+        assert!(
+            std::fs::write(volume.join("big"), vec![0; 2 << 20]).is_err(),
+            "it is full at its size"
+        );
+        remove_all(&folder.path().join("volumes")).unwrap();
+        assert_eq!(mounted_below(folder.path()), Vec::<PathBuf>::new());
+    }
+}
