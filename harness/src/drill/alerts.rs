@@ -172,16 +172,16 @@ mod tests {
             answer.ok().map(|answer| answer.status().as_u16())
         };
         assert_eq!(tell().await, Some(200));
-        receiver.switch().set(Behaviour::Status(500));
+        receiver.switch().set(0, Behaviour::Status(500));
         assert_eq!(tell().await, Some(500));
         assert_eq!(alerts(&folder), 2);
-        receiver.switch().set(Behaviour::Down);
+        receiver.switch().set(0, Behaviour::Down);
         assert_eq!(
             (tell().await, alerts(&folder)),
             (None, 2),
             "down, nothing is heard"
         );
-        receiver.switch().set(Behaviour::Garbage);
+        receiver.switch().set(0, Behaviour::Garbage);
         assert_eq!((tell().await, alerts(&folder)), (Some(200), 3));
     }
 

@@ -7,6 +7,7 @@
 //!
 //! To add one: a new file with a struct of parameters that implements [`Fault`], and one line in [`CATALOGUE`].
 
+mod alert_receiver;
 mod crash_loop;
 mod delete;
 mod deploy;
@@ -24,11 +25,8 @@ mod limits;
 mod pause;
 mod permissions;
 mod process;
-<<<<<<< HEAD
-pub mod receiver;
-=======
 mod read_only;
->>>>>>> 27f862a (Add the faults of permissions, space and resources; let overlapping faults be reverted in any order)
+pub mod receiver;
 mod restart;
 mod starve_cpu;
 mod stop;
@@ -52,13 +50,10 @@ pub struct Context<'a> {
     pub target: &'a dyn Target,
     /// What is being run.
     pub plan: &'a Plan,
-<<<<<<< HEAD
     /// The drill's alert receiver; `None` when the system does not speak of one.
     pub alerts: Option<&'a receiver::Switch>,
-=======
     /// Which step of the scenario this is, from 0: one fault a step.
     pub step: usize,
->>>>>>> 27f862a (Add the faults of permissions, space and resources; let overlapping faults be reverted in any order)
     /// This fault's own folder for what is set aside to be put back (a file's original content).
     pub aside: &'a Path,
     /// This fault's own seed, derived from the drill's.
@@ -205,6 +200,7 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<unreadable::Unreadable>(),
     entry::<read_only::ReadOnly>(),
     entry::<fill_disk::FillDisk>(),
+    entry::<alert_receiver::AlertReceiver>(),
     entry::<limit_memory::LimitMemory>(),
     entry::<starve_cpu::StarveCpu>(),
     entry::<limit_pids::LimitPids>(),

@@ -5,7 +5,7 @@
 //! with [`PROBE`] so that the question is not taken for an alert.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A request with this header is answered as every other one is, and is no alert: it is a look at the receiver.
@@ -42,7 +42,7 @@ impl Behaviour {
 #[derive(Debug, Clone)]
 pub struct Switch {
     address: SocketAddr,
-    behaviour: Arc<Mutex<Behaviour>>,
+    asked: Arc<Mutex<Vec<(usize, Behaviour)>>>,
 }
 
 impl Switch {
@@ -50,7 +50,7 @@ impl Switch {
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
-            behaviour: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
@@ -59,13 +59,26 @@ impl Switch {
         self.address
     }
 
-    /// From now on it behaves like this. Answers that have begun are not changed.
-    pub fn set(&self, behaviour: Behaviour) {
-        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner) = behaviour;
+    fn asked(&self) -> MutexGuard<'_, Vec<(usize, Behaviour)>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How it behaves now.
+    /// A step asks that it behave like this from now on. Answers that have begun are not changed.
+    pub fn set(&self, step: usize, behaviour: Behaviour) {
+        let mut asked = self.asked();
+        asked.retain(|(other, _)| *other != step);
+        asked.push((step, behaviour));
+    }
+
+    /// A step asks for nothing any longer: it behaves as the others ask, or well.
+    pub fn lift(&self, step: usize) {
+        self.asked().retain(|(other, _)| *other != step);
+    }
+
+    /// How it behaves now: as whoever asked last.
     pub fn get(&self) -> Behaviour {
-        *self.behaviour.lock().unwrap_or_else(PoisonError::into_inner)
+        self.asked()
+            .last()
+            .map_or(Behaviour::Well, |(_, behaviour)| *behaviour)
     }
 }
