@@ -2,9 +2,11 @@
 //! place that prints, and the only one that knows exit codes.
 
 mod against;
+mod budget;
 mod call;
 mod check;
 mod clean;
+mod compare;
 mod completions;
 mod doctor;
 mod exit;
@@ -13,6 +15,7 @@ mod list;
 mod merge;
 mod output;
 mod progress;
+mod projection;
 mod report;
 mod run;
 mod runs;
@@ -62,6 +65,12 @@ enum Command {
     Report(report::Args),
     /// Put the shards of a suite together, as if it had been run whole.
     Merge(merge::Args),
+    /// Compare two sets of repeats: is the head worse than the base, beyond chance?
+    Compare(compare::Args),
+    /// Project the year's downtime from stored drills and each scenario's `per_year`.
+    Projection(projection::Args),
+    /// Show what real incidents have spent of the year's budget, or add one (`budget add`).
+    Budget(budget::Args),
     /// List the faults, with their parameters and an example each.
     Faults(faults::Args),
     /// Print the JSON Schema of the files, for editors.
@@ -98,6 +107,9 @@ pub fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Merge(args) => merge::run(&args),
+        Command::Compare(args) => compare::run(&args),
+        Command::Projection(args) => projection::run(&args),
+        Command::Budget(args) => budget::run(args),
         Command::Faults(args) => faults::run(&args),
         Command::Schema(args) => schema::run(&args),
         Command::Doctor(args) => runtime.block_on(doctor::run(&args)),

@@ -80,3 +80,20 @@ pub(super) fn judged(folder: &Path) -> Result<Judged, ReadError> {
         judgement,
     })
 }
+/// Every run folder, judged; what cannot be read is said, and counted by the caller's `lost`.
+pub(super) fn all(folders: &[PathBuf], lost: &mut usize) -> Vec<Judged> {
+    let mut runs = Vec::new();
+    for folder in folders {
+        match judged(folder) {
+            Ok(mut run) => {
+                run.history.samples = Vec::new(); // measured: hundreds of runs need not be in memory at once
+                runs.push(run);
+            }
+            Err(error) => {
+                output::note(&format!("left out: {error}"));
+                *lost += 1;
+            }
+        }
+    }
+    runs
+}

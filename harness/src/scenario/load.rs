@@ -16,6 +16,9 @@ use super::{FaultKind, Plan, Project, Scenario, System, file, schema, suggest};
 /// The project file's name.
 const PROJECT: &str = "firedrill.toml";
 
+/// The folder in which scenarios usually are.
+const SCENARIOS: &str = "scenarios";
+
 /// Loads one scenario.
 ///
 /// # Errors
@@ -40,6 +43,25 @@ pub fn load_all(paths: &[PathBuf], faults: &[FaultKind]) -> Result<Vec<Plan>, Pr
         Ok(plans)
     } else {
         Err(Problems::new(loader.found))
+    }
+}
+
+/// The project file's settings that hold in a folder, and the file: the nearest one upward, or in a folder `scenarios`
+/// on the way. The defaults when there is none.
+///
+/// # Errors
+/// Every problem of the file.
+pub fn project(folder: &Path) -> Result<(Project, Option<PathBuf>), Problems> {
+    let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    let beside = |folder: &Path| [folder.join(PROJECT), folder.join(SCENARIOS).join(PROJECT)];
+    let path = absolute.ancestors().flat_map(beside).find(|path| path.is_file());
+    let Some(path) = path else {
+        return Ok((Project::default(), None));
+    };
+    let mut loader = Loader::new(&[]);
+    match loader.project(path.parent().unwrap_or(folder)) {
+        Some(project) if loader.found.is_empty() => Ok((project, Some(path))),
+        _ => Err(Problems::new(loader.found)),
     }
 }
 

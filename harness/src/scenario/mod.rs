@@ -17,7 +17,7 @@ mod tree;
 mod validate;
 
 pub use find::find;
-pub use load::{load, load_all};
+pub use load::{load, load_all, project};
 pub use model::*;
 pub use problem::{Code, Problem, Problems, Row};
 pub use schema::{project_schema, schema, system_schema};

@@ -675,6 +675,13 @@ pub struct Project {
     /// What an outage costs that is still open when a drill ends, where the scenario does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manual_recovery: Option<Span>,
+    /// The ledger of real incidents, and the year they are counted in.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub ledger: LedgerFile,
+}
+
+fn is_usual(ledger: &LedgerFile) -> bool {
+    *ledger == LedgerFile::default()
 }
 
 impl Default for Project {
@@ -683,8 +690,42 @@ impl Default for Project {
             budget: Budget::default(),
             contract: Contract::Strict,
             manual_recovery: None,
+            ledger: LedgerFile::default(),
         }
     }
+}
+
+/// Where real incidents are written down, and which year they are counted in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LedgerFile {
+    /// The file, relative to the project file (ledger.jsonl).
+    pub file: PathBuf,
+    /// The time zone of the calendar, and of times without one: a name such as Europe/Berlin (UTC).
+    pub time_zone: String,
+    /// Which year the budget is for (rolling).
+    pub year: Year,
+}
+
+impl Default for LedgerFile {
+    fn default() -> Self {
+        Self {
+            file: "ledger.jsonl".into(),
+            time_zone: "UTC".into(),
+            year: Year::default(),
+        }
+    }
+}
+
+/// Which year a budget is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Year {
+    /// The budget's window up to now, whatever the date.
+    #[default]
+    Rolling,
+    /// From the first of January to the last of December.
+    Calendar,
 }
 
 /// So much downtime in so long a window.

@@ -3,15 +3,25 @@
 //! Faces [`Measured`] on one side and the reports and exit codes on the other. Everything that is looked at is a
 //! [`Check`] with what was required and what was found; the verdict is the worst of them.
 
+mod account;
 mod budget;
 mod checks;
+pub mod compare;
 mod contract;
 mod evidence;
+mod ledger;
+mod poisson;
+pub mod projection;
+mod risks;
+pub mod statistics;
 
 use serde::Serialize;
 
+pub use account::{Account, Booked, BurnAlert, NoCalendarYear, RunsOut, Terms, burn_alerts};
 pub use budget::{Cost, Share};
 pub use contract::Bill;
+pub use ledger::{BadEntry, Entry, Ledger, Unreadable};
+pub use risks::{Gathered, gather};
 
 use crate::history::History;
 use crate::measure::Measured;

@@ -4,5 +4,8 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod compare;
+mod ledger;
 mod merge;
+mod projection;
 mod stored;

@@ -1,0 +1,594 @@
+//! The year's downtime as a distribution: how often each thing happens (`per_year`, the user's word) times what it cost
+//! in drills. Compound Poisson, by Monte-Carlo with a fixed seed.
+//!
+//! The bounds of the drills are carried through: every figure stands between one made of all lower and one made of all
+//! upper bounds. And a few drills prove little: in `n` of them, something that happens in up to `1 − 0.05^(1/n)` of
+//! cases may have stayed unseen (95 % confidence). That *unseen slow mode* is priced at `manual_recovery` and shown
+//! beside what was measured; only when the year fits with it, too, does the projection say so.
+
+use rand::{Rng, RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+
+use super::poisson::Poisson;
+use super::statistics::{ENOUGH_FOR_P95, confidence_of_p95, count, unseen};
+
+/// A budget is kept when at most this share of years goes over it.
+pub const ACCEPTED: f64 = 0.05;
+
+/// What a scenario could bear is told from so many years: two digits of it.
+const BEAR_YEARS: usize = 2000;
+
+/// Years that are simulated in one go, with random numbers of their own, so that the answer does not depend on how many
+/// cores share the work. At least [`BEAR_YEARS`].
+const CHUNK: usize = 5000;
+
+/// More events than this in a year's budget, and the sum is as good as normally distributed.
+const MANY: f64 = 400.0;
+
+/// A thing that happens, and what it cost when it was rehearsed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Risk {
+    /// The scenario.
+    pub name: String,
+    /// Times in the budget's window.
+    pub rate: f64,
+    /// Where that number comes from.
+    pub because: String,
+    /// What each drill cost, in seconds: at least, at most.
+    pub drills: Vec<(f64, f64)>,
+    /// What an unseen slow mode would cost, in seconds; `None`: nobody has said.
+    pub price: Option<f64>,
+}
+
+/// The order of the simulation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Simulation {
+    /// The budget, in seconds.
+    pub budget: f64,
+    /// Simulated years.
+    pub years: usize,
+    /// What every random choice derives from.
+    pub seed: u64,
+}
+
+/// A year's downtime, as a distribution. In seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Distribution {
+    /// The mean, exactly: `Σ λ E[X]`.
+    pub mean: f64,
+    /// Half of the years have more.
+    pub p50: f64,
+    /// One year in twenty has more.
+    pub p95: f64,
+    /// The share of years over the budget.
+    pub over: f64,
+}
+
+/// One scenario's part.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part {
+    /// The scenario.
+    pub name: String,
+    /// Times in the budget's window.
+    pub rate: f64,
+    /// Where that number comes from.
+    pub because: String,
+    /// Drills it is measured by.
+    pub n: usize,
+    /// The mean cost of one, in seconds: at least, at most.
+    pub each: (f64, f64),
+    /// Its share of the whole mean, in percent, by the upper bounds.
+    pub share: f64,
+    /// The largest rate with which the year still keeps its budget, everything else as it is; `None`: any, as measured.
+    pub bears: Option<f64>,
+    /// The confidence with which its costliest drill covers the 95th percentile.
+    pub confidence: f64,
+    /// How often a slow mode may come unseen, as a share of its events.
+    pub unseen: f64,
+}
+
+/// What the projection comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conclusion {
+    /// At most one year in twenty goes over, an unseen slow mode included.
+    Fits,
+    /// More than one year in twenty goes over, by what was measured alone and by its lower bounds.
+    DoesNotFit,
+    /// The drills are too few to say.
+    CannotSay {
+        /// Drills of each scenario, all without anything slower, that would do. `None`: no number would.
+        needs: Option<usize>,
+    },
+}
+
+/// The projection.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Projection {
+    /// The budget, in seconds.
+    pub budget: f64,
+    /// Simulated years.
+    pub years: usize,
+    /// The seed.
+    pub seed: u64,
+    /// By what was measured: its lower bounds.
+    pub low: Distribution,
+    /// By what was measured: its upper bounds.
+    pub high: Distribution,
+    /// With an unseen slow mode in every scenario; `None` when one has no price.
+    pub unseen: Option<Distribution>,
+    /// The scenarios, the largest share first.
+    pub parts: Vec<Part>,
+    /// What it comes to.
+    pub conclusion: Conclusion,
+}
+
+/// Projects a year. Every risk has at least one drill.
+pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
+    let (totals, own) = simulate(risks, terms);
+    let first_years: Vec<f64> = totals.high.iter().copied().take(BEAR_YEARS).collect();
+    let mean = |cost: fn(&Risk) -> f64| -> f64 { risks.iter().map(|risk| risk.rate * cost(risk)).sum() };
+    let whole = mean(|risk| risk.mean().1);
+    let priced = risks.iter().all(|risk| risk.price.is_some());
+    let slow = mean(|risk| unseen(risk.drills.len()) * risk.price.unwrap_or(0.0));
+    let mut parts: Vec<Part> = risks
+        .iter()
+        .zip(&own)
+        .map(|(risk, own)| Part {
+            name: risk.name.clone(),
+            rate: risk.rate,
+            because: risk.because.clone(),
+            n: risk.drills.len(),
+            each: risk.mean(),
+            share: if whole > 0.0 {
+                100.0 * risk.rate * risk.mean().1 / whole
+            } else {
+                0.0
+            },
+            bears: bears(risk, risks, own, &first_years, terms),
+            confidence: confidence_of_p95(risk.drills.len()),
+            unseen: unseen(risk.drills.len()),
+        })
+        .collect();
+    parts.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.name.cmp(&b.name)));
+    let low = distribution(totals.low, mean(|risk| risk.mean().0), terms.budget);
+    let high = distribution(totals.high, whole, terms.budget);
+    let with_slow = priced.then(|| distribution(totals.slow, whole + slow, terms.budget));
+    Projection {
+        conclusion: conclude(risks, &low, &high, with_slow.as_ref()),
+        budget: terms.budget,
+        years: terms.years,
+        seed: terms.seed,
+        low,
+        high,
+        unseen: with_slow,
+        parts,
+    }
+}
+
+fn conclude(
+    risks: &[Risk],
+    low: &Distribution,
+    high: &Distribution,
+    slow: Option<&Distribution>,
+) -> Conclusion {
+    let fewest = risks.iter().map(|risk| risk.drills.len()).min().unwrap_or(0);
+    if low.over > ACCEPTED {
+        return Conclusion::DoesNotFit;
+    }
+    match slow {
+        Some(slow) if slow.over <= ACCEPTED && fewest >= ENOUGH_FOR_P95 => Conclusion::Fits,
+        Some(_) => Conclusion::CannotSay {
+            needs: needs(risks, high.over),
+        },
+        None => Conclusion::CannotSay { needs: None },
+    }
+}
+
+/// The least number of drills of each scenario, none slower than those seen, with which the year would fit: at most
+/// one year in twenty over by what was measured, or met by a slow mode at all (taken to spend the budget alone).
+pub fn needs(risks: &[Risk], over: f64) -> Option<usize> {
+    const MOST: usize = 1 << 30;
+    let fits = |n: usize| over + met_by_slow(risks, n) <= ACCEPTED;
+    if !fits(MOST) {
+        return None;
+    }
+    let (mut too_few, mut enough) = (ENOUGH_FOR_P95 - 1, MOST);
+    while enough - too_few > 1 {
+        let middle = usize::midpoint(too_few, enough);
+        if fits(middle) {
+            enough = middle;
+        } else {
+            too_few = middle;
+        }
+    }
+    Some(enough)
+}
+
+/// The chance of a year that is met by a slow mode that `n` drills of each scenario (or as many as there are) would not
+/// have shown.
+pub fn met_by_slow(risks: &[Risk], n: usize) -> f64 {
+    let events: f64 = risks
+        .iter()
+        .map(|risk| risk.rate * unseen(risk.drills.len().max(n)))
+        .sum();
+    1.0 - (-events).exp()
+}
+
+impl Risk {
+    /// The mean cost of one event, in seconds: at least, at most.
+    fn mean(&self) -> (f64, f64) {
+        let n = count(self.drills.len()).max(1.0);
+        let sum = |of: fn(&(f64, f64)) -> f64| self.drills.iter().map(of).sum::<f64>() / n;
+        (sum(|drill| drill.0), sum(|drill| drill.1))
+    }
+
+    /// The mean square of the upper bounds.
+    fn square(&self) -> f64 {
+        self.drills.iter().map(|drill| drill.1 * drill.1).sum::<f64>() / count(self.drills.len()).max(1.0)
+    }
+
+    /// Its own random numbers: another scenario more or less does not change them.
+    fn rng(&self, seed: u64, purpose: u64, chunk: usize) -> ChaCha8Rng {
+        let name = self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3) // FNV-1a
+        });
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(name ^ (purpose + 4 * chunk as u64));
+        rng
+    }
+}
+
+/// The simulated years' downtime, in seconds.
+#[derive(Default)]
+struct Totals {
+    low: Vec<f64>,
+    high: Vec<f64>,
+    slow: Vec<f64>,
+}
+
+/// A risk, ready to be drawn from.
+struct Ready<'a> {
+    risk: &'a Risk,
+    draws: Draws,
+    slow: Poisson,
+    price: f64,
+}
+
+impl<'a> Ready<'a> {
+    fn new(risk: &'a Risk) -> Self {
+        let n = risk.drills.len();
+        let costly: Vec<(f64, f64)> = risk
+            .drills
+            .iter()
+            .copied()
+            .filter(|drill| drill.1 > 0.0)
+            .collect();
+        Self {
+            risk,
+            draws: Draws::new(costly, risk.rate / count(n).max(1.0)),
+            slow: Poisson::new(risk.rate * unseen(n)),
+            price: risk.price.unwrap_or(0.0),
+        }
+    }
+
+    /// Adds its events to every year of a chunk; returns what it added to the first years, by upper bounds.
+    fn add(&self, totals: &mut Totals, seed: u64, chunk: usize) -> Vec<f64> {
+        let (mut rng, mut slow_rng) = (self.risk.rng(seed, 0, chunk), self.risk.rng(seed, 1, chunk));
+        let mut own = Vec::new();
+        for year in 0..totals.low.len() {
+            let (low, high) = self.draws.year(&mut rng);
+            totals.low[year] += low;
+            totals.high[year] += high;
+            #[expect(clippy::cast_precision_loss, reason = "events of a year")]
+            let slow = self.slow.draw(&mut slow_rng) as f64 * self.price;
+            totals.slow[year] += high + slow;
+            if chunk == 0 && year < BEAR_YEARS {
+                own.push(high);
+            }
+        }
+        own
+    }
+}
+
+/// Every year, chunk by chunk, on all cores; and what each risk added to the first years.
+fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<f64>>) {
+    let ready: Vec<Ready<'_>> = risks.iter().map(Ready::new).collect();
+    let chunks = terms.years.div_ceil(CHUNK);
+    let chunk = |chunk: usize| {
+        let years = CHUNK.min(terms.years - chunk * CHUNK);
+        let mut totals = Totals {
+            low: vec![0.0; years],
+            high: vec![0.0; years],
+            slow: vec![0.0; years],
+        };
+        let own: Vec<Vec<f64>> = ready
+            .iter()
+            .map(|ready| ready.add(&mut totals, terms.seed, chunk))
+            .collect();
+        (chunk, totals, own)
+    };
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut done = std::thread::scope(|scope| {
+        let work = |first: usize| (first..chunks).step_by(cores).map(chunk).collect::<Vec<_>>();
+        let workers: Vec<_> = (0..cores).map(|first| scope.spawn(move || work(first))).collect();
+        let parts = workers.into_iter().map(|worker| {
+            worker
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        });
+        parts.flatten().collect::<Vec<_>>()
+    });
+    done.sort_by_key(|(chunk, ..)| *chunk);
+    let mut all = Totals::default();
+    let mut first = Vec::new();
+    for (chunk, totals, own) in done {
+        all.low.extend(totals.low);
+        all.high.extend(totals.high);
+        all.slow.extend(totals.slow);
+        if chunk == 0 {
+            first = own;
+        }
+    }
+    (all, first)
+}
+
+/// How a year's events are drawn: whichever way takes fewer draws. Drills that cost nothing need none.
+enum Draws {
+    /// How many events, and then which drill each is like.
+    Each(Poisson, Vec<(f64, f64)>),
+    /// How many events like each drill: a Poisson number of its own for each.
+    Grouped(Poisson, Vec<(f64, f64)>),
+}
+
+impl Draws {
+    fn new(costly: Vec<(f64, f64)>, rate_of_one: f64) -> Self {
+        if rate_of_one > 1.0 {
+            Self::Grouped(Poisson::new(rate_of_one), costly)
+        } else {
+            Self::Each(Poisson::new(rate_of_one * count(costly.len())), costly)
+        }
+    }
+
+    fn year(&self, rng: &mut ChaCha8Rng) -> (f64, f64) {
+        let (mut low, mut high) = (0.0, 0.0);
+        match self {
+            Self::Each(events, drills) => {
+                let mut bits = 0;
+                for event in 0..events.draw(rng) {
+                    // 16 bits choose among a few hundred drills evenly enough: to one in 65 536.
+                    bits = if event % 4 == 0 {
+                        rng.next_u64()
+                    } else {
+                        bits >> 16
+                    };
+                    let drill = drills[(drills.len() * (bits & 0xffff) as usize) >> 16];
+                    low += drill.0;
+                    high += drill.1;
+                }
+            }
+            Self::Grouped(events, drills) => {
+                for drill in drills {
+                    #[expect(clippy::cast_precision_loss, reason = "events of a year")]
+                    let times = events.draw(rng) as f64;
+                    low += times * drill.0;
+                    high += times * drill.1;
+                }
+            }
+        }
+        (low, high)
+    }
+}
+
+fn distribution(mut years: Vec<f64>, mean: f64, budget: f64) -> Distribution {
+    let over = years.iter().filter(|total| **total > budget).count();
+    years.sort_unstable_by(f64::total_cmp);
+    let at = |percent: usize| {
+        let place = (years.len() * percent).div_ceil(100).saturating_sub(1);
+        years.get(place).copied().unwrap_or(0.0)
+    };
+    Distribution {
+        mean,
+        p50: at(50),
+        p95: at(95),
+        over: count(over) / count(years.len()).max(1.0),
+    }
+}
+
+/// The largest rate with which at most one year in twenty goes over, all other risks as they are, by upper bounds.
+///
+/// Events of a Poisson process come one after the other on a scale of rates: the year goes over at the rate at which
+/// the event comes that spends what the others left. One year in twenty has a lower such rate than the answer.
+fn bears(risk: &Risk, risks: &[Risk], own: &[f64], totals: &[f64], terms: &Simulation) -> Option<f64> {
+    let costly: Vec<f64> = risk
+        .drills
+        .iter()
+        .map(|drill| drill.1)
+        .filter(|cost| *cost > 0.0)
+        .collect();
+    let mean = costly.iter().sum::<f64>() / count(costly.len()).max(1.0);
+    if costly.is_empty() || totals.is_empty() {
+        return None;
+    }
+    if terms.budget / mean > MANY {
+        return Some(bears_many(risk, risks, terms.budget));
+    }
+    let share = count(costly.len()) / count(risk.drills.len());
+    let mut rng = risk.rng(terms.seed, 2, 0);
+    let mut limits: Vec<f64> = totals
+        .iter()
+        .zip(own)
+        .map(|(total, own)| {
+            let (mut left, mut rate) = (terms.budget - (total - own), 0.0);
+            while left >= 0.0 {
+                left -= costly[rng.random_range(0..costly.len())];
+                rate -= (1.0 - rng.random::<f64>()).ln() / share;
+            }
+            rate
+        })
+        .collect();
+    limits.sort_unstable_by(f64::total_cmp);
+    limits.get(limits.len() / 20).copied()
+}
+
+/// The same where one event is small beside the budget: `mean + 1.645 σ` of the year is the budget.
+fn bears_many(risk: &Risk, risks: &[Risk], budget: f64) -> f64 {
+    let others = || risks.iter().filter(|other| other.name != risk.name);
+    let mean: f64 = others().map(|other| other.rate * other.mean().1).sum();
+    let variance: f64 = others().map(|other| other.rate * other.square()).sum();
+    let p95 = |rate: f64| mean + rate * risk.mean().1 + 1.645 * (variance + rate * risk.square()).sqrt();
+    let (mut fits, mut over) = (0.0, budget / risk.mean().1);
+    if p95(fits) > budget {
+        return 0.0;
+    }
+    for _ in 0..60 {
+        let middle = f64::midpoint(fits, over);
+        if p95(middle) > budget {
+            over = middle;
+        } else {
+            fits = middle;
+        }
+    }
+    fits
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn risk(name: &str, rate: f64, drills: &[f64]) -> Risk {
+        Risk {
+            name: name.into(),
+            rate,
+            because: "made up".into(),
+            drills: drills.iter().map(|cost| (*cost, *cost)).collect(),
+            price: Some(1380.0),
+        }
+    }
+
+    fn terms(budget: f64, years: usize) -> Simulation {
+        Simulation {
+            budget,
+            years,
+            seed: 7,
+        }
+    }
+
+    /// The simulated years themselves, by upper bounds.
+    fn years(risks: &[Risk], terms: &Simulation) -> Vec<f64> {
+        simulate(risks, terms).0.high
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        /// Closed forms: the mean is Σ λ E[X], the variance Σ λ E[X²].
+        #[test]
+        fn the_simulated_years_have_the_mean_and_variance_of_the_closed_forms(
+            shapes in prop::collection::vec((0.01f64..60.0, prop::collection::vec(0.0f64..30.0, 1..8)), 1..6),
+        ) {
+            let risks: Vec<Risk> =
+                shapes.iter().enumerate().map(|(at, (rate, drills))| risk(&at.to_string(), *rate, drills)).collect();
+            let n = 20_000;
+            let years = years(&risks, &terms(900.0, n));
+            let mean: f64 = risks.iter().map(|risk| risk.rate * risk.mean().1).sum();
+            let variance: f64 = risks.iter().map(|risk| risk.rate * risk.square()).sum();
+            let fourth: f64 = risks
+                .iter()
+                .map(|risk| risk.rate * risk.drills.iter().map(|drill| drill.1.powi(4)).sum::<f64>() / count(risk.drills.len()))
+                .sum();
+            let seen = years.iter().sum::<f64>() / count(n);
+            prop_assert!((seen - mean).abs() <= 6.0 * (variance / count(n)).sqrt() + 1e-9, "{} for {}", seen, mean);
+            let spread = years.iter().map(|year| (year - mean).powi(2)).sum::<f64>() / count(n);
+            // Var of the sample variance: (κ4 + 2 κ2²)/n.
+            let error = ((fourth + 2.0 * variance * variance) / count(n)).sqrt();
+            prop_assert!((spread - variance).abs() <= 6.0 * error + 1e-9, "{} for {}", spread, variance);
+        }
+
+        #[test]
+        fn more_of_anything_never_makes_the_year_better(
+            rate in 0.1f64..20.0, cost in 0.1f64..300.0, more in 0.0f64..100.0,
+        ) {
+            let terms = terms(900.0, 2000);
+            let before = project(&[risk("a", rate, &[cost])], &terms);
+            let after = project(&[risk("a", rate, &[cost + more]), risk("b", 1.0, &[more])], &terms);
+            prop_assert!(after.high.mean >= before.high.mean && after.high.over >= before.high.over);
+            prop_assert!(after.high.p95 >= before.high.p95);
+            let unseen = after.unseen.unwrap();
+            prop_assert!(unseen.over >= after.high.over && unseen.mean >= after.high.mean);
+        }
+
+        #[test]
+        fn bounds_are_carried_through(rate in 0.1f64..50.0, low in 0.0f64..5.0, width in 0.0f64..5.0) {
+            let bounded = Risk { drills: vec![(low, low + width)], ..risk("a", rate, &[]) };
+            let projection = project(&[bounded], &terms(60.0, 2000));
+            prop_assert!(projection.low.mean <= projection.high.mean && projection.low.p95 <= projection.high.p95);
+            prop_assert!(projection.low.over <= projection.high.over);
+        }
+    }
+
+    #[test]
+    fn one_event_that_spends_the_budget_alone_goes_over_as_often_as_it_comes() {
+        let projection = project(&[risk("a", 0.5, &[1380.0])], &terms(900.0, 100_000));
+        let exact = 1.0 - (-0.5f64).exp();
+        assert!((projection.high.over - exact).abs() < 0.006, "{projection:?}");
+        assert_eq!(projection.conclusion, Conclusion::DoesNotFit);
+        // One year in twenty: 1 − e^−λ = 0.05.
+        let bears = projection.parts[0].bears.unwrap();
+        assert!((bears - 0.0513).abs() < 0.012, "{bears}");
+    }
+
+    #[test]
+    fn what_a_scenario_could_bear_is_the_same_by_both_ways_where_they_meet() {
+        // 900 / 2.2 is just above MANY, 900 / 2.3 just below: by closed form and by simulation.
+        let others = risk("b", 10.0, &[20.0, 3.0]);
+        let bears = |cost: f64| {
+            let both = [risk("a", 5.0, &[cost, cost, 0.0]), others.clone()];
+            let parts = project(&both, &terms(900.0, 2000)).parts;
+            parts.iter().find(|part| part.name == "a").unwrap().bears.unwrap() * cost
+        };
+        let (closed, simulated) = (bears(2.2), bears(2.3));
+        assert!(
+            (closed / simulated - 1.0).abs() < 0.03,
+            "{closed} and {simulated}"
+        );
+    }
+
+    #[test]
+    fn a_few_quick_drills_prove_little_and_many_prove_more() {
+        let conclude =
+            |n: usize| project(&[risk("a", 24.0, &vec![0.2; n])], &terms(900.0, 20_000)).conclusion;
+        let Conclusion::CannotSay { needs: Some(needs) } = conclude(20) else {
+            panic!("twenty drills say nothing about a year of 24");
+        };
+        // 1 − e^−(24 · 3/n) ≤ 5 %, about.
+        assert!((1380..1440).contains(&needs), "{needs}");
+        assert_eq!(conclude(needs + 200), Conclusion::Fits);
+    }
+
+    #[test]
+    fn without_a_price_nobody_says_that_it_fits() {
+        let unpriced = Risk {
+            price: None,
+            ..risk("a", 0.001, &[0.1; 100])
+        };
+        let projection = project(&[unpriced], &terms(900.0, 1000));
+        assert_eq!(projection.unseen, None);
+        assert_eq!(projection.conclusion, Conclusion::CannotSay { needs: None });
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_years_and_a_scenario_more_changes_no_other() {
+        let (one, two) = (risk("a", 3.0, &[1.0, 2.0]), risk("b", 3.0, &[5.0]));
+        let terms = terms(900.0, 500);
+        let alone = years(std::slice::from_ref(&one), &terms);
+        assert_eq!(alone, years(std::slice::from_ref(&one), &terms));
+        let both = years(&[two.clone(), one], &terms);
+        let other = years(&[two], &terms);
+        for ((both, other), alone) in both.iter().zip(other).zip(alone) {
+            assert!((both - other - alone).abs() < 1e-9);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The ledger of real incidents, through the command line.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::stored::firedrill;
+
+const CAUSE: &str = "the wrong loader";
+
+fn add(folder: &Path, args: &[&str]) -> crate::stored::Ran {
+    firedrill(folder, &[&["budget", "add", "--cause", CAUSE], args].concat())
+}
+
+fn shown(folder: &Path, args: &[&str]) -> Value {
+    let text = firedrill(folder, &[&["budget", "--json"], args].concat()).exits(0);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// So many hours ago.
+fn ago(hours: i64) -> String {
+    let second = jiff::Timestamp::now().as_second() - hours * 3600;
+    jiff::Timestamp::from_second(second).unwrap().to_string()
+}
+
+#[test]
+fn the_incident_takes_153_percent_and_the_check_says_that_the_budget_is_spent() {
+    let folder = tempfile::tempdir().unwrap();
+    add(folder.path(), &["--undated", "--duration", "23m"]).exits(0);
+    let text = firedrill(folder.path(), &["budget", "--check"]).exits(1);
+    assert!(
+        text.contains("23 min 0 s (153.3 %)") && text.contains("nothing: 8 min 0 s over"),
+        "{text}"
+    );
+    assert!(text.contains("undated"), "{text}");
+    assert!(text.contains("175.2 times too fast"), "{text}");
+}
+
+#[test]
+fn what_is_left_is_told_and_lines_are_only_ever_added() {
+    let folder = tempfile::tempdir().unwrap();
+    add(
+        folder.path(),
+        &[
+            "--start",
+            &ago(48),
+            "--duration",
+            "3m",
+            "--link",
+            "https://example.org/1",
+        ],
+    )
+    .exits(0);
+    let file = folder.path().join("ledger.jsonl");
+    let first = std::fs::read(&file).unwrap();
+    add(folder.path(), &["--start", &ago(5), "--end", &ago(4)]).exits(0);
+    assert!(std::fs::read(&file).unwrap().starts_with(&first));
+    let account = shown(folder.path(), &[]);
+    assert_eq!(account["spent"], 3780.0, "{account}");
+    assert_eq!(account["incidents"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_line_that_was_cut_off_survives_is_said_and_hides_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    add(folder.path(), &["--start", &ago(48), "--duration", "3m"]).exits(0);
+    let file = folder.path().join("ledger.jsonl");
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let torn = format!("{whole}{}", &whole[..30]);
+    std::fs::write(&file, &torn).unwrap();
+    add(folder.path(), &["--start", &ago(4), "--duration", "2m"]).exits(0);
+    assert!(std::fs::read_to_string(&file).unwrap().starts_with(&torn));
+    let ran = firedrill(folder.path(), &["budget", "--check"]);
+    assert!(
+        ran.errors().contains("ledger.jsonl:2: left out: it was cut off"),
+        "{}",
+        ran.errors()
+    );
+    let text = ran.exits(3);
+    assert!(
+        text.contains("at least 5 min 0 s") && text.contains("at most 10 min 0 s"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_mistake_is_refused_in_words_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let tomorrow = ago(-24);
+    for (args, words) in [
+        (
+            &["--start", "yesterday", "--duration", "3m"][..],
+            "`yesterday` is no time",
+        ),
+        (&["--start", &tomorrow, "--duration", "3m"], "has not come yet"),
+        (
+            &["--start", "2026-01-02T00:00Z", "--end", "2026-01-01T00:00Z"],
+            "is before --start",
+        ),
+        (
+            &["--start", "2026-01-02T00:00Z", "--duration", "0s"],
+            "without downtime",
+        ),
+        (
+            &["--start", "2026-01-02T00:00Z", "--duration", "3"],
+            "not a length of time",
+        ),
+        (&["--start", "2026-01-02T00:00Z"], "--duration"),
+        (
+            &["--undated", "--duration", "3m", "--link", "ftp://x"],
+            "begins with https://",
+        ),
+        (
+            &["--undated", "--duration", "3m", "--time-zone", "Mars/Base"],
+            "no time zone is called",
+        ),
+        (
+            &[
+                "--undated",
+                "--duration",
+                "3m",
+                "--ledger",
+                "nowhere/ledger.jsonl",
+            ],
+            "there is no folder nowhere",
+        ),
+        (
+            &[
+                "--start",
+                "2026-03-29 02:30",
+                "--duration",
+                "3m",
+                "--time-zone",
+                "Europe/Berlin",
+            ],
+            "is no time",
+        ),
+    ] {
+        let told = add(folder.path(), args).refused();
+        assert!(told.contains(words), "{args:?}: {told}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_project_file_says_where_the_ledger_is_and_which_year_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenarios = folder.path().join("scenarios");
+    std::fs::create_dir(&scenarios).unwrap();
+    let project = "[budget]\ndowntime = \"1h\"\n[ledger]\nfile = \"incidents.jsonl\"\nyear = \"calendar\"\n";
+    std::fs::write(scenarios.join("firedrill.toml"), project).unwrap();
+    add(folder.path(), &["--undated", "--duration", "30m"]).exits(0);
+    assert!(scenarios.join("incidents.jsonl").is_file());
+    let account = shown(folder.path(), &[]);
+    assert_eq!(
+        (&account["percent"], &account["runs_out"] == "already"),
+        (&Value::from(50.0), false)
+    );
+    let text = firedrill(
+        folder.path(),
+        &["budget", "--contract", "full-minutes", "--year", "rolling"],
+    )
+    .exits(0);
+    assert!(
+        text.contains("contract full-minutes") && text.contains("365d up to"),
+        "{text}"
+    );
+    assert!(
+        firedrill(folder.path(), &["budget", "--contract", "never"])
+            .refused()
+            .contains("strict")
+    );
+    std::fs::write(scenarios.join("firedrill.toml"), "[ledgr]\n").unwrap();
+    assert!(
+        firedrill(folder.path(), &["budget"])
+            .refused()
+            .contains("did you mean")
+    );
+}
+
+#[test]
+fn twenty_writers_at_once_lose_no_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let writers: Vec<_> = (1..=20)
+        .map(|minutes: u32| {
+            Command::new(env!("CARGO_BIN_EXE_firedrill"))
+                .args(["budget", "add", "--undated", "--cause", CAUSE, "--duration"])
+                .arg(format!("{minutes}s"))
+                .current_dir(folder.path())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut writer in writers {
+        assert!(writer.wait().unwrap().success());
+    }
+    assert_eq!(shown(folder.path(), &[])["spent"], 210.0);
+}
