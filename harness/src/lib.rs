@@ -4,8 +4,8 @@
 //! the year's budget. Data flows one way; imports run only along these arrows (a test checks them):
 //!
 //! ```text
-//! main → cli → drill → { fault → target, probe } → scenario
-//!        cli → report → sla → measure → history → scenario        drill → history
+//! main → cli → drill → { fault → { target, link }, probe } → scenario
+//!        cli → report → sla → measure → history → scenario        drill → { history, link }
 //! ```
 //!
 //! [`units`], [`sample`] and [`wait`] are the words everybody shares; they import nothing of the rest.
@@ -14,6 +14,7 @@ pub mod cli;
 pub mod drill;
 pub mod fault;
 pub mod history;
+pub mod link;
 pub mod measure;
 pub mod probe;
 pub mod report;
