@@ -7,6 +7,7 @@
 
 mod alerts;
 mod folder;
+mod links;
 mod pulse;
 mod record;
 mod steps;
@@ -50,6 +51,9 @@ pub enum Error {
     /// The alert receiver cannot listen.
     #[error("the alert receiver cannot listen: {0}")]
     Alerts(#[source] std::io::Error),
+    /// A link between two parts of the system cannot be laid.
+    #[error(transparent)]
+    Link(#[from] crate::link::Error),
     /// A fault of ours.
     #[error("a fault of firedrill's own, please report it: {0}")]
     Internal(String),
@@ -230,6 +234,7 @@ impl Drill {
         for (name, service) in &plan.system.services {
             target.create(self.spec(name, service)?).await?;
         }
+        links::lay(plan, target.as_ref(), self.order.seed, &self.steps.links).await?;
         for name in start_order(&plan.system.services) {
             let service = &plan.system.services[name];
             if service.starts {
@@ -317,7 +322,7 @@ impl Drill {
             .map(|stream| (Duration::from_secs_f64(1.0 / stream.rate), stream.deadline));
         let pulse = Arc::new(Mutex::new(Pulse::new(beats)));
         let writes = Arc::new(Mutex::new(Vec::new()));
-        let entry = self.order.target.address(plan.entry(), None)?;
+        let entry = links::entry(plan, self.order.target.as_ref(), &self.steps.links)?;
         let (sink, seen) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let prober = probe::probe(

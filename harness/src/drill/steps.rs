@@ -11,6 +11,7 @@ use super::undo::{Entry, Log};
 use super::{Error, derive};
 use crate::fault::{Context, Fault, receiver};
 use crate::history::Event;
+use crate::link::Links;
 use crate::sample::{Clock, Micros};
 use crate::scenario::{Plan, Step};
 use crate::target::Target;
@@ -28,6 +29,8 @@ pub(super) struct Steps {
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
     pub(super) seed: u64,
+    /// The links that steps act on.
+    pub(super) links: Links,
     /// The alert receiver's switch, once there is one.
     pub(super) alerts: OnceLock<receiver::Switch>,
     undo: Mutex<Log>,
@@ -59,6 +62,7 @@ impl Steps {
             recorder,
             clock,
             seed,
+            links: Links::default(),
             alerts: OnceLock::new(),
             undo,
             active: Mutex::default(),
@@ -166,8 +170,23 @@ impl Steps {
                 why: format!("not done after {REVERT_WITHIN:?}"),
             },
         };
+        self.hits(active)?;
         self.recorder.event(event)?;
         self.log(&Entry::Done { step })
+    }
+
+    /// Writes down what a fault has hit, if it counts that.
+    fn hits(&self, active: &Active) -> Result<(), Error> {
+        let Some(struck) = active.fault.struck(&self.context(active)) else {
+            return Ok(());
+        };
+        self.recorder.event(Event::Hit {
+            step: active.step,
+            connections: struck.hits.connections,
+            chunks: struck.hits.chunks,
+            requests: struck.hits.requests,
+            all_counted: struck.all_counted,
+        })
     }
 
     /// Reverts what is left, last in first out. What cannot be reverted goes with its service when the target is
@@ -204,6 +223,7 @@ impl Steps {
             target: self.target.as_ref(),
             plan: &self.plan,
             alerts: self.alerts.get(),
+            links: &self.links,
             step: active.step,
             aside: &active.aside,
             seed,

@@ -8,7 +8,10 @@
 //! To add one: a new file with a struct of parameters that implements [`Fault`], and one line in [`CATALOGUE`].
 
 mod alert_receiver;
+mod bandwidth;
+mod blackhole;
 mod crash_loop;
+mod data_limit;
 mod delete;
 mod deploy;
 mod empty;
@@ -17,17 +20,27 @@ mod fill_disk;
 mod flip_bit;
 mod garbage;
 mod holds;
+mod http_delay;
+mod http_drop_header;
+mod http_garble;
+mod http_status;
 mod kept;
 mod kill;
+mod latency;
 mod limit_memory;
 mod limit_pids;
 mod limits;
+mod on_link;
 mod pause;
 mod permissions;
 mod process;
 mod read_only;
 pub mod receiver;
+mod refuse;
+mod reset;
 mod restart;
+mod slice;
+mod slow_close;
 mod starve_cpu;
 mod stop;
 mod tear_write;
@@ -41,6 +54,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
+use crate::link::{self, Hits, Links, Route, Speaks};
 use crate::scenario::{FaultKind, Plan};
 use crate::target::{Capability, Target};
 
@@ -52,6 +66,8 @@ pub struct Context<'a> {
     pub plan: &'a Plan,
     /// The drill's alert receiver; `None` when the system does not speak of one.
     pub alerts: Option<&'a receiver::Switch>,
+    /// The links that the drill's steps name.
+    pub links: &'a Links,
     /// Which step of the scenario this is, from 0: one fault a step.
     pub step: usize,
     /// This fault's own folder for what is set aside to be put back (a file's original content).
@@ -104,6 +120,9 @@ pub enum Error {
     /// The target could not.
     #[error(transparent)]
     Target(#[from] crate::target::Error),
+    /// A link could not.
+    #[error(transparent)]
+    Link(#[from] link::Error),
     /// A file operation failed.
     #[error("{operation} {}: {source}", path.display())]
     File {
@@ -122,6 +141,15 @@ pub enum Error {
     NoWayBack(&'static str),
 }
 
+/// What a fault has hit, for one that can count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Struck {
+    /// What was counted.
+    pub hits: Hits,
+    /// Whether that is all: what a closed port turns away is seen by nobody here.
+    pub all_counted: bool,
+}
+
 /// One kind of fault, with its parameters.
 #[async_trait]
 pub trait Fault: Send + Sync + std::fmt::Debug {
@@ -131,6 +159,16 @@ pub trait Fault: Send + Sync + std::fmt::Debug {
     /// What it needs of a target.
     fn needs(&self) -> Vec<Capability> {
         Vec::new()
+    }
+
+    /// The link it acts on, which the drill lays before anything starts.
+    fn link(&self) -> Option<(Route, Speaks)> {
+        None
+    }
+
+    /// What it has hit so far; `None` for a fault that cannot count it.
+    fn struck(&self, _: &Context<'_>) -> Option<Struck> {
+        None
     }
 
     /// Breaks it, and confirms that it is broken.
@@ -204,6 +242,18 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<limit_memory::LimitMemory>(),
     entry::<starve_cpu::StarveCpu>(),
     entry::<limit_pids::LimitPids>(),
+    entry::<latency::Latency>(),
+    entry::<bandwidth::Bandwidth>(),
+    entry::<blackhole::Blackhole>(),
+    entry::<reset::Reset>(),
+    entry::<refuse::Refuse>(),
+    entry::<slow_close::SlowClose>(),
+    entry::<data_limit::DataLimit>(),
+    entry::<slice::Slice>(),
+    entry::<http_status::HttpStatus>(),
+    entry::<http_delay::HttpDelay>(),
+    entry::<http_garble::HttpGarble>(),
+    entry::<http_drop_header::HttpDropHeader>(),
 ];
 
 /// The fault that a step names.

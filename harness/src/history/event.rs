@@ -133,6 +133,19 @@ pub enum Event {
         /// What proves it.
         evidence: String,
     },
+    /// What a step's fault has hit, for one that counts it: written when it was reverted, and in any case at the end.
+    Hit {
+        /// The step.
+        step: usize,
+        /// Connections.
+        connections: u64,
+        /// Chunks of bytes.
+        chunks: u64,
+        /// Requests.
+        requests: u64,
+        /// Whether everything it hit could be counted; what a closed port turns away cannot.
+        all_counted: bool,
+    },
     /// A step's fault could not be reverted; cleaning up removes it with the service.
     NotReverted {
         /// The step.

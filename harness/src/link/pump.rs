@@ -372,3 +372,90 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), piece: Option<&[u8]>) -> io::
         written => Ok(written),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::toxics::{Distribution, Latency, Slicing};
+    use super::super::{Toxic, Ways};
+    use super::*;
+
+    const DELAY: Duration = Duration::from_millis(50);
+
+    /// A direction with these toxics: what to write to, what to read from, and the list.
+    fn pump(
+        toxics: Vec<Box<dyn Toxic>>,
+    ) -> (
+        tokio::io::DuplexStream,
+        tokio::io::DuplexStream,
+        watch::Sender<List>,
+    ) {
+        let ids = (0..).map(ToxicId);
+        let list = ids
+            .zip(toxics)
+            .map(|(id, toxic)| Arc::new(Active::new(id, 7, toxic)));
+        let (sender, list) = watch::channel(list.collect());
+        let (near, from) = tokio::io::duplex(1 << 20);
+        let (to, far) = tokio::io::duplex(1 << 20);
+        tokio::spawn(Pump::new(Way::Down, 0, list).run(from, to));
+        (near, far, sender)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn chunks_that_follow_each_other_are_held_together_not_one_after_the_other() {
+        let (mut near, mut far, _list) = pump(vec![Box::new(Latency::of(DELAY))]);
+        let began = Instant::now();
+        let writes = async {
+            for n in 0..100u8 {
+                near.write_all(&[n]).await.unwrap();
+                wait::until_due((began + Duration::from_millis(u64::from(n) + 1)).into_std()).await;
+            }
+        };
+        let reads = async {
+            for n in 0..100u8 {
+                assert_eq!(far.read_u8().await.unwrap(), n);
+                let late = began.elapsed().saturating_sub(Duration::from_millis(n.into()));
+                assert!(
+                    late >= DELAY && late <= DELAY + Duration::from_millis(2),
+                    "{n}: {late:?}"
+                );
+            }
+        };
+        tokio::join!(writes, reads);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jitter_never_changes_the_order() {
+        let jitter = Latency::of(DELAY).jitter(DELAY, Distribution::LongTail);
+        let (mut near, mut far, _list) = pump(vec![Box::new(jitter)]);
+        for n in 0..200u8 {
+            near.write_all(&[n]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(near);
+        let mut all = Vec::new();
+        far.read_to_end(&mut all).await.unwrap();
+        assert!(all.iter().copied().eq(0..200));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gaps_lie_between_the_pieces_of_a_chunk() {
+        let slicing = Slicing::of(10, Duration::from_millis(20));
+        let (mut near, mut far, _list) = pump(vec![Box::new(slicing)]);
+        let began = Instant::now();
+        near.write_all(&[1; 35]).await.unwrap();
+        let mut all = [0; 35];
+        far.read_exact(&mut all).await.unwrap();
+        let took = began.elapsed().as_millis();
+        assert!((59..=64).contains(&took), "{took} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_toxic_of_the_other_direction_does_nothing() {
+        let requests = Latency::of(DELAY).on(Ways::Requests);
+        let (mut near, mut far, _list) = pump(vec![Box::new(requests)]);
+        let began = Instant::now();
+        near.write_all(b"!").await.unwrap();
+        far.read_u8().await.unwrap();
+        assert_eq!(began.elapsed(), Duration::ZERO);
+    }
+}

@@ -134,6 +134,11 @@ pub trait Toxic: Send + Sync + fmt::Debug {
         false
     }
 
+    /// Whether it acts on requests, so that its link must tell them apart.
+    fn needs_http(&self) -> bool {
+        false
+    }
+
     /// Whether it is an HTTP toxic that applies to a request.
     fn applies(&self, _request: Request<'_>, _random: &mut ChaCha8Rng) -> bool {
         false

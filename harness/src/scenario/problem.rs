@@ -88,6 +88,8 @@ codes! {
     // References.
     /// No service has this name.
     UnknownService = "unknown-service",
+    /// A step breaks a link that nothing goes over.
+    NoSuchLink = "no-such-link",
     /// `releases` speaks of a service that does not exist.
     ReleaseUnknownService = "release-unknown-service",
     /// The service has no such volume.

@@ -3,7 +3,7 @@
 use super::{Check, Verdict};
 use crate::history::{Event, History, Phase};
 use crate::measure::Measured;
-use crate::sample::Micros;
+use crate::sample::{Bad, Micros, Outcome};
 
 /// More voids than this and the probing itself is in doubt.
 const MOST_VOIDS: f64 = 0.001;
@@ -67,6 +67,7 @@ fn fault(history: &History, step: usize) -> Check {
     let mut since = None;
     let mut until = None;
     let mut outcome = Err("never injected".to_owned());
+    let mut hit = None;
     for event in &history.events {
         match &event.event {
             Event::Injecting { step: at, .. } if *at == step => since = Some(event.at),
@@ -76,6 +77,7 @@ fn fault(history: &History, step: usize) -> Check {
                     .ok_or_else(|| "nothing proves that it took effect".into());
             }
             Event::NotInjected { step: at, why } if *at == step => outcome = Err(why.clone()),
+            Event::Hit { step: at, .. } if *at == step => hit = Some(&event.event),
             Event::Reverted { step: at, .. } | Event::NotReverted { step: at, .. } if *at == step => {
                 until = Some(event.at)
             }
@@ -86,9 +88,66 @@ fn fault(history: &History, step: usize) -> Check {
         (Ok(_), Some(since)) if !met_by_traffic(history, since, until) => {
             check(name, required, "no probe was sent while it was in effect", false)
         }
-        (Ok(evidence), _) => check(name, required, evidence, true),
+        (Ok(evidence), since) => match (hit.map(hits), since) {
+            (None, _) => check(name, required, evidence, true),
+            (Some(Ok(hits)), _) => check(name, required, format!("{evidence}; it hit {hits}"), true),
+            (Some(Err(Unhit::Nothing)), _) => {
+                check(name, required, "nothing that passed was hit by it", false)
+            }
+            (Some(Err(Unhit::Uncounted)), Some(since)) if users_refused(history, since, until) => {
+                check(name, required, format!("{evidence}; users were refused"), true)
+            }
+            (Some(Err(Unhit::Uncounted)), _) => {
+                let found = "no connection was open, and what a closed port turns away is not seen";
+                check(name, required, found, false)
+            }
+        },
         (Err(why), _) => check(name, required, why, false),
     }
+}
+
+/// Why a fault that counts its hits has none.
+enum Unhit {
+    /// It would have counted.
+    Nothing,
+    /// It cannot count what it hits.
+    Uncounted,
+}
+
+/// What a fault has hit, in words.
+fn hits(event: &Event) -> Result<String, Unhit> {
+    let Event::Hit {
+        connections,
+        chunks,
+        requests,
+        all_counted,
+        ..
+    } = event
+    else {
+        return Err(Unhit::Nothing);
+    };
+    match (connections + chunks + requests, all_counted) {
+        (0, true) => Err(Unhit::Nothing),
+        (0, false) => Err(Unhit::Uncounted),
+        _ => {
+            let parts = [
+                (*connections, "connections"),
+                (*chunks, "chunks"),
+                (*requests, "requests"),
+            ];
+            let parts = parts.iter().filter(|(count, _)| *count > 0);
+            let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+            Ok(parts.join(", "))
+        }
+    }
+}
+
+/// Whether users' connection attempts were refused in that time.
+fn users_refused(history: &History, since: Micros, until: Option<Micros>) -> bool {
+    let until = until.unwrap_or(Micros(u64::MAX));
+    history.samples.iter().any(|sample| {
+        sample.outcome == Outcome::Bad(Bad::Refused) && since <= sample.ended && sample.sent <= until
+    })
 }
 
 fn met_by_traffic(history: &History, since: Micros, until: Option<Micros>) -> bool {

@@ -30,7 +30,7 @@ use testcontainers::{ContainerAsync, ContainerRequest, GenericBuildableImage, Ge
 use tokio::sync::OnceCell;
 
 use super::engine::{self, Engine};
-use super::fill::{Places, fill};
+use super::fill::{Places, Told, fill};
 use super::own::Owner;
 use super::{Capability, Error, Kind, Source, Spec, State, Target, narrowest, ports, privilege, sized};
 use crate::scenario::{ResourceLimits, Restart};
@@ -51,7 +51,7 @@ pub(super) struct Containers {
     engine: Engine,
     network: OnceCell<()>,
     services: Mutex<BTreeMap<String, Service>>,
-    alerts: Mutex<Option<String>>,
+    told: Told,
 }
 
 /// One service: what it is, where it is published, and its container once there is one.
@@ -106,7 +106,7 @@ impl Containers {
             engine,
             network: OnceCell::new(),
             services: Mutex::default(),
-            alerts: Mutex::default(),
+            told: Told::default(),
         })
     }
 
@@ -491,8 +491,8 @@ impl Places for Containers {
         ))
     }
 
-    fn alerts(&self) -> Option<String> {
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn told(&self) -> &Told {
+        &self.told
     }
 }
 
@@ -658,7 +658,11 @@ impl Target for Containers {
     }
 
     fn set_alerts_url(&self, url: &str) {
-        *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+        self.told.set_alerts(url);
+    }
+
+    fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
+        self.told.set_link(from, to, port, url);
     }
 
     async fn limit(

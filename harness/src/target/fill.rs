@@ -2,9 +2,35 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{Error, Spec};
 use crate::scenario::template;
+
+/// What the harness itself listens on, as the services see it.
+#[derive(Debug, Default)]
+pub(super) struct Told(Mutex<Urls>);
+
+#[derive(Debug, Default)]
+struct Urls {
+    alerts: Option<String>,
+    links: BTreeMap<(String, String, Option<String>), String>,
+}
+
+impl Told {
+    fn urls(&self) -> MutexGuard<'_, Urls> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_alerts(&self, url: &str) {
+        self.urls().alerts = Some(url.to_owned());
+    }
+
+    pub(super) fn set_link(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
+        let route = (from.to_owned(), to.to_owned(), port.map(str::to_owned));
+        self.urls().links.insert(route, url.to_owned());
+    }
+}
 
 /// Where the things are that templates speak of, as one service sees them.
 pub(super) trait Places {
@@ -16,17 +42,27 @@ pub(super) trait Places {
     fn binary(&self, spec: &Spec, name: &str) -> Option<String>;
     /// The base URL of a service, at its main or a named port.
     fn service(&self, name: &str, port: Option<&str>) -> Option<String>;
-    /// The URL of the drill's alert receiver.
-    fn alerts(&self) -> Option<String>;
+    /// What the harness itself listens on.
+    fn told(&self) -> &Told;
 
     /// A hole that means the same for every service.
     fn shared(&self, hole: &str) -> Option<String> {
         let mut parts = hole.split('.');
         match (parts.next()?, parts.next(), parts.next(), parts.next()) {
             ("service", Some(name), port, None) => self.service(name, port),
-            ("alerts", None, None, None) => Some(self.alerts().unwrap_or_default()),
+            ("alerts", None, None, None) => Some(self.told().urls().alerts.clone().unwrap_or_default()),
             _ => None,
         }
+    }
+
+    /// The URL of the link that leads from a service to another one, `NAME` or `NAME.PORT`.
+    fn link(&self, spec: &Spec, other: &str) -> Option<String> {
+        let (to, port) = match other.split_once('.') {
+            None => (other, None),
+            Some((to, port)) => (to, Some(port.to_owned())),
+        };
+        let route = (spec.name.clone(), to.to_owned(), port);
+        self.told().urls().links.get(&route).cloned()
     }
 
     /// Any hole of a service's own templates.
@@ -37,6 +73,7 @@ pub(super) trait Places {
             ("listen", port) => self.listen(spec, Some(port)),
             ("volume", name) => self.volume(spec, name),
             ("bin", name) => self.binary(spec, name),
+            ("service", other) => self.link(spec, other).or_else(|| self.shared(hole)),
             _ => self.shared(hole),
         }
     }

@@ -27,6 +27,7 @@ use async_trait::async_trait;
 pub use build::sources;
 pub use engine::{Engine, engine};
 pub use own::Owner;
+pub use ports::reserve as reserve_port;
 pub use ready::ready;
 pub use sweep::{OWNER_FILE, Swept, Which, sweep};
 
@@ -255,6 +256,10 @@ pub trait Target: Send + Sync {
 
     /// Whether a service's process is bound by the permissions of files; if not, why.
     async fn obeys_permissions(&self, service: &str) -> Result<(), Error>;
+
+    /// Says under which URL one service reaches another: `{service.TO}` or `{service.TO.PORT}` in its templates, instead
+    /// of the other's own. Before the first `start`.
+    fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str);
 
     /// Everything a service has written to its standard output and error so far, oldest first.
     async fn logs(&self, service: &str) -> Result<Vec<u8>, Error>;

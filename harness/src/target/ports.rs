@@ -29,7 +29,7 @@ fn first_outgoing() -> u16 {
 ///
 /// # Errors
 /// When none is found.
-pub(super) fn reserve() -> io::Result<u16> {
+pub fn reserve() -> io::Result<u16> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let given = given.get_or_insert_default();
     let mut choice = rand::rng();

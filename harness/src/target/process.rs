@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 
-use super::fill::{Places, fill};
+use super::fill::{Places, Told, fill};
 use super::own::{Owner, stat};
 use super::{Capability, Error, Kind, Source, Spec, State, Target, narrowest, ports, privilege, sized};
 use crate::scenario::{ResourceLimits, Restart};
@@ -35,7 +35,7 @@ pub(super) struct Processes {
     run: String,
     folder: PathBuf,
     services: Mutex<BTreeMap<String, Service>>,
-    alerts: Mutex<Option<String>>,
+    told: Told,
 }
 
 /// One service: what it is, where it listens, what its process does.
@@ -66,7 +66,7 @@ impl Processes {
             run,
             folder,
             services: Mutex::default(),
-            alerts: Mutex::default(),
+            told: Told::default(),
         }
     }
 
@@ -333,8 +333,8 @@ impl Places for Processes {
         Some(format!("http://127.0.0.1:{port}"))
     }
 
-    fn alerts(&self) -> Option<String> {
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn told(&self) -> &Told {
+        &self.told
     }
 }
 
@@ -500,7 +500,11 @@ impl Target for Processes {
     }
 
     fn set_alerts_url(&self, url: &str) {
-        *self.alerts.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+        self.told.set_alerts(url);
+    }
+
+    fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
+        self.told.set_link(from, to, port, url);
     }
 
     async fn limit(

@@ -68,6 +68,19 @@ fn above_zero<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Span,
     Ok(span)
 }
 
+/// On a link.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct Blackhole {
+    /// Who connects.
+    from: Option<String>,
+    /// To whom.
+    to: String,
+    /// To which port.
+    port: Option<String>,
+}
+
 const fn kind<F: DeserializeOwned + JsonSchema>(
     name: &'static str,
     summary: &'static str,
@@ -113,6 +126,12 @@ pub(crate) const FAULTS: &[FaultKind] = &[
         "latency",
         "answer late",
         r#"at = "1s", latency = { service = "app", delay = "50ms" }"#,
+        true,
+    ),
+    kind::<Blackhole>(
+        "blackhole",
+        "let nothing pass a link",
+        r#"at = "1s", blackhole = { from = "edge", to = "app" }"#,
         true,
     ),
 ];

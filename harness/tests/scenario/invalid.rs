@@ -283,6 +283,42 @@ fn a_code_stands_for_every_place_in_which_its_mistake_can_be_made() {
 }
 
 #[test]
+fn a_fault_of_the_network_names_a_link_that_something_goes_over() {
+    let cases = [
+        (r#"to = "edge""#, ""),
+        (r#"from = "user", to = "edge""#, ""),
+        (r#"from = "edge", to = "app""#, ""),
+        (r#"from = "edge", to = "app", port = "admin""#, ""),
+        (r#"to = "app""#, "no-such-link"),
+        (r#"from = "app", to = "edge""#, "no-such-link"),
+        (r#"from = "edge", to = "edge""#, "no-such-link"),
+        (r#"from = "edge", to = "apps""#, "unknown-service"),
+        (r#"from = "egde", to = "app""#, "unknown-service"),
+        (r#"from = "edge", to = "app", port = "main""#, "unknown-port"),
+    ];
+    for (link, code) in cases {
+        let scenario = format!(
+            "summary = \"s\"\nsystem = \"systems/valid.toml\"\n[[step]]\nat = \"1s\"\nblackhole = {{ {link} }}\n"
+        );
+        let codes = Folder::new(&scenario, SYSTEM).codes();
+        let wanted: Vec<&str> = [code].into_iter().filter(|code| !code.is_empty()).collect();
+        assert_eq!(codes, wanted, "{link}");
+    }
+}
+
+#[test]
+fn a_service_that_only_the_scenario_tells_of_another_has_a_link_too() {
+    let scenario = |env: &str| {
+        format!(
+            "summary = \"s\"\nsystem = \"systems/valid.toml\"\n{env}\n[[step]]\nat = \"1s\"\nblackhole = {{ from = \"app\", to = \"edge\" }}\n"
+        )
+    };
+    let codes = |env: &str| Folder::new(&scenario(env), SYSTEM).codes();
+    assert_eq!(codes(""), ["no-such-link"]);
+    assert_eq!(codes("env = { app = { NEXT = \"{service.edge}\" } }"), [""; 0]);
+}
+
+#[test]
 fn what_a_scenario_changes_in_its_system_is_checked_like_the_system() {
     let cases = [
         ("resolve = \"50/s\"", "resolv = \"50/s\"", "unknown-journey"),

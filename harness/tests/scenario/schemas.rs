@@ -39,7 +39,18 @@ fn a_step_has_a_key_for_every_fault_and_takes_exactly_one() {
     let schema = schema(FAULTS);
     let step = &schema["$defs"]["Step"];
     let keys: Vec<&String> = step["properties"].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["at", "for", "deploy", "kill", "truncate-file", "latency"]);
+    assert_eq!(
+        keys,
+        [
+            "at",
+            "for",
+            "deploy",
+            "kill",
+            "truncate-file",
+            "latency",
+            "blackhole"
+        ]
+    );
     assert_eq!(step["additionalProperties"], false);
     assert_eq!(step["oneOf"].as_array().unwrap().len(), FAULTS.len());
     assert_eq!(step["properties"]["kill"]["description"], "kill a service (test)");

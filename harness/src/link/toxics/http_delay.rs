@@ -39,6 +39,10 @@ impl Toxic for HttpDelay {
         nothing.or_else(|| self.matching.flaw())
     }
 
+    fn needs_http(&self) -> bool {
+        true
+    }
+
     fn applies(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
         self.matching.applies(request, random)
     }

@@ -41,6 +41,10 @@ impl Toxic for HttpDropHeader {
         self.matching.flaw()
     }
 
+    fn needs_http(&self) -> bool {
+        true
+    }
+
     fn applies(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
         self.matching.applies(request, random)
     }

@@ -1,7 +1,8 @@
 //! Rules about the steps of a scenario: the faults it injects.
 //!
 //! Faces the loader through [`RULES`] and [`SYSTEM_RULES`]. Faults are known only by what the catalogue tells of them;
-//! parameters called `service`, `volume` and `file` mean the same in all of them.
+//! parameters called `service`, `volume` and `file` mean the same in all of them,
+//! and so do `from`, `to` and `port` in those that act on a link.
 
 use std::path::{Component, Path};
 
@@ -9,14 +10,15 @@ use serde_json::Value;
 
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
-use super::super::{FaultCall, System};
+use super::super::template::Template;
+use super::super::{FaultCall, Scenario, System};
 use super::{InScenario, OnSystemRule, ScenarioRule, names};
 
 /// Those about the scenario alone.
 pub(super) const RULES: &[ScenarioRule] = &[too_many, lasting, files];
 
 /// Those that need its system.
-pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[places];
+pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[places, links];
 
 /// More steps than this in one drill are generated, and by mistake.
 const MOST_STEPS: usize = 1000;
@@ -82,6 +84,88 @@ fn places(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
             }
         }
     }
+}
+
+/// What stands for the users where a link begins.
+const USER: &str = "user";
+
+/// `to` names a service, `port` one of its ports, and something goes from `from` to there.
+fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
+    for (at, step) in subject.scenario.steps.iter().enumerate() {
+        let Some(to) = parameter(&step.fault, "to") else {
+            continue;
+        };
+        let (fault, file) = (&step.fault.name, subject.file);
+        let port = parameter(&step.fault, "port");
+        let reached = names::service(system, to)
+            .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, "to"]))
+            .and_then(|service| match port {
+                Some(port) => names::port(service, port)
+                    .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, "port"])),
+                None => Ok(()),
+            });
+        let from = parameter(&step.fault, "from").unwrap_or(USER);
+        let begins = match from {
+            USER => Ok(()),
+            from => names::service(system, from)
+                .map(drop)
+                .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, "from"])),
+        };
+        let link = match (reached, begins) {
+            (Ok(()), Ok(())) => leads(subject.scenario, system, from, to, port),
+            (reached, begins) => {
+                found.extend([reached, begins].into_iter().filter_map(Result::err));
+                continue;
+            }
+        };
+        if let Err((message, help)) = link {
+            let problem = file.value(Code::NoSuchLink, at!["step", at, fault, "to"], message);
+            found.push(problem.help(help));
+        }
+    }
+}
+
+/// Whether something goes from one to the other: users to the entry, a service to those that it is told of. What is
+/// wrong, and advice.
+fn leads(
+    scenario: &Scenario,
+    system: &System,
+    from: &str,
+    to: &str,
+    port: Option<&str>,
+) -> Result<(), (String, String)> {
+    let hole = match port {
+        Some(port) => format!("service.{to}.{port}"),
+        None => format!("service.{to}"),
+    };
+    if from == USER {
+        // Without an entry there is a problem of its own.
+        let only = system.services.keys().next();
+        let entry = system.entry.as_ref().or(only).map_or(to, String::as_str);
+        return if entry == to && port.is_none() {
+            Ok(())
+        } else {
+            Err((
+                format!("users do not reach `{to}` but `{entry}`, at its main port"),
+                format!("to = \"{entry}\"; or say with `from` which service connects to `{to}`"),
+            ))
+        };
+    }
+    let own = system.services.get(from);
+    let own = own
+        .into_iter()
+        .flat_map(|service| service.args.iter().chain(service.env.values()));
+    let added = scenario.env.get(from).into_iter().flat_map(|env| env.values());
+    let told = own
+        .chain(added)
+        .any(|text| Template::parse(text).is_ok_and(|template| template.holes().any(|known| known == hole)));
+    if told {
+        return Ok(());
+    }
+    Err((
+        format!("`{from}` is never told where `{to}` is"),
+        format!("a link is where an argument or a variable of `{from}` says {{{hole}}}"),
+    ))
 }
 
 fn parameter<'f>(fault: &'f FaultCall, name: &str) -> Option<&'f str> {

@@ -1,0 +1,16 @@
+//! `http-delay`: some requests take longer than others.
+
+use super::Describe;
+use super::on_link::OnLink;
+use crate::link;
+
+/// A [`link::HttpDelay`] on a link.
+pub(super) type HttpDelay = OnLink<link::HttpDelay>;
+
+impl Describe for HttpDelay {
+    const NAME: &'static str = "http-delay";
+    const SUMMARY: &'static str = "hold a share of a link's requests";
+    const FAMILY: &'static str = "network";
+    const EXAMPLE: &'static str = r#"at = "1s", for = "1s", http-delay = { from = "edge", to = "app", delay = "100ms", share = "20%" }"#;
+    const LASTS: bool = true;
+}

@@ -1,0 +1,16 @@
+//! `refuse`: nobody listens where somebody did.
+
+use super::Describe;
+use super::on_link::OnLink;
+use crate::link;
+
+/// A [`link::Refuse`] on a link.
+pub(super) type Refuse = OnLink<link::Refuse>;
+
+impl Describe for Refuse {
+    const NAME: &'static str = "refuse";
+    const SUMMARY: &'static str = "refuse connections on a link: nobody listens";
+    const FAMILY: &'static str = "network";
+    const EXAMPLE: &'static str = r#"at = "1s", for = "1s", refuse = { from = "edge", to = "app" }"#;
+    const LASTS: bool = true;
+}
