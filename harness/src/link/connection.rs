@@ -72,7 +72,7 @@ async fn doom(list: &mut watch::Receiver<List>, number: u64) -> Fate {
                 tokio::select! {
                     biased;
                     changed = list.changed() => changed,
-                    () = wait::until_due(due.into_std()) => {
+                    () = until(due) => {
                         active.hit_connection(number);
                         return Fate::Reset;
                     }
@@ -82,6 +82,13 @@ async fn doom(list: &mut watch::Receiver<List>, number: u64) -> Fate {
         if changed.is_err() {
             return Fate::Closed;
         }
+    }
+}
+
+/// What is due already does not wait for the timer's next tick: at once means before anything passes.
+async fn until(due: Instant) {
+    if due > Instant::now() {
+        wait::until_due(due.into_std()).await;
     }
 }
 

@@ -357,12 +357,16 @@ fn nth(i: u64, rate: f64) -> Duration {
     Duration::from_secs_f64(i as f64 / rate)
 }
 
-/// At most `rate × timeout` in flight, and always one.
+/// A timer may fire so much after its time.
+const TIMER_LATE: Duration = Duration::from_millis(50);
+
+/// At most `rate × timeout` in flight, and always one; a timeout that fires a little late is not held against the next
+/// probe.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a rate of at most 20000/s times minutes"
 )]
 fn in_flight_limit(rate: f64, timeout: Duration) -> usize {
-    ((rate * timeout.as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
+    ((rate * (timeout + TIMER_LATE).as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
 }

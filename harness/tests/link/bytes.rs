@@ -130,8 +130,7 @@ async fn reset_tears_down_what_is_open_and_what_comes() {
     inject(&link, 1, Reset::after(Duration::ZERO)).await;
     let error = within(open.0.read_u8()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-    let mut new = Client::connect(&link).await;
-    assert!(new.round_trip().await.is_err());
+    assert!(Client::attempt(&link).await.is_err());
     assert_eq!(revert(&link, 1).await.connections, 2);
     Client::connect(&link).await.round_trip().await.unwrap();
 }
@@ -142,7 +141,7 @@ async fn a_share_of_connections_is_reset_and_the_others_are_not() {
     inject(&link, 1, Reset::after(Duration::ZERO).share(0.5)).await;
     let mut reset = 0;
     for _ in 0..40 {
-        reset += u64::from(Client::connect(&link).await.round_trip().await.is_err());
+        reset += u64::from(Client::attempt(&link).await.is_err());
     }
     assert!((8..=32).contains(&reset), "{reset} of 40");
     assert_eq!(revert(&link, 1).await.connections, reset);

@@ -58,6 +58,13 @@ impl Client {
         Self(stream)
     }
 
+    /// A connection that may fail, and one round trip on it.
+    pub(crate) async fn attempt(link: &Link) -> io::Result<Duration> {
+        let stream = within(TcpStream::connect(link.address())).await?;
+        stream.set_nodelay(true)?;
+        Self(stream).round_trip().await
+    }
+
     /// Sends a message, waits for its echo, and says how long that took.
     pub(crate) async fn round_trip(&mut self) -> io::Result<Duration> {
         let sent = Instant::now();
