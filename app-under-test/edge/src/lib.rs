@@ -6,9 +6,21 @@
 //! last working version kept warm, and [`proxy`], which compares the two on the users' own requests and lets
 //! [`control`] switch back. Every decision is an [`event`] on disk; [`alert`] tells people.
 
+pub mod admin;
 pub mod alert;
+pub mod body;
+pub mod config;
+pub mod control;
 pub mod difference;
 pub mod event;
 pub mod excerpt;
+pub mod gate;
+pub mod headers;
+pub mod pipeline;
+pub mod proxy;
 pub mod reading;
 pub mod redact;
+pub mod serve;
+pub mod state;
+pub mod upstream;
+pub mod watch;

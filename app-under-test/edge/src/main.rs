@@ -1,3 +1,152 @@
 //! The edge's command line: parse, call, exit.
 
-fn main() {}
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use edge::admin::{Admin, router};
+use edge::alert::Alerts;
+use edge::config::Config;
+use edge::control::Control;
+use edge::pipeline::Pipeline;
+use edge::proxy::Proxy;
+use edge::serve::serve;
+use edge::upstream::Slot;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// The way into production: a proxy that guards a release while it goes live.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    /// The configuration, as a file.
+    #[arg(long, env = "EDGE_CONFIG_FILE", conflicts_with = "config")]
+    config_file: Option<PathBuf>,
+    /// The configuration, as TOML text.
+    #[arg(long, env = "EDGE_CONFIG", hide_env_values = true)]
+    config: Option<String>,
+    /// Whether the release's own checks are run.
+    #[arg(long, env = "EDGE_UNIT_GATE")]
+    unit_gate: Option<Switch>,
+    /// Whether the journeys are tried on a copy of the production store.
+    #[arg(long, env = "EDGE_STAGING_GATE")]
+    staging_gate: Option<Switch>,
+    /// Whether a bad release is rolled back.
+    #[arg(long, env = "EDGE_ROLLBACK")]
+    rollback: Option<Switch>,
+    /// So many requests that the new release failed and the last working one answered end a release.
+    #[arg(long, env = "EDGE_PAIRS")]
+    pairs: Option<usize>,
+    /// How long a new release is watched, in milliseconds.
+    #[arg(long, env = "EDGE_SETTLE_MS")]
+    settle_ms: Option<u64>,
+    /// When a live release that has not answered is compared with the last working one, in milliseconds.
+    #[arg(long, env = "EDGE_DEADLINE_MS")]
+    deadline_ms: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Switch {
+    On,
+    Off,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .init();
+    match run(&Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The configuration with the switches applied.
+fn configured(cli: &Cli) -> Result<Config, Box<dyn std::error::Error>> {
+    let text = match (&cli.config_file, &cli.config) {
+        (Some(path), _) => {
+            std::fs::read_to_string(path).map_err(|error| format!("reading {}: {error}", path.display()))?
+        }
+        (None, Some(text)) => text.clone(),
+        (None, None) => return Err("give a configuration: --config-file, or EDGE_CONFIG".into()),
+    };
+    let mut config = Config::parse(&text)?;
+    if let (Some(gate), Some(switch)) = (&mut config.unit, cli.unit_gate) {
+        gate.on = switch == Switch::On;
+    }
+    if let (Some(gate), Some(switch)) = (&mut config.staging, cli.staging_gate) {
+        gate.on = switch == Switch::On;
+    }
+    if let Some(switch) = cli.rollback {
+        config.watch.rollback = switch == Switch::On;
+    }
+    if let Some(pairs) = cli.pairs {
+        config.watch.pairs = pairs;
+    }
+    if let Some(ms) = cli.settle_ms {
+        config.watch.settle = Duration::from_millis(ms);
+    }
+    if let Some(ms) = cli.deadline_ms {
+        config.proxy.deadline = Duration::from_millis(ms);
+    }
+    Ok(config)
+}
+
+async fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
+    let config = configured(cli)?;
+    let longest = config.proxy.longest_answer;
+    let slots: BTreeMap<String, Slot> = config
+        .slots
+        .iter()
+        .map(|(name, slot)| (name.clone(), Slot::new(&slot.url, longest)))
+        .collect();
+    let (users, pipeline) = (
+        TcpListener::bind(config.listen).await?,
+        TcpListener::bind(config.admin).await?,
+    );
+    let alerts = Arc::new(Alerts::start(config.alert.clone()));
+    let control = Control::open(&config, slots, vec![alerts])?;
+    let proxy = Arc::new(Proxy::new(Arc::clone(&control), config.proxy));
+    let admin = Admin {
+        pipeline: Pipeline::new(Arc::clone(&control), config.unit, config.staging),
+        proxy: Arc::clone(&proxy),
+        control,
+    };
+    tracing::info!("users at {}, admin at {}", config.listen, config.admin);
+    let end = CancellationToken::new();
+    let asked = end.clone();
+    tokio::spawn(async move {
+        asked_to_end().await;
+        asked.cancel();
+    });
+    let administered = axum::serve(pipeline, router(admin, config.token));
+    tokio::select! {
+        () = serve(users, proxy, end) => {}
+        served = administered => served?,
+    }
+    Ok(())
+}
+
+/// SIGTERM or Ctrl-C, also as the first process of a container, which has no default for either.
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("asked to end");
+}

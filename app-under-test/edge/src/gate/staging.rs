@@ -1,0 +1,194 @@
+//! The staging gate: a second instance of the candidate on a copy of the production store.
+//!
+//! Production's own data, because the incident's mistake passes on an empty store; a copy, because a candidate may leave
+//! it in any shape. Whether the last working release can still read what the candidate has left is tried too: without
+//! that, a rollback would not save anybody.
+
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Stdio;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use tokio::process::Child;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
+use tower::ServiceExt;
+
+use super::Outcome;
+use super::journey::{Walked, known, walk};
+use super::process::{command, last_words_in};
+use crate::config::Staging;
+use crate::upstream::{Fresh, Slot};
+
+/// An answer in staging is received as a whole up to so many bytes.
+const LONGEST: usize = 1 << 20;
+/// A store that is being written to is copied again, so often at most.
+const COPIES: usize = 20;
+
+/// A staged release: the child ends with this.
+struct Staged {
+    child: Child,
+    slot: Slot,
+    output: std::path::PathBuf,
+}
+
+/// Tries a candidate, and then the last working release on what it has left.
+pub async fn staging(gate: Option<&Staging>, candidate: &str, last_working: &str, ready: &str) -> Outcome {
+    let Some(gate) = gate.filter(|gate| gate.on) else {
+        return Outcome::Skipped;
+    };
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => return Outcome::undecided(format!("no temporary folder for the copy: {error}")),
+    };
+    let store = folder.path().join("store");
+    if let Err(error) = copy_settled(&gate.store, &store) {
+        return Outcome::undecided(format!("the store cannot be copied: {error}"));
+    }
+    let records = known(&store, &gate.known);
+    if records.is_empty() {
+        return Outcome::undecided(
+            "the copy of the store holds no known record: what passes on an empty store proves nothing",
+        );
+    }
+    let mut evidence = vec![format!(
+        "a copy of the store, {} of its records known",
+        records.len()
+    )];
+    let rejected = |reason: String, mut evidence: Vec<String>, words: Vec<String>| {
+        evidence.push(reason.clone());
+        evidence.extend(words);
+        Outcome::Rejected { reason, evidence }
+    };
+    for (release, way_back) in [(candidate, false), (last_working, true)] {
+        let who = if way_back {
+            format!("the last working release ({release}) on what {candidate} has left")
+        } else {
+            release.to_owned()
+        };
+        let mut staged = match start(gate, release, &store, folder.path()) {
+            Ok(staged) => staged,
+            Err(error) => return Outcome::undecided(format!("{who} cannot be started: {error}")),
+        };
+        if let Err(last) = wait_until_ready(&mut staged, gate.within, ready).await {
+            let reason = format!("{who} is not ready after {:?}: {last}", gate.within);
+            return rejected(reason, evidence, last_words_in(&staged.output));
+        }
+        for journey in &gate.journeys {
+            if way_back && !journey.way_back {
+                continue;
+            }
+            let late = (!way_back).then_some(gate.late);
+            match walk(journey, &records, &staged.slot, late).await {
+                Walked::Well(line) => evidence.push(format!("{who}: {line}")),
+                Walked::Badly(line) => {
+                    return rejected(format!("{who}: {line}"), evidence, last_words_in(&staged.output));
+                }
+            }
+        }
+        // Gone for certain before the next one opens the same store.
+        if let Err(error) = staged.child.kill().await {
+            return Outcome::undecided(format!("{who} cannot be ended: {error}"));
+        }
+    }
+    Outcome::Passed(evidence)
+}
+
+fn start(gate: &Staging, release: &str, store: &Path, folder: &Path) -> io::Result<Staged> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
+    let store = store.display().to_string();
+    let values = [("release", release), ("listen", &*listen), ("store", &*store)];
+    let mut command = command(&gate.command, &gate.env, &values)
+        .ok_or_else(|| io::Error::other("the staging gate's command is empty"))?;
+    let output = folder.join(format!("{release}.log"));
+    let file = fs::File::create(&output)?;
+    command
+        .stdout(Stdio::from(file.try_clone()?))
+        .stderr(Stdio::from(file));
+    Ok(Staged {
+        child: command.spawn()?,
+        slot: Slot::new(&listen, LONGEST),
+        output,
+    })
+}
+
+/// Asks until it says that it is ready; the last that was seen when it does not.
+async fn wait_until_ready(staged: &mut Staged, within: Duration, path: &str) -> Result<(), String> {
+    let mut last = String::from("nothing was seen of it");
+    let until = Instant::now() + within;
+    let mut look = interval(Duration::from_millis(20));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while Instant::now() < until {
+        look.tick().await;
+        if let Ok(Some(status)) = staged.child.try_wait() {
+            return Err(format!("it ended with {status}"));
+        }
+        let request = Request::get(path).header("host", "staging").extension(Fresh);
+        let Ok(request) = request.body(Full::<Bytes>::default()) else {
+            return Err(format!("`{path}` is no path"));
+        };
+        match timeout(Duration::from_secs(1), staged.slot.clone().oneshot(request)).await {
+            Ok(Ok(answer)) if answer.status().as_u16() < 400 => return Ok(()),
+            Ok(Ok(answer)) => last = answer.status().to_string(),
+            Ok(Err(error)) => last = error.to_string(),
+            Err(_) => "no answer within 1s".clone_into(&mut last),
+        }
+    }
+    Err(last)
+}
+
+/// Copies a folder that is in use: again, while something in it changes meanwhile.
+fn copy_settled(from: &Path, to: &Path) -> io::Result<()> {
+    let mut before = fingerprint(from)?;
+    for _ in 0..COPIES {
+        if to.exists() {
+            fs::remove_dir_all(to)?;
+        }
+        match copy(from, to) {
+            // A file that was renamed away meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            copied => copied?,
+        }
+        let after = fingerprint(from)?;
+        if before == after {
+            return Ok(());
+        }
+        before = after;
+    }
+    Err(io::Error::other(
+        "it changes faster than it can be copied in one piece",
+    ))
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+/// What changes whenever a file of the folder does.
+fn fingerprint(folder: &Path) -> io::Result<Vec<(std::ffi::OsString, u64, std::time::SystemTime)>> {
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.metadata() {
+            Ok(metadata) => seen.push((entry.file_name(), metadata.len(), metadata.modified()?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    seen.sort();
+    Ok(seen)
+}

@@ -1,0 +1,185 @@
+//! Slots made up in the process, an edge around them, and ears for its events.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use edge::body::Body;
+use edge::config::{Config, Placed};
+use edge::control::Control;
+use edge::event::{Event, Listener, Record};
+use edge::pipeline::Pipeline;
+use edge::proxy::Proxy;
+use edge::upstream::Broken;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use tower::util::BoxCloneSyncService;
+
+/// A slot's service in the process.
+pub(crate) type Made = BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, Broken>;
+
+/// What a made-up release does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Does {
+    /// Answers with this status.
+    Answers(u16),
+    /// Answers 200 after so many milliseconds.
+    AnswersAfter(u64),
+    /// Never answers.
+    Hangs,
+    /// Breaks the connection.
+    Breaks,
+    /// Its idle connection turns out to be closed; a new one answers 200.
+    StaleOnce,
+}
+
+/// A release that does what `does` says at the moment of each request. `/readyz` is always ready.
+pub(crate) fn release(name: &'static str, does: Arc<Mutex<Does>>) -> Made {
+    BoxCloneSyncService::new(tower::service_fn(move |request: Request<Full<Bytes>>| {
+        let does = *does.lock().unwrap();
+        async move {
+            let answer = |status: u16| {
+                let response = Response::builder().status(status).header("x-release", name);
+                Ok(response.body(Body::text("answer")).unwrap())
+            };
+            if request.uri().path() == "/readyz" {
+                return answer(200);
+            }
+            let fresh = request.extensions().get::<edge::upstream::Fresh>().is_some();
+            match does {
+                Does::Answers(status) => answer(status),
+                Does::AnswersAfter(ms) => {
+                    wait(Duration::from_millis(ms)).await;
+                    answer(200)
+                }
+                Does::Hangs => std::future::pending().await,
+                Does::Breaks => Err(broken(false)),
+                Does::StaleOnce if fresh => answer(200),
+                Does::StaleOnce => Err(broken(true)),
+            }
+        }
+    }))
+}
+
+pub(crate) fn broken(stale: bool) -> Broken {
+    Broken {
+        stale,
+        cause: "made to break".into(),
+    }
+}
+
+pub(crate) async fn wait(this_long: Duration) {
+    tokio::time::sleep_until(tokio::time::Instant::now() + this_long).await;
+}
+
+/// Keeps what it hears.
+#[derive(Debug, Default)]
+pub(crate) struct Ears(Mutex<Vec<Record>>);
+
+impl Listener for Ears {
+    fn hear(&self, record: &Record) {
+        self.0.lock().unwrap().push(record.clone());
+    }
+}
+
+impl Ears {
+    /// The kinds heard so far, without the beginning that every edge has.
+    pub(crate) fn kinds(&self) -> Vec<String> {
+        let kind = |record: &Record| {
+            let event = serde_json::to_value(&record.event).unwrap();
+            event["kind"].as_str().unwrap().to_owned()
+        };
+        self.0.lock().unwrap().iter().map(kind).collect()
+    }
+
+    pub(crate) fn heard(&self, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+        let records = self.0.lock().unwrap();
+        records
+            .iter()
+            .map(|record| record.event.clone())
+            .find(|event| wanted(event))
+    }
+
+    /// Waits until something was heard.
+    pub(crate) async fn hear(&self, wanted: impl Fn(&Event) -> bool) -> Event {
+        for _ in 0..1000 {
+            if let Some(event) = self.heard(&wanted) {
+                return event;
+            }
+            wait(Duration::from_millis(5)).await;
+        }
+        panic!("not heard; only {:?}", self.kinds());
+    }
+}
+
+/// An edge around two made-up slots: `old` in blue is live.
+pub(crate) struct Edge {
+    pub(crate) folder: Arc<tempfile::TempDir>,
+    pub(crate) control: Arc<Control<Made>>,
+    pub(crate) proxy: Arc<Proxy<Made>>,
+    pub(crate) pipeline: Pipeline<Made>,
+    pub(crate) ears: Arc<Ears>,
+}
+
+pub(crate) fn edge(old: Made, new: Made, more: &str) -> Edge {
+    edge_in(Arc::new(tempfile::tempdir().unwrap()), old, new, more)
+}
+
+pub(crate) fn edge_in(folder: Arc<tempfile::TempDir>, old: Made, new: Made, more: &str) -> Edge {
+    let text = format!(
+        "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ntoken = \"open sesame\"\nstate = {:?}\n\
+         identity = \"x-release\"\nlive = {{ slot = \"blue\", release = \"old\" }}\n\
+         slot.blue.url = \"http://blue\"\nslot.green.url = \"http://green\"\n\
+         ready.within = \"300ms\"\n{more}",
+        folder.path().join("state"),
+    );
+    let config = Config::parse(&text).unwrap();
+    let slots = BTreeMap::from([("blue".to_owned(), old), ("green".to_owned(), new)]);
+    let ears = Arc::new(Ears::default());
+    let control = Control::open(&config, slots, vec![Arc::clone(&ears) as Arc<dyn Listener>]).unwrap();
+    Edge {
+        folder,
+        proxy: Arc::new(Proxy::new(Arc::clone(&control), config.proxy)),
+        pipeline: Pipeline::new(Arc::clone(&control), config.unit, config.staging),
+        control,
+        ears,
+    }
+}
+
+impl Edge {
+    /// Registers and promotes `new` in green.
+    pub(crate) async fn deploy(&self) {
+        let new = Placed {
+            slot: "green".into(),
+            release: "new".into(),
+        };
+        self.pipeline.register(new).await.unwrap();
+        self.pipeline.promote("new").await.unwrap();
+    }
+
+    pub(crate) fn live(&self) -> String {
+        self.control.routes().live.release.clone()
+    }
+
+    /// Asks as a user: status and the release that answered.
+    pub(crate) async fn ask(&self, method: &str) -> (u16, String) {
+        let request = Request::builder().method(method).uri("http://edge/path?q=1");
+        let answer = self
+            .proxy
+            .answer(request.body(Full::<Bytes>::default()).unwrap())
+            .await;
+        let release = answer
+            .headers()
+            .get("x-release")
+            .map_or("", |name| name.to_str().unwrap())
+            .to_owned();
+        let status = answer.status().as_u16();
+        answer.into_body().collect().await.unwrap();
+        (status, release)
+    }
+}
+
+pub(crate) fn does(what: Does) -> Arc<Mutex<Does>> {
+    Arc::new(Mutex::new(what))
+}
