@@ -90,9 +90,18 @@ async fn call<T, E: ToString>(
     }
 }
 
-/// The name of a container, in the engine and in the run's network.
+/// A part of a host name has so many characters at most.
+const LONGEST_NAME: usize = 63;
+
+/// The name of a container, in the engine and in the run's network. A run with a long name is shortened to a digest:
+/// services could not find each other under a longer one.
 fn container_name(run: &str, service: &str) -> String {
-    format!("firedrill-{run}-{service}")
+    let name = format!("firedrill-{run}-{service}");
+    if name.len() <= LONGEST_NAME {
+        return name;
+    }
+    let digest = hex(&Sha256::digest(run));
+    format!("firedrill-{}-{service}", &digest[..12])
 }
 
 impl Containers {
