@@ -11,7 +11,8 @@ use super::against::{self, Drill};
 use super::call::{Became, Done, Ordered, Record, Shard};
 use super::exit::Exit;
 use super::progress::Progress;
-use super::{list, output};
+use super::render::{self, Told, Wanted};
+use super::{list, logs, output};
 use crate::drill::{self, Order, RunFolder};
 use crate::scenario::Plan;
 use crate::sla::{Judgement, Verdict};
@@ -47,6 +48,9 @@ pub(super) struct Args {
     /// another checkout, say. One drill at a time, unless `--jobs` says otherwise.
     #[arg(long, value_name = "BASE")]
     against: Option<String>,
+    /// Reports to write at the end, FORMAT=PATH: html=report.html,junit=report.xml,markdown=report.md,github=…,json=…
+    #[arg(long, value_name = "FORMAT=PATH", value_delimiter = ',')]
+    report: Vec<Wanted>,
     /// The whole report of every drill, not only of those that are not as stated.
     #[arg(short, long)]
     verbose: bool,
@@ -65,6 +69,8 @@ enum Choice {
 /// What became of one drill.
 struct Outcome {
     name: String,
+    /// Its run folder, or why there is none.
+    stored: Result<PathBuf, report::Drill>,
     repeat: u32,
     exit: Exit,
     line: report::Line,
@@ -211,6 +217,7 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
     let ended = |became: Became, exit: Exit, line: report::Line| {
         let name = name.clone();
         let outcome = Outcome {
+            stored: stored(&drill.runs, &name, &became),
             name,
             repeat,
             exit,
@@ -270,6 +277,37 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         exit = Exit::Unclean;
     }
     ended(Became::Run(id), exit, line)
+}
+
+/// Where a drill's history is, or why there is none.
+fn stored(runs: &Path, name: &str, became: &Became) -> Result<PathBuf, report::Drill> {
+    let name = name.to_owned();
+    match became {
+        Became::Run(id) => Ok(runs.join(id)),
+        Became::Skipped(why) => Err(report::Drill::Skipped {
+            name,
+            why: why.clone(),
+        }),
+        Became::Failed(why) => Err(report::Drill::Failed {
+            name,
+            why: why.clone(),
+        }),
+    }
+}
+
+/// The reports that were asked for, from what is stored.
+fn reports(call: &Call, outcomes: &[Outcome]) -> Exit {
+    if call.args.report.is_empty() {
+        return Exit::AsStated;
+    }
+    let told = outcomes.iter().map(|outcome| match &outcome.stored {
+        Err(drill) => Told::not_run(drill.clone(), outcome.exit),
+        Ok(folder) => render::told(folder).unwrap_or_else(|error| {
+            let (name, why) = (outcome.name.clone(), error.to_string());
+            Told::not_run(report::Drill::Failed { name, why }, outcome.exit)
+        }),
+    });
+    render::write_all(&call.args.report, &told.collect::<Vec<_>>())
 }
 
 /// Why a drill cannot begin.
@@ -349,15 +387,10 @@ fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, report::Line) {
         call.progress
             .print(&serde_json::json!({ "run": folder.id, "report": json }).to_string());
     } else if call.alone || call.args.verbose || exit != Exit::AsStated {
-        let text = report::terminal(
-            &history,
-            &measured,
-            &judgement,
-            output::width(),
-            output::colours(),
-        );
+        let story = report::Story::new(&history, measured, judgement, logs::excerpts(&folder.path));
+        let story = story.in_folder(&shown(&folder.path));
         call.progress
-            .print(&format!("{text}\nrun folder: {}", shown(&folder.path)));
+            .print(&report::terminal(&story, output::width(), output::colours()));
     }
     if exit != Exit::AsStated {
         call.failed.store(true, Ordering::Relaxed);
@@ -388,6 +421,7 @@ pub(super) fn exit(judgement: &Judgement) -> Exit {
 fn conclude(call: &Call, mut outcomes: Vec<Outcome>) -> Exit {
     call.progress.finish();
     outcomes.sort_by(|a, b| (&a.name, a.repeat).cmp(&(&b.name, b.repeat)));
+    let written = reports(call, &outcomes);
     if call.stop.is_cancelled() {
         return outcomes
             .iter()
@@ -395,7 +429,7 @@ fn conclude(call: &Call, mut outcomes: Vec<Outcome>) -> Exit {
     }
     let mut exit = outcomes
         .iter()
-        .fold(Exit::AsStated, |worst, outcome| worst.worst(outcome.exit));
+        .fold(written, |worst, outcome| worst.worst(outcome.exit));
     let skipped = outcomes
         .iter()
         .filter(|outcome| outcome.line.is_skipped())

@@ -1,8 +1,8 @@
-//! `firedrill schema`: the files' JSON Schema, for editors.
+//! `firedrill schema`: the files' JSON Schema, for editors, and that of the report, for whoever reads it.
 
 use super::exit::Exit;
 use super::output;
-use crate::{fault, scenario};
+use crate::{fault, report, scenario};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -19,6 +19,8 @@ enum File {
     System,
     /// The project file, firedrill.toml.
     Project,
+    /// The machine-readable report: `firedrill report --format json`.
+    Report,
 }
 
 pub(super) fn run(args: &Args) -> Exit {
@@ -26,6 +28,7 @@ pub(super) fn run(args: &Args) -> Exit {
         File::Scenario => scenario::schema(&fault::kinds()),
         File::System => scenario::system_schema(),
         File::Project => scenario::project_schema(),
+        File::Report => report::schema(),
     };
     output::print(&format!("{schema:#}"));
     Exit::AsStated

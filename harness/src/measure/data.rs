@@ -6,7 +6,7 @@ use crate::history::{Event, History};
 use crate::sample::{Ack, Found};
 
 /// Counts of writes. One lost or corrupt link fails a drill whatever the downtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub struct Data {
     /// Acknowledged writes.
     pub acknowledged: usize,

@@ -27,7 +27,7 @@ pub struct Rung {
 }
 
 /// What a journey is at a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     /// Right answers, the normal way.
@@ -39,7 +39,7 @@ pub enum Standing {
 }
 
 /// A stretch of one standing.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Segment {
     /// From when until when.
     pub time: Interval,
@@ -103,7 +103,11 @@ pub(super) fn fallback(
 /// What a journey was when: down where an outage is, else by fallback where one answered, else up.
 pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, Interval)]) -> Lane {
     let down = outages.iter().map(|outage| {
-        let until = outage.first_good.unwrap_or(outage.hull.until);
+        // An outage that did not end is taken to go on: nobody saw a good answer since.
+        let until = match outage.first_good {
+            Some(good) if !outage.open => good,
+            _ => window.until.max(outage.hull.until),
+        };
         (
             Standing::Down,
             Interval {

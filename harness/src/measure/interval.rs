@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::sample::Micros;
 
 /// From an instant until another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Interval {
     /// Its start.
     pub from: Micros,
@@ -82,6 +82,7 @@ pub(crate) fn digits(value: Duration, uncertainty: Duration) -> String {
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.high {
+            None if self.low < Duration::from_millis(1) => f.write_str("still open"),
             None => write!(f, "at least {}", digits(self.low, Duration::from_millis(50))),
             Some(Duration::ZERO) => f.write_str("none"),
             Some(high) => {

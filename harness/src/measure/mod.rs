@@ -9,6 +9,7 @@ mod instants;
 mod interval;
 mod latency;
 mod outage;
+mod over_time;
 mod prober;
 mod releases;
 mod streams;
@@ -23,6 +24,7 @@ pub use instants::{Instants, RolledBack};
 pub use interval::{Bounds, Interval};
 pub use latency::Latency;
 pub use outage::{Blip, Outage};
+pub use over_time::{Bucket, Series, over_time};
 pub use prober::Prober;
 pub use releases::Release;
 
@@ -45,6 +47,8 @@ pub struct Measured {
     pub downtime: Bounds,
     /// Time about which nothing is known.
     pub unknown: Duration,
+    /// When that was: disjoint, in order.
+    pub unknown_parts: Vec<Interval>,
     /// `[1 − (Σhigh + U)/W, 1 − Σlow/(W − U)]`.
     pub availability: (f64, f64),
     /// The releases that answered, in the order of their first answer.
@@ -118,6 +122,7 @@ pub fn measure(history: &History) -> Measured {
         blips,
         downtime,
         unknown,
+        unknown_parts,
         instants,
     }
 }

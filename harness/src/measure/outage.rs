@@ -38,7 +38,7 @@ pub struct Outage {
 }
 
 /// A single bad answer that nothing confirms.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Blip {
     /// When it was sent.
     pub at: Micros,

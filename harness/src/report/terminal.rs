@@ -3,25 +3,19 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::text::{Paint, plain, word};
-use crate::history::{Event, History};
-use crate::measure::{Journey, Measured, Standing};
+use super::advice;
+use super::marks::Kind;
+use super::story::Story;
+use super::text::{Paint, plain, word, wrap};
+use super::words::{contract, latency, of_budget, percent, place, told};
+use crate::measure::{Journey, Standing};
 use crate::sample::Micros;
-use crate::scenario::Contract;
-use crate::sla::{Judgement, Verdict};
+use crate::sla::Verdict;
 
 /// The whole report. Readable without colours; `width` is the terminal's.
-pub fn terminal(
-    history: &History,
-    measured: &Measured,
-    judgement: &Judgement,
-    width: usize,
-    colours: bool,
-) -> String {
+pub fn terminal(story: &Story, width: usize, colours: bool) -> String {
     let page = Page {
-        history,
-        measured,
-        judgement,
+        story,
         width: width.clamp(60, 160),
         paint: Paint(colours),
     };
@@ -31,291 +25,228 @@ pub fn terminal(
         page.lanes(),
         page.cost(),
         page.checks(),
+        page.log(),
         page.next(),
     ];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n")
 }
 
 struct Page<'a> {
-    history: &'a History,
-    measured: &'a Measured,
-    judgement: &'a Judgement,
+    story: &'a Story,
     width: usize,
     paint: Paint,
 }
 
-/// An event of the time line.
-struct Mark {
-    at: Micros,
-    text: String,
-}
-
 impl Page<'_> {
     fn headline(&self) -> String {
-        let start = &self.history.start;
-        let verdict = self.judgement.verdict();
-        let told = match (&self.judgement.control, self.judgement.stated()) {
-            (Some(_), true) => "BREACHED, as a control must".to_owned(),
-            (Some(_), false) => format!("{}, and not as this control must", word(verdict).to_uppercase()),
-            (None, _) => word(verdict).to_uppercase(),
-        };
-        let told = if self.judgement.stated() {
-            self.paint.good(&told)
+        let (start, judgement) = (&self.story.start, &self.story.judgement);
+        let verdict = if judgement.stated() {
+            Verdict::Met
         } else {
-            self.paint.verdict(verdict.max(Verdict::Undecided), &told)
+            judgement.verdict().max(Verdict::Undecided)
         };
+        let told = self.paint.verdict(verdict, &told(judgement));
         let mut text = format!(
             "\n{}  {}\n",
-            self.paint.bold(&start.plan.name),
+            self.paint.bold(&self.story.title()),
             self.paint.bold(&told)
         );
-        let _ = writeln!(text, "  {}", plain(&start.plan.scenario.summary, 300));
+        text.push_str(&self.indented("", &self.story.reason()));
+        text.push_str(&self.indented("", &plain(&start.plan.scenario.summary, 300)));
         if let Some(control) = &start.plan.scenario.control {
-            let _ = writeln!(text, "  a control: {}", plain(&control.because, 300));
+            text.push_str(&self.indented("a control: ", &plain(&control.because, 300)));
         }
-        let place = format!(
-            "{} ({}), {}, seed {}, run {}",
-            start.target,
-            start.place,
-            start.wall.get(..19).unwrap_or(""),
-            start.seed,
-            start.run
-        );
-        let _ = writeln!(text, "  {}", self.paint.dim(&plain(&place, 200)));
+        let _ = writeln!(text, "  {}", self.paint.dim(&plain(&place(start), 200)));
         text
     }
 
-    /// Seconds since the first step's origin, with a sign.
-    fn time(&self, at: Micros) -> String {
-        let origin = self.measured.window.from;
-        if at < origin {
-            format!("{:>8}", format!("-{:.2} s", origin.since(at).as_secs_f64()))
-        } else {
-            format!("{:>8}", format!("{:.2} s", at.since(origin).as_secs_f64()))
+    /// A text after two spaces and a word or two, wrapped below itself.
+    fn indented(&self, head: &str, text: &str) -> String {
+        let indent = 2 + head.chars().count();
+        let mut lines = wrap(text, self.width.saturating_sub(indent)).into_iter();
+        let mut indented = format!("  {head}{}\n", lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(indented, "{:indent$}{line}", "");
         }
+        indented
     }
 
     fn time_line(&self) -> String {
-        let mut marks = self.events();
-        for outage in &self.measured.outages {
-            let kinds: Vec<String> = outage
-                .kinds
-                .iter()
-                .map(|(kind, count)| format!("{count} {kind}"))
-                .collect();
-            marks.push(Mark {
-                at: outage.first_bad,
-                text: self
-                    .paint
-                    .bad(&format!("users are let down: {}", kinds.join(", "))),
-            });
-            match outage.first_good {
-                Some(at) if !outage.open => {
-                    marks.push(Mark {
-                        at,
-                        text: self
-                            .paint
-                            .good(&format!("users are served again: down {}", outage.bounds())),
-                    });
-                }
-                _ => marks.push(Mark {
-                    at: outage.hull.until,
-                    text: self.paint.bad("still down when the drill ended"),
-                }),
+        let dim = self.paint.dim("0 s is when the schedule of steps begins");
+        let mut text = format!("{}  {dim}\n", self.paint.bold("What happened"));
+        for mark in &self.story.marks {
+            let time = format!("{:>9}", self.story.time(mark.at));
+            let word = format!("{:9}", mark.kind.word());
+            let word = match mark.kind {
+                Kind::Down | Kind::Open => self.paint.bad(&word),
+                Kind::Up => self.paint.good(&word),
+                Kind::Fault | Kind::Fallback | Kind::Doubt => self.paint.warn(&word),
+                _ => self.paint.dim(&word),
+            };
+            let mut lines = wrap(&plain(&mark.text, 400), self.width.saturating_sub(24)).into_iter();
+            let _ = writeln!(text, "  {time}  {word}  {}", lines.next().unwrap_or_default());
+            for line in lines {
+                let _ = writeln!(text, "{:24}{line}", "");
             }
         }
-        if let Some(at) = self.measured.instants.first_fallback {
-            marks.push(Mark {
-                at,
-                text: self.paint.warn("first answer by a fallback"),
-            });
-        }
-        for release in &self.measured.releases {
-            let (answers, good) = release.answers;
-            marks.push(Mark {
-                at: release.first.0,
-                text: format!(
-                    "{} answers ({good} of {answers} right, until {})",
-                    plain(&release.name, 40),
-                    self.time(release.last.0).trim()
-                ),
-            });
-        }
-        marks.sort_by_key(|mark| mark.at);
-        let mut text = format!("{}\n", self.paint.bold("What happened"));
-        for mark in marks {
-            let _ = writeln!(text, "  {}  {}", self.time(mark.at), mark.text);
-        }
         text
-    }
-
-    fn events(&self) -> Vec<Mark> {
-        let limit = self.width.saturating_sub(14).max(60) * 2;
-        let mark = |event: &crate::history::Stamped| {
-            let text = match &event.event {
-                Event::Injecting { what, .. } => format!("fault: {what}"),
-                Event::Injected {
-                    evidence: Some(evidence),
-                    ..
-                } => format!("in effect: {evidence}"),
-                Event::Injected { evidence: None, .. } => {
-                    "not confirmed: nothing proves that it took effect".into()
-                }
-                Event::NotInjected { why, .. } => format!("not injected: {why}"),
-                Event::Reverted { evidence, .. } => format!("reverted: {evidence}"),
-                Event::NotReverted { why, .. } => format!("not reverted: {why}"),
-                Event::Alert { kind, .. } => format!("alert: {kind}"),
-                Event::Gap { .. } => "the prober stood still".into(),
-                Event::Steady { evidence, .. } => format!("steady state: {evidence}"),
-                _ => return None,
-            };
-            Some(Mark {
-                at: event.at,
-                text: plain(&text, limit),
-            })
-        };
-        self.history.events.iter().filter_map(mark).collect()
     }
 
     fn lanes(&self) -> String {
+        let measured = &self.story.measured;
+        let mut text = format!(
+            "{}  {}\n",
+            self.paint.bold("Journeys"),
+            self.paint.dim("█ up  ▒ fallback  · down  ? unknown")
+        );
+        if measured.window.length().is_zero() {
+            text.push_str("  nothing was measured: the drill ended before its first step\n");
+            return text;
+        }
+        let names = measured
+            .journeys
+            .iter()
+            .map(|journey| journey.name.chars().count());
+        let widest = names.max().unwrap_or(0).min(24);
+        let columns = self.width.saturating_sub(widest + 6).clamp(20, 100);
+        for journey in &measured.journeys {
+            let name = plain(&journey.name, widest);
+            let _ = writeln!(text, "  {name:widest$}  {}", self.lane(journey, columns));
+            for line in wrap(&counts(journey), columns) {
+                let _ = writeln!(text, "  {:widest$}  {}", "", self.paint.dim(&line));
+            }
+        }
+        let _ = writeln!(text, "  {:widest$}  {}", "", self.paint.dim(&self.axis(columns)));
+        text
+    }
+
+    /// The faults under the lanes, between the start and the end of the time that is judged.
+    fn axis(&self, columns: usize) -> String {
+        let window = self.story.measured.window;
+        let mut axis: Vec<char> = vec!['─'; columns];
+        for fault in &self.story.faults {
+            for at in [Some(fault.from), fault.until]
+                .into_iter()
+                .flatten()
+                .filter(|at| window.holds(*at))
+            {
+                let share = at.since(window.from).as_secs_f64() / window.length().as_secs_f64().max(1e-9);
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    clippy::cast_precision_loss,
+                    reason = "columns of a terminal"
+                )]
+                let column = ((share * columns as f64) as usize).min(columns - 1);
+                axis[column] = if at == fault.from { '▲' } else { '△' };
+            }
+        }
+        let line: String = axis.into_iter().collect();
+        let end = format!("{:.1} s", window.length().as_secs_f64());
+        let key = if self.story.faults.is_empty() {
+            ""
+        } else {
+            "▲ fault  △ reverted"
+        };
+        let room = columns.saturating_sub(end.chars().count() + 3);
         let widest = self
+            .story
             .measured
             .journeys
             .iter()
-            .map(|journey| journey.name.chars().count())
-            .max()
-            .unwrap_or(0)
-            .min(24);
-        let columns = self.width.saturating_sub(widest + 6).clamp(20, 100);
-        let mut text = format!("{}  ", self.paint.bold("Journeys"));
-        let _ = writeln!(
-            text,
-            "{}",
-            self.paint.dim(&format!(
-                "█ up  ▒ fallback  · down, over {:.1} s",
-                self.measured.window.length().as_secs_f64()
-            ))
-        );
-        for journey in &self.measured.journeys {
-            let _ = writeln!(
-                text,
-                "  {:widest$}  {}",
-                plain(&journey.name, widest),
-                self.lane(journey, columns)
-            );
-            let _ = writeln!(text, "  {:widest$}  {}", "", self.counts(journey));
-        }
-        text
+            .map(|j| j.name.chars().count())
+            .max();
+        let indent = widest.unwrap_or(0).min(24) + 4;
+        format!("{line}\n{:indent$}0 s{key:^room$}{end}", "")
     }
 
     fn lane(&self, journey: &Journey, columns: usize) -> String {
-        let window = self.measured.window;
-        let whole = window.length().as_secs_f64().max(1e-9);
-        let mut lane = String::new();
-        for column in 0..columns {
-            #[expect(clippy::cast_precision_loss, reason = "columns of a terminal")]
-            let share =
-                |column: usize| window.from + Duration::from_secs_f64(whole * column as f64 / columns as f64);
-            let (from, until) = (share(column), share(column + 1));
-            let here = journey
-                .lane
-                .iter()
-                .filter(|segment| segment.time.from < until && from < segment.time.until);
-            let worst = here
-                .map(|segment| &segment.standing)
-                .max_by_key(|standing| match standing {
-                    Standing::Up => 0,
-                    Standing::Fallback(_) => 1,
-                    Standing::Down => 2,
-                });
-            lane.push_str(&match worst {
-                Some(Standing::Up) => self.paint.good("█"),
-                Some(Standing::Fallback(_)) => self.paint.warn("▒"),
+        let window = self.story.measured.window;
+        let whole = window.length().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "columns of a terminal")]
+        let edge =
+            |column: usize| window.from + Duration::from_secs_f64(whole * column as f64 / columns as f64);
+        let cell = |column: usize| {
+            let (from, until) = (edge(column), edge(column + 1));
+            match self.worst(journey, from, until) {
                 Some(Standing::Down) => self.paint.bad("·"),
+                Some(Standing::Fallback(_)) => self.paint.warn("▒"),
+                Some(Standing::Up) if self.unknown(from, until) => self.paint.dim("?"),
+                Some(Standing::Up) => self.paint.good("█"),
                 None => " ".into(),
-            });
-        }
-        lane
+            }
+        };
+        (0..columns).map(cell).collect()
     }
 
-    fn counts(&self, journey: &Journey) -> String {
-        let mut parts = vec![format!("{} good", journey.good)];
-        for rung in &journey.rungs {
-            parts.push(format!(
-                "{} by {} for {:.1} s",
-                rung.answers,
-                plain(&rung.name, 40),
-                rung.time.as_secs_f64()
-            ));
-        }
-        parts.extend(journey.bad.iter().map(|(kind, count)| format!("{count} {kind}")));
-        if journey.void > 0 {
-            parts.push(format!("{} unknown", journey.void));
-        }
-        if !journey.outages.is_empty() {
-            parts.push(format!("down {}", journey.downtime));
-        }
-        if !journey.essential {
-            parts.push("not essential".into());
-        }
-        let latency = journey.latency;
-        parts.push(format!(
-            "p50 {:.1} ms, p99 {:.1} ms",
-            latency.p50.as_secs_f64() * 1e3,
-            latency.p99.as_secs_f64() * 1e3
-        ));
-        self.paint.dim(&parts.join(", "))
+    fn worst<'j>(&self, journey: &'j Journey, from: Micros, until: Micros) -> Option<&'j Standing> {
+        let here = journey
+            .lane
+            .iter()
+            .filter(|segment| segment.time.from < until && from < segment.time.until);
+        here.map(|segment| &segment.standing)
+            .max_by_key(|standing| match standing {
+                Standing::Up => 0,
+                Standing::Fallback(_) => 1,
+                Standing::Down => 2,
+            })
+    }
+
+    fn unknown(&self, from: Micros, until: Micros) -> bool {
+        let parts = &self.story.measured.unknown_parts;
+        parts.iter().any(|part| part.from < until && from < part.until)
     }
 
     fn cost(&self) -> String {
-        let (measured, cost) = (self.measured, &self.judgement.cost);
+        let (measured, cost) = (&self.story.measured, &self.story.judgement.cost);
         let mut text = format!("{}\n", self.paint.bold("What it cost"));
-        let _ = writeln!(text, "  downtime      {}{}", measured.downtime, self.unknown());
+        let unknown = if measured.unknown.is_zero() {
+            String::new()
+        } else {
+            format!(", {} unknown", latency(measured.unknown))
+        };
+        let _ = writeln!(text, "  downtime     {}{unknown}", measured.downtime);
+        let _ = writeln!(text, "  budget       {}", self.budget());
+        if let (Some(per_year), Some(because)) = (cost.per_year, &self.story.start.plan.scenario.per_year) {
+            let high = per_year.high.map_or_else(|| "unknown".into(), percent);
+            let told = format!(
+                "up to {high} of it: {} times a year, {}",
+                because.times,
+                plain(&because.because, 120)
+            );
+            text.push_str(&self.indented("in a year    ", &told));
+        }
         let data = measured.data;
         if data.acknowledged > 0 {
+            let counts = [
+                (data.intact, "intact"),
+                (data.lost, "lost"),
+                (data.corrupt, "corrupt"),
+                (data.unknown, "unknown"),
+            ];
+            let counts = counts.iter().filter(|(count, _)| *count > 0);
+            let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
             let _ = writeln!(
                 text,
-                "  writes        {} acknowledged: {} intact, {} lost, {} corrupt, {} unknown",
-                data.acknowledged, data.intact, data.lost, data.corrupt, data.unknown
+                "  writes       {} acknowledged: {}",
+                data.acknowledged,
+                counts.join(", ")
             );
         }
-        let _ = writeln!(text, "  budget        {}", self.budget());
-        if let Some(per_year) = cost.per_year {
-            let high = per_year
-                .high
-                .map_or_else(|| "unknown".into(), |high| format!("{high:.1} %"));
-            let because = self.history.start.plan.scenario.per_year.as_ref();
-            let because = because.map_or_else(String::new, |p| {
-                format!(" ({} times: {})", p.times, plain(&p.because, 80))
-            });
-            let _ = writeln!(text, "  in a year     up to {high} of it{because}");
-        }
-        let bills: Vec<String> = self
-            .judgement
-            .bills
-            .iter()
-            .map(|bill| format!("{} {}", contract(bill.contract), bill.billed))
+        let bills = self.story.judgement.bills.iter();
+        let bills: Vec<String> = bills
+            .map(|bill| format!("{}: {}", contract(bill.contract), bill.billed))
             .collect();
-        let _ = writeln!(text, "  by contract   {}", self.paint.dim(&bills.join(" · ")));
+        text.push_str(&self.indented("by contract  ", &bills.join(" · ")));
         text
-    }
-
-    fn unknown(&self) -> String {
-        if self.measured.unknown.is_zero() {
-            return String::new();
-        }
-        format!(" ({:.0} ms unknown)", self.measured.unknown.as_secs_f64() * 1e3)
     }
 
     /// The year's budget as a bar: what this took of it.
     fn budget(&self) -> String {
-        let cost = &self.judgement.cost;
-        let total = crate::units::Span(cost.budget);
-        let days = cost.window.as_secs() / 86_400;
+        let cost = &self.story.judgement.cost;
         let Some(high) = cost.share.high else {
-            return format!(
-                "the outage was still open, and no `manual_recovery` prices it (of {total} in {days} days)"
-            );
+            return of_budget(cost);
         };
         #[expect(
             clippy::cast_possible_truncation,
@@ -323,80 +254,111 @@ impl Page<'_> {
             reason = "clamped to 20"
         )]
         let filled = (high / 5.0).ceil().clamp(0.0, 20.0) as usize;
-        let bar = format!("[{}{}]", "#".repeat(filled), "-".repeat(20 - filled));
+        let over = if high > 100.0 { "▶" } else { "" };
+        let bar = format!("[{}{}]{over}", "█".repeat(filled), "·".repeat(20 - filled));
         let verdict = if high > 100.0 {
             Verdict::Breached
         } else {
             Verdict::Met
         };
-        let priced = cost.priced.map_or_else(String::new, |price| {
-            format!(
-                ", priced at {} until a person has repaired it",
-                crate::units::Span(price)
-            )
-        });
-        let share = if high < 0.005 {
-            "nothing".to_owned()
-        } else {
-            format!("{high:.2} %")
-        };
-        self.paint.verdict(
-            verdict,
-            &format!("{bar} {share} of {total} in {days} days{priced}"),
-        )
+        self.paint.verdict(verdict, &format!("{bar} {}", of_budget(cost)))
     }
 
     fn checks(&self) -> String {
-        let mut checks: Vec<_> = self.judgement.checks.iter().collect();
+        let mut checks: Vec<_> = self.story.judgement.checks.iter().collect();
         checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
+        let widest = checks
+            .iter()
+            .map(|check| check.name.chars().count())
+            .max()
+            .unwrap_or(0)
+            .min(32);
         let mut text = format!("{}\n", self.paint.bold("What was required"));
         for check in checks {
-            let verdict = self
-                .paint
-                .verdict(check.verdict, &format!("{:9}", word(check.verdict)));
-            let found = plain(&check.found, self.width.max(80));
-            let _ = writeln!(
-                text,
-                "  {verdict} {:24} {}: {found}",
-                plain(&check.name, 40),
+            let verdict = format!("{:9}", word(check.verdict));
+            let found = format!(
+                "{}  (required: {})",
+                plain(&check.found, 300),
                 plain(&check.required, 120)
             );
+            let mut lines = wrap(&found, self.width.saturating_sub(widest + 15)).into_iter();
+            let _ = writeln!(
+                text,
+                "  {}  {:widest$}  {}",
+                self.paint.verdict(check.verdict, &verdict),
+                plain(&check.name, widest),
+                lines.next().unwrap_or_default()
+            );
+            for line in lines {
+                let _ = writeln!(text, "{:indent$}{line}", "", indent = widest + 15);
+            }
+        }
+        text
+    }
+
+    /// The error that most likely tells the cause, with the lines after it.
+    fn log(&self) -> String {
+        let Some((log, entry)) = self
+            .story
+            .culprit()
+            .filter(|_| self.story.judgement.verdict() != Verdict::Met)
+        else {
+            return String::new();
+        };
+        let mut text = format!(
+            "{}  {}\n",
+            self.paint.bold("What the logs say"),
+            self.paint.dim(&format!(
+                "{}.log, line {}, {} times",
+                log.service, entry.line, entry.count
+            ))
+        );
+        let mut lines = vec![Story::error(entry, 400)];
+        lines.extend(
+            entry
+                .after
+                .iter()
+                .filter(|line| line.starts_with(' '))
+                .map(|line| plain(line, 400)),
+        );
+        for line in lines {
+            text.push_str(&self.indented("", &line));
         }
         text
     }
 
     fn next(&self) -> String {
-        let run = &self.history.start.run;
-        let verdict = self.judgement.verdict();
-        let mut text = String::new();
-        if !self.judgement.stated() {
-            let advice = match verdict {
-                Verdict::Breached => "look at the time line above, then at the logs",
-                Verdict::Undecided => {
-                    "this run proves nothing: mend what is undecided above, then run it again"
-                }
-                Verdict::Met => {
-                    "this control must breach and did not: either the harness no longer sees it, or it was mended"
-                }
-            };
-            let _ = writeln!(text, "  next          {advice}");
+        let mut text = format!("{}\n", self.paint.bold("What next"));
+        for advice in advice::advice(self.story) {
+            text.push_str(&self.indented("• ", &advice));
         }
-        let _ = write!(
-            text,
-            "  again         firedrill report runs/{run}      logs: runs/{run}/logs/"
-        );
-        self.paint.dim(&text)
+        for (what, command) in advice::commands(self.story) {
+            let _ = writeln!(text, "  {}", self.paint.dim(&format!("{what:13}{command}")));
+        }
+        text.trim_end().to_owned()
     }
 }
 
-fn contract(contract: Contract) -> &'static str {
-    match contract {
-        Contract::Strict => "strict",
-        Contract::Request => "request",
-        Contract::Minute1 => "minute 1%",
-        Contract::Minute5 => "minute 5%",
-        Contract::Minute10 => "minute 10%",
-        Contract::FullMinutes => "full minutes",
-        Contract::FiveMinuteMean => "five-minute mean",
+/// A journey's answers in numbers.
+fn counts(journey: &Journey) -> String {
+    let mut parts = vec![format!("{} good", journey.good)];
+    for rung in &journey.rungs {
+        let (name, time) = (plain(&rung.name, 40), rung.time.as_secs_f64());
+        parts.push(format!("{} by {name} for {time:.1} s", rung.answers));
     }
+    parts.extend(journey.bad.iter().map(|(kind, count)| format!("{count} {kind}")));
+    if journey.void > 0 {
+        parts.push(format!("{} unknown", journey.void));
+    }
+    if !journey.outages.is_empty() {
+        parts.push(format!("down {}", journey.downtime));
+    }
+    if !journey.essential {
+        parts.push("not essential".into());
+    }
+    if journey.latency.n > 0 {
+        let (p50, p99) = (latency(journey.latency.p50), latency(journey.latency.p99));
+        parts.push(format!("p50 {p50}, p99 {p99}"));
+    }
+    parts.join(" · ")
 }

@@ -4,15 +4,63 @@ use crate::sla::Verdict;
 
 /// Text from outside, without anything a terminal would obey, cut to a length.
 pub(super) fn plain(text: &str, longest: usize) -> String {
-    let mut plain: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(longest)
-        .collect();
-    if text.chars().nth(longest).is_some() {
-        plain.push('…');
+    let mut plain = String::new();
+    let mut left = longest;
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        if c == '\x1b' {
+            skip_escape(&mut rest);
+            continue;
+        }
+        if left == 0 {
+            plain.push('…');
+            break;
+        }
+        left -= 1;
+        plain.push(if turns(c) { ' ' } else { c });
     }
     plain
+}
+
+/// Control characters, and those that turn the direction in which text is read.
+fn turns(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+}
+
+/// A colour or another command to a terminal: `ESC [ … letter`.
+fn skip_escape(rest: &mut std::str::Chars<'_>) {
+    let mut ahead = rest.clone();
+    if ahead.next() != Some('[') {
+        return;
+    }
+    if ahead.by_ref().take(32).any(|c| ('@'..='~').contains(&c)) {
+        *rest = ahead;
+    }
+}
+
+/// Text broken between words into lines of at most so many characters; a longer word has a line of its own.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(20);
+    let indent: String = text.chars().take_while(|c| *c == ' ').take(8).collect();
+    let mut lines = vec![indent];
+    let mut used = lines[0].len();
+    let mut begun = false;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let length = word.chars().count();
+        if begun && used + 1 + length > width {
+            lines.push(String::new());
+            (used, begun) = (0, false);
+        }
+        let line = lines.len() - 1;
+        if begun {
+            lines[line].push(' ');
+            used += 1;
+        }
+        lines[line].push_str(word);
+        used += length;
+        begun = true;
+    }
+    lines
 }
 
 /// Colours, or none.
@@ -73,7 +121,17 @@ mod tests {
 
     #[test]
     fn what_a_service_wrote_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\x1b[31mb\r\nc", 20), "a [31mb  c");
+        assert_eq!(plain("a\x1b[31mb\r\nc\x1b", 20), "ab  c");
+        assert_eq!(plain("user\u{202e}exe", 20), "user exe");
         assert_eq!(plain("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn text_is_wrapped_between_words() {
+        assert_eq!(
+            wrap("one two three four five six", 20),
+            ["one two three four", "five six"]
+        );
+        assert_eq!(wrap("", 20), [""]);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::budget::Cost;
 use super::{Check, Verdict};
 use crate::history::{Event, History};
-use crate::measure::{Bounds, Journey, Measured, RolledBack, Standing};
+use crate::measure::{Bounds, Interval, Journey, Measured, RolledBack, Standing};
 use crate::sample::Micros;
 use crate::scenario::{Expect, ExpectedAlert, Limits, Never, Rollback, Tolerance};
 
@@ -162,11 +162,12 @@ fn journey(measured: &Measured, name: &str, tolerance: Tolerance) -> Check {
         Tolerance::MayBeDown => Verdict::Met,
         Tolerance::GoesDown => met(down),
     };
-    let verdict = if journey.good + journey.fallback == 0 && !down {
-        Verdict::Undecided
-    } else {
-        verdict
-    };
+    let answers: usize =
+        journey.bad.iter().map(|(_, count)| count).sum::<usize>() + journey.good + journey.fallback;
+    if answers == 0 {
+        let found = "nothing was measured: no probe of it was due in the time that is judged";
+        return check(label, words(tolerance), found, Verdict::Undecided);
+    }
     check(label, words(tolerance), standing(journey), verdict)
 }
 
@@ -185,11 +186,26 @@ fn standing(journey: &Journey) -> String {
         seen.push(match &segment.standing {
             Standing::Up => "up".to_owned(),
             Standing::Fallback(rung) => format!("fallback ({rung})"),
-            Standing::Down => format!("down {}", journey.downtime),
+            Standing::Down => down(journey, segment.time),
         });
     }
     seen.dedup();
+    // A long row of turns tells less than its ends and their number.
+    if seen.len() > 9 {
+        let left_out = seen.len() - 8;
+        seen.splice(4..seen.len() - 4, [format!("{left_out} more turns")]);
+    }
     seen.join(" → ")
+}
+
+/// The outages that a stretch of the lane stands for.
+fn down(journey: &Journey, time: Interval) -> String {
+    let own = journey
+        .outages
+        .iter()
+        .filter(|outage| outage.hull.within(time).is_some());
+    let bounds: Vec<String> = own.map(|outage| outage.bounds().to_string()).collect();
+    format!("down {}", bounds.join(" and "))
 }
 
 fn data(expect: &Expect, measured: &Measured) -> Vec<Check> {

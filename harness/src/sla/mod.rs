@@ -27,7 +27,7 @@ use crate::history::History;
 use crate::measure::Measured;
 
 /// What a check, or a drill, comes to. The worst wins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It holds, and there is evidence for it.
@@ -39,7 +39,7 @@ pub enum Verdict {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Check {
     /// Its name, stable: `downtime`, `journey.shorten`, `lost-links`, `evidence.steady`, …
     pub name: String,

@@ -18,6 +18,7 @@ fn the_stored_schemas_are_those_of_the_loader() {
         ("scenario", schema(&firedrill::fault::kinds())),
         ("system", system_schema()),
         ("project", project_schema()),
+        ("report", firedrill::report::schema()),
     ];
     for (name, schema) in schemas {
         let path = Path::new(FOLDER).join(format!("{name}.json"));

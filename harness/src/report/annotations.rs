@@ -1,0 +1,103 @@
+//! GitHub annotations: workflow commands that a step prints, shown beside the run and in the pull request.
+//!
+//! GitHub shows ten errors, ten warnings and ten notices of a step: the worst come first, and the last of ten says how
+//! many more there are. Message and properties are escaped as the runner wants it, so that no text of a service can
+//! begin a command of its own.
+
+use super::entry::{Drill, Standing, worst_first};
+use super::text::plain;
+
+/// So many of a kind are shown.
+const MOST: usize = 10;
+
+/// One line an annotation; empty when every drill came out as stated.
+pub fn github(drills: &[Drill]) -> String {
+    let kinds = [
+        ("error", &[Standing::Breached, Standing::Failed][..]),
+        ("warning", &[Standing::Undecided][..]),
+        ("notice", &[Standing::Skipped][..]),
+    ];
+    let sorted = worst_first(drills);
+    let mut text = String::new();
+    for (command, standings) in kinds {
+        let own: Vec<&&Drill> = sorted
+            .iter()
+            .filter(|drill| standings.contains(&drill.standing()))
+            .collect();
+        let shown = if own.len() > MOST { MOST - 1 } else { own.len() };
+        for drill in &own[..shown] {
+            let title = format!("{}: {}", drill.title(), drill.standing().word());
+            text.push_str(&line(command, &title, &message(drill)));
+        }
+        if own.len() > shown {
+            let names: Vec<String> = own[shown..].iter().map(|drill| drill.title()).collect();
+            let title = format!("and {} more", names.len());
+            text.push_str(&line(command, &title, &plain(&names.join(", "), 2000)));
+        }
+    }
+    text
+}
+
+/// The reason, and the error in the logs that goes with it.
+fn message(drill: &Drill) -> String {
+    let mut message = plain(&drill.reason(), 1000);
+    if let Some((log, entry)) = drill.story().and_then(super::Story::culprit) {
+        let error = super::Story::error(entry, 400);
+        message.push_str(&format!("\n{}.log:{}: {error}", log.service, entry.line));
+    }
+    message
+}
+
+fn line(command: &str, title: &str, message: &str) -> String {
+    format!(
+        "::{command} title={}::{}\n",
+        property(&plain(title, 200)),
+        escaped(message)
+    )
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    escaped(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn failed(name: &str, why: &str) -> Drill {
+        let (name, why) = (name.to_owned(), why.to_owned());
+        Drill::Failed { name, why }
+    }
+
+    #[test]
+    fn the_last_of_ten_says_how_many_more_there_are() {
+        let drills: Vec<Drill> = (0..25)
+            .map(|n| failed(&format!("drill-{n:02}"), "no engine"))
+            .collect();
+        let text = github(&drills);
+        assert_eq!(text.lines().count(), MOST);
+        assert!(
+            text.lines()
+                .last()
+                .unwrap()
+                .starts_with("::error title=and 16 more::drill-09, drill-10")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_begins_a_command_of_its_own(name in ".{0,40}", why in "(.|\n|\r|::error::|%0A){0,60}") {
+            let text = github(&[failed(&name, &why)]);
+            prop_assert_eq!(text.lines().count(), 1);
+            let rest = text.strip_prefix("::error title=").unwrap();
+            let (title, _) = rest.split_once("::").unwrap();
+            prop_assert!(!title.contains([':', ',', '\n', '\r']));
+        }
+    }
+}

@@ -1,0 +1,467 @@
+//! The draft of a post-mortem, in Markdown: the usual sections, five whys, and the Six Sigma frame (define, measure,
+//! analyse, improve, control). What the harness knows is filled in; what only people know is left as a marked blank.
+
+use std::fmt::Write;
+
+use super::markdown::{escaped, fenced, time_line};
+use super::marks::Kind;
+use super::story::Story;
+use super::text::plain;
+use super::words::{contract, contract_rule, of_budget, percent, place};
+use crate::measure::Journey;
+use crate::sla::Verdict;
+use crate::units::Span;
+
+/// What only people know.
+fn blank(what: &str) -> String {
+    format!("_[to be filled in: {what}]_")
+}
+
+/// The draft.
+pub fn incident(story: &Story) -> String {
+    let draft = Draft(story);
+    let parts = [
+        draft.title(),
+        draft.impact(),
+        draft.when(),
+        draft.detection(),
+        draft.response(),
+        draft.root_cause(),
+        draft.five_whys(),
+        draft.went_well(),
+        draft.actions(),
+        draft.six_sigma(),
+    ];
+    parts.join("\n")
+}
+
+struct Draft<'a>(&'a Story);
+
+impl Draft<'_> {
+    fn title(&self) -> String {
+        let story = self.0;
+        format!(
+            "# Post-mortem (draft): {}\n\n{}\n\n* Rehearsed: {}\n* Run: `{}`\n* Severity: {}\n* Author and reviewers: {}\n",
+            escaped(story.name(), 100),
+            escaped(&story.start.plan.scenario.summary, 300),
+            escaped(&place(&story.start), 200),
+            plain(&story.start.run, 120).replace('`', "'"),
+            blank("by your own scale"),
+            blank("names"),
+        )
+    }
+
+    fn down(&self) -> impl Iterator<Item = &Journey> {
+        self.0
+            .measured
+            .journeys
+            .iter()
+            .filter(|journey| !journey.outages.is_empty())
+    }
+
+    /// The downtime that is accounted: the price of an outage that no rehearsal waits for, or what was measured.
+    fn length(&self) -> String {
+        let cost = &self.0.judgement.cost;
+        match cost.priced {
+            Some(price) => {
+                let minutes = price.as_secs_f64() / 60.0;
+                format!("{minutes:.0} minutes")
+            }
+            None => self.0.measured.downtime.to_string(),
+        }
+    }
+
+    fn share(&self) -> String {
+        self.0
+            .judgement
+            .cost
+            .share
+            .high
+            .map_or_else(|| "an unknown share".into(), percent)
+    }
+
+    fn impact(&self) -> String {
+        let (story, cost) = (self.0, &self.0.judgement.cost);
+        let (budget, days) = (cost.budget.as_secs_f64() / 60.0, cost.window.as_secs() / 86_400);
+        let mut text = format!(
+            "## Impact\n\n**Down for {}: {} of the {budget:.0} minutes that {days} days allow.**\n\n",
+            self.length(),
+            self.share()
+        );
+        if cost.priced.is_some() {
+            let _ = writeln!(
+                text,
+                "The rehearsal saw it down {}, and it did not recover by itself; it is accounted at the time until a person has repaired it.\n",
+                story.measured.downtime
+            );
+        }
+        for journey in &story.measured.journeys {
+            let _ = writeln!(text, "* {}", suffered(journey));
+        }
+        let data = story.measured.data;
+        if data.acknowledged > 0 {
+            let _ = writeln!(
+                text,
+                "* Data: {} writes acknowledged, {} intact, {} lost, {} corrupt.",
+                data.acknowledged, data.intact, data.lost, data.corrupt
+            );
+        }
+        let _ = writeln!(
+            text,
+            "* Users and revenue: {}",
+            blank("how many people, how much money, which customers")
+        );
+        text
+    }
+
+    fn when(&self) -> String {
+        let mut text = format!(
+            "## Time line\n\nSeconds since the schedule of steps began.\n\n{}",
+            time_line(self.0)
+        );
+        if let Some(price) = self.0.judgement.cost.priced {
+            let _ = writeln!(
+                text,
+                "From here on a person repairs it: find the logs, find the error, compare the versions, fix, push, build, test, deploy; restored after {:.0}:00 ({}).",
+                price.as_secs_f64() / 60.0,
+                blank("the instants of the real day")
+            );
+        }
+        text
+    }
+
+    fn detection(&self) -> String {
+        let (story, instants) = (self.0, &self.0.measured.instants);
+        let told = match instants.time_to_detect {
+            Some(time) => format!("The first alert arrived {time} after the outage began."),
+            None => "**No alert arrived.** Whoever noticed it was a person.".into(),
+        };
+        let mut blind: Vec<String> = Vec::new();
+        for journey in story.measured.journeys.iter().filter(|j| j.outages.is_empty()) {
+            blind.push(format!("`{}`", plain(&journey.name, 60).replace('`', "'")));
+        }
+        let green = if blind.is_empty() || self.down().next().is_none() {
+            String::new()
+        } else {
+            format!(
+                "\n\nA check on {} alone stayed green through all of it.",
+                blind.join(", ")
+            )
+        };
+        format!(
+            "## Detection\n\n{told}{green}\n\n* Who noticed, and how: {}\n",
+            blank("person or page")
+        )
+    }
+
+    fn response(&self) -> String {
+        let instants = &self.0.measured.instants;
+        let mut text = String::from("## Response\n\n");
+        match &instants.rollback {
+            Some(back) => {
+                let _ = writeln!(
+                    text,
+                    "The system went back from {} to {} by itself, in {}.",
+                    escaped(&back.from, 60),
+                    escaped(&back.to, 60),
+                    back.time
+                );
+            }
+            None => text.push_str("Nothing went back to the last working version by itself.\n"),
+        }
+        match instants.time_to_recover {
+            Some(time) => {
+                let _ = writeln!(text, "Users were served again {time} after the outage began.");
+            }
+            None if self.down().next().is_some() => {
+                text.push_str("It had not recovered when the rehearsal ended.\n")
+            }
+            None => text.push_str("There was nothing to recover from.\n"),
+        }
+        let _ = writeln!(
+            text,
+            "\n* What people did, in order: {}",
+            blank("steps, with times")
+        );
+        text
+    }
+
+    fn root_cause(&self) -> String {
+        let story = self.0;
+        let mut text = String::from("## Root cause\n\n");
+        for fault in &story.faults {
+            let proof = if fault.confirmed.is_some() {
+                "confirmed"
+            } else {
+                "not confirmed"
+            };
+            let _ = writeln!(
+                text,
+                "* Trigger: {} ({proof}, at {})",
+                escaped(&fault.what, 200),
+                story.time(fault.from)
+            );
+        }
+        for release in &story.measured.releases {
+            let (answers, good) = release.answers;
+            let _ = writeln!(
+                text,
+                "* {} answered {answers} requests, {good} of them right.",
+                escaped(&release.name, 60)
+            );
+        }
+        match story.culprit() {
+            Some((log, entry)) => {
+                let _ = writeln!(
+                    text,
+                    "\nThe log of `{}` says, at line {} and {} times in all:\n",
+                    plain(&log.service, 60).replace('`', "'"),
+                    entry.line,
+                    entry.count
+                );
+                let lines = std::iter::once(&entry.text)
+                    .chain(entry.after.iter().filter(|line| line.starts_with(' ')));
+                text.push_str(&fenced(&lines.map(|line| plain(line, 400)).collect::<Vec<_>>()));
+            }
+            None => text.push_str("\nThe logs hold no error.\n"),
+        }
+        let _ = writeln!(
+            text,
+            "\n* The line of code, and the change that brought it: {}",
+            blank("commit and file")
+        );
+        text
+    }
+
+    fn five_whys(&self) -> String {
+        let down: Vec<String> = self.down().map(|journey| escaped(&journey.name, 60)).collect();
+        let kinds: Vec<String> = self
+            .down()
+            .flat_map(|journey| &journey.bad)
+            .map(|(kind, count)| format!("{count} {kind}"))
+            .collect();
+        let first = if down.is_empty() {
+            "Users were not let down.".to_owned()
+        } else {
+            format!("{} failed: {}.", down.join(" and "), kinds.join(", "))
+        };
+        let second = self.0.culprit().map_or_else(
+            || blank("what failed inside"),
+            |(_, entry)| format!("The service said: {}", escaped(&Story::error(entry, 200), 200)),
+        );
+        let third = self.0.faults.first().map_or_else(
+            || blank("what triggered it"),
+            |fault| format!("It came with: {}.", escaped(&fault.what, 200)),
+        );
+        format!(
+            "## Five whys\n\n1. Why were users let down? {first}\n2. Why did that fail? {second}\n3. Why was it there? {third}\n4. Why did nothing stop it before users met it? {}\n5. Why is it made so that this can happen? {}\n",
+            blank(
+                "the gate that was missing: unit test, staging with production-like data, automatic rollback"
+            ),
+            blank("the habit or the structure behind it"),
+        )
+    }
+
+    fn went_well(&self) -> String {
+        let story = self.0;
+        let mut text = String::from("## What went well\n\n");
+        for journey in story
+            .measured
+            .journeys
+            .iter()
+            .filter(|j| j.outages.is_empty() && j.good + j.fallback > 0)
+        {
+            let _ = writeln!(text, "* {} never went down.", escaped(&journey.name, 60));
+        }
+        for journey in &story.measured.journeys {
+            for rung in &journey.rungs {
+                let _ = writeln!(
+                    text,
+                    "* {} got {} right answers by {} while the normal way was closed.",
+                    escaped(&journey.name, 60),
+                    rung.answers,
+                    escaped(&rung.name, 60)
+                );
+            }
+        }
+        let data = story.measured.data;
+        if data.acknowledged > 0 && data.lost + data.corrupt == 0 {
+            let _ = writeln!(text, "* No acknowledged write was lost.");
+        }
+        for mark in story.marks.iter().filter(|mark| mark.kind == Kind::Alert) {
+            let _ = writeln!(
+                text,
+                "* The alert `{}` arrived at {}.",
+                plain(&mark.text, 60).replace('`', "'"),
+                story.time(mark.at)
+            );
+        }
+        let _ = writeln!(text, "* {}", blank("what people did well"));
+        text
+    }
+
+    fn actions(&self) -> String {
+        let story = self.0;
+        let mut text = String::from("## Action items\n\n| what | why | owner | due |\n|---|---|---|---|\n");
+        let mut row = |what: &str, why: String| {
+            let _ = writeln!(text, "| {what} | {why} | {} | {} |", blank("name"), blank("date"));
+        };
+        if self.down().next().is_some() {
+            row(
+                "Prevent: a test that fails on this",
+                "bad code is cheapest before it is deployed".into(),
+            );
+            row(
+                "Prevent: a staging gate with a copy of the production store",
+                "an empty store can hide it".into(),
+            );
+        }
+        if story.measured.instants.rollback.is_none() && self.down().next().is_some() {
+            row(
+                "Mitigate: roll back by itself when answers go bad after a push",
+                format!("it would have ended {} of downtime within seconds", self.length()),
+            );
+        }
+        if story.measured.instants.detected.is_none() && self.down().next().is_some() {
+            row(
+                "Detect: alert on the journeys that failed",
+                "no alert arrived".into(),
+            );
+        }
+        if story.measured.data.lost + story.measured.data.corrupt > 0 {
+            row(
+                "Mend: acknowledge writes only when they are durable",
+                format!(
+                    "{} lost, {} corrupt",
+                    story.measured.data.lost, story.measured.data.corrupt
+                ),
+            );
+        }
+        for check in story.judgement.of(Verdict::Breached) {
+            row(
+                &format!("Meet `{}`", plain(&check.name, 60).replace('`', "'")),
+                format!(
+                    "{}; required: {}",
+                    escaped(&check.found, 200),
+                    escaped(&check.required, 120)
+                ),
+            );
+        }
+        row(
+            "Verify: run this scenario every night",
+            format!("`firedrill run {}`", plain(story.name(), 80).replace('`', "'")),
+        );
+        text
+    }
+
+    fn six_sigma(&self) -> String {
+        let (story, cost) = (self.0, &self.0.judgement.cost);
+        let mut text = String::from("## Define, measure, analyse, improve, control\n\n");
+        let down: Vec<String> = self.down().map(|journey| escaped(&journey.name, 60)).collect();
+        let lost = if down.is_empty() {
+            "nothing".into()
+        } else {
+            down.join(", ")
+        };
+        let _ = writeln!(
+            text,
+            "**Define.** The promise: at most {} of downtime in {} days. What users lost: {lost}. A defect is a second in which an essential journey fails.\n",
+            Span(cost.budget),
+            cost.window.as_secs() / 86_400
+        );
+        let _ = writeln!(
+            text,
+            "**Measure.** {}, that is {}. By contract:\n",
+            story.measured.downtime,
+            of_budget(cost)
+        );
+        text.push_str("| contract | bills | counts |\n|---|---|---|\n");
+        for bill in &story.judgement.bills {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} |",
+                contract(bill.contract),
+                bill.billed,
+                contract_rule(bill.contract)
+            );
+        }
+        let (opportunities, defects) = self.answers();
+        #[expect(clippy::cast_precision_loss, reason = "counts of probes")]
+        let million = 1e6 * defects as f64 / opportunities.max(1) as f64;
+        let _ = writeln!(
+            text,
+            "\n{defects} of {opportunities} answers were defects while it was watched: {million:.0} per million opportunities in this drill. Availability in it: {}.\n",
+            availability(story.measured.availability)
+        );
+        let cause = self.0.culprit().map_or_else(
+            || blank("cause"),
+            |(_, entry)| escaped(&Story::error(entry, 200), 200),
+        );
+        let _ = writeln!(
+            text,
+            "**Analyse.** {cause} See the five whys. Other causes that were ruled out: {}\n",
+            blank("which, and how")
+        );
+        let _ = writeln!(
+            text,
+            "**Improve.** The action items above; the expected downtime afterwards: {}\n",
+            blank("to be rehearsed, not guessed")
+        );
+        let per_year = match (&story.start.plan.scenario.per_year, cost.per_year) {
+            (Some(times), Some(share)) => format!(
+                "Expected {} times a year ({}): up to {} of the budget.",
+                times.times,
+                escaped(&times.because, 120),
+                share.high.map_or_else(|| "an unknown share".into(), percent)
+            ),
+            _ => format!(
+                "How often it is to be expected: {}",
+                blank("times a year, and why")
+            ),
+        };
+        let _ = writeln!(
+            text,
+            "**Control.** {per_year} This scenario runs every night, and its verdict and share of the budget are watched there; the real downtime goes into the ledger: {}",
+            blank("start and end")
+        );
+        text
+    }
+
+    /// Answers of essential journeys, and those that failed the user.
+    fn answers(&self) -> (usize, usize) {
+        let essential = self
+            .0
+            .measured
+            .journeys
+            .iter()
+            .filter(|journey| journey.essential);
+        essential.fold((0, 0), |(all, defects), journey| {
+            let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
+            (all + journey.good + journey.fallback + bad, defects + bad)
+        })
+    }
+}
+
+fn availability((low, high): (f64, f64)) -> String {
+    format!("{:.1} % to {:.1} %", low * 100.0, high * 100.0)
+}
+
+/// What the users of a journey went through.
+fn suffered(journey: &Journey) -> String {
+    let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
+    let all = journey.good + journey.fallback + bad;
+    let name = escaped(&journey.name, 60);
+    if journey.outages.is_empty() {
+        let other = if journey.fallback > 0 {
+            format!(", {} of them by a fallback", journey.fallback)
+        } else {
+            String::new()
+        };
+        return format!("{name}: never down; {} of {all} answers right{other}.", all - bad);
+    }
+    let aside = if journey.essential { "" } else { " (not essential)" };
+    format!(
+        "{name}{aside}: down {}; {bad} of {all} answers failed.",
+        journey.downtime
+    )
+}

@@ -1,0 +1,180 @@
+//! One drill as every report tells it: what was measured and judged, the marks of its time line, its answers over time
+//! and what its logs say. Some kilobytes, however long the drill was: its samples are not kept.
+
+use super::excerpt::{Entry, Excerpt, without_stamp};
+use super::marks::{self, Mark};
+use super::words;
+use crate::history::{Event, History, Start};
+use crate::measure::{self, Interval, Measured, Series};
+use crate::sample::Micros;
+use crate::sla::Judgement;
+
+/// Buckets of a journey's answers over time.
+const BUCKETS: usize = 240;
+
+/// A step's fault, from its injection to its revert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FaultSpan {
+    /// What it does.
+    pub(super) what: String,
+    /// Its injection began.
+    pub(super) from: Micros,
+    /// It was in effect, with a proof.
+    pub(super) confirmed: Option<Micros>,
+    /// It was reverted; `None`: it stayed.
+    pub(super) until: Option<Micros>,
+}
+
+/// One drill.
+#[derive(Debug, Clone)]
+pub struct Story {
+    pub(super) start: Start,
+    pub(super) measured: Measured,
+    pub(super) judgement: Judgement,
+    pub(super) marks: Vec<Mark>,
+    pub(super) faults: Vec<FaultSpan>,
+    pub(super) series: Vec<Series>,
+    /// From the first probe to the end of what is judged.
+    pub(super) shown: Interval,
+    pub(super) logs: Vec<Excerpt>,
+    pub(super) folder: String,
+    pub(super) torn: Vec<String>,
+}
+
+impl Story {
+    /// Of a history that was measured and judged. `logs` are the excerpts of its services' logs.
+    pub fn new(history: &History, measured: Measured, judgement: Judgement, logs: Vec<Excerpt>) -> Self {
+        let shown = shown(history, &measured);
+        Self {
+            start: history.start.clone(),
+            marks: marks::marks(history, &measured),
+            faults: faults(history),
+            series: measure::over_time(history, shown, BUCKETS),
+            shown,
+            logs,
+            folder: format!("runs/{}", history.start.run),
+            torn: history.torn.clone(),
+            measured,
+            judgement,
+        }
+    }
+
+    /// Says where the run folder is, as one types it.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &str) -> Self {
+        self.folder = folder.into();
+        self
+    }
+
+    /// How it was judged.
+    pub fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.start.plan.name
+    }
+
+    /// The name, with the number of the repeat where there are several.
+    pub(super) fn title(&self) -> String {
+        match self.start.repeat {
+            (_, 0 | 1) => self.name().to_owned(),
+            (this, _) => format!("{} #{this}", self.name()),
+        }
+    }
+
+    /// An instant, counted from the first step's origin.
+    pub(super) fn time(&self, at: Micros) -> String {
+        words::seconds(at, self.measured.window.from)
+    }
+
+    pub(super) fn reason(&self) -> String {
+        words::reason(&self.measured, &self.judgement)
+    }
+
+    /// What it took of the budget, in thousandths of a percent; most of all when nothing prices it.
+    pub(super) fn taken(&self) -> u64 {
+        let share = self.judgement.cost.share.high.unwrap_or(f64::MAX);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "to sort by; the cast saturates"
+        )]
+        let taken = (share * 1e3) as u64;
+        taken
+    }
+
+    /// The error that most likely tells the cause: among those first seen after the first fault, the most frequent.
+    pub(super) fn culprit(&self) -> Option<(&Excerpt, &Entry)> {
+        let fault = self.faults.first().map(|fault| fault.from);
+        let all = || {
+            self.logs
+                .iter()
+                .flat_map(|log| log.entries.iter().map(move |entry| (log, entry)))
+        };
+        let after = all().filter(|(_, entry)| self.logged_at(entry).is_some_and(|at| Some(at) >= fault));
+        let most = |(_, entry): &(&Excerpt, &Entry)| (entry.count, std::cmp::Reverse(entry.line));
+        after.max_by_key(most).or_else(|| all().max_by_key(most))
+    }
+
+    /// When a log line was written, on the drill's clock, when its stamp says so.
+    pub(super) fn logged_at(&self, entry: &Entry) -> Option<Micros> {
+        let stamp: jiff::Timestamp = entry.text.split_whitespace().next()?.parse().ok()?;
+        let wall: jiff::Timestamp = self.start.wall.parse().ok()?;
+        u64::try_from(stamp.duration_since(wall).as_micros())
+            .ok()
+            .map(Micros)
+    }
+
+    /// An error line without its stamp, cut to a length.
+    pub(super) fn error(entry: &Entry, longest: usize) -> String {
+        super::text::plain(without_stamp(&entry.text), longest)
+    }
+}
+
+/// From the first probe (or the window's start) to the window's end.
+fn shown(history: &History, measured: &Measured) -> Interval {
+    let first = history.samples.iter().map(|sample| sample.due).min();
+    let last = history.samples.iter().map(|sample| sample.due).max();
+    let window = measured.window;
+    let from = first.map_or(window.from, |first| first.min(window.from));
+    let until = if window.from < window.until {
+        window.until
+    } else {
+        last.map_or(window.until, |last| last.max(window.until))
+    };
+    Interval { from, until }
+}
+
+fn faults(history: &History) -> Vec<FaultSpan> {
+    let mut faults: Vec<(usize, FaultSpan)> = Vec::new();
+    for event in &history.events {
+        if let Event::Injecting { step, what, .. } = &event.event {
+            let span = FaultSpan {
+                what: what.clone(),
+                from: event.at,
+                confirmed: None,
+                until: None,
+            };
+            faults.push((*step, span));
+            continue;
+        }
+        let (step, confirmed) = match &event.event {
+            Event::Injected {
+                step,
+                evidence: Some(_),
+            } => (*step, true),
+            Event::Reverted { step, .. } | Event::NotInjected { step, .. } => (*step, false),
+            _ => continue,
+        };
+        if let Some((_, fault)) = faults.iter_mut().rev().find(|(of, _)| *of == step) {
+            let stamp = if confirmed {
+                &mut fault.confirmed
+            } else {
+                &mut fault.until
+            };
+            *stamp = Some(event.at);
+        }
+    }
+    faults.into_iter().map(|(_, fault)| fault).collect()
+}
