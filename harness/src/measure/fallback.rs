@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Interval;
+use super::interval::{self, Interval};
 use super::outage::Outage;
 use super::streams::Streams;
 use crate::history::History;
@@ -102,36 +102,36 @@ pub(super) fn fallback(
 
 /// What a journey was when: down where an outage is, else by fallback where one answered, else up.
 pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, Interval)]) -> Lane {
-    let down = outages.iter().map(|outage| {
+    let down = |outage: &Outage| {
         // An outage that did not end is taken to go on: nobody saw a good answer since.
         let until = match outage.first_good {
             Some(good) if !outage.open => good,
             _ => window.until.max(outage.hull.until),
         };
-        (
-            Standing::Down,
-            Interval {
-                from: outage.first_bad,
-                until,
-            },
-        )
+        Interval {
+            from: outage.first_bad,
+            until,
+        }
+        .within(window)
+    };
+    let downs = interval::union(outages.iter().filter_map(down));
+    let other = fallbacks.iter().flat_map(|(name, time)| {
+        let parts = time
+            .within(window)
+            .map(|time| without(time, &downs))
+            .unwrap_or_default();
+        parts
+            .into_iter()
+            .map(move |part| (Standing::Fallback(name.clone()), part))
     });
-    let other = fallbacks
-        .iter()
-        .map(|(name, time)| (Standing::Fallback(name.clone()), *time));
+    let mut marked: Vec<(Standing, Interval)> = other.collect();
+    marked.extend(downs.iter().map(|time| (Standing::Down, *time)));
+    marked.sort_by_key(|(_, time)| *time);
     let mut lane = Lane::new();
     let mut at = window.from;
-    let mut marked: Vec<(Standing, Interval)> = down
-        .chain(other)
-        .filter_map(|(s, time)| Some((s, time.within(window)?)))
-        .collect();
-    marked.sort_by_key(|(standing, time)| (time.from, *standing != Standing::Down));
     for (standing, time) in marked {
-        let time = Interval {
-            from: time.from.max(at),
-            until: time.until,
-        };
-        if time.from >= time.until {
+        let from = time.from.max(at);
+        if from >= time.until {
             continue;
         }
         push(
@@ -139,21 +139,35 @@ pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, I
             Standing::Up,
             Interval {
                 from: at,
-                until: time.from,
+                until: from,
             },
         );
-        push(&mut lane, standing, time);
-        at = time.until;
+        let until = time.until;
+        push(&mut lane, standing, Interval { from, until });
+        at = until;
     }
-    push(
-        &mut lane,
-        Standing::Up,
-        Interval {
-            from: at,
-            until: window.until,
-        },
-    );
+    let until = window.until;
+    push(&mut lane, Standing::Up, Interval { from: at, until });
     lane
+}
+
+/// What is left of an interval outside of others, which are disjoint and in order.
+fn without(time: Interval, others: &[Interval]) -> Vec<Interval> {
+    let mut left = Vec::new();
+    let mut at = time.from;
+    for other in others.iter().filter(|other| other.within(time).is_some()) {
+        left.push(Interval {
+            from: at,
+            until: other.from.max(at),
+        });
+        at = other.until;
+    }
+    left.push(Interval {
+        from: at,
+        until: time.until.max(at),
+    });
+    left.retain(|part| part.from < part.until);
+    left
 }
 
 fn push(lane: &mut Lane, standing: Standing, time: Interval) {
@@ -161,5 +175,62 @@ fn push(lane: &mut Lane, standing: Standing, time: Interval) {
         _ if time.from >= time.until => {}
         Some(last) if last.standing == standing => last.time.until = time.until,
         _ => lane.push(Segment { time, standing }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Micros;
+
+    fn time(from: u64, until: u64) -> Interval {
+        Interval {
+            from: Micros(from),
+            until: Micros(until),
+        }
+    }
+
+    fn outage(from: u64, until: u64, open: bool) -> Outage {
+        Outage {
+            core: vec![time(from, until)],
+            hull: time(from, until),
+            open,
+            first_bad: Micros(from),
+            first_good: (!open).then_some(Micros(until)),
+            kinds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_outage_inside_a_stretch_of_fallback_is_down() {
+        let lane = lane(
+            time(0, 100),
+            &[outage(40, 50, false)],
+            &[("memory".into(), time(20, 80))],
+        );
+        let told: Vec<(u64, &Standing)> = lane
+            .iter()
+            .map(|segment| (segment.time.from.0, &segment.standing))
+            .collect();
+        let memory = Standing::Fallback("memory".into());
+        assert_eq!(
+            told,
+            [
+                (0, &Standing::Up),
+                (20, &memory),
+                (40, &Standing::Down),
+                (50, &memory),
+                (80, &Standing::Up)
+            ]
+        );
+    }
+
+    #[test]
+    fn an_outage_that_did_not_end_goes_on_to_the_end() {
+        let lane = lane(time(0, 100), &[outage(40, 90, true)], &[]);
+        assert_eq!(
+            lane.last().map(|last| (last.time, &last.standing)),
+            Some((time(40, 100), &Standing::Down))
+        );
     }
 }

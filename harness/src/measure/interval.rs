@@ -76,6 +76,14 @@ pub(crate) fn digits(value: Duration, uncertainty: Duration) -> String {
         unsure if unsure < 1.0 => 1,
         _ => 0,
     };
+    // A length that is known exactly is still read by people: four digits are enough.
+    let enough = match seconds {
+        s if s < 10.0 => 3,
+        s if s < 100.0 => 2,
+        s if s < 1000.0 => 1,
+        _ => 0,
+    };
+    let places = places.min(enough);
     format!("{seconds:.places$} s")
 }
 

@@ -46,19 +46,9 @@ fn chart(story: &Story, series: &Series, id: &str) -> String {
         height: CHART,
     };
     picture.text("lane", "start", 0.0, 14, &heading(series));
-    for (millis, name) in [
-        (0.1, "0.1 ms"),
-        (1.0, "1 ms"),
-        (10.0, "10 ms"),
-        (100.0, "100 ms"),
-        (1000.0, "1 s"),
-        (10_000.0, "10 s"),
-    ] {
-        if millis >= LOWEST && millis <= highest {
-            let y = pixel(plot, height(millis, highest));
-            picture.level("grid", y);
-            picture.text("tick", "start", 0.0, y.saturating_sub(3), name);
-        }
+    let levels = levels(plot, highest);
+    for (y, _) in &levels {
+        picture.level("grid", *y);
     }
     for (x, name) in Scale::new(story).ticks() {
         picture.upright(
@@ -92,6 +82,9 @@ fn chart(story: &Story, series: &Series, id: &str) -> String {
     ];
     let columns = columns(story, series);
     picture.stretched(columns, plot, &paths);
+    for (y, name) in &levels {
+        picture.text("tick", "start", 0.0, y.saturating_sub(3), name);
+    }
     let late = pixel(plot, height(deadline.as_secs_f64() * 1e3, highest));
     picture.level("deadline", late);
     picture.text(
@@ -108,6 +101,20 @@ fn chart(story: &Story, series: &Series, id: &str) -> String {
     picture.stretched(columns, strip, &[("bad", bad(&series.buckets))]);
     let title = format!("Latency of {} over time", series.journey);
     picture.finish(id, plot.from + CHART + BAD + AXIS, &title, &heading(series))
+}
+
+/// The powers of ten that the scale holds, from the lowest.
+fn levels(plot: Down, highest: f64) -> Vec<(u32, &'static str)> {
+    let all = [
+        (1.0, "1 ms"),
+        (10.0, "10 ms"),
+        (100.0, "100 ms"),
+        (1000.0, "1 s"),
+        (10_000.0, "10 s"),
+    ];
+    let fits = all.into_iter().filter(|(millis, _)| *millis <= highest);
+    fits.map(|(millis, name)| (pixel(plot, height(millis, highest)), name))
+        .collect()
 }
 
 fn heading(series: &Series) -> String {
@@ -128,7 +135,7 @@ fn heading(series: &Series) -> String {
     format!(
         "{} · {up} right{answers} · {bad} bad · each step {}",
         series.journey,
-        crate::units::Span(series.width)
+        words::latency(series.width)
     )
 }
 

@@ -9,8 +9,8 @@ mod svg;
 mod timeline;
 
 use base64::Engine;
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, Value, context};
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::advice;
@@ -31,8 +31,12 @@ const SCRIPT: &str = include_str!("page.js");
 pub fn html(drills: &[Drill]) -> Result<String, minijinja::Error> {
     let sorted = worst_first(drills);
     let mut engine = Environment::new();
-    engine.set_trim_blocks(true);
-    engine.set_lstrip_blocks(true);
+    engine.set_syntax(
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()?,
+    );
     engine.add_template("page.html", PAGE)?;
     let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     let title = match drills {
@@ -79,7 +83,7 @@ fn section(n: usize, drill: &Drill, story: &Story) -> Value {
     let standing = drill.standing();
     let safe = |svg: String| Value::from_safe_string(svg);
     context! {
-        id,
+        id => id.clone(),
         title => story.title(),
         class => class(standing),
         mark => standing.mark(),
@@ -89,12 +93,12 @@ fn section(n: usize, drill: &Drill, story: &Story) -> Value {
         control => story.start.plan.scenario.control.as_ref().map(|control| plain(&control.because, 300)),
         place => plain(&place(&story.start), 200),
         run => plain(&story.start.run, 120),
-        facts => facts(story),
+        facts => facts(story).into_iter().map(|fact| context! { name => fact.name, value => fact.value, aside => fact.aside }).collect::<Vec<_>>(),
         timeline => safe(timeline::timeline(story, &format!("{id}-time"))),
         lanes => safe(lanes(story)),
         span => context! {
             from => story.shown.from.0, until => story.shown.until.0, origin => story.measured.window.from.0,
-            start => story.faults.first().map_or(story.measured.window.from.0, |fault| fault.from.0),
+            start => interesting(story).0,
         },
         marks => marks(story),
         journeys => journeys(story),
@@ -106,11 +110,10 @@ fn section(n: usize, drill: &Drill, story: &Story) -> Value {
         logs => logs(story),
         torn => story.torn.clone(),
         advice => advice::advice(story),
-        commands => advice::commands(story),
+        commands => advice::commands(story).into_iter().map(|(what, command)| context! { what, command }).collect::<Vec<_>>(),
     }
 }
 
-#[derive(Serialize)]
 struct Fact {
     name: &'static str,
     value: String,
@@ -172,9 +175,12 @@ fn facts(story: &Story) -> Vec<Fact> {
     facts
 }
 
+/// From when until when, and what, in microseconds.
+type Part = (u64, u64, String);
+
 /// What each lane is when, for the cursor: `[[name, [[from, until, what], …]], …]`, in microseconds.
 fn lanes(story: &Story) -> String {
-    let mut lanes: Vec<(String, Vec<(u64, u64, String)>)> = Vec::new();
+    let mut lanes: Vec<(String, Vec<Part>)> = Vec::new();
     for journey in &story.measured.journeys {
         let segments = journey.lane.iter().map(|segment| {
             let what = match &segment.standing {
@@ -204,6 +210,16 @@ fn lanes(story: &Story) -> String {
         .replace('<', "\\u003c")
 }
 
+/// Where the cursor stands first: in the middle of the first outage that is judged, else at the first fault.
+fn interesting(story: &Story) -> crate::sample::Micros {
+    let window = story.measured.window;
+    let lanes = story.measured.journeys.iter().flat_map(|journey| &journey.lane);
+    let downs = lanes.filter(|segment| segment.standing == Lane::Down);
+    let fault = story.faults.first().map(|fault| fault.from);
+    let first = downs.map(|segment| segment.time).min();
+    first.map_or(fault.unwrap_or(window.from), |time| time.from + time.length() / 2)
+}
+
 fn marks(story: &Story) -> Vec<Value> {
     let mark = |mark: &super::marks::Mark| {
         context! { at => mark.at.0, time => story.time(mark.at), word => mark.kind.word(), class => mark.kind.class(), text => plain(&mark.text, 500) }
@@ -231,7 +247,7 @@ fn journeys(story: &Story) -> Vec<Value> {
             })
             .collect();
         context! {
-            name => journey.name, essential => journey.essential, good => journey.good,
+            name => journey.name.clone(), essential => journey.essential, good => journey.good,
             fallback => if rungs.is_empty() { "–".to_owned() } else { rungs.join(", ") },
             bad => if bad.is_empty() { "–".to_owned() } else { bad.join(", ") },
             void => journey.void, downtime => journey.downtime.to_string(),
@@ -265,7 +281,7 @@ fn checks(story: &Story) -> Vec<Value> {
             crate::sla::Verdict::Breached => ("✗", "bad"),
         };
         context! {
-            mark, class, word => word(check.verdict), name => check.name,
+            mark, class, word => word(check.verdict), name => check.name.clone(),
             required => plain(&check.required, 300), found => plain(&check.found, 500),
         }
     };
@@ -275,11 +291,11 @@ fn checks(story: &Story) -> Vec<Value> {
 fn logs(story: &Story) -> Vec<Value> {
     let entry = |entry: &super::Entry| {
         let at = story.logged_at(entry).map(|at| story.time(at));
-        context! { line => entry.line, count => entry.count, before => entry.before, text => entry.text, after => entry.after, at }
+        context! { line => entry.line, count => entry.count, before => entry.before.clone(), text => entry.text.clone(), after => entry.after.clone(), at }
     };
     let log = |log: &super::Excerpt| {
         context! {
-            service => log.service, lines => log.lines, errors => log.errors, more => log.more,
+            service => log.service.clone(), lines => log.lines, errors => log.errors, more => log.more,
             entries => log.entries.iter().map(entry).collect::<Vec<_>>(),
         }
     };
