@@ -20,11 +20,8 @@ pub struct Latency {
     pub max: Duration,
 }
 
-/// In microseconds: an hour. A histogram without bounds would hold back what it has no room for.
-pub(super) const HIGHEST: u64 = 3_600_000_000;
-
 pub(super) fn latency<'s>(samples: impl Iterator<Item = &'s Sample>) -> Latency {
-    let Ok(mut histogram) = Histogram::<u64>::new_with_bounds(1, HIGHEST, 3) else {
+    let Ok(mut histogram) = Histogram::<u64>::new(3) else {
         return Latency::default();
     };
     for sample in samples.filter(|sample| sample.outcome.is_up()) {

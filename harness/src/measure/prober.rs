@@ -5,10 +5,10 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::Interval;
 use super::interval::union;
 use super::outage::Outage;
 use super::streams::Streams;
-use super::{Interval, latency};
 use crate::history::{Event, History};
 use crate::sample::{Outcome, Void};
 
@@ -73,7 +73,7 @@ pub(super) fn unknown(history: &History, streams: &Streams<'_>, window: Interval
 pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage]) -> Prober {
     let mut voids: Vec<(Void, usize)> = Vec::new();
     let mut probes = 0;
-    let mut late = Histogram::<u64>::new_with_bounds(1, latency::HIGHEST, 3).ok();
+    let mut late = Histogram::<u64>::new(3).ok();
     let mut window: Option<Interval> = None;
     for sample in streams.all().flat_map(|stream| streams.judged(stream)) {
         probes += 1;
