@@ -194,11 +194,13 @@ pub enum Void {
     Cancelled,
     /// The prober could not make the request (a bug of ours or of the scenario).
     Unsendable,
+    /// The prober stood still while it was under way: that it came too late may be the prober's doing.
+    StoodStill,
 }
 
 impl Outcome {
     /// Every outcome, in the order of its [`Outcome::code`].
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Good,
         Self::Fallback,
         Self::Bad(Bad::Status),
@@ -213,6 +215,7 @@ impl Outcome {
         Self::Void(Void::InFlight),
         Self::Void(Void::Cancelled),
         Self::Void(Void::Unsendable),
+        Self::Void(Void::StoodStill),
     ];
 
     /// The number that stands for it in a history's samples file. Never reused for another meaning.
@@ -266,6 +269,7 @@ impl fmt::Display for Void {
             Self::InFlight => "too many in flight",
             Self::Cancelled => "cancelled",
             Self::Unsendable => "could not be sent",
+            Self::StoodStill => "the prober stood still",
         })
     }
 }

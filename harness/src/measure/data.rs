@@ -18,7 +18,7 @@ pub struct Data {
     pub corrupt: usize,
     /// Refused, and there all the same.
     pub phantom: usize,
-    /// Acknowledged, and no definite answer came when they were read back.
+    /// Acknowledged, and no definite answer came when they were read back, or nobody read them back.
     pub unknown: usize,
 }
 
@@ -33,14 +33,16 @@ pub(super) fn data(history: &History) -> Data {
             Event::ReadBack { ack, found, .. } => match (ack, found) {
                 (Ack::Acknowledged, Found::Intact) => data.intact += 1,
                 (Ack::Acknowledged, Found::Lost) => data.lost += 1,
-                (Ack::Acknowledged, Found::Unknown) => data.unknown += 1,
                 (Ack::Acknowledged, Found::Corrupt) => data.corrupt += 1,
                 (Ack::Refused, Found::Intact) => data.phantom += 1,
                 // Another's link under the code of a refused write is what the refusal was for.
-                (Ack::Refused | Ack::Unknown, _) => {}
+                (Ack::Acknowledged, Found::Unknown) | (Ack::Refused | Ack::Unknown, _) => {}
             },
             _ => {}
         }
     }
+    data.unknown = data
+        .acknowledged
+        .saturating_sub(data.intact + data.lost + data.corrupt);
     data
 }

@@ -76,20 +76,11 @@ pub(super) fn instants(history: &History, streams: &Streams<'_>, outages: &[Outa
         )
     });
     let detected = event(|event| matches!(event, Event::Alert { answered, .. } if *answered < 400));
-    let onset = outages.first().map(|outage| {
-        let until = outage.core.first().map_or(outage.hull.until, |core| core.from);
-        Interval {
-            from: outage.hull.from,
-            until,
-        }
-    });
-    let recovered = outages.last().filter(|outage| !outage.open).map(|outage| {
-        let from = outage.core.last().map_or(outage.first_bad, |core| core.until);
-        Interval {
-            from,
-            until: outage.hull.until,
-        }
-    });
+    let onset = outages.first().map(|outage| outage.onset);
+    let recovered = outages
+        .last()
+        .filter(|outage| !outage.open)
+        .map(|outage| outage.end);
     let rollback = rollback(history, streams);
     let faulted = || {
         Some(Interval {

@@ -193,7 +193,8 @@ fn window(history: &History) -> Interval {
     }
 }
 
-/// The measuring rules' formula: unknown time can be all up or all down.
+/// The measuring rules' formula. The lower end counts unknown time as down; the upper end leaves it out of the whole, so
+/// that a proven outage never weighs less for what was not seen.
 fn availability(downtime: &Bounds, unknown: Duration, window: Interval) -> (f64, f64) {
     let whole = window.length().as_secs_f64();
     if whole <= 0.0 {
@@ -207,3 +208,6 @@ fn availability(downtime: &Bounds, unknown: Duration, window: Interval) -> (f64,
         (1.0 - downtime.low.as_secs_f64() / known).clamp(0.0, 1.0),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 //! For a row of bad samples *B* between good samples *G*: `E = min ē over B`, `L = max s over B`;
 //! `a = max{ s_j : j∈G, ē_j < L }`, `b = min{ ē_j : j∈G, s_j > E }`. The outage began in (a, E] and ended in [L, b):
 //! it lasted at least `max(0, L − E)` and at most `b − a`. Every bad interval touches the outage, and no good one lies
-//! inside it.
+//! inside it. An episode of several runs began with its first run and ended with its last: `a` and its `L` are the first
+//! run's, `b` and its `E` the last one's; a good sample of the time in between says nothing of the other edge.
 
 use std::time::Duration;
 
@@ -27,6 +28,10 @@ pub struct Outage {
     pub core: Vec<Interval>,
     /// Outside of this it certainly was not: (a, b).
     pub hull: Interval,
+    /// It began in this interval: (a, E].
+    pub onset: Interval,
+    /// It ended in this interval: [L, b).
+    pub end: Interval,
     /// It had not ended when the drill did: the hull's end is only the end of what was seen.
     pub open: bool,
     /// The first bad probe was sent then.
@@ -64,7 +69,7 @@ struct Run {
     last: usize,
 }
 
-/// Every stream's episodes, and the blips of all.
+/// Every stream's episodes, and the blips of all, as far as they reach into the judged time.
 pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Blip>) {
     let valid: Vec<Vec<&Sample>> = streams
         .all()
@@ -87,9 +92,16 @@ pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Bl
         for run in episodes(valid) {
             let first = valid[run.first];
             if run.first == run.last && !confirmed(&bad_times, first.sent) {
-                blips.extend(bad(first).map(|kind| Blip { at: first.sent, kind }));
+                let judged = streams.window().holds(first.sent);
+                blips.extend(
+                    bad(first)
+                        .filter(|_| judged)
+                        .map(|kind| Blip { at: first.sent, kind }),
+                );
             } else {
-                outages.push((stream, outage(streams, stream, valid, run)));
+                let outage = outage(streams, stream, valid, run);
+                let judged = outage.hull.within(streams.window()).is_some();
+                outages.extend(judged.then_some((stream, outage)));
             }
         }
     }
@@ -134,18 +146,23 @@ fn episodes(valid: &[&Sample]) -> Vec<Run> {
 
 /// An episode's bounds, by the formulas above.
 fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> Outage {
-    let inside = &valid[run.first..=run.last];
-    let bads = || inside.iter().filter(|sample| sample.outcome.is_bad());
+    let is_bad = |sample: &&&Sample| sample.outcome.is_bad();
     let evident = |sample: &Sample| streams.evident(stream, sample);
+    let inside = &valid[run.first..=run.last];
     let first_sent = valid[run.first].sent;
-    let e = bads().map(|sample| evident(sample)).min().unwrap_or(first_sent);
-    let l = bads().map(|sample| sample.sent).max().unwrap_or(first_sent);
-    let before = valid[..run.first].iter().rev().find(|good| evident(good) < l);
-    let after = || valid[run.last + 1..].iter().filter(|good| good.sent > e);
-    let b = after().map(|good| evident(good)).min();
-    let a = before.map_or(valid.first().map_or(first_sent, |first| first.sent), |good| {
-        good.sent
-    });
+    // The runs at the two edges: up to the first good sample, and from the last one.
+    let first_run = inside.iter().take_while(is_bad);
+    let last_run = inside.iter().rev().take_while(is_bad);
+    let first_l = first_run.map(|bad| bad.sent).max().unwrap_or(first_sent);
+    let last_e = last_run.map(|bad| evident(bad)).min().unwrap_or(first_sent);
+    let bads = || inside.iter().filter(is_bad);
+    let e = bads().map(|bad| evident(bad)).min().unwrap_or(first_sent);
+    let l = bads().map(|bad| bad.sent).max().unwrap_or(first_sent);
+    let before = valid[..run.first].iter().filter(|good| evident(good) < first_l);
+    // Without a good sample before it, it may have begun at any time.
+    let a = before.map(|good| good.sent).next_back().unwrap_or_default();
+    let after = valid[run.last + 1..].iter().filter(|good| good.sent > last_e);
+    let b = after.map(|good| evident(good)).min();
     let last_known = valid.last().map_or(l, |last| evident(last));
     let until = b.unwrap_or(last_known).max(l);
     let core = (e < l).then_some(Interval { from: e, until: l });
@@ -155,6 +172,11 @@ fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> 
             from: a.min(e),
             until: until.max(e),
         },
+        onset: Interval {
+            from: a.min(e),
+            until: e,
+        },
+        end: Interval { from: l, until },
         open: b.is_none(),
         first_bad: first_sent,
         first_good: valid.get(run.last + 1).map(|good| good.sent),
@@ -191,6 +213,10 @@ pub(super) fn union(outages: impl Iterator<Item = Outage>) -> Vec<Outage> {
 fn join(into: &mut Outage, other: Outage) {
     into.hull.until = into.hull.until.max(other.hull.until);
     into.core = interval::union(into.core.iter().copied().chain(other.core));
+    into.onset.from = into.onset.from.min(other.onset.from);
+    into.onset.until = into.onset.until.min(other.onset.until);
+    into.end.from = into.end.from.max(other.end.from);
+    into.end.until = into.end.until.max(other.end.until);
     into.open |= other.open;
     into.first_bad = into.first_bad.min(other.first_bad);
     into.first_good = into.first_good.zip(other.first_good).map(|(a, b)| a.max(b));

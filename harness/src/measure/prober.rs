@@ -12,8 +12,10 @@ use super::streams::Streams;
 use crate::history::{Event, History};
 use crate::sample::{Outcome, Void};
 
-/// A gap this close to an outage's edge leaves the edge in doubt.
+/// A gap this close to an outage's edge leaves the edge in doubt …
 const NEAR: Duration = Duration::from_secs(5);
+/// … if it is longer than this.
+const LONG: Duration = Duration::from_millis(100);
 
 /// How well the prober kept its schedule.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -52,10 +54,11 @@ fn gaps(history: &History, window: Interval) -> impl Iterator<Item = Interval> {
     })
 }
 
-/// Time about which nothing is known: the prober's standstills, and where a stream has only voids.
+/// Time about which nothing is known: the prober's standstills, and a probe's interval for every void of an essential
+/// journey.
 pub(super) fn unknown(history: &History, streams: &Streams<'_>, window: Interval) -> Vec<Interval> {
     let mut parts: Vec<Interval> = gaps(history, window).collect();
-    for stream in streams.all() {
+    for stream in streams.all().filter(|stream| streams.essential(*stream)) {
         let interval = streams.interval(stream);
         for sample in streams.judged(stream).filter(|sample| sample.outcome.is_void()) {
             parts.extend(
@@ -74,17 +77,8 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
     let mut voids: Vec<(Void, usize)> = Vec::new();
     let mut probes = 0;
     let mut late = Histogram::<u64>::new(3).ok();
-    let mut window: Option<Interval> = None;
     for sample in streams.all().flat_map(|stream| streams.judged(stream)) {
         probes += 1;
-        let due = Interval {
-            from: sample.due,
-            until: sample.due,
-        };
-        window = Some(window.map_or(due, |w| Interval {
-            from: w.from.min(sample.due),
-            until: w.until.max(sample.due),
-        }));
         if let Some(late) = &mut late {
             let _ = late.record(sample.sent.0.saturating_sub(sample.due.0));
         }
@@ -100,10 +94,7 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
             Duration::from_micros(l.value_at_quantile(quantile))
         })
     };
-    let gaps: Vec<Interval> = window
-        .into_iter()
-        .flat_map(|window| gaps(history, window))
-        .collect();
+    let gaps: Vec<Interval> = gaps(history, streams.window()).collect();
     let near = |gap: &Interval| {
         let wide = Interval {
             from: gap.from - NEAR,
@@ -113,7 +104,7 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
             .iter()
             .any(|outage| wide.holds(outage.hull.from) || (!outage.open && wide.holds(outage.hull.until)))
     };
-    let gap_near_edge = gaps.iter().any(near);
+    let gap_near_edge = gaps.iter().filter(|gap| gap.length() > LONG).any(near);
     Prober {
         probes,
         voids,

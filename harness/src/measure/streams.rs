@@ -8,6 +8,7 @@ use crate::history::{Event, History};
 use crate::sample::{Micros, Sample};
 
 /// What is known of a stream besides its samples.
+#[derive(Default)]
 struct Info {
     journey: String,
     essential: bool,
@@ -35,14 +36,24 @@ impl<'h> Streams<'h> {
             .collect();
         let mut infos = Vec::new();
         for event in &history.events {
-            if let Event::Stream { journey, rate, .. } = &event.event {
+            if let Event::Stream {
+                stream,
+                journey,
+                rate,
+                ..
+            } = &event.event
+            {
                 let known = journeys.get(journey.as_str());
-                infos.push(Info {
+                let at = usize::from(stream.0);
+                if infos.len() <= at {
+                    infos.resize_with(at + 1, Info::default);
+                }
+                infos[at] = Info {
                     journey: journey.clone(),
                     essential: known.is_some_and(|journey| journey.essential),
                     deadline: known.map_or(Duration::from_millis(250), |journey| journey.deadline.0),
                     rate: *rate,
-                });
+                };
             }
         }
         let mut order = vec![Vec::new(); infos.len()];
@@ -60,6 +71,11 @@ impl<'h> Streams<'h> {
             infos,
             window,
         }
+    }
+
+    /// The time that is judged.
+    pub(super) fn window(&self) -> Interval {
+        self.window
     }
 
     /// Their numbers.

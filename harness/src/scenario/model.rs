@@ -96,7 +96,7 @@ pub enum Contract {
     Minute10,
     /// Only whole consecutive minutes of outage count.
     FullMinutes,
-    /// The mean error ratio of each five minutes.
+    /// A calendar five minutes is down when any of its requests fail.
     FiveMinuteMean,
 }
 

@@ -4,10 +4,14 @@
 //! * `request`: Σ over 1-s slices of bad/(good+bad) × 1 s; a slice with fewer than 5 valid samples is unknown.
 //! * `minute(θ)`: a calendar minute is down if its error ratio is above θ (1 %, 5 %, 10 %).
 //! * `full-minutes`: only whole consecutive minutes of an outage.
-//! * `five-minute-mean`: the mean error ratio of each calendar five minutes, times five minutes.
+//! * `five-minute-mean`: a calendar five minutes is down if its mean error ratio is above zero.
 //!
-//! A drill lasts seconds, so that minutes are mostly filled by what was before and after it: the slices that were not
-//! probed count as good, as they would be in a year that is otherwise quiet.
+//! Where in the calendar a drill happens to run says nothing about the outage it rehearses, so that the calendar's
+//! contracts are billed as the mean over all positions of the calendar. That mean is exact: it is the measure of all
+//! starts of a window whose error ratio is above θ. A full outage of 20 s bills 20, 20, 78.8 · 74 · 68, 0 and 320 s.
+//!
+//! A drill lasts seconds: what was before and after it counts as good, as it would be in a year that is otherwise quiet.
+//! What is unknown counts as good in the lower bound and as bad in the upper one.
 
 use std::time::Duration;
 
@@ -37,58 +41,54 @@ pub struct Bill {
 struct Slice {
     good: u32,
     bad: u32,
+    void: u32,
 }
 
 impl Slice {
-    fn ratio(self) -> Option<f64> {
-        let all = self.good + self.bad;
-        (all > 0).then(|| f64::from(self.bad) / f64::from(all))
+    fn valid(self) -> u32 {
+        self.good + self.bad
     }
+
+    fn ratio(self) -> Option<f64> {
+        (self.valid() > 0).then(|| f64::from(self.bad) / f64::from(self.valid()))
+    }
+}
+
+/// A quantity with what is unknown counted as good, and as bad.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    low: f64,
+    high: f64,
 }
 
 /// What every contract bills.
 pub(super) fn bills(history: &History, measured: &Measured) -> Vec<Bill> {
     let slices = slices(history, measured);
-    let unknown = slices
-        .iter()
-        .filter(|slice| slice.good + slice.bad < ENOUGH)
-        .count();
+    let length = measured.window.length().as_secs_f64();
     let open = measured.downtime.high.is_none();
-    let minutes = |limit: f64| {
-        count(&chunks(&slices, offset(history, measured), 60), |ratio| {
-            if ratio > limit { 60.0 } else { 0.0 }
-        })
-    };
-    let seconds = |contract| match contract {
-        Contract::Strict => None,
-        Contract::Request => {
-            let known = slices.iter().filter(|slice| slice.good + slice.bad >= ENOUGH);
-            Some(known.filter_map(|slice| slice.ratio()).sum())
-        }
-        Contract::Minute1 => Some(minutes(0.01)),
-        Contract::Minute5 => Some(minutes(0.05)),
-        Contract::Minute10 => Some(minutes(0.10)),
-        Contract::FullMinutes => Some(measured.outages.iter().map(full_minutes).sum()),
-        Contract::FiveMinuteMean => Some(count(&chunks(&slices, offset(history, measured), 300), |ratio| {
-            ratio * 300.0
-        })),
-    };
     let bill = |contract: Contract| {
-        let billed = match seconds(contract) {
-            None => measured.downtime,
-            Some(seconds) => {
-                let billed = Duration::from_secs_f64(seconds);
-                Bounds {
-                    low: billed,
-                    high: (!open).then_some(billed),
-                }
-            }
+        let range = match contract {
+            Contract::Strict => None,
+            Contract::Request => Some(request(&slices, length)),
+            Contract::Minute1 => Some(calendar(&slices, 60, 0.01)),
+            Contract::Minute5 => Some(calendar(&slices, 60, 0.05)),
+            Contract::Minute10 => Some(calendar(&slices, 60, 0.10)),
+            Contract::FullMinutes => Some(full_minutes(&measured.outages)),
+            Contract::FiveMinuteMean => Some(calendar(&slices, 300, 0.0)),
         };
-        let unknown_slices = if contract == Contract::Request { unknown } else { 0 };
+        let billed = range.map_or(measured.downtime, |range| Bounds {
+            low: Duration::from_secs_f64(range.low),
+            high: (!open).then(|| Duration::from_secs_f64(range.high)),
+        });
+        let unknown = || slices.iter().filter(|slice| slice.valid() < ENOUGH).count();
         Bill {
             contract,
             billed,
-            unknown_slices,
+            unknown_slices: if contract == Contract::Request {
+                unknown()
+            } else {
+                0
+            },
         }
     };
     [
@@ -107,7 +107,7 @@ pub(super) fn bills(history: &History, measured: &Measured) -> Vec<Bill> {
 /// Essential samples of the window, by the second in which they were due.
 fn slices(history: &History, measured: &Measured) -> Vec<Slice> {
     let essential = essential(history);
-    let length = usize::try_from(measured.window.length().as_secs() + 1)
+    let length = usize::try_from(measured.window.length().as_millis().div_ceil(1000))
         .unwrap_or(usize::MAX)
         .min(1 << 24);
     let mut slices = vec![Slice::default(); length];
@@ -128,114 +128,249 @@ fn slices(history: &History, measured: &Measured) -> Vec<Slice> {
         match sample.outcome {
             Outcome::Good | Outcome::Fallback => slice.good += 1,
             Outcome::Bad(_) => slice.bad += 1,
-            Outcome::Void(_) => {}
+            Outcome::Void(_) => slice.void += 1,
         }
     }
     slices
 }
 
-/// Which streams belong to essential journeys.
+/// Which streams belong to essential journeys, by their numbers.
 fn essential(history: &History) -> Vec<bool> {
     let journeys = &history.start.plan.system.journeys;
-    let of = |name: &str| {
-        journeys
-            .iter()
-            .any(|journey| journey.name == name && journey.essential)
-    };
-    let streams = history.events.iter().filter_map(|event| match &event.event {
-        crate::history::Event::Stream { journey, .. } => Some(of(journey)),
-        _ => None,
-    });
-    streams.collect()
-}
-
-/// How many seconds after a calendar five minutes the window begins.
-fn offset(history: &History, measured: &Measured) -> usize {
-    let wall: i64 = history
-        .start
-        .wall
-        .parse::<jiff::Timestamp>()
-        .map_or(0, jiff::Timestamp::as_second);
-    let from = wall.saturating_add(i64::try_from(measured.window.from.since_origin().as_secs()).unwrap_or(0));
-    usize::try_from(from.rem_euclid(300)).unwrap_or(0)
-}
-
-/// The error ratio of each calendar chunk of so many seconds, seconds without probes counted as good.
-fn chunks(slices: &[Slice], offset: usize, seconds: usize) -> Vec<f64> {
-    let mut sums: Vec<f64> = Vec::new();
-    for (at, slice) in slices.iter().enumerate() {
-        let chunk = (offset + at) / seconds - offset / seconds;
-        if sums.len() <= chunk {
-            sums.resize(chunk + 1, 0.0);
+    let mut essential = Vec::new();
+    for event in &history.events {
+        if let crate::history::Event::Stream { stream, journey, .. } = &event.event {
+            let at = usize::from(stream.0);
+            if essential.len() <= at {
+                essential.resize(at + 1, false);
+            }
+            essential[at] = journeys
+                .iter()
+                .any(|known| known.name == *journey && known.essential);
         }
-        sums[chunk] += slice.ratio().unwrap_or(0.0);
     }
-    #[expect(clippy::cast_precision_loss, reason = "60 or 300")]
-    let seconds = seconds as f64;
-    sums.into_iter().map(|sum| sum / seconds).collect()
+    essential
 }
 
-fn count(chunks: &[f64], bill: impl Fn(f64) -> f64) -> f64 {
-    chunks.iter().map(|ratio| bill(*ratio)).sum()
+/// The share of bad samples of each second, summed; the last slice is as long as what is left of the window.
+fn request(slices: &[Slice], length: f64) -> Range {
+    let mut range = Range { low: 0.0, high: 0.0 };
+    let mut start = 0.0;
+    for slice in slices {
+        let seconds = (length - start).clamp(0.0, 1.0);
+        start += 1.0;
+        match slice.ratio().filter(|_| slice.valid() >= ENOUGH) {
+            Some(ratio) => {
+                range.low += ratio * seconds;
+                range.high += ratio * seconds;
+            }
+            None => range.high += seconds,
+        }
+    }
+    range
 }
 
-/// Whole minutes of an outage's proven length.
+/// The mean, over all positions of the calendar, of the time in its chunks of so many seconds whose error ratio is above
+/// a limit.
+fn calendar(slices: &[Slice], seconds: usize, limit: f64) -> Range {
+    let bill = |unknown: f64| time_above(&ratios(slices, unknown), seconds, limit);
+    Range {
+        low: bill(0.0),
+        high: bill(1.0),
+    }
+}
+
+/// Each second's error ratio. A second in which no probe was due is as the one before; one with voids only is unknown.
+fn ratios(slices: &[Slice], unknown: f64) -> Vec<f64> {
+    let mut last = 0.0;
+    let ratio = |slice: &Slice| {
+        last = slice
+            .ratio()
+            .unwrap_or(if slice.void > 0 { unknown } else { last });
+        last
+    };
+    slices.iter().map(ratio).collect()
+}
+
+/// For how long a window of so many seconds, moved over the ratios (zero before and after them), has a mean above the
+/// limit. The mean is linear between whole seconds, so that the crossing points are exact.
+#[expect(clippy::cast_precision_loss, reason = "60 or 300")]
+fn time_above(ratios: &[f64], seconds: usize, limit: f64) -> f64 {
+    let limit = limit * seconds as f64;
+    let at = |second: usize| ratios.get(second).copied().unwrap_or(0.0);
+    let (mut above, mut sum) = (0.0, 0.0);
+    for end in 0..ratios.len() + seconds {
+        let gone = end.checked_sub(seconds).map_or(0.0, at);
+        let next = (sum + at(end) - gone).max(0.0);
+        // Rounding must not leave a rest of what is gone.
+        let next = if next < 1e-9 { 0.0 } else { next };
+        above += share_above(sum, next, limit);
+        sum = next;
+    }
+    above
+}
+
+/// Which share of the way from one value to another lies above a limit.
+fn share_above(from: f64, to: f64, limit: f64) -> f64 {
+    match (from > limit, to > limit) {
+        (true, true) => 1.0,
+        (false, false) => 0.0,
+        (true, false) => (from - limit) / (from - to),
+        (false, true) => (to - limit) / (to - from),
+    }
+}
+
+/// Whole minutes of each outage.
 #[expect(clippy::cast_precision_loss, reason = "minutes")]
-fn full_minutes(outage: &Outage) -> f64 {
-    (outage.bounds().low.as_secs() / 60 * 60) as f64
+fn full_minutes(outages: &[Outage]) -> Range {
+    let whole = |length: Duration| (length.as_secs() / 60 * 60) as f64;
+    let of = |outage: &Outage| {
+        let bounds = outage.bounds();
+        (whole(bounds.low), whole(bounds.high.unwrap_or(bounds.low)))
+    };
+    outages
+        .iter()
+        .map(of)
+        .fold(Range { low: 0.0, high: 0.0 }, |sum, (low, high)| Range {
+            low: sum.low + low,
+            high: sum.high + high,
+        })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    /// `down` seconds of outage in a long quiet time, beginning `start` seconds after a calendar five minutes.
+    use super::*;
+    use crate::measure::Interval;
+    use crate::sample::Micros;
+
+    /// `down` seconds of outage in a quiet time, beginning after `start` seconds.
     fn slices(start: usize, down: usize) -> Vec<Slice> {
         let slice = |at| {
-            if (start..start + down).contains(&at) {
-                Slice { good: 0, bad: 10 }
-            } else {
-                Slice { good: 10, bad: 0 }
+            let bad = (start..start + down).contains(&at);
+            Slice {
+                good: if bad { 0 } else { 10 },
+                bad: if bad { 10 } else { 0 },
+                void: 0,
             }
         };
-        (0..900).map(slice).collect()
+        (0..start + down + 30).map(slice).collect()
+    }
+
+    /// The same outage laid into a real calendar at every tenth of a second: the mean of what its minutes bill.
+    fn by_hand(down: f64, seconds: f64, limit: f64) -> f64 {
+        let positions = 0..(seconds * 10.0) as usize;
+        let count = positions.len() as f64;
+        let bill = |position: usize| {
+            let start = position as f64 / 10.0;
+            let chunk = |n: f64| {
+                let overlap = (start + down).min((n + 1.0) * seconds) - start.max(n * seconds);
+                if overlap / seconds > limit + 1e-9 {
+                    seconds
+                } else {
+                    0.0
+                }
+            };
+            (0..((start + down) / seconds).ceil() as usize)
+                .map(|n| chunk(n as f64))
+                .sum::<f64>()
+        };
+        positions.map(bill).sum::<f64>() / count
+    }
+
+    fn close(found: Range, wanted: f64) {
+        assert!(
+            (found.low - wanted).abs() < 1e-6 && (found.high - wanted).abs() < 1e-6,
+            "{found:?} instead of {wanted}"
+        );
     }
 
     #[test]
     fn twenty_seconds_bill_as_the_contracts_say() {
-        for start in [300, 310, 350] {
-            let slices = slices(start, 20);
-            let request: f64 = slices.iter().filter_map(|slice| slice.ratio()).sum();
-            let minute = count(
-                &chunks(&slices, 0, 60),
-                |ratio| if ratio > 0.05 { 60.0 } else { 0.0 },
+        let slices = slices(40, 20);
+        close(request(&slices, 90.0), 20.0);
+        close(calendar(&slices, 60, 0.01), 78.8);
+        close(calendar(&slices, 60, 0.05), 74.0);
+        close(calendar(&slices, 60, 0.10), 68.0);
+        close(calendar(&slices, 300, 0.0), 320.0);
+    }
+
+    #[test]
+    fn the_mean_over_the_calendar_is_what_laying_it_into_one_gives() {
+        for (down, limit) in [
+            (20, 0.01),
+            (20, 0.1),
+            (5, 0.05),
+            (75, 0.1),
+            (3, 0.05),
+            (150, 0.01),
+        ] {
+            let found = calendar(&slices(40, down), 60, limit).low;
+            let wanted = by_hand(down as f64, 60.0, limit);
+            assert!(
+                (found - wanted).abs() < 0.2,
+                "{down} s above {limit}: {found} instead of {wanted}"
             );
-            let mean = count(&chunks(&slices, 0, 300), |ratio| ratio * 300.0);
-            assert!((request - 20.0).abs() < 1e-6);
-            assert_eq!(
-                minute,
-                if start == 350 { 120.0 } else { 60.0 },
-                "a minute it touches is down as a whole"
-            );
-            assert!((mean - 20.0).abs() < 1e-6);
         }
     }
 
     #[test]
-    fn the_calendar_offset_decides_which_minutes_are_touched() {
-        assert_eq!(
-            chunks(&slices(50, 20), 0, 60)
-                .iter()
-                .filter(|ratio| **ratio > 0.1)
-                .count(),
-            2
+    fn full_minutes_are_counted_outage_by_outage_on_both_bounds() {
+        let outage = |low: u64, high: u64| {
+            let interval = |from: u64, until: u64| Interval {
+                from: Micros(from * 1_000_000),
+                until: Micros(until * 1_000_000),
+            };
+            Outage {
+                core: vec![interval(1, 1 + low)],
+                hull: interval(0, high),
+                onset: interval(0, 1),
+                end: interval(1 + low, high),
+                open: false,
+                first_bad: Micros(0),
+                first_good: None,
+                kinds: Vec::new(),
+            }
+        };
+        let found = full_minutes(&[outage(19, 21), outage(119, 121), outage(59, 59)]);
+        assert_eq!((found.low, found.high), (60.0, 120.0));
+    }
+
+    #[test]
+    fn what_is_unknown_is_good_in_the_lower_bound_and_bad_in_the_upper_one() {
+        let mut slices = slices(40, 20);
+        slices[10] = Slice {
+            good: 0,
+            bad: 0,
+            void: 9,
+        };
+        let found = request(&slices, 90.0);
+        assert!((found.low - 20.0).abs() < 1e-9 && (found.high - 21.0).abs() < 1e-9);
+        let found = calendar(&slices, 60, 0.01);
+        assert!((found.low - 78.8).abs() < 1e-6 && found.high > 100.0);
+        slices[10] = Slice {
+            good: 4,
+            bad: 0,
+            void: 0,
+        };
+        let found = request(&slices, 90.0);
+        assert!((found.high - 21.0).abs() < 1e-9, "four samples are too few");
+        let found = request(&slices[..70], 69.25);
+        assert!(
+            (found.high - 21.0).abs() < 1e-9,
+            "the last slice is a quarter of a second"
         );
-        assert_eq!(
-            chunks(&slices(50, 20), 20, 60)
-                .iter()
-                .filter(|ratio| **ratio > 0.1)
-                .count(),
-            1
-        );
+    }
+
+    proptest! {
+        #[test]
+        fn a_stricter_limit_never_bills_more(bad in prop::collection::vec(0u32..10, 0..400)) {
+            let slices: Vec<Slice> = bad.iter().map(|bad| Slice { good: 10 - bad, bad: *bad, void: 0 }).collect();
+            let bill = |limit| calendar(&slices, 60, limit).low;
+            prop_assert!(bill(0.1) <= bill(0.05) && bill(0.05) <= bill(0.01));
+            let any: f64 = calendar(&slices, 300, 0.0).low;
+            prop_assert!(any + 1e-6 >= request(&slices, bad.len() as f64).low);
+        }
     }
 }
