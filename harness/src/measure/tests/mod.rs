@@ -61,7 +61,7 @@ proptest! {
         holds(&measured, &truths, &seen.felt)?;
         // An outage that is longer than two intervals and what the deadline hides is never missed.
         let rate = lines.iter().filter(|line| line.essential).map(|line| line.rate).max().unwrap_or(1);
-        if length > 2 * SECOND / u64::from(rate) + DEADLINE + 110 * MS {
+        if length > 2 * SECOND / u64::from(rate) + DEADLINE + 210 * MS {
             prop_assert_eq!(measured.outages.len(), 1);
         }
     }
@@ -82,8 +82,8 @@ proptest! {
 
     #[test]
     fn outages_one_after_the_other_lie_within_the_bounds_joined_or_apart(
-        darks in (any_dark(), any_dark(), any_dark()), lengths in prop::array::uniform3(5 * MS..2 * SECOND),
-        between in prop::array::uniform2(MS..3 * SECOND), lines in any_lines(), chance in any_chance(),
+        darks in (any_dark(), any_dark(), any_dark()), lengths in prop::array::uniform3(prop_oneof![5 * MS..300 * MS, 5 * MS..2 * SECOND]),
+        between in prop::array::uniform2(prop_oneof![MS..600 * MS, MS..3 * SECOND]), lines in any_lines(), chance in any_chance(),
     ) {
         let mut at = 2 * SECOND;
         let mut truths = Vec::new();

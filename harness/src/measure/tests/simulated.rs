@@ -60,7 +60,7 @@ pub(super) struct Chance {
 }
 
 pub(super) fn any_chance() -> impl Strategy<Value = Vec<Chance>> {
-    let slow = prop_oneof![8 => 50..2 * MS, 2 => 2 * MS..20 * MS, 1 => 20 * MS..100 * MS];
+    let slow = prop_oneof![8 => 50..2 * MS, 2 => 2 * MS..20 * MS, 1 => 20 * MS..200 * MS];
     let one = (0..3 * MS, slow, 50..2 * MS).prop_map(|(late, there, back)| Chance { late, there, back });
     prop::collection::vec(one, 7..60)
 }
