@@ -20,7 +20,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use folder::{RunFolder, new_run_id};
 pub use record::Watch;
@@ -28,7 +28,7 @@ pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
 use crate::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
 use crate::probe::{self, Seen};
-use crate::sample::{Clock, Labels, Sample};
+use crate::sample::{Clock, Labels};
 use crate::scenario::{Plan, Service};
 use crate::target::{self, Source, Spec, Target};
 use crate::wait::{self, Poll};
@@ -48,6 +48,9 @@ pub enum Error {
     /// The store could not be filled.
     #[error("seeding the store: {0}")]
     Seed(#[source] probe::Error),
+    /// The journeys could not be watched.
+    #[error(transparent)]
+    Probe(probe::Error),
     /// The alert receiver cannot listen.
     #[error("the alert receiver cannot listen: {0}")]
     Alerts(#[source] std::io::Error),
@@ -152,8 +155,8 @@ struct Journeys {
     pulse: Arc<Mutex<Pulse>>,
     writes: Arc<Mutex<Vec<probe::Write>>>,
     names: Vec<String>,
-    stop: CancellationToken,
-    prober: JoinHandle<()>,
+    stop: DropGuard,
+    prober: JoinHandle<Result<(), probe::Error>>,
     pump: JoinHandle<Result<(), Error>>,
 }
 
@@ -347,7 +350,7 @@ impl Drill {
                 .iter()
                 .map(|s| format!("{} ({:?})", s.journey, s.mode).to_lowercase())
                 .collect(),
-            stop,
+            stop: stop.drop_guard(),
             prober: tokio::spawn(prober),
             pump: tokio::spawn(pump),
         })
@@ -420,6 +423,10 @@ impl Drill {
     }
 }
 
+/// What the prober sees is written down so often: a wake-up and a write to disk for each probe would cost more than the
+/// probe.
+const BATCH: Duration = Duration::from_millis(20);
+
 /// Writes down what the prober sees, in batches, and keeps the pulse.
 async fn pump(
     mut seen: mpsc::UnboundedReceiver<Seen>,
@@ -428,12 +435,12 @@ async fn pump(
     writes: Arc<Mutex<Vec<probe::Write>>>,
 ) -> Result<(), Error> {
     let mut batch = Vec::new();
-    while seen.recv_many(&mut batch, 256).await > 0 {
-        let samples: Vec<Sample> = batch.iter().filter_map(Seen::sample).collect();
-        recorder.samples(samples.iter())?;
+    while seen.recv_many(&mut batch, 4096).await > 0 {
+        let samples = || batch.iter().filter_map(Seen::sample);
+        recorder.samples(samples())?;
         {
             let mut pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner);
-            samples.iter().for_each(|sample| pulse.take(sample));
+            samples().for_each(|sample| pulse.take(&sample));
         }
         for seen in batch.drain(..) {
             match seen {
@@ -442,10 +449,11 @@ async fn pump(
                     recorder.event(Event::Write { stream, n, ack, link })?;
                     writes.lock().unwrap_or_else(PoisonError::into_inner).push(write);
                 }
-                Seen::Gap(since) => recorder.event(Event::Gap { since })?,
+                Seen::Gap { since, until } => recorder.event(Event::Gap { since, until })?,
                 Seen::Sample(_) => {}
             }
         }
+        wait::until_due(std::time::Instant::now() + BATCH).await;
     }
     Ok(())
 }
@@ -477,10 +485,11 @@ impl Journeys {
 
     /// Ends the probing; returns every write, to be read back.
     async fn end(self) -> Result<Vec<probe::Write>, Error> {
-        self.stop.cancel();
+        drop(self.stop);
         self.prober
             .await
-            .map_err(|panic| Error::Internal(panic.to_string()))?;
+            .map_err(|panic| Error::Internal(panic.to_string()))?
+            .map_err(Error::Probe)?;
         self.pump
             .await
             .map_err(|panic| Error::Internal(panic.to_string()))??;

@@ -43,10 +43,10 @@ impl Recorder {
     }
 
     /// Writes samples down and hands them to the operating system.
-    pub(super) fn samples<'s>(&self, samples: impl Iterator<Item = &'s Sample>) -> Result<(), Error> {
+    pub(super) fn samples(&self, samples: impl Iterator<Item = Sample>) -> Result<(), Error> {
         let mut writer = self.writer();
         for sample in samples {
-            writer.sample(sample).map_err(Error::History)?;
+            writer.sample(&sample).map_err(Error::History)?;
         }
         writer.flush().map_err(Error::History)
     }

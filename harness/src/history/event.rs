@@ -213,6 +213,8 @@ pub enum Event {
     Gap {
         /// Since when.
         since: Micros,
+        /// Until when.
+        until: Micros,
     },
     /// Something a reader should know.
     Note {

@@ -45,11 +45,7 @@ impl Prober {
 
 fn gaps(history: &History, window: Interval) -> impl Iterator<Item = Interval> {
     history.events.iter().filter_map(move |event| match event.event {
-        Event::Gap { since } => Interval {
-            from: since,
-            until: event.at,
-        }
-        .within(window),
+        Event::Gap { since, until } => Interval { from: since, until }.within(window),
         _ => None,
     })
 }

@@ -9,10 +9,13 @@ mod connection;
 mod prepared;
 mod prober;
 mod records;
+mod still;
 mod store;
 
 pub use prober::{Stream, probe, streams};
 pub use store::{read_back, seed};
+
+use std::sync::Arc;
 
 use crate::sample::{Ack, Micros, Sample, StreamId};
 
@@ -27,6 +30,12 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// The prober has no thread to run on.
+    #[error("the prober cannot start: {0}")]
+    Start(#[source] std::io::Error),
+    /// A fault of ours.
+    #[error("the prober panicked; please report it")]
+    Panicked,
     /// A record was not stored.
     #[error("record {n} was not stored: {why}")]
     NotStored {
@@ -43,7 +52,7 @@ pub struct Write {
     /// Its stream.
     pub stream: StreamId,
     /// Its journey.
-    pub journey: String,
+    pub journey: Arc<str>,
     /// Its record number: fills `{n}` of the journey's records again.
     pub n: u64,
     /// How it ended, as far as its user can know.
@@ -59,8 +68,13 @@ pub enum Seen {
     Sample(Sample),
     /// A write ended. Follows its sample.
     Write(Write),
-    /// The prober itself stood still from then until now: nothing is known of that time.
-    Gap(Micros),
+    /// The prober itself stood still: nothing is known of that time.
+    Gap {
+        /// From then …
+        since: Micros,
+        /// … until then.
+        until: Micros,
+    },
 }
 
 impl Seen {

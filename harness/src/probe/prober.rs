@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -12,8 +12,9 @@ use super::answer::{Telling, acknowledgement, text};
 use super::connection::{Exchange, Way};
 use super::prepared::{Concrete, Prepared};
 use super::records::Book;
+use super::still::Standstills;
 use super::{Error, Seen, Write};
-use crate::sample::{Ack, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void};
+use crate::sample::{Ack, Bad, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void};
 use crate::scenario::{Journey, Plan};
 use crate::wait;
 
@@ -34,10 +35,6 @@ pub struct Stream {
     offset: Duration,
 }
 
-/// The prober's own standstill is reported from this length on.
-const GAP: Duration = Duration::from_millis(100);
-/// How often it looks whether it stood still.
-const TICK: Duration = Duration::from_millis(20);
 /// Prepared requests are kept up to so many.
 const KEPT: u64 = 4096;
 
@@ -98,6 +95,12 @@ fn needs_records(plan: &Plan, journey: &Journey) -> bool {
 }
 
 /// Runs every stream until `stop`; then lets what is in flight end, which takes at most the longest timeout.
+///
+/// The prober has a thread of its own: its stamps do not wait for whatever else the drill does, and a probe costs no
+/// hand-over between threads.
+///
+/// # Errors
+/// [`Error::Start`] when there is no thread or no event loop to be had.
 pub async fn probe(
     plan: Arc<Plan>,
     seed: u64,
@@ -106,31 +109,64 @@ pub async fn probe(
     labels: Labels,
     sink: mpsc::UnboundedSender<Seen>,
     stop: CancellationToken,
+) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Start)?;
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let work = move || {
+        runtime.block_on(probe_here(&plan, seed, entry, clock, &labels, &sink, &stop));
+        drop(sink);
+        // Nobody waits any more: the drill was given up.
+        let _ = ended.send(());
+    };
+    std::thread::Builder::new()
+        .name("prober".into())
+        .spawn(work)
+        .map_err(Error::Start)?;
+    end.await.map_err(|_| Error::Panicked)
+}
+
+/// All streams, on the thread that calls it.
+async fn probe_here(
+    plan: &Arc<Plan>,
+    seed: u64,
+    entry: SocketAddr,
+    clock: Clock,
+    labels: &Labels,
+    sink: &mpsc::UnboundedSender<Seen>,
+    stop: &CancellationToken,
 ) {
     let tracker = TaskTracker::new();
-    let streams = streams(&plan);
+    let streams = streams(plan);
+    let still = Arc::new(Standstills::default());
     let origin = Instant::now();
     for stream in &streams {
-        let Some(line) = Line::new(&plan, stream, streams.len(), seed, entry, clock, &labels, &sink) else {
+        let Some(line) = Line::new(
+            plan,
+            stream,
+            streams.len(),
+            seed,
+            entry,
+            clock,
+            labels,
+            sink,
+            &still,
+        ) else {
             continue;
         };
         let (line, tracker_of_line, stop) = (Arc::new(line), tracker.clone(), stop.clone());
         tracker.spawn(async move { line.run(origin, &tracker_of_line, &stop).await });
     }
-    tracker.spawn(watch_for_gaps(clock, sink, stop));
     tracker.close();
-    tracker.wait().await;
-}
-
-/// Reports when the prober itself stood still: nothing is known of that time.
-async fn watch_for_gaps(clock: Clock, sink: mpsc::UnboundedSender<Seen>, stop: CancellationToken) {
-    let mut last = Instant::now();
-    while !stop.is_cancelled() {
-        wait::until_due(last + TICK).await;
-        if last.elapsed() > GAP {
-            let _ = sink.send(Seen::Gap(clock.stamp(last)));
-        }
-        last = Instant::now();
+    let tell = |since, until| {
+        let (since, until) = (clock.stamp(since), clock.stamp(until));
+        let _ = sink.send(Seen::Gap { since, until });
+    };
+    tokio::select! {
+        () = tracker.wait() => {}
+        () = still.watch(tell) => {}
     }
 }
 
@@ -138,6 +174,7 @@ async fn watch_for_gaps(clock: Clock, sink: mpsc::UnboundedSender<Seen>, stop: C
 struct Line {
     plan: Arc<Plan>,
     stream: Stream,
+    journey: Arc<str>,
     timeout: Duration,
     prepared: Prepared,
     kept: Vec<OnceLock<Arc<Concrete>>>,
@@ -147,6 +184,7 @@ struct Line {
     streams: u64,
     seed: u64,
     way: Way,
+    still: Arc<Standstills>,
     in_flight: Arc<Semaphore>,
     clock: Clock,
     labels: Labels,
@@ -167,6 +205,7 @@ impl Line {
         clock: Clock,
         labels: &Labels,
         sink: &mpsc::UnboundedSender<Seen>,
+        still: &Arc<Standstills>,
     ) -> Option<Self> {
         let journey = plan
             .system
@@ -193,7 +232,13 @@ impl Line {
             streams: streams as u64,
             seed,
             way: Way::new(entry, stream.mode),
-            in_flight: Arc::new(Semaphore::new(in_flight_limit(stream.rate, journey.timeout.0))),
+            still: Arc::clone(still),
+            in_flight: Arc::new(Semaphore::new(in_flight_limit(
+                stream.rate,
+                journey.timeout.0,
+                stream.deadline,
+            ))),
+            journey: stream.journey.as_str().into(),
             clock,
             labels: labels.clone(),
             sink: sink.clone(),
@@ -209,30 +254,34 @@ impl Line {
                 () = stop.cancelled() => return,
                 () = wait::until_due(due) => {}
             }
-            let late = due.elapsed();
-            let permit = Arc::clone(&self.in_flight).try_acquire_owned();
-            match permit {
-                _ if late > self.stream.deadline / 2 => self.void(i, due, Void::SentLate),
+            match Arc::clone(&self.in_flight).try_acquire_owned() {
                 Err(_) => self.void(i, due, Void::InFlight),
                 Ok(permit) => {
                     let line = Arc::clone(self);
-                    tracker.spawn(async move {
-                        line.one(i, due).await;
-                        drop(permit);
-                    });
+                    tracker.spawn(async move { line.one(i, due, permit).await });
                 }
             }
         }
     }
 
     /// One probe, from its sending to its sample.
-    async fn one(&self, i: u64, due: Instant) {
+    async fn one(&self, i: u64, due: Instant, permit: OwnedSemaphorePermit) {
+        if due.elapsed() > self.stream.deadline / 2 {
+            return self.void(i, due, Void::SentLate);
+        }
         let n = self.record_number(i);
         let Ok(concrete) = self.concrete(n) else {
             return self.void(i, due, Void::Unsendable);
         };
         let exchange = self.way.exchange(&concrete, self.timeout).await;
-        let sample = self.sample(due, &exchange, &concrete);
+        drop(permit);
+        let mut sample = self.sample(due, &exchange, &concrete);
+        let ack = acknowledgement(sample.outcome);
+        if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
+            && self.still.between(exchange.sent, exchange.ended).await
+        {
+            sample.outcome = Outcome::Void(Void::StoodStill);
+        }
         let _ = self.sink.send(Seen::Sample(sample));
         if self.writes {
             let header = self.link_header.as_ref();
@@ -240,11 +289,7 @@ impl Line {
                 .result
                 .ok()
                 .and_then(|answer| header.map(|name| text(&answer.headers, name).to_owned()));
-            self.remember(
-                n,
-                acknowledgement(sample.outcome),
-                link.filter(|link| !link.is_empty()),
-            );
+            self.remember(n, ack, link.filter(|link| !link.is_empty()));
         }
     }
 
@@ -292,7 +337,7 @@ impl Line {
                 let rung = self.telling.rung(&answer.headers, &self.labels);
                 let outcome = match concrete.want.judge(answer) {
                     Some(bad) => Outcome::Bad(bad),
-                    None if late => Outcome::Bad(crate::sample::Bad::Late),
+                    None if late => Outcome::Bad(Bad::Late),
                     None if rung != Label::NONE => Outcome::Fallback,
                     None => Outcome::Good,
                 };
@@ -340,7 +385,7 @@ impl Line {
     }
 
     fn remember(&self, n: u64, ack: Ack, link: Option<String>) {
-        let (stream, journey) = (self.stream.id, self.stream.journey.clone());
+        let (stream, journey) = (self.stream.id, Arc::clone(&self.journey));
         let _ = self.sink.send(Seen::Write(Write {
             stream,
             journey,
@@ -357,16 +402,13 @@ fn nth(i: u64, rate: f64) -> Duration {
     Duration::from_secs_f64(i as f64 / rate)
 }
 
-/// A timer may fire so much after its time.
-const TIMER_LATE: Duration = Duration::from_millis(50);
-
-/// At most `rate × timeout` in flight, and always one; a timeout that fires a little late is not held against the next
-/// probe.
+/// At most `rate × timeout` in flight, and always one. A probe may be sent half a deadline after it was due, and is in
+/// flight for so much longer: without that room a stall would void the probes that are due while others time out.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a rate of at most 20000/s times minutes"
 )]
-fn in_flight_limit(rate: f64, timeout: Duration) -> usize {
-    ((rate * (timeout + TIMER_LATE).as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
+fn in_flight_limit(rate: f64, timeout: Duration, deadline: Duration) -> usize {
+    ((rate * (timeout + deadline / 2).as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
 }

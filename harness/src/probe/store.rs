@@ -77,7 +77,7 @@ async fn read_one(plan: &Plan, seed: u64, way: &Way, write: &Write) -> Option<(W
         .system
         .journeys
         .iter()
-        .find(|journey| journey.name == write.journey)?;
+        .find(|journey| *journey.name == *write.journey)?;
     let remember = journey.remember.as_ref()?;
     let book = Book { plan, seed };
     let link = write

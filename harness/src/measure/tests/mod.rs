@@ -321,6 +321,7 @@ fn unknown_time_widens_availability_on_both_sides() {
         at: Micros(9 * SECOND),
         event: Event::Gap {
             since: Micros(8 * SECOND),
+            until: Micros(9 * SECOND),
         },
     };
     let samples = every_10_ms(10 * SECOND, |due| {
@@ -362,7 +363,10 @@ fn only_a_standstill_of_over_100_ms_leaves_a_near_edge_in_doubt() {
     let near = |since: u64, until: u64| {
         let gap = Stamped {
             at: Micros(until),
-            event: Event::Gap { since: Micros(since) },
+            event: Event::Gap {
+                since: Micros(since),
+                until: Micros(until),
+            },
         };
         let samples = every_10_ms(20 * SECOND, |due| {
             (2 * SECOND..3 * SECOND).contains(&due).then_some(Bad::Refused)

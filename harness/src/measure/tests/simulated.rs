@@ -134,7 +134,10 @@ impl World<'_> {
         let mut events = Vec::new();
         events.extend(self.gap.map(|(from, until)| Stamped {
             at: Micros(until),
-            event: Event::Gap { since: Micros(from) },
+            event: Event::Gap {
+                since: Micros(from),
+                until: Micros(until),
+            },
         }));
         Seen {
             history: history(self.lines, samples, events, self.length),

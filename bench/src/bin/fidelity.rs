@@ -1,0 +1,293 @@
+//! Whether the true outage lies within the bounds: a reference server goes dark at known instants, the library's prober
+//! watches it at 200 probes a second, and what is measured is held against the truth.
+#![expect(clippy::print_stdout, reason = "a benchmark says what it found")]
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use firedrill::measure::{Measured, measure};
+use firedrill::sample::{Clock, Micros};
+use firedrill_bench::reference::{self, Dark, State};
+use firedrill_bench::table::Table;
+use firedrill_bench::{plan, probing};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rustix::time::{ClockId, clock_gettime};
+use tokio_util::sync::CancellationToken;
+
+/// Holds what is measured against known outages.
+#[derive(Parser)]
+struct Args {
+    /// How many outages of each kind.
+    #[arg(long, default_value_t = 100)]
+    outages: usize,
+    /// What the lengths of the outages derive from.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(subcommand)]
+    inner: Option<Inner>,
+}
+
+#[derive(Subcommand)]
+enum Inner {
+    /// The server that is killed: serves on this address until then.
+    #[command(hide = true)]
+    Serve {
+        /// The address.
+        address: SocketAddr,
+    },
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    /// `None`: a process that is killed and started again.
+    how: Option<State>,
+    mode: &'static str,
+    deadline: &'static str,
+    /// The greatest median of the bounds' width, in milliseconds.
+    width: u64,
+}
+
+const fn kind(
+    name: &'static str,
+    how: Option<State>,
+    mode: &'static str,
+    deadline: &'static str,
+    width: u64,
+) -> Kind {
+    Kind {
+        name,
+        how,
+        mode,
+        deadline,
+        width,
+    }
+}
+
+/// Where an answer may come late, the deadline is 100 ms, so that an outage of 0.2 s is one.
+const KINDS: [Kind; 6] = [
+    kind("refuse, new connections", Some(State::Refuse), "new", "250ms", 12),
+    kind(
+        "500, reused connections",
+        Some(State::Broken),
+        "reused",
+        "250ms",
+        12,
+    ),
+    kind(
+        "stall (never answers), new",
+        Some(State::Stall),
+        "new",
+        "100ms",
+        112,
+    ),
+    // What waited is answered when it goes on: the deadline hides both edges.
+    kind(
+        "pause (answers later), reused",
+        Some(State::Pause),
+        "reused",
+        "100ms",
+        212,
+    ),
+    kind("kill -9, new connections", None, "new", "250ms", 12),
+    kind("kill -9, reused connections", None, "reused", "250ms", 12),
+];
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Some(Inner::Serve { address }) = args.inner {
+        return serve(address);
+    }
+    let rows = std::thread::scope(|scope| {
+        let one = |(at, kind)| {
+            let seed = args.seed.wrapping_mul(1000).wrapping_add(at);
+            scope.spawn(move || experiment(kind, args.outages, seed))
+        };
+        let running: Vec<_> = (0u64..).zip(KINDS).map(one).collect();
+        running
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|_| Err("it panicked".into())))
+            .collect::<Vec<_>>()
+    });
+    let mut table = Table::default();
+    for (kind, row) in KINDS.iter().zip(rows) {
+        match row {
+            Ok((darks, measured)) => report(&mut table, kind, &darks, &measured),
+            Err(why) => table.hold(kind.name, why, "runs", false),
+        }
+    }
+    println!("{table}");
+    if table.all_reached() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Holds each outage that was measured against its truth.
+fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
+    let pairs = || darks.iter().zip(&measured.outages);
+    let inside = pairs().filter(|(dark, outage)| {
+        let (shortest, longest) = dark.length();
+        let bounds = outage.bounds();
+        let began = outage.onset.from <= dark.from.1 && dark.from.0 <= outage.onset.until;
+        let ended = outage.end.from <= dark.until.1 && dark.until.0 <= outage.end.until;
+        began && ended && bounds.low <= longest && bounds.high.is_some_and(|high| shortest <= high)
+    });
+    let inside = inside.count();
+    let found = measured.outages.len();
+    let blips = measured.blips.len();
+    table.hold(
+        format!("{}: truth inside", kind.name),
+        format!("{inside} of {} ({found} found, {blips} blips)", darks.len()),
+        "all",
+        inside == darks.len() && found == darks.len(),
+    );
+    let mut widths: Vec<Duration> = pairs()
+        .filter_map(|(_, outage)| Some(outage.bounds().high?.saturating_sub(outage.bounds().low)))
+        .collect();
+    widths.sort_unstable();
+    let median = widths.get(widths.len() / 2).copied().unwrap_or_default();
+    let most = widths.last().copied().unwrap_or_default();
+    table.hold(
+        format!("{}: median width", kind.name),
+        format!(
+            "{:.2} ms (max {:.1})",
+            median.as_secs_f64() * 1e3,
+            most.as_secs_f64() * 1e3
+        ),
+        format!("≤ {} ms", kind.width),
+        median <= Duration::from_millis(kind.width),
+    );
+    let prober = &measured.prober;
+    table.say(
+        format!("{}: prober", kind.name),
+        format!(
+            "{} probes, {:.3} % void, {} standstills, late p99.9 {:.1} ms",
+            prober.probes,
+            prober.void_share() * 100.0,
+            prober.gaps.len(),
+            prober.late_p999.as_secs_f64() * 1e3
+        ),
+    );
+}
+
+/// 0.2 to 5 s of darkness, short ones as often as long ones, with over a second of light between them.
+fn lengths(outages: usize, seed: u64) -> Vec<(Duration, Duration)> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let one = |_| {
+        let dark = 0.2 * 25f64.powf(random.random::<f64>());
+        let up = random.random_range(1.25..1.5);
+        (Duration::from_secs_f64(up), Duration::from_secs_f64(dark))
+    };
+    (0..outages).map(one).collect()
+}
+
+fn experiment(kind: Kind, outages: usize, seed: u64) -> Result<(Vec<Dark>, Measured), String> {
+    let clock = Clock::start();
+    let address = reference::free_address().map_err(|e| e.to_string())?;
+    let journey = plan::get("page", 200, &[kind.mode], kind.deadline);
+    let plan = plan::of_journeys(&serde_json::json!([journey])).map_err(|e| e.to_string())?;
+    let stop = CancellationToken::new();
+    let lengths = lengths(outages, seed);
+    std::thread::scope(|scope| {
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let stop_probing = stop.clone();
+        let service = scope.spawn(move || {
+            let ready = || drop(ready.send(()));
+            let darks = match kind.how {
+                Some(how) => reference::go_dark(address, how, &lengths, clock, ready),
+                None => kill_in_turn(address, &lengths, clock, ready),
+            };
+            stop_probing.cancel();
+            darks.map_err(|e| e.to_string())
+        });
+        is_ready.recv().map_err(|e| e.to_string())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| e.to_string())?;
+        let history = runtime
+            .block_on(probing::remembered(plan, address, clock, stop))
+            .map_err(|e| e.to_string())?;
+        let darks = service.join().map_err(|_| "the server panicked".to_owned())??;
+        Ok((darks, measure(&history)))
+    })
+}
+
+/// The child's stamps, on the clock that all processes share.
+fn shared_now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+fn serve(address: SocketAddr) -> ExitCode {
+    let before = shared_now();
+    let ready = || println!("{} {}", before.as_micros(), shared_now().as_micros());
+    match reference::serve(address, ready) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn start(address: SocketAddr) -> std::io::Result<(Child, Duration, Duration)> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["serve", &address.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut line = String::new();
+    if let Some(out) = child.stdout.take() {
+        BufReader::new(out).read_line(&mut line)?;
+    }
+    let mut stamps = line
+        .split_whitespace()
+        .filter_map(|text| text.parse().ok().map(Duration::from_micros));
+    match (stamps.next(), stamps.next()) {
+        (Some(before), Some(after)) => Ok((child, before, after)),
+        _ => Err(std::io::Error::other("the server did not start")),
+    }
+}
+
+/// A process that is killed and started again, in turn.
+fn kill_in_turn(
+    address: SocketAddr,
+    lengths: &[(Duration, Duration)],
+    clock: Clock,
+    ready: impl FnOnce(),
+) -> std::io::Result<Vec<Dark>> {
+    // The origin of our clock on the shared one.
+    let origin = shared_now().saturating_sub(clock.now().since_origin());
+    let ours = |shared: Duration| Micros::from_duration(shared.saturating_sub(origin));
+    let (mut child, _, _) = start(address)?;
+    ready();
+    let mut darks = Vec::new();
+    for (up, dark) in lengths {
+        until_due(Instant::now() + *up);
+        let from = clock.now();
+        child.kill()?;
+        child.wait()?;
+        let from = (from, clock.now());
+        until_due(Instant::now() + *dark);
+        let (again, before, after) = start(address)?;
+        child = again;
+        darks.push(Dark {
+            from,
+            until: (ours(before), ours(after)),
+        });
+    }
+    until_due(Instant::now() + Duration::from_secs(2));
+    child.kill()?;
+    child.wait()?;
+    Ok(darks)
+}
+
+/// Waits on a thread of its own, where time itself is the subject.
+#[expect(clippy::disallowed_methods, reason = "the schedule of outages is the subject")]
+fn until_due(at: Instant) {
+    std::thread::sleep(at.saturating_duration_since(Instant::now()));
+}

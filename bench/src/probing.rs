@@ -1,0 +1,145 @@
+//! The library's own prober at work, with its samples written down as a drill writes them.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use firedrill::history::{Event, FORMAT, History, Phase, Stamped, Start, Writer};
+use firedrill::probe::{self, Seen};
+use firedrill::sample::{Clock, Labels, Micros, Sample};
+use firedrill::scenario::Plan;
+use firedrill::wait;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Probes by a plan until told to stop, and gives the history of it.
+///
+/// # Errors
+/// When the prober cannot run.
+pub async fn remembered(
+    plan: Plan,
+    entry: SocketAddr,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Result<History, probe::Error> {
+    let plan = Arc::new(plan);
+    let labels = Labels::default();
+    let (sink, mut seen) = mpsc::unbounded_channel();
+    let prober = probe::probe(Arc::clone(&plan), 1, entry, clock, labels.clone(), sink, stop);
+    let collect = async {
+        let (mut samples, mut gaps) = (Vec::new(), Vec::new());
+        let mut batch = Vec::new();
+        while seen.recv_many(&mut batch, 4096).await > 0 {
+            for seen in batch.drain(..) {
+                match seen {
+                    Seen::Sample(sample) => samples.push(sample),
+                    Seen::Gap { since, until } => gaps.push(Stamped {
+                        at: until,
+                        event: Event::Gap { since, until },
+                    }),
+                    Seen::Write(_) => {}
+                }
+            }
+            wait::until_due(Instant::now() + Duration::from_millis(20)).await;
+        }
+        (samples, gaps)
+    };
+    let (ended, (samples, gaps)) = tokio::join!(prober, collect);
+    ended?;
+    Ok(history(&plan, samples, gaps, &labels))
+}
+
+/// Probes by a plan for so long and writes the samples to a run folder, as a drill does; gives how late each probe was
+/// sent, in microseconds.
+///
+/// # Errors
+/// When the prober cannot run or the disk does not take it, in words.
+pub async fn written(
+    plan: Plan,
+    entry: SocketAddr,
+    folder: &Path,
+    length: Duration,
+) -> Result<Vec<u64>, String> {
+    let (clock, labels, stop) = (Clock::start(), Labels::default(), CancellationToken::new());
+    let mut writer = Writer::create(folder, clock, labels.clone()).map_err(|e| e.to_string())?;
+    let (sink, mut seen) = mpsc::unbounded_channel();
+    let prober = probe::probe(Arc::new(plan), 1, entry, clock, labels, sink, stop.clone());
+    let end = async {
+        wait::until_due(Instant::now() + length).await;
+        stop.cancel();
+    };
+    let write = async {
+        let mut late = Vec::new();
+        let mut batch = Vec::new();
+        while seen.recv_many(&mut batch, 4096).await > 0 {
+            for sample in batch.drain(..).filter_map(|seen| seen.sample()) {
+                late.push(sample.sent.0.saturating_sub(sample.due.0));
+                writer.sample(&sample).map_err(|e| e.to_string())?;
+            }
+            writer.flush().map_err(|e| e.to_string())?;
+            wait::until_due(Instant::now() + Duration::from_millis(20)).await;
+        }
+        Ok(late)
+    };
+    let (ended, late, ()) = tokio::join!(prober, write, end);
+    ended.map_err(|e| e.to_string())?;
+    late
+}
+
+/// A history of these samples whose judged time is all of it.
+fn history(plan: &Plan, samples: Vec<Sample>, gaps: Vec<Stamped>, labels: &Labels) -> History {
+    let start = Start {
+        format: FORMAT,
+        version: env!("CARGO_PKG_VERSION").into(),
+        run: "bench".into(),
+        wall: "2026-01-01T00:00:00Z".into(),
+        seed: 1,
+        target: "process".into(),
+        place: "here".into(),
+        repeat: (1, 1),
+        plan: plan.clone(),
+    };
+    let at = |at, event| Stamped { at, event };
+    let mut events = vec![at(Micros(0), Event::Start(Box::new(start.clone())))];
+    for stream in probe::streams(plan) {
+        let (journey, mode, rate) = (stream.journey.clone(), stream.mode, stream.rate);
+        events.push(at(
+            Micros(0),
+            Event::Stream {
+                stream: stream.id,
+                journey,
+                mode,
+                rate,
+            },
+        ));
+    }
+    events.push(at(Micros(0), Event::Phase { phase: Phase::Steps }));
+    events.extend(gaps);
+    let end = samples
+        .iter()
+        .map(|sample| sample.ended)
+        .max()
+        .unwrap_or_default();
+    events.push(at(
+        end,
+        Event::Phase {
+            phase: Phase::ReadBack,
+        },
+    ));
+    events.push(at(
+        end,
+        Event::End {
+            interrupted: false,
+            error: None,
+        },
+    ));
+    let texts = std::iter::once(String::new()).chain(labels.after(0)).collect();
+    History {
+        start,
+        events,
+        samples,
+        labels: texts,
+        torn: Vec::new(),
+    }
+}
