@@ -186,7 +186,7 @@ pub enum Void {
     Descriptors,
     /// The prober ran out of local ports.
     Ports,
-    /// Sent later than half the deadline after it was due.
+    /// Sent later than half the deadline after it was due; or sent late, and answered in time but for that.
     SentLate,
     /// More probes in flight than `rate × timeout`.
     InFlight,

@@ -330,14 +330,16 @@ impl Line {
     }
 
     fn sample(&self, due: Instant, exchange: &Exchange, concrete: &Concrete) -> Sample {
-        let late = exchange.ended.saturating_duration_since(due) > self.stream.deadline;
+        let late = |since| exchange.ended.saturating_duration_since(since) > self.stream.deadline;
         let (outcome, status, release, rung) = match &exchange.result {
             Err(outcome) => (*outcome, 0, Label::NONE, Label::NONE),
             Ok(answer) => {
                 let rung = self.telling.rung(&answer.headers, &self.labels);
                 let outcome = match concrete.want.judge(answer) {
                     Some(bad) => Outcome::Bad(bad),
-                    None if late => Outcome::Bad(Bad::Late),
+                    None if late(exchange.sent) => Outcome::Bad(Bad::Late),
+                    // It would have been in time, had it been sent in time.
+                    None if late(due) => Outcome::Void(Void::SentLate),
                     None if rung != Label::NONE => Outcome::Fallback,
                     None => Outcome::Good,
                 };
