@@ -198,7 +198,7 @@ fn experiment(kind: Kind, outages: usize, seed: u64) -> Result<(Vec<Dark>, Measu
         let (ready, is_ready) = std::sync::mpsc::channel();
         let stop_probing = stop.clone();
         let service = scope.spawn(move || {
-            let ready = || drop(ready.send(()));
+            let ready = || ready.send(()).unwrap_or_default();
             let darks = match kind.how {
                 Some(how) => reference::go_dark(address, how, &lengths, clock, ready),
                 None => kill_in_turn(address, &lengths, clock, ready),

@@ -64,38 +64,48 @@ impl Bounds {
     }
 }
 
-/// A duration in the unit that fits, with no more digits than its uncertainty supports.
-pub(crate) fn digits(value: Duration, uncertainty: Duration) -> String {
-    let seconds = value.as_secs_f64();
-    if value < Duration::from_secs(1) && uncertainty < Duration::from_millis(500) {
-        return format!("{:.0} ms", seconds * 1e3);
+/// A bound in the unit that fits, with no more digits than its uncertainty supports, rounded outward: a lower one down,
+/// an upper one up.
+fn digits(bound: Duration, uncertainty: Duration, outward: fn(f64) -> f64) -> String {
+    // Whole microseconds, so that rounding outward does not act on what floating point adds.
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 µs, 285 years")]
+    let micros = bound.as_micros() as f64;
+    if bound < Duration::from_secs(1) && uncertainty < Duration::from_millis(500) {
+        return format!("{:.0} ms", outward(micros / 1e3));
     }
-    let places = match uncertainty.as_secs_f64() {
+    let supported = match uncertainty.as_secs_f64() {
         unsure if unsure < 0.01 => 3,
         unsure if unsure < 0.1 => 2,
         unsure if unsure < 1.0 => 1,
         _ => 0,
     };
     // A length that is known exactly is still read by people: four digits are enough.
-    let enough = match seconds {
-        s if s < 10.0 => 3,
-        s if s < 100.0 => 2,
-        s if s < 1000.0 => 1,
+    let enough = match bound.as_secs() {
+        0..10 => 3,
+        10..100 => 2,
+        100..1000 => 1,
         _ => 0,
     };
-    let places = places.min(enough);
-    format!("{seconds:.places$} s")
+    let places = enough.min(supported);
+    let unit = [1e6, 1e5, 1e4, 1e3][places];
+    format!("{:.places$} s", outward(micros / unit) * unit / 1e6)
 }
 
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.high {
             None if self.low < Duration::from_millis(1) => f.write_str("still open"),
-            None => write!(f, "at least {}", digits(self.low, Duration::from_millis(50))),
+            None => {
+                let low = digits(self.low, Duration::from_millis(50), f64::floor);
+                write!(f, "at least {low}")
+            }
             Some(Duration::ZERO) => f.write_str("none"),
             Some(high) => {
                 let width = high.saturating_sub(self.low);
-                let (low, high) = (digits(self.low, width), digits(high, width));
+                let (low, high) = (
+                    digits(self.low, width, f64::floor),
+                    digits(high, width, f64::ceil),
+                );
                 if low == high {
                     f.write_str(&high)
                 } else {
@@ -162,6 +172,7 @@ mod tests {
         assert_eq!(bounds(980, 1040), "980 ms to 1.04 s");
         assert_eq!(bounds(19_800, 20_300), "19.8 s to 20.3 s");
         assert_eq!(bounds(0, 0), "none");
+        assert_eq!(bounds(19_860, 20_210), "19.8 s to 20.3 s", "outward");
         assert_eq!(
             Bounds {
                 low: Duration::from_secs(5),

@@ -258,25 +258,17 @@ mod tests {
         (0..start + down + 30).map(slice).collect()
     }
 
-    /// The same outage laid into a real calendar at every tenth of a second: the mean of what its minutes bill.
-    fn by_hand(down: f64, seconds: f64, limit: f64) -> f64 {
-        let positions = 0..(seconds * 10.0) as usize;
-        let count = positions.len() as f64;
-        let bill = |position: usize| {
-            let start = position as f64 / 10.0;
-            let chunk = |n: f64| {
-                let overlap = (start + down).min((n + 1.0) * seconds) - start.max(n * seconds);
-                if overlap / seconds > limit + 1e-9 {
-                    seconds
-                } else {
-                    0.0
-                }
+    /// The same outage laid into a real calendar at every tenth of a second: the mean of what its chunks bill. In tenths.
+    fn by_hand(down: u32, chunk: u32, limit: f64) -> f64 {
+        let bill = |start: u32| {
+            let bills = |n: &u32| {
+                let overlap = (start + down).min((n + 1) * chunk) - start.max(n * chunk);
+                f64::from(overlap) / f64::from(chunk) > limit + 1e-9
             };
-            (0..((start + down) / seconds).ceil() as usize)
-                .map(|n| chunk(n as f64))
-                .sum::<f64>()
+            (0..(start + down).div_ceil(chunk)).filter(bills).count()
         };
-        positions.map(bill).sum::<f64>() / count
+        let billed = (0..chunk).map(|start| f64::from(chunk) * bill(start) as f64);
+        billed.sum::<f64>() / f64::from(chunk) / 10.0
     }
 
     fn close(found: Range, wanted: f64) {
@@ -306,8 +298,8 @@ mod tests {
             (3, 0.05),
             (150, 0.01),
         ] {
-            let found = calendar(&slices(40, down), 60, limit).low;
-            let wanted = by_hand(down as f64, 60.0, limit);
+            let found = calendar(&slices(40, down as usize), 60, limit).low;
+            let wanted = by_hand(down * 10, 600, limit);
             assert!(
                 (found - wanted).abs() < 0.2,
                 "{down} s above {limit}: {found} instead of {wanted}"
