@@ -144,8 +144,8 @@ fn of_event(event: &Stamped) -> Option<Mark> {
         Event::State { service, state } => (Kind::State, format!("{service}: {state}")),
         Event::Alert { kind, .. } if kind.is_empty() => (Kind::Alert, "an alert without a kind".into()),
         Event::Alert { kind, .. } => (Kind::Alert, kind.clone()),
-        Event::Gap { since } => {
-            let length = event.at.since(*since).as_millis();
+        Event::Gap { since, until } => {
+            let length = until.since(*since).as_millis();
             (
                 Kind::Doubt,
                 format!("the prober stood still for {length} ms: unknown time"),
