@@ -30,6 +30,8 @@ pub enum Flaw {
     WrongRedirect,
     /// The first write works, later ones do not.
     BadAfterFirstWrite,
+    /// Writes work for some time after the start, and no longer.
+    BadLater,
     /// At its start it rewrites the store in a shape that earlier releases cannot read.
     MigratesStore,
 }
@@ -129,6 +131,12 @@ pub const RELEASES: &[Release] = &[
         Keeping::Durable,
         Some(Flaw::BadAfterFirstWrite),
         "passes a check that writes once",
+    ),
+    release(
+        "bad-later",
+        Keeping::Durable,
+        Some(Flaw::BadLater),
+        "passes every check that does not wait long enough",
     ),
     release(
         "migrates-store",

@@ -380,6 +380,14 @@ async fn store(
             "Something went wrong on our side.",
         );
     }
+    let expired = service.started.elapsed() >= service.settings.bad_after;
+    if release.flaw == Some(Flaw::BadLater) && expired {
+        tracing::error!("POST /your-url failed: the connection to the journal has timed out");
+        return failed(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something went wrong on our side.",
+        );
+    }
     let wrong = release.wrong_loader(service.started.elapsed(), service.settings.bad_after);
     match service.store.put(code.clone(), entry.clone(), key, wrong).await {
         Ok(Stored::Yes(rung)) => {

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Body, Notice, Outgoing, Receiver};
+use crate::config::span;
 
 /// How delivery is tried; times as people write them: "100ms".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -25,11 +26,6 @@ pub struct Patience {
     /// An alert that could not be delivered for so long is given up.
     #[serde(deserialize_with = "span")]
     pub give_up: Duration,
-}
-
-fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let span = jiff::SignedDuration::deserialize(from)?;
-    Duration::try_from(span).map_err(serde::de::Error::custom)
 }
 
 impl Default for Patience {
