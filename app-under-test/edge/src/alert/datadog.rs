@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::receiver::address;
 use super::{Notice, Outgoing, Severity};
 use crate::redact::Secret;
 
@@ -12,6 +13,7 @@ use crate::redact::Secret;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Where to.
+    #[serde(deserialize_with = "address")]
     pub url: Secret,
     /// The text; without it, one with the usual fields.
     #[serde(default)]

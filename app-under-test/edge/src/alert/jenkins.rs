@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 
+use super::receiver::address;
 use super::{Body, Notice, Outgoing};
 use crate::redact::Secret;
 
@@ -13,6 +14,7 @@ use crate::redact::Secret;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The job: `https://jenkins/job/NAME`.
+    #[serde(deserialize_with = "address")]
     pub url: Secret,
     /// The user whose API token it is.
     #[serde(default)]

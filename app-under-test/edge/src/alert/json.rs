@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::receiver::address;
 use super::{Notice, Outgoing};
 use crate::redact::Secret;
 
@@ -10,6 +11,7 @@ use crate::redact::Secret;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Where to.
+    #[serde(deserialize_with = "address")]
     pub url: Secret,
     /// Sent as `Authorization: Bearer …`.
     #[serde(default)]

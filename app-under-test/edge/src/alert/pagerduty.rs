@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::receiver::address;
 use super::{Notice, Outgoing};
 use crate::redact::Secret;
 
@@ -11,15 +12,11 @@ use crate::redact::Secret;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where to.
-    #[serde(default = "public")]
+    /// Where to: what passes it on to `https://events.pagerduty.com/v2/enqueue`.
+    #[serde(deserialize_with = "address")]
     pub url: Secret,
     /// The integration's key.
     pub routing_key: Secret,
-}
-
-fn public() -> Secret {
-    Secret::new("https://events.pagerduty.com/v2/enqueue")
 }
 
 /// Longer summaries are refused.
@@ -63,8 +60,9 @@ mod tests {
 
     #[test]
     fn the_body_is_an_event_of_version_2() {
-        let (receiver, request) = sent("kind = \"pagerduty\"\nrouting_key = \"hunter2\"");
-        assert_eq!(receiver.shown(), "https://events.pagerduty.com");
+        let text = "kind = \"pagerduty\"\nurl = \"http://relay:9000/v2/enqueue\"\nrouting_key = \"hunter2\"";
+        let (receiver, request) = sent(text);
+        assert_eq!(receiver.shown(), "http://relay:9000");
         let Body::Json(body) = request.body else {
             panic!("no JSON")
         };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Notice, alertmanager, datadog, jenkins, json, pagerduty, trigger};
 use crate::redact::{Secret, endpoint};
@@ -23,6 +23,21 @@ pub enum Receiver {
     Jenkins(jenkins::Settings),
     /// Jenkins' generic webhook trigger.
     WebhookTrigger(trigger::Settings),
+}
+
+/// A receiver's address. The edge speaks no TLS of its own: it stands behind what ends TLS for it, and in front of a
+/// relay that begins it.
+pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
+    use serde::de::Error;
+    let url = Secret::deserialize(from)?;
+    match reqwest::Url::parse(url.expose()) {
+        Ok(parsed) if parsed.scheme() == "http" => Ok(url),
+        Ok(parsed) => Err(D::Error::custom(format!(
+            "receivers are reached over http, not {}: name a relay that adds TLS",
+            parsed.scheme()
+        ))),
+        Err(error) => Err(D::Error::custom(format!("the receiver's url: {error}"))),
+    }
 }
 
 /// What is posted.
@@ -124,6 +139,7 @@ pub(super) mod tests {
         url = "http://hunter2.example/"
         [[receiver]]
         kind = "pagerduty"
+        url = "http://hunter2.example/"
         routing_key = "hunter2"
         [[receiver]]
         kind = "jenkins"
@@ -151,6 +167,13 @@ pub(super) mod tests {
                 "{printed}"
             );
         }
+    }
+
+    #[test]
+    fn a_receiver_behind_tls_is_refused_when_the_configuration_is_read() {
+        let text = "kind = \"alertmanager\"\nurl = \"https://hooks.example/hunter2\"";
+        let error = toml::from_str::<Receiver>(text).unwrap_err().to_string();
+        assert!(error.contains("name a relay"), "{error}");
     }
 
     /// What a receiver of this text gets, for snapshots.

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
+use super::receiver::address;
 use super::{Notice, Outgoing};
 use crate::redact::Secret;
 
@@ -12,6 +13,7 @@ use crate::redact::Secret;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Jenkins itself: `https://jenkins`.
+    #[serde(deserialize_with = "address")]
     pub url: Secret,
     /// Which jobs are meant.
     pub token: Secret,
