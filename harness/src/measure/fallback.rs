@@ -194,6 +194,8 @@ mod tests {
         Outage {
             core: vec![time(from, until)],
             hull: time(from, until),
+            onset: time(from, from),
+            end: time(until, until),
             open,
             first_bad: Micros(from),
             first_good: (!open).then_some(Micros(until)),
