@@ -159,3 +159,67 @@ fn of_folder(heads: &[Plan], folder: &str) -> Result<Vec<Plan>, Exit> {
     }
     Ok(bases)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(name: &str) -> Plan {
+        serde_json::from_value(serde_json::json!({
+            "name": name,
+            "scenario": { "summary": "made up", "system": "system.toml" },
+            "system": {
+                "summary": "one service",
+                "service": { "app": { "build": { "image": "app" }, "port": 80, "release": "v3" } },
+            },
+            "project": {},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn base_and_head_take_turns_and_neither_is_always_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let plans = vec![plan("a"), plan("b")];
+        let drills = ordered("app=v1", plans, folder.path(), 2, Kind::Process, 7).unwrap_or_default();
+        let order: Vec<String> = drills
+            .iter()
+            .map(|drill| {
+                let release = &drill.plan.system.services["app"].release;
+                format!(
+                    "{} {} {} {release}",
+                    drill.repeat,
+                    drill.plan.name,
+                    drill.side.unwrap()
+                )
+            })
+            .collect();
+        assert_eq!(
+            order,
+            [
+                "1 a base v1",
+                "1 a head v3",
+                "1 b base v1",
+                "1 b head v3",
+                "2 a head v3",
+                "2 a base v1",
+                "2 b head v3",
+                "2 b base v1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_base_that_is_the_head_or_has_no_such_service_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for base in ["app=v3", "ap=v1", "no-such-folder"] {
+            let refused = ordered(base, vec![plan("a")], folder.path(), 2, Kind::Process, 7);
+            assert_eq!(refused.err(), Some(Exit::Usage), "{base}");
+        }
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "nothing was begun"
+        );
+    }
+}

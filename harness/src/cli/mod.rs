@@ -44,6 +44,8 @@ Examples:
   firedrill run wrong-json-loader        one of them, with the whole report
   firedrill run --target process -n 5    without containers, each five times
   firedrill report runs/RUN              judge and show a stored run again, offline
+  firedrill projection runs              the year that these drills foretell
+  firedrill budget                       what real incidents have spent of it
   firedrill faults                       what can be broken, with an example of each
 
 Exit codes:

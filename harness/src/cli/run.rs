@@ -132,7 +132,7 @@ fn ordered(args: &Args, plans: Vec<Plan>, kind: Kind, seed: u64) -> Result<Vec<D
     }
     let names = plans.iter().map(|plan| plan.name.clone()).collect();
     let ordered = Ordered::new(seed, kind.to_string(), names, args.repeat, args.shard);
-    let record = Record::begin(&args.runs, &drill::new_run_id("", 1), &ordered);
+    let record = Record::begin(&args.runs, &drill::new_run_id("suite", 1), &ordered);
     let record = Arc::new(record.map_err(|error| {
         output::error(&format!("cannot write to {}: {error}", args.runs.display()));
         Exit::Environment

@@ -68,7 +68,7 @@ fn headline(account: &Account, terms: &Terms) -> String {
         format!("calendar year {}", &day(account.now, terms)[..4])
     } else {
         format!(
-            "{} up to {}",
+            "the {} up to {}",
             Span(terms.budget.window.0),
             day(account.now, terms)
         )
@@ -152,7 +152,7 @@ pub fn budget(account: &Account, terms: &Terms, colours: bool) -> String {
     for alert in burn_alerts(&terms.budget) {
         let _ = writeln!(
             text,
-            "  {:>9} down within {:>4}   {:>5.1} times too fast: {:.0} % of the budget",
+            "  {:>10} down within {:>4}   {:>5.1} times too fast: {:.0} % of the budget",
             spoken(Duration::from_secs_f64(alert.downtime)),
             Span(Duration::from_secs_f64(alert.hours * 3600.0)).to_string(),
             alert.multiplier,

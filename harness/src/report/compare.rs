@@ -62,9 +62,10 @@ fn change(row: &Row) -> String {
     {
         return "–".to_owned();
     }
-    match (base > 0.0, (head / base).is_finite()) {
-        (true, true) => format!("× {:.2}", head / base),
-        _ => format!("{} → {}", time(base), time(head)),
+    if base > 0.0 && base.is_finite() && head.is_finite() {
+        format!("× {:.2}", head / base)
+    } else {
+        format!("{} → {}", time(base), time(head))
     }
 }
 
