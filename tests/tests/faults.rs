@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill::fault::{self, Context, Fault};
+use firedrill::link::Links;
 use firedrill::scenario::{FaultCall, Plan, Project, ResourceLimits, Restart};
 use firedrill::target::{self, Kind, Spec, State, Target};
 use firedrill::units::Size;
@@ -24,6 +25,7 @@ struct Stage {
     plan: Plan,
     folder: tempfile::TempDir,
     client: reqwest::Client,
+    links: Links,
 }
 
 /// What a release is asked, and what a user gets.
@@ -109,6 +111,7 @@ impl Stage {
             plan,
             folder,
             client,
+            links: Links::default(),
         };
         stage.target.create(spec).await.unwrap();
         stage.start().await;
@@ -182,6 +185,7 @@ impl Stage {
         Context {
             target: self.target.as_ref(),
             plan: &self.plan,
+            links: &self.links,
             alerts: None,
             step,
             aside,

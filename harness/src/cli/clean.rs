@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::output;
-use crate::target;
+use crate::{drill, target};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,18 +20,42 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// The faults that lost runs had in effect: they go with what they were in effect on.
+fn pending(runs: &std::path::Path) -> Vec<String> {
+    let mut faults = Vec::new();
+    for run in target::lost(runs) {
+        let name = run
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        for entry in drill::pending_undo(&run).unwrap_or_default() {
+            if let drill::UndoEntry::Pending { step, fault, .. } = entry {
+                faults.push(format!("{fault}, step {} of run {name}", step + 1));
+            }
+        }
+    }
+    faults
+}
+
 pub(super) async fn run(args: Args) -> Exit {
     let which = match (args.run, args.all) {
         (Some(run), _) => target::Which::Run(run),
         (None, true) => target::Which::All,
         (None, false) => target::Which::Lost,
     };
+    let undone = pending(&args.runs);
     let swept = target::sweep(&which, &args.runs).await;
     if args.json {
         output::print(&serde_json::json!(swept).to_string());
     } else {
         for removed in &swept.removed {
             output::print(&format!("removed {removed}"));
+        }
+        for fault in undone
+            .iter()
+            .filter(|_| which != target::Which::All && swept.failed.is_empty())
+        {
+            output::print(&format!("undone  {fault}"));
         }
         for left in &swept.left {
             output::print(&format!("left    {left}"));

@@ -94,6 +94,7 @@ pub(super) async fn run(args: Args) -> Exit {
         Ok(plans) => plans,
         Err(exit) => return exit,
     };
+    offer_to_clean(&args.runs);
     let (kind, why) = match choose(args.target).await {
         Ok(chosen) => chosen,
         Err(error) => {
@@ -151,6 +152,18 @@ fn ordered(args: &Args, plans: Vec<Plan>, kind: Kind, seed: u64) -> Result<Vec<D
     };
     let drills = (1..=args.repeat).flat_map(|repeat| plans.iter().map(move |plan| drill(repeat, plan)));
     Ok(drills.collect())
+}
+
+/// A killed run cannot clean up after itself: whoever comes next is told how.
+fn offer_to_clean(runs: &Path) {
+    let lost = target::lost(runs);
+    if !lost.is_empty() {
+        output::note(&format!(
+            "{} killed run(s) left things behind in {}; remove them with: firedrill clean",
+            lost.len(),
+            runs.display()
+        ));
+    }
 }
 
 /// Which target, and why that one.

@@ -12,6 +12,7 @@ mod pulse;
 mod record;
 mod steps;
 mod undo;
+mod watch;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -195,6 +196,15 @@ impl Drill {
         self.recorder.event(Event::Start(Box::new(self.start())))?;
         self.phase(Phase::Prepare)?;
         let _alerts = self.prepare().await?;
+        let _watching: Vec<_> = (self.order.plan.system.services.keys())
+            .map(|name| {
+                watch::watch(
+                    Arc::clone(&self.order.target),
+                    name.clone(),
+                    self.recorder.clone(),
+                )
+            })
+            .collect();
         let journeys = self.journeys()?;
         self.phase(Phase::Steady)?;
         let mut settled = true;

@@ -68,7 +68,8 @@ pub(super) fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) -> Resul
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let mut note = load(context);
     for path in paths {
-        let own = mode(path)?;
+        // A temporary file may be gone again.
+        let Ok(own) = mode(path) else { continue };
         let taken = note.0.entry(path.clone()).or_insert(Taken {
             own,
             by: BTreeMap::new(),
@@ -78,7 +79,10 @@ pub(super) fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) -> Resul
     store(context, &note)?;
     for path in paths {
         if let Some(taken) = note.0.get(path) {
-            set(path, taken.in_force())?;
+            match set(path, taken.in_force()) {
+                Err(_) if !path.exists() => {}
+                done => done?,
+            }
         }
     }
     let obeys = |path: &&PathBuf| mode(path).is_ok_and(|mode| mode & bits == 0);

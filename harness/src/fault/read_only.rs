@@ -30,16 +30,18 @@ impl Describe for ReadOnly {
     const LASTS: bool = true;
 }
 
-/// Everything below a folder, and the folder itself last: until then it can be walked and changed.
-fn everything(folder: &Path, into: &mut Vec<PathBuf>) {
+/// The folders of a volume, itself first; or the files in them.
+fn everything(folder: &Path, folders: bool, into: &mut Vec<PathBuf>) {
+    if folders {
+        into.push(folder.to_owned());
+    }
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         match entry.file_type() {
-            Ok(kind) if kind.is_dir() => everything(&entry.path(), into),
-            Ok(kind) if kind.is_file() => into.push(entry.path()),
+            Ok(kind) if kind.is_dir() => everything(&entry.path(), folders, into),
+            Ok(kind) if kind.is_file() && !folders => into.push(entry.path()),
             _ => {}
         }
     }
-    into.push(folder.to_owned());
 }
 
 #[async_trait]
@@ -55,12 +57,20 @@ impl Fault for ReadOnly {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         context.target.obeys_permissions(&self.service).await?;
         let folder = context.target.volume(&self.service, &self.volume)?;
-        let mut paths = Vec::new();
-        everything(&folder, &mut paths);
-        let obey = permissions::take(context, &paths, 0o222)?;
-        // A file may have been replaced while the folder was still writable; the folder itself is what counts.
+        let mut folders = Vec::new();
+        everything(&folder, true, &mut folders);
+        if permissions::take(context, &folders, 0o222)? < folders.len() {
+            return Err(Error::NotInEffect(format!(
+                "{} can still be written to",
+                folder.display()
+            )));
+        }
+        // From here on no file is added, replaced or removed.
+        let mut files = Vec::new();
+        everything(&folder, false, &mut files);
+        let obey = permissions::take(context, &files, 0o222)?;
         Ok(Injected::confirmed(format!(
-            "nothing can be written to {}'s {} ({obey} files and folders), and the service obeys that",
+            "nothing can be written to {}'s {} ({obey} files), and the service obeys that",
             self.service, self.volume
         )))
     }

@@ -196,9 +196,10 @@ impl Containers {
 
     /// The whole request for a service's container.
     fn request(&self, service: &str) -> Result<ContainerRequest<GenericImage>, Error> {
-        let (spec, image, published) = self.with(service, |known| {
+        let (mut spec, image, published) = self.with(service, |known| {
             (known.spec.clone(), known.image.clone(), known.ports.clone())
         })?;
+        spec.limits = self.with(service, |known| narrowest(&known.spec.limits, &known.asked))?;
         let (args, env) = fill(self, &spec)?;
         let mut image = image.with_exposed_port(spec.port.tcp());
         for port in spec.ports.values() {

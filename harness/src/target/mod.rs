@@ -29,7 +29,7 @@ pub use engine::{Engine, engine};
 pub use own::Owner;
 pub use ports::reserve as reserve_port;
 pub use ready::ready;
-pub use sweep::{OWNER_FILE, Swept, Which, sweep};
+pub use sweep::{OWNER_FILE, Swept, Which, lost, sweep};
 
 use crate::scenario::{Build, ResourceLimits, Restart, System};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
@@ -244,6 +244,20 @@ fn end(process: Owner) -> std::io::Result<()> {
         Some(pid) if process.is_alive() => Ok(kill_process(pid, Signal::KILL)?),
         _ => Ok(()),
     }
+}
+
+/// The run folders of lost runs that still hold what `sweep` removes.
+pub fn lost(runs: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
+    let left = |path: &PathBuf| {
+        let owner = fs::read_to_string(path.join(OWNER_FILE)).ok();
+        let owner = owner.and_then(|owner| owner.trim().parse::<Owner>().ok());
+        owner.is_some_and(|owner| !owner.is_alive())
+            && ["volumes", "processes", "aside"]
+                .iter()
+                .any(|name| path.join(name).is_dir())
+    };
+    entries.map(|entry| entry.path()).filter(left).collect()
 }
 
 /// A run whose harness was killed before its history began has nothing to tell: not even its first event is whole.

@@ -217,8 +217,9 @@ async fn all(args: &Args) -> Result<(), Failure> {
         let killed = kill_after(args, &runs, scenario, target, begun, after)
             .await
             .map_err(|failure| format!("{what}: {failure}"))?;
+        let ids = run_ids(&runs);
         let removed = clean(args, &runs).map_err(|failure| format!("{what}: {failure}"))?;
-        nothing_left(args, &runs)
+        nothing_left(args, &runs, &ids)
             .await
             .map_err(|failure| format!("{what}: {failure}"))?;
         bystanders
@@ -330,11 +331,18 @@ fn clean(args: &Args, runs: &Path) -> Result<usize, Failure> {
 }
 
 /// Containers, networks, volumes, unfinished images, processes, mounts, services' folders.
-async fn nothing_left(args: &Args, runs: &Path) -> Result<(), Failure> {
+async fn nothing_left(args: &Args, runs: &Path, ids: &[String]) -> Result<(), Failure> {
     if args.target != "process" {
-        let label = ["--filter", "label=firedrill.run", "-q"];
-        for list in [&["ps", "-a"][..], &["network", "ls"], &["volume", "ls"]] {
-            empty(&list.join(" "), &docker_command(&[list, &label].concat())?)?;
+        for id in ids {
+            let label = ["--filter", &format!("label=firedrill.run={id}"), "-q"];
+            for list in [&["ps", "-a"][..], &["network", "ls"], &["volume", "ls"]] {
+                empty(&list.join(" "), &docker_command(&[list, &label].concat())?)?;
+            }
+            let named = format!("name=firedrill-{id}");
+            empty(
+                "containers without a label",
+                &docker_command(&["ps", "-aq", "--filter", &named])?,
+            )?;
         }
         let images = [
             "images",
@@ -345,15 +353,6 @@ async fn nothing_left(args: &Args, runs: &Path) -> Result<(), Failure> {
             "dangling=true",
         ];
         empty("unfinished images", &docker_command(&images)?)?;
-        let others = docker_command(&[
-            "ps",
-            "-a",
-            "--format",
-            "{{.ID}} {{.Image}} {{.Labels}}",
-            "--no-trunc",
-        ])?;
-        let others: Vec<&str> = others.lines().filter(|line| !line.contains(BYSTANDER)).collect();
-        empty("unlabelled containers", &others.join("\n"))?;
     }
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let ours: Vec<&str> = mounts
@@ -369,7 +368,7 @@ async fn nothing_left(args: &Args, runs: &Path) -> Result<(), Failure> {
         }
     }
     wait::until("no process of ours", Duration::from_secs(2), || {
-        let ours = processes(runs);
+        let ours = processes(runs, ids);
         std::future::ready(if ours.is_empty() {
             Poll::Done(())
         } else {
@@ -389,11 +388,14 @@ fn empty(what: &str, found: &str) -> Result<(), Failure> {
 }
 
 /// Processes that bear a run's mark, or run in its folders.
-fn processes(runs: &Path) -> Vec<String> {
+fn processes(runs: &Path, ids: &[String]) -> Vec<String> {
     let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
     let ours = entries.filter_map(|entry| {
         let environment = std::fs::read(entry.path().join("environ")).ok()?;
-        let marked = environment.windows(14).any(|window| window == b"FIREDRILL_RUN=");
+        let environment = String::from_utf8_lossy(&environment);
+        let marked = ids
+            .iter()
+            .any(|id| environment.contains(&format!("FIREDRILL_RUN={id}")));
         let here = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(runs));
         (marked || here).then(|| entry.file_name().to_string_lossy().into_owned())
     });
@@ -406,7 +408,16 @@ fn folders(runs: &Path) -> Vec<PathBuf> {
         .flatten()
         .flatten()
         .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
         .collect()
+}
+
+/// The ids of the runs there are: others may rehearse on this machine too, and are no affair of ours.
+fn run_ids(runs: &Path) -> Vec<String> {
+    let names = folders(runs)
+        .into_iter()
+        .filter_map(|path| path.file_name().map(|name| name.to_owned()));
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// Every history reads; how many there are.
