@@ -105,11 +105,13 @@ impl Files {
         self.store().exists() && !self.named(".sum").exists() && !self.journal().exists()
     }
 
-    /// A generation whose sum is right and whose links can be read: `""` the present one, `".prev"` the one before.
+    /// A generation whose sum is right and whose links can be read: `""` the present one, `".prev"` the one before. For
+    /// that one either sum will do: a write that was cut off may have kept the file and not yet its sum.
     pub(super) fn generation(&self, which: &str, format: Format) -> Option<Links> {
         let content = fs::read(self.named(which)).ok()?;
-        let wanted = fs::read_to_string(self.named(&format!("{which}.sum"))).ok()?;
-        (sum(&content) == wanted)
+        let digest = sum(&content);
+        let is_sum = |name: &str| fs::read_to_string(self.named(name)).is_ok_and(|wanted| wanted == digest);
+        (is_sum(&format!("{which}.sum")) || (which == ".prev" && is_sum(".sum")))
             .then(|| format.decode(&content).ok())
             .flatten()
     }

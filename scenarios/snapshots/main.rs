@@ -1,0 +1,210 @@
+//! Every scenario, run by the real binary, must come out as stated and as its snapshot says: one test a scenario and
+//! target, `process::NAME` and `docker::NAME`, so that each can be filtered, run and reviewed alone.
+//!
+//! All that are asked for run in one call, side by side, when the first of them is looked at. `docs/snapshots.md` says
+//! how a snapshot is added and reviewed.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use acceptance::Kind;
+use firedrill::scenario::Plan;
+use firedrill::{fault, history, measure, report, scenario, sla};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Scenarios that behave otherwise in containers, and why: they have a second snapshot, `NAME.docker`.
+const DIFFERENCES: &str = "differences.toml";
+
+fn main() {
+    let args = Arguments::from_args();
+    let paths = scenario::find(&[], &acceptance::workspace()).unwrap_or_default();
+    let plans = match scenario::load_all(&paths, &fault::kinds()) {
+        Ok(plans) => plans,
+        Err(problems) => panic!("{problems:?}"),
+    };
+    let mut trials = Vec::new();
+    for kind in [Kind::Process, Kind::Docker] {
+        let wanted = plans.iter().filter(|plan| is_wanted(&args, &name(kind, plan)));
+        let suite = Arc::new(Suite::new(kind, wanted.map(|plan| plan.name.clone()).collect()));
+        // Looked for only when it is needed: listing tests asks nobody.
+        let no_engine = (kind == Kind::Docker && !args.list && !suite.names.is_empty())
+            .then(acceptance::no_engine)
+            .flatten();
+        if let Some(why) = &no_engine {
+            eprintln_once(&format!("docker::* are skipped: {why}"));
+        }
+        trials.extend(plans.iter().map(|plan| {
+            let (suite, scenario) = (Arc::clone(&suite), plan.name.clone());
+            Trial::test(name(kind, plan), move || suite.check(&scenario))
+                .with_ignored_flag(no_engine.is_some())
+        }));
+    }
+    libtest_mimic::run(&args, trials).exit();
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped tier says why")]
+fn eprintln_once(text: &str) {
+    eprintln!("{text}");
+}
+
+fn name(kind: Kind, plan: &Plan) -> String {
+    format!("{kind}::{}", plan.name)
+}
+
+/// Whether the arguments ask for a test: what is not asked for is not run.
+fn is_wanted(args: &Arguments, name: &str) -> bool {
+    let fits = |filter: &String| {
+        if args.exact {
+            name == filter
+        } else {
+            name.contains(filter.as_str())
+        }
+    };
+    args.filter.as_ref().is_none_or(fits) && !args.skip.iter().any(fits)
+}
+
+/// The scenarios asked for on one target, and their run folders once they have run.
+struct Suite {
+    kind: Kind,
+    names: Vec<String>,
+    ran: OnceLock<Ran>,
+}
+
+struct Ran {
+    folders: HashMap<String, PathBuf>,
+    said: String,
+    /// The runs' folder goes away with this.
+    _runs: tempfile::TempDir,
+}
+
+impl Suite {
+    fn new(kind: Kind, names: Vec<String>) -> Self {
+        let ran = OnceLock::new();
+        Self { kind, names, ran }
+    }
+
+    /// Runs all of them, once.
+    fn ran(&self) -> &Ran {
+        self.ran.get_or_init(|| {
+            let runs = tempfile::tempdir().unwrap();
+            let kind = self.kind.to_string();
+            let mut args = vec!["run", "--target", &kind];
+            args.extend(self.names.iter().map(String::as_str));
+            let ended = acceptance::run(runs.path(), &args);
+            let scenario = |folder: PathBuf| Some((history::read(&folder).ok()?.start.plan.name, folder));
+            let folders = acceptance::run_folders(runs.path())
+                .into_iter()
+                .filter_map(scenario)
+                .collect();
+            let said = ended.to_string();
+            Ran {
+                folders,
+                said,
+                _runs: runs,
+            }
+        })
+    }
+
+    /// One scenario: as its snapshot says, and as stated.
+    fn check(&self, name: &str) -> Result<(), Failed> {
+        let ran = self.ran();
+        let Some(folder) = ran.folders.get(name) else {
+            if ran.said.contains(&format!("skipped   {name}")) || ran.said.contains("unsupported") {
+                return Ok(());
+            }
+            return Err(format!("it has no run folder\n{}", ran.said).into());
+        };
+        let history = history::read(folder)?;
+        let measured = measure::measure(&history);
+        let judgement = sla::judge(&history, &measured);
+        let file = Snapshots::open().name(self.kind, name)?;
+        let accepted = accepted(&file.path);
+        let text = report::snapshot(&history, &measured, &judgement, accepted.as_deref());
+        let stated = judgement.stated();
+        let story = report::Story::new(&history, measured, judgement, Vec::new());
+        let report = || report::terminal(&story, 120, false);
+        if !stated {
+            return Err(format!("{name} is not as stated\n{}", report()).into());
+        }
+        if accepted.as_deref() != Some(text.as_str()) {
+            // Whoever reviews the difference wants to see the run behind it.
+            eprintln_once(&report());
+        }
+        file.hold(&text);
+        Ok(())
+    }
+}
+
+/// Where the snapshots lie.
+struct Snapshots {
+    folder: PathBuf,
+    differences: BTreeMap<String, String>,
+}
+
+/// A scenario's snapshot.
+struct Snapshot {
+    folder: PathBuf,
+    name: String,
+    path: PathBuf,
+    why: Option<String>,
+}
+
+impl Snapshots {
+    fn open() -> Self {
+        let folder = acceptance::workspace().join("scenarios/snapshots");
+        let text = fs::read_to_string(folder.join(DIFFERENCES)).unwrap();
+        let differences = acceptance::table_of_texts(&text);
+        Self { folder, differences }
+    }
+
+    /// The snapshot for a target: one for both, or where they differ, each its own.
+    fn name(self, kind: Kind, scenario: &str) -> Result<Snapshot, Failed> {
+        let why = self
+            .differences
+            .get(scenario)
+            .filter(|_| kind == Kind::Docker)
+            .cloned();
+        let name = match &why {
+            Some(_) => format!("{scenario}.docker"),
+            None => scenario.to_owned(),
+        };
+        let path = self.folder.join(format!("{name}.snap"));
+        let other = self.folder.join(format!("{scenario}.snap"));
+        if why.is_some() && path.exists() && accepted(&path) == accepted(&other) {
+            return Err(
+                format!("{scenario} is the same on both targets: take it out of {DIFFERENCES}").into(),
+            );
+        }
+        Ok(Snapshot {
+            folder: self.folder,
+            name,
+            path,
+            why,
+        })
+    }
+}
+
+impl Snapshot {
+    /// Holds a text against it; insta writes what is new beside it, for `cargo insta review`.
+    fn hold(&self, text: &str) {
+        let mut settings = insta::Settings::clone_current();
+        settings.set_snapshot_path(&self.folder);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        if let Some(why) = &self.why {
+            settings.set_description(format!("apart from the other target's: {why}"));
+        }
+        settings.bind(|| insta::assert_snapshot!(self.name.clone(), text));
+    }
+}
+
+/// The text of a stored snapshot, below its two rulers.
+fn accepted(path: &Path) -> Option<String> {
+    let stored = fs::read_to_string(path).ok()?;
+    let (_, text) = stored.strip_prefix("---\n")?.split_once("\n---\n")?;
+    Some(text.to_owned())
+}
