@@ -387,10 +387,10 @@ impl Draft<'_> {
         }
         let (opportunities, defects) = self.answers();
         #[expect(clippy::cast_precision_loss, reason = "counts of probes")]
-        let million = 1e6 * defects as f64 / opportunities.max(1) as f64;
+        let million = (1e3 * defects as f64 / opportunities.max(1) as f64).round() * 1e3;
         let _ = writeln!(
             text,
-            "\n{defects} of {opportunities} answers were defects while it was watched: {million:.0} per million opportunities in this drill. Availability in it: {}.\n",
+            "\n{defects} of {opportunities} answers were defects while it was watched: {million} per million opportunities in this drill. Availability in it: {}.\n",
             availability(story.measured.availability)
         );
         let cause = self.0.culprit().map_or_else(
@@ -399,7 +399,7 @@ impl Draft<'_> {
         );
         let _ = writeln!(
             text,
-            "**Analyse.** {cause} See the five whys. Other causes that were ruled out: {}\n",
+            "**Analyse.** {cause}. See the five whys. Other causes that were ruled out: {}\n",
             blank("which, and how")
         );
         let _ = writeln!(
@@ -409,8 +409,8 @@ impl Draft<'_> {
         );
         let per_year = match (&story.start.plan.scenario.per_year, cost.per_year) {
             (Some(times), Some(share)) => format!(
-                "Expected {} times a year ({}): up to {} of the budget.",
-                times.times,
+                "Expected {} a year ({}): up to {} of the budget.",
+                super::words::times(times.times),
                 escaped(&times.because, 120),
                 share.high.map_or_else(|| "an unknown share".into(), percent)
             ),

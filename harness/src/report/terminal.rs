@@ -7,7 +7,7 @@ use super::advice;
 use super::marks::Kind;
 use super::story::Story;
 use super::text::{Paint, plain, word, wrap};
-use super::words::{contract, latency, of_budget, percent, place, told};
+use super::words::{contract, latency, of_budget, percent, place, times, told};
 use crate::measure::{Journey, Standing};
 use crate::sample::Micros;
 use crate::sla::Verdict;
@@ -211,8 +211,8 @@ impl Page<'_> {
         if let (Some(per_year), Some(because)) = (cost.per_year, &self.story.start.plan.scenario.per_year) {
             let high = per_year.high.map_or_else(|| "unknown".into(), percent);
             let told = format!(
-                "up to {high} of it: {} times a year, {}",
-                because.times,
+                "up to {high} of it: {} a year, {}",
+                times(because.times),
                 plain(&because.because, 120)
             );
             text.push_str(&self.indented("in a year    ", &told));
@@ -333,7 +333,7 @@ impl Page<'_> {
             text.push_str(&self.indented("• ", &advice));
         }
         for (what, command) in advice::commands(self.story) {
-            let _ = writeln!(text, "  {}", self.paint.dim(&format!("{what:13}{command}")));
+            let _ = writeln!(text, "  {}", self.paint.dim(&format!("{what:14}{command}")));
         }
         text.trim_end().to_owned()
     }

@@ -54,6 +54,15 @@ pub(super) fn latency(time: Duration) -> String {
     }
 }
 
+/// How often: once, or so many times.
+pub(super) fn times(times: f64) -> String {
+    if (times - 1.0).abs() < f64::EPSILON {
+        "once".into()
+    } else {
+        format!("{times} times")
+    }
+}
+
 /// A contract's name.
 pub(super) fn contract(contract: Contract) -> &'static str {
     match contract {

@@ -22,7 +22,7 @@ pub(super) fn budget(story: &Story, id: &str) -> String {
     let mut picture = Picture::default();
     let mut y = 0;
     for (name, share) in &rows {
-        picture.text("lane", "start", 0.0, y + 14, &format!("{name}: {}", told(*share)));
+        picture.heading(y + 14, name, &told(*share));
         row(
             &mut picture,
             *share,

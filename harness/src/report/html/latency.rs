@@ -45,7 +45,7 @@ fn chart(story: &Story, series: &Series, id: &str) -> String {
         from: 22,
         height: CHART,
     };
-    picture.text("lane", "start", 0.0, 14, &heading(series));
+    picture.heading(14, &series.journey, &heading(series));
     let levels = levels(plot, highest);
     for (y, _) in &levels {
         picture.level("grid", *y);
@@ -133,8 +133,7 @@ fn heading(series: &Series) -> String {
         String::new()
     };
     format!(
-        "{} · {up} right{answers} · {bad} bad · each step {}",
-        series.journey,
+        "{up} right{answers} · {bad} bad · each step {}",
         words::latency(series.width)
     )
 }

@@ -95,6 +95,20 @@ impl Picture {
         );
     }
 
+    /// A lane's heading: its name, and what is told of it.
+    pub(super) fn heading(&mut self, y: u32, name: &str, told: &str) {
+        let told = if told.is_empty() {
+            String::new()
+        } else {
+            format!(r#"<tspan class="told"> · {}</tspan>"#, escaped(told))
+        };
+        let name = escaped(name);
+        let _ = write!(
+            self.shapes,
+            r#"<text class="lane" x="0" y="{y}">{name}{told}</text>"#
+        );
+    }
+
     /// A line straight down.
     pub(super) fn upright(&mut self, class: &str, x: f64, y: Down) {
         let end = y.from + y.height;

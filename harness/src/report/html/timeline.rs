@@ -77,6 +77,16 @@ fn named(seconds: f64, step: f64) -> String {
     format!("{sign}{seconds:.places$} s")
 }
 
+/// The class of a text inside a bar; one that a phone has no room for is hidden there.
+fn inside(on: &str, across: Across) -> String {
+    let small = if across.until - across.from < 22.0 {
+        " small"
+    } else {
+        ""
+    };
+    format!("inside on-{on}{small}")
+}
+
 struct Sheet<'a> {
     story: &'a Story,
     scale: Scale,
@@ -161,12 +171,7 @@ impl Sheet<'_> {
 
     /// A lane's heading; where its bar goes.
     fn lane(&mut self, name: &str, told: &str) -> Down {
-        let text = if told.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{name} · {told}")
-        };
-        self.picture.text("lane", "start", 0.0, self.y + 14, &text);
+        self.picture.heading(self.y + 14, name, told);
         let bar = Down {
             from: self.y + HEADING,
             height: BAR,
@@ -191,7 +196,7 @@ impl Sheet<'_> {
             );
             self.picture.rect(class, across, y, &title);
             if across.until - across.from > 12.0 {
-                self.picture.label("inside", across, y, text);
+                self.picture.label(&inside("", across), across, y, text);
             }
         }
     }
@@ -230,8 +235,7 @@ impl Sheet<'_> {
             );
             self.picture.rect(class, across, y, &title);
             if across.until - across.from > 10.0 {
-                self.picture
-                    .label(&format!("inside on-{class}"), across, y, &text);
+                self.picture.label(&inside(class, across), across, y, &text);
             }
         }
         for outage in &journey.outages {
