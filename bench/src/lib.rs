@@ -4,6 +4,7 @@
 //! Each benchmark is a program of its own in `src/bin`; the README beside this crate says how to run them.
 
 pub mod history;
+pub mod load;
 pub mod plan;
 pub mod probing;
 pub mod reference;

@@ -28,6 +28,9 @@ use crate::watch::Failure;
 /// Says on an answer that it took the last working release to give it.
 const HELPED: &str = "x-edge";
 
+/// A client has so long to send a body.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+
 /// What has gone through.
 #[derive(Debug, Default, serde::Serialize)]
 pub struct Counts {
@@ -141,8 +144,9 @@ impl<U: Upstream> Proxy<U> {
             Bytes::new()
         } else {
             let limited = Limited::new(body, self.settings.longest_request).collect();
-            limited
+            timeout(BODY_WITHIN, limited)
                 .await
+                .map_err(|_| StatusCode::REQUEST_TIMEOUT)?
                 .map_err(|error| {
                     if error.is::<LengthLimitError>() {
                         StatusCode::PAYLOAD_TOO_LARGE
@@ -292,6 +296,7 @@ fn own(status: StatusCode) -> Response<Body> {
         StatusCode::PAYLOAD_TOO_LARGE => "That is too long.\n",
         StatusCode::BAD_REQUEST => "That is no request.\n",
         StatusCode::METHOD_NOT_ALLOWED => "This is no tunnel.\n",
+        StatusCode::REQUEST_TIMEOUT => "That took too long to come.\n",
         StatusCode::GATEWAY_TIMEOUT => "No answer in time.\n",
         _ => "No answer.\n",
     };

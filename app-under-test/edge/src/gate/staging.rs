@@ -192,3 +192,81 @@ fn fingerprint(folder: &Path) -> io::Result<Vec<(std::ffi::OsString, u64, std::t
     seen.sort();
     Ok(seen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Journey, Known, Over};
+
+    fn gate(store: &Path, script: &str) -> Staging {
+        Staging {
+            on: true,
+            command: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+            env: Default::default(),
+            store: store.to_owned(),
+            known: Known {
+                file: "urls.json".into(),
+                target: "/url".into(),
+                sample: 20,
+            },
+            within: Duration::from_millis(500),
+            late: Duration::from_millis(500),
+            journeys: vec![Journey {
+                name: "resolve".into(),
+                over: Over::Known,
+                times: 1,
+                way_back: true,
+                method: "GET".into(),
+                path: "/{key}".into(),
+                form: Default::default(),
+                status: 302,
+                header: Default::default(),
+            }],
+        }
+    }
+
+    fn store(content: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("urls.json"), content).unwrap();
+        folder
+    }
+
+    #[tokio::test]
+    async fn an_empty_store_proves_nothing() {
+        for content in ["{}", "", "[]"] {
+            let store = store(content);
+            let outcome = staging(Some(&gate(store.path(), "exit 0")), "v2", "v1", "/readyz").await;
+            assert!(matches!(outcome, Outcome::Undecided { .. }), "{outcome:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_candidate_that_ends_at_its_start_is_rejected_with_its_last_words() {
+        let store = store(r#"{"go": {"url": "http://go.example"}}"#);
+        let gate = gate(store.path(), "echo 'symbol not found in {release}' >&2; exit 3");
+        let Outcome::Rejected { reason, evidence } = staging(Some(&gate), "v2", "v1", "/readyz").await else {
+            panic!("passed");
+        };
+        assert!(reason.contains("exit status: 3"), "{reason}");
+        assert_eq!(evidence.last().unwrap(), "symbol not found in v2");
+    }
+
+    #[tokio::test]
+    async fn a_candidate_works_on_a_copy() {
+        let store = store(r#"{"go": {"url": "http://go.example"}}"#);
+        let gate = gate(store.path(), "echo gone > {store}/urls.json");
+        staging(Some(&gate), "v2", "v1", "/readyz").await;
+        let left = fs::read_to_string(store.path().join("urls.json")).unwrap();
+        assert!(left.contains("go.example"));
+    }
+
+    #[test]
+    fn a_folder_is_copied_with_what_is_in_it() {
+        let store = store("{}");
+        fs::create_dir(store.path().join("files")).unwrap();
+        fs::write(store.path().join("files/a"), "a").unwrap();
+        let to = tempfile::tempdir().unwrap();
+        copy_settled(store.path(), &to.path().join("copy")).unwrap();
+        assert_eq!(fs::read(to.path().join("copy/files/a")).unwrap(), b"a");
+    }
+}
