@@ -74,7 +74,7 @@ pub async fn staging(gate: Option<&Staging>, candidate: &str, last_working: &str
             Err(error) => return Outcome::undecided(format!("{who} cannot be started: {error}")),
         };
         if let Err(last) = wait_until_ready(&mut staged, gate.within, ready).await {
-            let reason = format!("{who} is not ready after {:?}: {last}", gate.within);
+            let reason = format!("{who} does not become ready: {last}");
             return rejected(reason, evidence, last_words_in(&staged.output));
         }
         for journey in &gate.journeys {
