@@ -1,0 +1,131 @@
+//! How exact the link is.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::link::{Bandwidth, Latency, Link, Speaks, Toxic, ToxicId};
+use crate::load::{self, User};
+use crate::median;
+
+async fn link_to(upstream: SocketAddr) -> io::Result<Link> {
+    let link = Link::open(([127, 0, 0, 1], 0).into(), upstream, Speaks::Bytes, 1);
+    link.await.map_err(io::Error::other)
+}
+
+async fn inject(link: &Link, toxic: impl Toxic + 'static) -> io::Result<()> {
+    link.inject(ToxicId(1), Box::new(toxic)).await.map_err(io::Error::other)
+}
+
+async fn service() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(load::serve(listener));
+    Ok(address)
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// 50 ms, on requests 1 to 100 of one kept connection.
+pub(crate) async fn latency() -> io::Result<()> {
+    let link = link_to(service().await?).await?;
+    let mut user = User::connect(link.address()).await?;
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        without.push(millis(user.ask().await?));
+    }
+    inject(&link, Latency::of(Duration::from_millis(50))).await?;
+    let without = median(without.into_iter());
+    for _ in 0..100 {
+        with.push(millis(user.ask().await?) - without);
+    }
+    let first = with[0];
+    with.sort_by(f64::total_cmp);
+    println!(
+        "\nlatency 50 ms, requests 1 to 100 of one kept connection: added p50 {:.2} ms, first {first:.2}, min {:.2}, p90 {:.2}, max {:.2}",
+        with[50], with[0], with[90], with[99]
+    );
+    Ok(())
+}
+
+/// Two seconds' worth at three rates, over one connection and over four at once.
+pub(crate) async fn bandwidth() -> io::Result<()> {
+    println!();
+    for (rate, connections) in [(64 << 10, 1u64), (1 << 20, 1), (1 << 20, 4), (32 << 20, 1)] {
+        let each = 2 * rate / connections;
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let bytes = vec![0; usize::try_from(each).unwrap_or_default()];
+                    stream.write_all(&bytes).await?;
+                    stream.shutdown().await
+                });
+            }
+        });
+        let link = link_to(address).await?;
+        inject(&link, Bandwidth::of(rate)).await?;
+        let began = Instant::now();
+        let reads = (0..connections).map(|_| {
+            let address = link.address();
+            tokio::spawn(async move { TcpStream::connect(address).await?.read_to_end(&mut Vec::new()).await })
+        });
+        let reads: Vec<_> = reads.collect();
+        let mut total = 0;
+        for read in reads {
+            total += read.await.map_err(io::Error::other)??;
+        }
+        let measured = total as f64 / began.elapsed().as_secs_f64();
+        println!(
+            "bandwidth {:>6} KiB/s, {connections} connections: measured {:>8.1} KiB/s, {:+.2} %",
+            rate >> 10,
+            measured / 1024.0,
+            (measured / rate as f64 - 1.0) * 100.0
+        );
+    }
+    Ok(())
+}
+
+/// A new client's first answer over one link, while twenty wait for a dead service over another.
+pub(crate) async fn dead_service() -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+    socket.listen(0)?;
+    let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::Unsupported)?;
+    let mut waiting = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
+        waiting.push(stream?);
+    }
+    let (dead, alive) = (link_to(address).await?, link_to(service().await?).await?);
+    let newcomer = async || {
+        let began = Instant::now();
+        User::connect(alive.address()).await?.ask().await?;
+        Ok::<_, io::Error>(millis(began.elapsed()))
+    };
+    let (mut before, mut during) = (Vec::new(), Vec::new());
+    for _ in 0..100 {
+        before.push(newcomer().await?);
+    }
+    for _ in 0..20 {
+        waiting.push(TcpStream::connect(dead.address()).await?);
+    }
+    for _ in 0..100 {
+        during.push(newcomer().await?);
+    }
+    let max = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
+    println!(
+        "\na new client's first answer: {:.2} ms (max {:.2}); while 20 clients of another link wait for a dead service: {:.2} ms (max {:.2})",
+        median(before.iter().copied()),
+        max(&before),
+        median(during.iter().copied()),
+        max(&during)
+    );
+    Ok(())
+}
