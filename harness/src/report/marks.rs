@@ -112,6 +112,10 @@ pub(super) fn marks(history: &History, measured: &Measured) -> Vec<Mark> {
         });
     }
     marks.sort_by_key(|mark| mark.at);
+    // A deploy that went through tells the same as its fault's evidence.
+    let proofs = marks.iter().filter(|mark| mark.kind == Kind::InEffect);
+    let proofs: Vec<String> = proofs.map(|mark| mark.text.clone()).collect();
+    marks.retain(|mark| mark.kind != Kind::Deploy || !proofs.iter().any(|proof| mark.text.ends_with(proof)));
     marks
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::text::word;
 use crate::history::Start;
-use crate::measure::Measured;
+use crate::measure::{Bounds, Measured};
 use crate::sample::Micros;
 use crate::scenario::Contract;
 use crate::sla::{Check, Cost, Judgement, Verdict};
@@ -109,11 +109,12 @@ pub(super) fn reason(measured: &Measured, judgement: &Judgement) -> String {
         } else {
             String::new()
         };
-        return format!(
-            "Down {}: {}{kept}.",
-            measured.downtime,
-            of_budget(&judgement.cost)
-        );
+        let down = if measured.downtime == Bounds::ZERO {
+            "Never down".to_owned()
+        } else {
+            format!("Down {}", measured.downtime)
+        };
+        return format!("{down}: {}{kept}.", of_budget(&judgement.cost));
     }
     let worst: Vec<String> = judgement
         .of(verdict)
