@@ -80,16 +80,18 @@ pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Bl
                 .collect()
         })
         .collect();
+    // What failed before the steady state was seen is no part of what the faults did, nor joined to it.
+    let since = streams.window().from;
     let mut bad_times: Vec<Micros> = valid
         .iter()
         .flatten()
-        .filter(|s| s.outcome.is_bad())
+        .filter(|s| s.outcome.is_bad() && s.sent >= since)
         .map(|s| s.sent)
         .collect();
     bad_times.sort_unstable();
     let (mut outages, mut blips) = (Vec::new(), Vec::new());
     for (stream, valid) in valid.iter().enumerate() {
-        for run in episodes(valid) {
+        for run in episodes(valid, since) {
             let first = valid[run.first];
             if run.first == run.last && !confirmed(&bad_times, first.sent) {
                 let judged = streams.window().holds(first.sent);
@@ -124,12 +126,12 @@ fn confirmed(bad_times: &[Micros], at: Micros) -> bool {
 }
 
 /// Rows of bad samples, joined where too little good stands between them.
-fn episodes(valid: &[&Sample]) -> Vec<Run> {
+fn episodes(valid: &[&Sample], since: Micros) -> Vec<Run> {
     let mut episodes: Vec<Run> = Vec::new();
     for (at, sample) in valid
         .iter()
         .enumerate()
-        .filter(|(_, sample)| sample.outcome.is_bad())
+        .filter(|(_, sample)| sample.outcome.is_bad() && sample.sent >= since)
     {
         if let Some(last) = episodes.last_mut() {
             let good = at - last.last - 1;
@@ -158,7 +160,9 @@ fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> 
     let bads = || inside.iter().filter(is_bad);
     let e = bads().map(|bad| evident(bad)).min().unwrap_or(first_sent);
     let l = bads().map(|bad| bad.sent).max().unwrap_or(first_sent);
-    let before = valid[..run.first].iter().filter(|good| evident(good) < first_l);
+    let before = valid[..run.first]
+        .iter()
+        .filter(|good| good.outcome.is_up() && evident(good) < first_l);
     // Without a good sample before it, it may have begun at any time.
     let a = before.map(|good| good.sent).next_back().unwrap_or_default();
     let after = valid[run.last + 1..].iter().filter(|good| good.sent > last_e);
