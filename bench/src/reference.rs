@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use firedrill::sample::{Clock, Micros};
@@ -52,8 +53,9 @@ impl Dark {
 /// # Errors
 /// When there is none.
 pub fn free_address() -> std::io::Result<SocketAddr> {
-    let start = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap_or(0);
-    let ports = (start..32_000).chain(15_000..start);
+    static TAKEN: AtomicU16 = AtomicU16::new(0);
+    let start = 15_000 + u16::try_from(std::process::id() % 10_000).unwrap_or(0);
+    let ports = std::iter::repeat_with(|| start + TAKEN.fetch_add(1, Ordering::Relaxed)).take(5_000);
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
     for port in ports {
         match std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {

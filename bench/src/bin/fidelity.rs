@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::{Parser, Subcommand};
-use firedrill::measure::{Measured, measure};
+use firedrill::measure::{Measured, Outage, measure};
 use firedrill::sample::{Clock, Micros};
 use firedrill_bench::reference::{self, Dark, State};
 use firedrill_bench::table::Table;
@@ -130,25 +130,34 @@ fn main() -> ExitCode {
 
 /// Holds each outage that was measured against its truth.
 fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
-    let pairs = || darks.iter().zip(&measured.outages);
-    let inside = pairs().filter(|(dark, outage)| {
-        let (shortest, longest) = dark.length();
+    // Outages too near to each other for what was seen between them are one episode: their truth is from the first
+    // one's start to the last one's end.
+    let holds = |outage: &&Outage| {
+        let touches = |dark: &&Dark| dark.from.0 < outage.hull.until && outage.hull.from < dark.until.1;
+        let inside: Vec<&Dark> = darks.iter().filter(touches).collect();
+        let (first, last) = (inside.first()?, inside.last()?);
+        let (from, until) = (first.from, last.until);
+        let (shortest, longest) = Dark { from, until }.length();
         let bounds = outage.bounds();
-        let began = outage.onset.from <= dark.from.1 && dark.from.0 <= outage.onset.until;
-        let ended = outage.end.from <= dark.until.1 && dark.until.0 <= outage.end.until;
-        began && ended && bounds.low <= longest && bounds.high.is_some_and(|high| shortest <= high)
-    });
-    let inside = inside.count();
+        let began = outage.onset.from <= from.1 && from.0 <= outage.onset.until;
+        let ended = outage.end.from <= until.1 && until.0 <= outage.end.until;
+        let held =
+            began && ended && bounds.low <= longest && bounds.high.is_some_and(|high| shortest <= high);
+        held.then_some(inside.len())
+    };
+    let inside: usize = measured.outages.iter().filter_map(|outage| holds(&outage)).sum();
     let found = measured.outages.len();
     let blips = measured.blips.len();
     table.hold(
         format!("{}: truth inside", kind.name),
-        format!("{inside} of {} ({found} found, {blips} blips)", darks.len()),
+        format!("{inside} of {} ({found} episodes, {blips} blips)", darks.len()),
         "all",
-        inside == darks.len() && found == darks.len(),
+        inside == darks.len(),
     );
-    let mut widths: Vec<Duration> = pairs()
-        .filter_map(|(_, outage)| Some(outage.bounds().high?.saturating_sub(outage.bounds().low)))
+    let mut widths: Vec<Duration> = measured
+        .outages
+        .iter()
+        .filter_map(|outage| Some(outage.bounds().high?.saturating_sub(outage.bounds().low)))
         .collect();
     widths.sort_unstable();
     let median = widths.get(widths.len() / 2).copied().unwrap_or_default();
