@@ -15,7 +15,7 @@ struct Drill {
     downtime: (f64, Option<f64>),
     /// Bounds of the time to roll back.
     rollback: Option<(f64, Option<f64>)>,
-    /// From the first answer of the bad release to the alert.
+    /// From before the first answer of the bad release to the alert.
     alert: Option<f64>,
     bad: u64,
     answers: u64,
@@ -27,12 +27,19 @@ fn ms(bounds: &Value) -> (f64, Option<f64>) {
     (ms(&bounds["low"]).unwrap_or_default(), ms(&bounds["high"]))
 }
 
+/// A count, or the sum of counts that are listed by kind.
+fn number(value: &Value) -> u64 {
+    let by_kind = value.as_array().into_iter().flatten();
+    let sum: u64 = by_kind.filter_map(|kind| kind[1].as_u64()).sum();
+    value.as_u64().unwrap_or(sum)
+}
+
 fn drill(report: &Value) -> Drill {
     let journeys = report["journeys"].as_array().cloned().unwrap_or_default();
     let count = |kind: &str| -> u64 {
         journeys
             .iter()
-            .filter_map(|journey| journey["answers"][kind].as_u64())
+            .map(|journey| number(&journey["answers"][kind]))
             .sum()
     };
     let instants = &report["instants"];
@@ -42,7 +49,7 @@ fn drill(report: &Value) -> Drill {
         downtime: ms(&report["downtime"]),
         rollback: rollback["time"].is_object().then(|| ms(&rollback["time"])),
         alert: micros(&instants["detected"])
-            .zip(micros(&rollback["seen"]))
+            .zip(micros(&rollback["seen"]["from"]))
             .map(|(alert, seen)| alert - seen),
         bad: count("bad"),
         answers: count("good") + count("fallback") + count("bad"),
