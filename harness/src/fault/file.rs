@@ -74,7 +74,9 @@ impl std::fmt::Display for Stored {
 /// A service that writes while its file is damaged may undo the damage at once; so many times it is done again.
 const ATTEMPTS: usize = 5;
 /// A write that was under way is over after this: damage that is still there then was not written over unseen.
-const STAYS: Duration = Duration::from_millis(30);
+const STAYS: Duration = Duration::from_millis(150);
+/// The same for a file that is gone: a service that makes a new one soon after has met the damage.
+const STAYS_AWAY: Duration = Duration::from_millis(30);
 
 impl Stored {
     /// Where the file lies here.
@@ -122,7 +124,11 @@ impl Stored {
             if seen(&path, &damage, before.len())?.is_none() {
                 continue;
             }
-            wait::until_due(Instant::now() + STAYS).await;
+            let stays = match damage {
+                Damage::Deleted => STAYS_AWAY,
+                Damage::Content(_) => STAYS,
+            };
+            wait::until_due(Instant::now() + stays).await;
             if let Some(evidence) = seen(&path, &damage, before.len())? {
                 return Ok(Injected::confirmed(format!("{self}: {evidence}")));
             }
