@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::exit::Exit;
 use super::output;
 use crate::fault::{CATALOGUE, Entry};
+use crate::target::Capability;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -27,11 +28,32 @@ fn schema(entry: &Entry) -> serde_json::Value {
     (entry.kind.schema)(&mut generator).to_value()
 }
 
+/// Where it works. What this very machine lacks is said by `firedrill doctor`.
+fn targets(entry: &Entry) -> &'static str {
+    let example = toml::from_str::<toml::Table>(&format!("step = {{ {} }}", entry.kind.example));
+    let step = example.ok().and_then(|mut table| table.remove("step"));
+    let params = step.as_ref().and_then(|step| step.get(entry.kind.name));
+    let params = params
+        .and_then(|params| serde_json::to_value(params).ok())
+        .unwrap_or_default();
+    let needs = (entry.parse)(params)
+        .map(|fault| fault.needs())
+        .unwrap_or_default();
+    let needs = |capability| needs.contains(&capability);
+    if needs(Capability::CpuLimit) || needs(Capability::PidsLimit) {
+        "docker"
+    } else if needs(Capability::SizedVolumes) {
+        "docker, process; run as root on Linux, for a mount of its own"
+    } else {
+        "docker, process"
+    }
+}
+
 fn json(entry: &Entry) -> String {
     let kind = &entry.kind;
     serde_json::json!({
         "name": kind.name, "family": kind.family, "summary": kind.summary,
-        "lasts": kind.lasts, "example": kind.example, "params": schema(entry),
+        "lasts": kind.lasts, "example": kind.example, "params": schema(entry), "targets": targets(entry),
     })
     .to_string()
 }
@@ -52,6 +74,7 @@ fn text(entry: &Entry) -> String {
         let description = of.get("description").and_then(|d| d.as_str()).unwrap_or_default();
         let _ = write!(text, "\n    {name:10}{}", description.replace('\n', " "));
     }
+    let _ = write!(text, "\n  on: {}", targets(entry));
     let _ = write!(text, "\n  [[step]]");
     for line in kind.example.split(", ").fold(Vec::<String>::new(), rejoin) {
         let _ = write!(text, "\n  {line}");

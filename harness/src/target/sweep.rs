@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use testcontainers::bollard::Docker;
+use testcontainers::bollard::errors::Error as EngineError;
 use testcontainers::bollard::query_parameters::{
     ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions,
     RemoveVolumeOptions,
@@ -84,6 +85,18 @@ impl Swept {
     }
 }
 
+/// What is gone already, or about to be by another hand, needs no removing.
+fn gone_is_removed(removed: Result<(), EngineError>) -> Result<(), EngineError> {
+    match removed {
+        Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+        Err(EngineError::DockerResponseServerError {
+            status_code: 409,
+            ref message,
+        }) if message.contains("already in progress") => Ok(()),
+        removed => removed,
+    }
+}
+
 /// Removes what runs left behind: containers, networks, volumes, processes, and the folders of a run's services below
 /// `runs`. Histories and logs stay.
 pub async fn sweep(which: &Which, runs: &Path) -> Swept {
@@ -131,7 +144,7 @@ async fn containers(client: &Docker, which: &Which, swept: &mut Swept) {
                     v: true,
                     ..Default::default()
                 };
-                let remove = client.remove_container(&id, Some(options));
+                let remove = async { gone_is_removed(client.remove_container(&id, Some(options)).await) };
                 let owner = labels.get(OWNER_LABEL).map(String::as_str);
                 swept
                     .one(
@@ -166,13 +179,9 @@ async fn networks(client: &Docker, which: &Which, swept: &mut Swept) {
                 };
                 let owner = labels.get(OWNER_LABEL).map(String::as_str);
                 swept
-                    .one(
-                        which,
-                        format!("network {name}"),
-                        run,
-                        owner,
-                        client.remove_network(&name),
-                    )
+                    .one(which, format!("network {name}"), run, owner, async {
+                        gone_is_removed(client.remove_network(&name).await)
+                    })
                     .await;
             }
         }
@@ -193,7 +202,9 @@ async fn volumes(client: &Docker, which: &Which, swept: &mut Swept) {
                     continue;
                 };
                 let owner = volume.labels.get(OWNER_LABEL).map(String::as_str);
-                let remove = client.remove_volume(&volume.name, Some(RemoveVolumeOptions { force: true }));
+                let options = RemoveVolumeOptions { force: true };
+                let remove =
+                    async { gone_is_removed(client.remove_volume(&volume.name, Some(options)).await) };
                 swept
                     .one(which, format!("volume {}", volume.name), run, owner, remove)
                     .await;

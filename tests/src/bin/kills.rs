@@ -298,7 +298,8 @@ async fn kill_after(
         // From the first event on: building and starting up is not what most kills should hit.
         let begins = || {
             let begun = folders(runs).iter().any(|run| run.join("events.jsonl").exists());
-            std::future::ready(if begun {
+            let over = begun || !matches!(child.try_wait(), Ok(None));
+            std::future::ready(if over {
                 Poll::Done(())
             } else {
                 Poll::<(), String>::NotYet("no history".into())
