@@ -319,7 +319,9 @@ impl Pump {
                 let mut random = active.random(self.connection, Some(self.way), n);
                 Some(active.toxic.slice(&mut random)?.gap)
             });
-            self.gap_until = Some(Instant::now() + gaps.sum());
+            let gap: Duration = gaps.sum();
+            // Without a gap, time lost by waking late must not be lost to a limit of bandwidth.
+            self.gap_until = (!gap.is_zero()).then(|| Instant::now() + gap);
         }
     }
 }
