@@ -13,6 +13,7 @@ use crate::{drills, story};
 const UPDATE: &str = "FIREDRILL_UPDATE_SCREENSHOTS";
 
 /// The browser, or why there is none.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn browser() -> Option<Browser> {
     match installed() {
         Some(name) => Some(Browser::start(name)),

@@ -51,7 +51,8 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    if !types.is_empty() && !types.contains(&is) && !(is == "integer" && types.contains(&"number")) {
+    let fits = types.contains(&is) || (is == "integer" && types.contains(&"number"));
+    if !types.is_empty() && !fits {
         wrong.push(format!("{at}: {is} instead of {types:?}"));
     }
     if let Some(constant) = schema.get("const").filter(|constant| *constant != value) {
