@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -86,19 +87,29 @@ async fn read_one(plan: &Plan, seed: u64, way: &Way, write: &Write) -> Option<(W
         .or_else(|| default_link(remember, &book, write.n))?;
     let prepared = Prepared::new(&remember.request, &remember.answer).ok()?;
     let concrete = prepared.concrete(&book, write.n, Some(&link)).ok()?;
+    let refused = AtomicBool::new(false);
     let look = || async {
-        match found(
-            &concrete.want,
-            remember.gone,
-            way.exchange(&concrete, LIMIT).await.result,
-        ) {
+        let result = way.exchange(&concrete, LIMIT).await.result;
+        let error = result
+            .as_ref()
+            .is_ok_and(|answer| answer.status.is_server_error());
+        refused.store(error, Ordering::Relaxed);
+        match found(&concrete.want, remember.gone, result) {
             Found::Unknown => Poll::<Found, Found>::NotYet(String::new()),
             definite => Poll::Done(definite),
         }
     };
+    // A service that answers, and answers nothing but errors, does not have it; one that does not answer says nothing.
+    let given_up = |_| {
+        if refused.load(Ordering::Relaxed) {
+            Found::Lost
+        } else {
+            Found::Unknown
+        }
+    };
     let found = wait::until("a definite answer", PERSISTENCE, look)
         .await
-        .unwrap_or(Found::Unknown);
+        .unwrap_or_else(given_up);
     Some((write.clone(), found))
 }
 
@@ -107,7 +118,7 @@ fn default_link(remember: &Remember, book: &Book<'_>, n: u64) -> Option<String> 
     link.fill(|hole| book.field(hole, n)).ok()
 }
 
-/// What an answer says of a stored record. A server's error says nothing of it.
+/// What one answer says of a stored record. One server's error says nothing of it.
 fn found(want: &Want, gone: u16, result: Result<super::answer::Answer, Outcome>) -> Found {
     match result {
         Err(_) => Found::Unknown,

@@ -173,7 +173,6 @@ impl World<'_> {
         let ended = self.stood_still(ended);
         let outcome = match outcome {
             Outcome::Good if ended - sent > DEADLINE => Outcome::Bad(Bad::Late),
-            Outcome::Good if ended - due > DEADLINE => Outcome::Void(Void::SentLate),
             other => other,
         };
         let disturbed = self.gap.is_some_and(|(from, until)| sent < until && from < ended);
