@@ -111,10 +111,16 @@ impl Stored {
         let path = self.path(context)?;
         let original = read(&path)?;
         self.kept(context).keep(&original)?;
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
             let before = read(&path)?;
             let damage = change(&before);
-            if matches!(&damage, Damage::Content(content) if *content == before) {
+            let already = matches!(&damage, Damage::Content(content) if *content == before);
+            if already && attempt > 0 {
+                return Ok(Injected::confirmed(format!(
+                    "{self}: the service has written the damage on"
+                )));
+            }
+            if already {
                 return Err(Error::NotInEffect(format!(
                     "{self} is so already ({} bytes)",
                     before.len()
