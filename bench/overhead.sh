@@ -12,11 +12,11 @@ runs=$(mktemp -d)
 name=firedrill-overhead-$$
 trap 'docker rm -f "$name" >/dev/null 2>&1 || true; docker network rm "$name" >/dev/null 2>&1 || true; rm -rf "$runs"' EXIT
 
-# scenarios/kill-v1.toml declares: steady 0.5 s, the kill at 0.5 s for 0.5 s, quiet 1.5 s.
-windows=3.0
+# scenarios/killed-v3.toml declares: steady 0.5 s, the kill at 0.2 s for 0.5 s, quiet 1 s.
+windows=2.2
 
 seconds() { date +%s.%N; }
-drill() { "$harness" run kill-v1 --target docker --runs "$runs" >"$runs/out" 2>&1 || { cat "$runs/out"; exit 1; }; }
+drill() { "$harness" run killed-v3 --target docker --runs "$runs" >"$runs/out" 2>&1 || { cat "$runs/out"; exit 1; }; }
 drill # builds the service and its image
 
 binary=$(find target -path '*-linux-*/release/shortener' -type f | head -1)
@@ -34,7 +34,7 @@ by_hand() {
   store=$(mktemp -d "$runs/store.XXXX")
   docker network create "$name" >/dev/null
   docker run -d --name "$name" --network "$name" --user "$(id -u):$(id -g)" -p "127.0.0.1:$port:8000" -v "$store:/data" \
-    -e SHORTENER_RELEASE=v1 -e SHORTENER_LISTEN=0.0.0.0:8000 -e SHORTENER_STORE=/data -e SHORTENER_SECRET=x "$image" serve >/dev/null
+    -e SHORTENER_RELEASE=v3 -e SHORTENER_LISTEN=0.0.0.0:8000 -e SHORTENER_STORE=/data -e SHORTENER_SECRET=x "$image" serve >/dev/null
   answers
   docker kill -s KILL "$name" >/dev/null
   docker start "$name" >/dev/null

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # How long a rollback takes, and what users feel of it: the same bad release, guarded by the edge, deployed all at once and
 # deployed again by an automatic check, and left to people (priced at 23 min). One drill at a time.
-# Usage: bench/rollback-times.sh [REPEATS (50)] [TARGET (process)]; with docker also Docker's own service update.
+# Usage: bench/rollback-times.sh [REPEATS (50)] [TARGET (process)]. Docker's own service update: bench/swarm-update.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 repeats=${1:-50} target=${2:-process}
