@@ -37,7 +37,9 @@ impl Fault for Unreadable {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         context.target.obeys_permissions(&self.stored.service).await?;
         let path = self.stored.path(context)?;
-        permissions::take(context, &[path], 0o777)?;
+        if permissions::take(context, &[path], 0o777)? == 0 {
+            return Err(Error::NotInEffect(format!("{} is not there", self.stored)));
+        }
         Ok(Injected::confirmed(format!(
             "{} may not be read, and the service obeys that",
             self.stored
