@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use acceptance::Kind;
 use firedrill::scenario::Plan;
@@ -117,6 +117,9 @@ impl Suite {
             let jobs = cores.to_string();
             let mut args = vec!["run", "--target", &kind, "--jobs", &jobs];
             args.extend(self.names.iter().map(String::as_str));
+            // One suite at a time: neither is to disturb the other's timing.
+            static RUNNING: Mutex<()> = Mutex::new(());
+            let _one = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             let ended = acceptance::run(runs.path(), &args);
             let scenario = |folder: PathBuf| Some((history::read(&folder).ok()?.start.plan.name, folder));
             let folders = acceptance::run_folders(runs.path())
