@@ -19,6 +19,9 @@ use libtest_mimic::{Arguments, Failed, Trial};
 /// Scenarios that behave otherwise in containers, and why: they have a second snapshot, `NAME.docker`.
 const DIFFERENCES: &str = "differences.toml";
 
+/// Set to `hold`: a drill that differs from its snapshot fails its test.
+const HOLD: &str = "FIREDRILL_SNAPSHOTS";
+
 /// Those that every run of the tests also holds in containers: one of each kind. The others are for the night, and for
 /// whoever asks: `-- --include-ignored docker::`.
 const IN_CONTAINERS: [&str; 8] = [
@@ -161,9 +164,38 @@ impl Suite {
             // Whoever reviews the difference wants to see the run behind it.
             eprintln_once(&report::terminal(&story(measured, judgement), 120, false));
         }
-        file.hold(&text);
+        match accepted.filter(|accepted| *accepted != text) {
+            Some(accepted) if !hold() => {
+                eprintln_once(&differs(name, &accepted, &text));
+                // As insta leaves it: for `cargo insta review`, and for the comment on a pull request.
+                let new = format!("---\nsource: tests/../scenarios/snapshots/main.rs\n---\n{text}\n");
+                fs::write(file.path.with_extension("snap.new"), new)?;
+            }
+            _ => file.hold(&text),
+        }
         Ok(())
     }
+}
+
+/// Whether a difference fails its test. Otherwise it is shown: what every drill states has been held already, and a
+/// difference in structure or bands is for a person to look at.
+fn hold() -> bool {
+    std::env::var(HOLD).is_ok_and(|how| how == "hold") || std::env::var_os("INSTA_UPDATE").is_some()
+}
+
+/// The lines that a reviewer should see.
+fn differs(name: &str, accepted: &str, text: &str) -> String {
+    let gone = accepted
+        .lines()
+        .filter(|line| !text.lines().any(|other| other == *line));
+    let new = text
+        .lines()
+        .filter(|line| !accepted.lines().any(|other| other == *line));
+    let mut shown =
+        format!("{name} is as stated, and not as its snapshot ({HOLD}=hold makes that a failure):");
+    gone.for_each(|line| shown.push_str(&format!("\n- {line}")));
+    new.for_each(|line| shown.push_str(&format!("\n+ {line}")));
+    shown
 }
 
 /// Where the snapshots lie.
