@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::receiver::{Behaviour, PROBE, Switch};
 use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario::Requirement;
 use crate::units::Span;
 
 /// Makes the drill's alert receiver (`{alerts}` in a system file) misbehave: a system must neither lose alerts for good
@@ -49,6 +50,7 @@ impl Describe for AlertReceiver {
     const FAMILY: &'static str = "dependency";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", alert-receiver = { how = "slow", by = "2s" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Alerts];
 }
 
 impl AlertReceiver {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::process::state_becomes;
 use super::{Context, Describe, Error, Fault, Injected};
-use crate::scenario;
+use crate::scenario::{self, Requirement};
 use crate::target::{Capability, State};
 
 /// Kills a service again each time that its restart policy has brought it back; the engine's growing pauses stand in
@@ -33,6 +33,7 @@ impl Describe for CrashLoop {
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", crash-loop = { service = "app", times = 3 }"#;
     const LASTS: bool = false;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::BroughtBack];
 }
 
 #[async_trait]

@@ -84,7 +84,7 @@ impl Stored {
         if !self
             .file
             .components()
-            .all(|part| matches!(part, Component::Normal(_)))
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
         {
             return Err(Error::NotInEffect(format!(
                 "{} leaves the volume",

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario::{LARGEST_FILLED, Requirement};
 use crate::target::Capability;
 use crate::units::Size;
 
@@ -39,10 +40,8 @@ impl Describe for FillDisk {
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", fill-disk = { service = "app", volume = "store", leave = "0B" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::SizedVolume];
 }
-
-/// No volume for a drill is larger; whatever is, was not meant to be filled.
-const LARGEST: u64 = 1 << 30;
 
 impl FillDisk {
     fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -70,7 +69,7 @@ impl FillDisk {
         let space =
             rustix::fs::statvfs(folder).map_err(|error| Self::failed("look at", folder)(error.into()))?;
         let size = space.f_blocks.saturating_mul(space.f_frsize);
-        if !own || size > LARGEST {
+        if !own || size > LARGEST_FILLED.0 {
             return Err(Error::NotInEffect(format!(
                 "{}'s {} is no volume of limited size; write: limits = {{ volume = {{ {} = \"4MiB\" }} }}",
                 self.service, self.volume, self.volume
@@ -115,6 +114,12 @@ impl Fault for FillDisk {
         let free = self.free(folder)?;
         let written =
             fill(&ballast, free.saturating_sub(self.leave.0)).map_err(Self::failed("fill", &ballast))?;
+        if written == 0 {
+            return Err(Error::NotInEffect(format!(
+                "only {free} bytes were free as it was, and {} are to be left",
+                self.leave
+            )));
+        }
         let left = self.free(folder)?;
         if left > self.leave.0.max(4096) {
             return Err(Error::NotInEffect(format!("{left} bytes are still free")));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::process::{held_down, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario::Requirement;
 use crate::target::State;
 
 /// Kills a service with SIGKILL: nothing is flushed, nothing is said. Reverting starts it again.
@@ -22,6 +23,7 @@ impl Describe for Kill {
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", kill = { service = "app" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running];
 }
 
 #[async_trait]

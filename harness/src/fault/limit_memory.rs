@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Context, Describe, Error, Fault, Injected, limits};
-use crate::scenario::ResourceLimits;
+use crate::scenario::{Requirement, ResourceLimits};
 use crate::target::Capability;
 use crate::units::Size;
 
@@ -18,7 +18,20 @@ pub(super) struct LimitMemory {
     /// The service.
     service: String,
     /// The most memory it may have; engines refuse less than 6MiB.
+    #[serde(deserialize_with = "enough")]
+    #[schemars(with = "Size")]
     memory: Size,
+}
+
+/// Engines refuse less.
+fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+    let size = Size::deserialize(deserializer)?;
+    if size < Size(6 << 20) {
+        return Err(serde::de::Error::custom(
+            "no engine takes a limit of less than 6MiB",
+        ));
+    }
+    Ok(size)
 }
 
 impl Describe for LimitMemory {
@@ -28,6 +41,7 @@ impl Describe for LimitMemory {
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "2s", limit-memory = { service = "app", memory = "64MiB" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::LowerLimit];
 }
 
 #[async_trait]

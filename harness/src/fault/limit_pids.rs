@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Context, Describe, Error, Fault, Injected, limits};
-use crate::scenario::ResourceLimits;
+use crate::scenario::{Requirement, ResourceLimits};
 use crate::target::Capability;
 
 /// Lowers the number of threads and processes that a service may have while it runs; those it has stay. Reverting
@@ -25,6 +25,7 @@ impl Describe for LimitPids {
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", limit-pids = { service = "app", pids = 1 }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::LowerLimit];
 }
 
 #[async_trait]

@@ -55,7 +55,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::link::{self, Hits, Links, Route, Speaks};
-use crate::scenario::{FaultKind, Plan};
+use crate::scenario::{FaultKind, Plan, Requirement};
 use crate::target::{Capability, Target};
 
 /// What a fault may use while it is injected, confirmed and reverted.
@@ -198,6 +198,8 @@ pub trait Describe: Fault + DeserializeOwned + JsonSchema + 'static {
     const EXAMPLE: &'static str;
     /// Whether it can be reverted with `for`.
     const LASTS: bool;
+    /// What it needs of the system, or it could never take effect: found when the files are read.
+    const REQUIRES: &'static [Requirement] = &[];
 }
 
 /// The catalogue's line for a fault.
@@ -209,6 +211,7 @@ const fn entry<F: Describe>() -> Entry {
             family: F::FAMILY,
             example: F::EXAMPLE,
             lasts: F::LASTS,
+            requires: F::REQUIRES,
             schema: |generator| generator.subschema_for::<F>(),
             check: |params| {
                 serde_json::from_value::<F>(params.clone())

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::holds::{self, Holds};
 use super::process::state_becomes;
 use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario::Requirement;
 use crate::target::State;
 
 /// Freezes a service. Reverting lets it go on where it stood.
@@ -24,6 +25,7 @@ impl Describe for Pause {
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", pause = { service = "app" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running];
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::process::start_ready;
 use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario::Requirement;
 use crate::target::State;
 use crate::units::Span;
 
@@ -26,6 +27,7 @@ impl Describe for Restart {
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", restart = { service = "app" }"#;
     const LASTS: bool = false;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running];
 }
 
 #[async_trait]

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::{Context, Describe, Error, Fault, Injected, limits};
-use crate::scenario::ResourceLimits;
+use crate::scenario::{Requirement, ResourceLimits};
 use crate::target::Capability;
 use crate::units::Share;
 
@@ -40,6 +40,7 @@ impl Describe for StarveCpu {
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", starve-cpu = { service = "app", cpu = "5%" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::LowerLimit];
 }
 
 #[async_trait]

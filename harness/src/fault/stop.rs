@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::process::{held_down, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario::Requirement;
 use crate::target::State;
 use crate::units::Span;
 
@@ -31,6 +32,7 @@ impl Describe for Stop {
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", stop = { service = "app", grace = "5s" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running];
 }
 
 #[async_trait]

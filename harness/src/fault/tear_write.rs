@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::file::{Damage, Stored};
 use super::process::{start_ready, state_becomes};
 use super::{Context, Describe, Error, Fault, Injected};
+use crate::scenario::Requirement;
 use crate::target::State;
 use crate::units::Share;
 
@@ -32,6 +33,7 @@ impl Describe for TearWrite {
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", tear-write = { service = "app", volume = "store", file = "urls.json", written = "60%" }"#;
     const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running];
 }
 
 impl TearWrite {

@@ -187,11 +187,31 @@ pub struct FaultKind {
     pub example: &'static str,
     /// Whether `for` makes sense: something can be reverted.
     pub lasts: bool,
+    /// What it needs of the system, or it could never take effect.
+    pub requires: &'static [Requirement],
     /// The JSON Schema of its parameters.
     pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
     /// Parses parameters, to report what serde finds.
     pub check: fn(&serde_json::Value) -> Result<(), String>,
 }
+
+/// What a fault needs of the system that it breaks, beyond that what it names is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requirement {
+    /// Its service runs when its time comes: it starts, or a release was deployed to it before.
+    Running,
+    /// Its service is brought back by a restart policy.
+    BroughtBack,
+    /// Its volume has a limited size, of no more than [`LARGEST_FILLED`].
+    SizedVolume,
+    /// The limit that it asks for is lower than the service's own.
+    LowerLimit,
+    /// Some service is told where the drill's alert receiver is.
+    Alerts,
+}
+
+/// No volume for a drill is larger; whatever is, was not meant to be filled.
+pub const LARGEST_FILLED: Size = Size(1 << 30);
 
 /// What must hold. Whatever is not stated: downtime within the budget, no journey of data lost or corrupt.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

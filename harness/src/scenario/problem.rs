@@ -85,6 +85,17 @@ codes! {
     /// A fault's file lies outside of its volume.
     PathEscapesVolume = "path-escapes-volume",
 
+    /// A fault of a service that does not run by then.
+    NotRunning = "not-running",
+    /// A crash loop of a service that nothing brings back.
+    NothingBringsBack = "nothing-brings-back",
+    /// A disk to be filled that has no limited size.
+    VolumeWithoutLimit = "volume-without-limit",
+    /// A limit that is no lower than the service's own.
+    LimitNotLower = "limit-not-lower",
+    /// An alert receiver that nobody sends anything to.
+    NoAlerts = "no-alerts",
+
     // References.
     /// No service has this name.
     UnknownService = "unknown-service",

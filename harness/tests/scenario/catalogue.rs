@@ -1,8 +1,8 @@
 //! A small catalogue of faults, so that these tests do not depend on which faults there are. Names and parameters are
 //! those of real ones.
 
-use firedrill::scenario::FaultKind;
-use firedrill::units::{Share, Span};
+use firedrill::scenario::{FaultKind, Requirement};
+use firedrill::units::{Share, Size, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -81,11 +81,40 @@ struct Blackhole {
     port: Option<String>,
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct FillDisk {
+    /// The service.
+    service: String,
+    /// Its volume.
+    volume: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct LimitMemory {
+    /// The service.
+    service: String,
+    /// The most it may have.
+    memory: Size,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only parsed")]
+struct AlertReceiver {
+    /// How it misbehaves.
+    how: String,
+}
+
 const fn kind<F: DeserializeOwned + JsonSchema>(
     name: &'static str,
     summary: &'static str,
     example: &'static str,
     lasts: bool,
+    requires: &'static [Requirement],
 ) -> FaultKind {
     FaultKind {
         name,
@@ -93,6 +122,7 @@ const fn kind<F: DeserializeOwned + JsonSchema>(
         family: "test",
         example,
         lasts,
+        requires,
         schema: |generator| generator.subschema_for::<F>(),
         check: |parameters| {
             serde_json::from_value::<F>(parameters.clone())
@@ -109,29 +139,62 @@ pub(crate) const FAULTS: &[FaultKind] = &[
         "deploy another release",
         r#"at = "1s", deploy = { service = "app", release = "v2" }"#,
         false,
+        &[],
     ),
     kind::<Kill>(
         "kill",
         "kill a service",
         r#"at = "1s", kill = { service = "app" }"#,
         true,
+        &[Requirement::Running],
     ),
     kind::<Truncate>(
         "truncate-file",
         "cut a stored file short",
         r#"at = "1s", truncate-file = { service = "app", volume = "store", file = "urls.json", keep = "50%" }"#,
         true,
+        &[],
     ),
     kind::<Latency>(
         "latency",
         "answer late",
         r#"at = "1s", latency = { service = "app", delay = "50ms" }"#,
         true,
+        &[],
     ),
     kind::<Blackhole>(
         "blackhole",
         "let nothing pass a link",
         r#"at = "1s", blackhole = { from = "edge", to = "app" }"#,
         true,
+        &[],
+    ),
+    kind::<Kill>(
+        "crash-loop",
+        "kill a service again and again",
+        r#"at = "1s", crash-loop = { service = "app" }"#,
+        false,
+        &[Requirement::BroughtBack],
+    ),
+    kind::<FillDisk>(
+        "fill-disk",
+        "fill a volume",
+        r#"at = "1s", fill-disk = { service = "app", volume = "store" }"#,
+        true,
+        &[Requirement::SizedVolume],
+    ),
+    kind::<LimitMemory>(
+        "limit-memory",
+        "lower a service's memory limit",
+        r#"at = "1s", limit-memory = { service = "app", memory = "64MiB" }"#,
+        true,
+        &[Requirement::LowerLimit],
+    ),
+    kind::<AlertReceiver>(
+        "alert-receiver",
+        "make the alert receiver misbehave",
+        r#"at = "1s", alert-receiver = { how = "down" }"#,
+        true,
+        &[Requirement::Alerts],
     ),
 ];

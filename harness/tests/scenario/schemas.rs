@@ -49,7 +49,11 @@ fn a_step_has_a_key_for_every_fault_and_takes_exactly_one() {
             "kill",
             "truncate-file",
             "latency",
-            "blackhole"
+            "blackhole",
+            "crash-loop",
+            "fill-disk",
+            "limit-memory",
+            "alert-receiver"
         ]
     );
     assert_eq!(step["additionalProperties"], false);

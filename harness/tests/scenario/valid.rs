@@ -67,12 +67,15 @@ fn the_nearest_project_file_upward_is_used() {
 #[test]
 fn every_fault_of_the_real_catalogue_accepts_its_own_example() {
     let kinds = firedrill::fault::kinds();
+    let volumes = "volumes = { store = \"/data\" }";
+    let bounded = format!("{volumes}\nrestart = \"always\"\nlimits = {{ volume = {{ store = \"4MiB\" }} }}");
+    let system = SYSTEM.replace(volumes, &bounded);
     for kind in &kinds {
         let scenario = format!(
             "summary = \"s\"\nsystem = \"systems/valid.toml\"\nstep = [{{ {} }}]\n",
             kind.example
         );
-        let folder = Folder::new(&scenario, SYSTEM);
+        let folder = Folder::new(&scenario, &system);
         let loaded = load(&folder.scenario(), &kinds);
         assert!(
             loaded.is_ok(),

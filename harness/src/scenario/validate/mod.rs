@@ -7,6 +7,7 @@
 mod expectations;
 mod journeys;
 mod names;
+mod requirements;
 mod services;
 mod steps;
 mod templates;
@@ -45,7 +46,12 @@ pub(super) fn scenario(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         rule(subject, found);
     }
     if let Some(system) = subject.system {
-        for rule in steps::SYSTEM_RULES.iter().chain(expectations::SYSTEM_RULES) {
+        let rules = [
+            steps::SYSTEM_RULES,
+            requirements::SYSTEM_RULES,
+            expectations::SYSTEM_RULES,
+        ];
+        for rule in rules.into_iter().flatten() {
             rule(subject, system, found);
         }
     }

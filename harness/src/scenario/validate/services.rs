@@ -211,8 +211,12 @@ fn others(system: &System, name: &str) -> Vec<String> {
 fn volume_limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         for volume in service.limits.volume.keys() {
-            if let Err(unknown) = names::volume(service, volume) {
-                found.push(unknown.at_key(file, at!["service", name, "limits", "volume", volume]));
+            let path = at!["service", name, "limits", "volume", volume];
+            if let Some(share) = service.shares.get(volume) {
+                let message = format!("`{volume}` is `{share}`, which only its owner can limit");
+                found.push(file.key(Code::UnknownVolume, path, message));
+            } else if let Err(unknown) = names::volume(service, volume) {
+                found.push(unknown.at_key(file, path));
             }
         }
     }

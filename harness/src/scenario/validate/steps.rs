@@ -10,9 +10,8 @@ use serde_json::Value;
 
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
-use super::super::template::Template;
 use super::super::{FaultCall, Scenario, System};
-use super::{InScenario, OnSystemRule, ScenarioRule, names};
+use super::{InScenario, OnSystemRule, ScenarioRule, names, templates};
 
 /// Those about the scenario alone.
 pub(super) const RULES: &[ScenarioRule] = &[too_many, lasting, files];
@@ -151,15 +150,7 @@ fn leads(
             ))
         };
     }
-    let own = system.services.get(from);
-    let own = own
-        .into_iter()
-        .flat_map(|service| service.args.iter().chain(service.env.values()));
-    let added = scenario.env.get(from).into_iter().flat_map(|env| env.values());
-    let told = own
-        .chain(added)
-        .any(|text| Template::parse(text).is_ok_and(|template| template.holes().any(|known| known == hole)));
-    if told {
+    if templates::speak_of(scenario, system, from, &hole) {
         return Ok(());
     }
     Err((
@@ -168,6 +159,7 @@ fn leads(
     ))
 }
 
-fn parameter<'f>(fault: &'f FaultCall, name: &str) -> Option<&'f str> {
+/// A parameter that is a text.
+pub(super) fn parameter<'f>(fault: &'f FaultCall, name: &str) -> Option<&'f str> {
     fault.params.get(name).and_then(Value::as_str)
 }

@@ -8,7 +8,7 @@ use super::super::document::Document;
 use super::super::problem::{Code, Problem};
 use super::super::template::Template;
 use super::super::tree::Step;
-use super::super::{Build, Service, System, suggest};
+use super::super::{Build, Scenario, Service, System, suggest};
 use super::names::{self, Unknown};
 
 /// What may stand in a hole: `Err` says what is wrong with it.
@@ -71,6 +71,17 @@ pub(super) fn of_service(system: &System, service: &Service, hole: &str) -> Resu
             ],
         )),
     }
+}
+
+/// Whether an argument or a variable of a service has this hole, in the system or by the scenario.
+pub(super) fn speak_of(scenario: &Scenario, system: &System, service: &str, hole: &str) -> bool {
+    let own = system.services.get(service);
+    let own = own
+        .into_iter()
+        .flat_map(|own| own.args.iter().chain(own.env.values()));
+    let added = scenario.env.get(service).into_iter().flat_map(|env| env.values());
+    own.chain(added)
+        .any(|text| Template::parse(text).is_ok_and(|template| template.holes().any(|known| known == hole)))
 }
 
 /// In what users ask and are answered; `link` where an acknowledgement's link is known.
