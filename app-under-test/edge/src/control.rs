@@ -81,6 +81,9 @@ impl<U: Upstream> Control<U> {
     ) -> Result<Arc<Self>, Error> {
         let shelf = Shelf::open(&config.state)?;
         let (state, resumed) = resume(shelf.read(), config);
+        listeners
+            .iter()
+            .for_each(|listener| listener.resume(&state.events));
         let changes = start_writer(shelf, listeners)?;
         let inner = Inner {
             epoch: 0,

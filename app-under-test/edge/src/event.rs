@@ -179,6 +179,9 @@ pub struct Record {
 
 /// Hears of every event, in order. Called while a decision is carried out: returns at once, whatever it goes on to do.
 pub trait Listener: Send + Sync + 'static {
+    /// What an edge that was killed had decided, in order: called once, before anything is heard.
+    fn resume(&self, _decided: &[Record]) {}
+
     /// An event has been decided and is on disk.
     fn hear(&self, record: &Record);
 }

@@ -14,6 +14,7 @@ pub mod control;
 pub mod difference;
 pub mod event;
 pub mod excerpt;
+mod form;
 pub mod gate;
 pub mod headers;
 pub mod pipeline;

@@ -113,15 +113,19 @@ async fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
         TcpListener::bind(config.listen).await?,
         TcpListener::bind(config.admin).await?,
     );
-    let alerts = Arc::new(Alerts::start(config.alert.clone()));
+    let alerts = Arc::new(Alerts::start(config.alert.clone(), &config.state)?);
     let control = Control::open(&config, slots, vec![alerts])?;
     let proxy = Arc::new(Proxy::new(Arc::clone(&control), config.proxy));
     let admin = Admin {
-        pipeline: Pipeline::new(Arc::clone(&control), config.unit, config.staging),
+        pipeline: Pipeline::new(Arc::clone(&control), config.unit, config.staging, &config.state),
         proxy: Arc::clone(&proxy),
         control,
     };
-    tracing::info!("users at {}, admin at {}", config.listen, config.admin);
+    tracing::info!(
+        "users at {}, admin at {}",
+        users.local_addr()?,
+        pipeline.local_addr()?
+    );
     let end = CancellationToken::new();
     let asked = end.clone();
     tokio::spawn(async move {

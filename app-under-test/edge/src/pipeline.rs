@@ -2,6 +2,7 @@
 //!
 //! One operation at a time. Everything that stops a release says why, with the evidence.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -82,15 +83,18 @@ pub struct Pipeline<U> {
     control: Arc<Control<U>>,
     unit: Option<Unit>,
     staging: Option<Staging>,
+    stage: staging::Stage,
 }
 
 impl<U: Upstream> Pipeline<U> {
-    /// The operations on this control, with these gates.
-    pub fn new(control: Arc<Control<U>>, unit: Option<Unit>, staging: Option<Staging>) -> Self {
+    /// The operations on this control, with these gates. In the folder of the state, what an edge that was killed has
+    /// left of a gate is removed.
+    pub fn new(control: Arc<Control<U>>, unit: Option<Unit>, staging: Option<Staging>, state: &Path) -> Self {
         Self {
             control,
             unit,
             staging,
+            stage: staging::Stage::open(state),
         }
     }
 
@@ -126,6 +130,7 @@ impl<U: Upstream> Pipeline<U> {
             .await?;
         let staged = staging::staging(
             self.staging.as_ref(),
+            &self.stage,
             release,
             &state.live.release,
             &self.control.ready.path,

@@ -57,10 +57,15 @@ impl<'de> Deserialize<'de> for Secret {
 
 /// The scheme, host and port of a URL: what may be said of one that may hold a token.
 pub fn endpoint(url: &str) -> String {
-    match reqwest::Url::parse(url) {
-        Ok(url) => url.origin().ascii_serialization(),
-        Err(_) => "an address that is no URL".into(),
-    }
+    let Ok(url) = url.parse::<http::Uri>() else {
+        return "an address that is no URL".into();
+    };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!(
+        "{}://{}{port}",
+        url.scheme_str().unwrap_or("http"),
+        url.host().unwrap_or_default()
+    )
 }
 
 /// Words in the names of settings whose values are secrets.

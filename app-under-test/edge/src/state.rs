@@ -186,20 +186,31 @@ impl Shelf {
     pub fn write(&self, state: &State) -> Result<(), Error> {
         let (new, current, previous) = (self.folder.join("state.new"), self.current(), self.previous());
         let content = encode(state)?;
-        let written = File::create(&new).and_then(|mut file| {
-            file.write_all(&content)?;
-            file.sync_all()
-        });
-        written.map_err(failed("write", &new))?;
+        write_synced(&new, &content)?;
         // A damaged generation must not push out a whole one.
         if fs::read(&current).is_ok_and(|content| decode(&content).is_some()) {
             fs::rename(&current, &previous).map_err(failed("set aside", &current))?;
         }
-        fs::rename(&new, &current).map_err(failed("replace", &current))?;
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed("sync", &self.folder))
+        put_in_place(&new, &current)
     }
+}
+
+/// Writes a file that is on disk when this returns.
+pub(crate) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let written = File::create(path).and_then(|mut file| {
+        file.write_all(content)?;
+        file.sync_all()
+    });
+    written.map_err(failed("write", path))
+}
+
+/// Renames a file over another one in the same folder, for good.
+pub(crate) fn put_in_place(new: &Path, current: &Path) -> Result<(), Error> {
+    fs::rename(new, current).map_err(failed("replace", current))?;
+    let folder = current.parent().unwrap_or(current);
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(failed("sync", folder))
 }
 
 fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
@@ -227,8 +238,13 @@ fn decode(content: &[u8]) -> Option<State> {
 
 /// FNV-1a: finds what was cut off or flipped; nobody here means harm.
 fn sum(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    fnv_1a(bytes.iter().copied())
+}
+
+/// FNV-1a, 64 bits.
+pub(crate) fn fnv_1a(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
 }
 

@@ -160,7 +160,7 @@ impl Inner {
 }
 
 /// An error with its causes, once each.
-fn said(error: &dyn std::error::Error) -> String {
+pub(crate) fn said(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -2,11 +2,12 @@
 //! understands us.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::receiver::address;
 use super::{Notice, Outgoing};
 use crate::redact::Secret;
+use crate::state::fnv_1a;
 
 /// `kind = "alertmanager"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -23,6 +24,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         "kind": notice.kind,
         "release": notice.release,
         "severity": notice.severity.name(),
+        "id": notice.id(),
     });
     let annotations = json!({
         "summary": notice.title,
@@ -40,7 +42,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         // Alertmanager's own way to say that it has not ended.
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "",
-        "fingerprint": format!("{:016x}", notice.number),
+        "fingerprint": fingerprint(&labels),
     });
     let body = json!({
         "version": "4",
@@ -57,9 +59,39 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
     Outgoing::json(&settings.url, body)
 }
 
+/// By what Alertmanager and its receivers know an alert again: Prometheus' own sum over the labels, FNV-1a with every
+/// name and value ended by a byte that no text has.
+fn fingerprint(labels: &Value) -> String {
+    let mut labels: Vec<(&str, &str)> = labels
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
+        .collect();
+    labels.sort_unstable();
+    let bytes = labels
+        .into_iter()
+        .flat_map(|(name, value)| [name, value])
+        .flat_map(|text| text.bytes().chain([0xff]));
+    format!("{:016x}", fnv_1a(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Body, receiver::tests::sent};
+
+    /// What Prometheus' own `model.LabelSet.Fingerprint` says of no labels is the sum's beginning.
+    #[test]
+    fn a_fingerprint_depends_on_the_labels_alone() {
+        let of = super::fingerprint;
+        assert_eq!(of(&serde_json::json!({})), "cbf29ce484222325");
+        let (one, same) = (
+            serde_json::json!({"a": "1", "b": "2"}),
+            serde_json::json!({"b": "2", "a": "1"}),
+        );
+        assert_eq!(of(&one), of(&same));
+        assert_ne!(of(&one), of(&serde_json::json!({"a": "1", "b": "3"})));
+    }
 
     #[test]
     fn the_body_is_alertmanagers_version_4() {

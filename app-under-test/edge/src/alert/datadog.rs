@@ -100,8 +100,7 @@ fn value(notice: &Notice, name: &str) -> String {
         .to_owned(),
         "ALERT_TRANSITION" => "Triggered".to_owned(),
         "DATE" => notice.decided_at.as_millisecond().to_string(),
-        "ID" => notice.number.to_string(),
-        "AGGREG_KEY" => notice.id(),
+        "ID" | "AGGREG_KEY" => notice.id(),
         "TAGS" => format!(
             "kind:{},release:{},last_working:{}",
             notice.kind,

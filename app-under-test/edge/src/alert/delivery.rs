@@ -3,12 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::Full;
 use serde::Deserialize;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::{Body, Notice, Outgoing, Receiver};
+use super::told::Told;
+use super::{Body, Notice, Outgoing, Receiver, tls};
 use crate::config::span;
+use crate::form;
+use crate::upstream::said;
 
 /// How delivery is tried; times as people write them: "100ms".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -56,21 +62,14 @@ enum Try {
     Refused(String),
 }
 
-/// A client that tries once, follows nobody elsewhere (the token is for one receiver), and does not hang.
-pub(super) fn client(patience: Patience) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .timeout(patience.timeout)
-        .build()
-}
-
-/// Delivers what comes out of the queue, one alert at a time and in order, until the queue is closed.
+/// Delivers what comes out of the queue, one alert at a time and in order, until the queue is closed. What is done with,
+/// delivered or given up, is written down: after a kill the others are delivered again.
 pub(super) async fn deliver(
-    client: reqwest::Client,
-    receiver: Receiver,
+    client: tls::Client,
+    (name, receiver): (String, Receiver),
     mut notices: mpsc::Receiver<Arc<Notice>>,
     patience: Patience,
+    told: Arc<Told>,
 ) {
     let whom = receiver.shown();
     while let Some(notice) = notices.recv().await {
@@ -80,19 +79,21 @@ pub(super) async fn deliver(
             Ok(tries) => tracing::info!("{what} was taken by {whom} at try {tries}"),
             Err(why) => tracing::error!("{what} was not taken by {whom}: {why}"),
         }
+        let (told, name, number) = (Arc::clone(&told), name.clone(), notice.number);
+        drop(tokio::task::spawn_blocking(move || told.done(&name, number)).await);
     }
 }
 
 /// Tries until it is taken; how many tries that took, or why it is given up.
 async fn persist(
-    client: &reqwest::Client,
+    client: &tls::Client,
     request: &Outgoing,
     patience: Patience,
     what: &str,
 ) -> Result<u32, String> {
     let give_up = Instant::now() + patience.give_up;
     for tries in 1u32.. {
-        let why = match attempt(client, request).await {
+        let why = match attempt(client, request, patience.timeout).await {
             Try::Taken => return Ok(tries),
             Try::Refused(why) => return Err(why),
             Try::Again(why) => why,
@@ -108,20 +109,16 @@ async fn persist(
     Err("given up".into())
 }
 
-async fn attempt(client: &reqwest::Client, request: &Outgoing) -> Try {
-    let mut call = client.post(request.url.expose());
-    if let Some(authorization) = &request.authorization {
-        call = call.header(http::header::AUTHORIZATION, authorization.expose());
-    }
-    let call = match &request.body {
-        Body::Json(body) => call.json(body),
-        Body::Form(form) => call.form(form),
+async fn attempt(client: &tls::Client, request: &Outgoing, within: Duration) -> Try {
+    let call = match posted(request) {
+        Ok(call) => call,
+        Err(error) => return Try::Refused(error.to_string()),
     };
-    match call.send().await {
-        // The error's own text has the address in it, and the address may have a token in it.
-        Err(error) if error.is_builder() => Try::Refused(format!("{}", error.without_url())),
-        Err(error) => Try::Again(format!("{}", error.without_url())),
-        Ok(answer) => match answer.status() {
+    match timeout(within, client.request(call)).await {
+        Err(_) => Try::Again(format!("no answer within {within:?}")),
+        // The address is not in the error's text: it may have a token in it.
+        Ok(Err(error)) => Try::Again(said(&error)),
+        Ok(Ok(answer)) => match answer.status() {
             status if status.is_success() => Try::Taken,
             status if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => {
                 Try::Again(format!("{status}"))
@@ -129,6 +126,21 @@ async fn attempt(client: &reqwest::Client, request: &Outgoing) -> Try {
             status => Try::Refused(format!("{status}")),
         },
     }
+}
+
+fn posted(request: &Outgoing) -> http::Result<Request<Full<Bytes>>> {
+    let (media_type, body) = match &request.body {
+        Body::Json(body) => ("application/json", body.to_string()),
+        Body::Form(fields) => (
+            form::MEDIA_TYPE,
+            form::encode(fields.iter().map(|(name, text)| (name, text))),
+        ),
+    };
+    let mut call = Request::post(request.url.expose()).header(header::CONTENT_TYPE, media_type);
+    if let Some(authorization) = &request.authorization {
+        call = call.header(header::AUTHORIZATION, authorization.expose());
+    }
+    call.body(Full::new(Bytes::from(body)))
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub struct Settings {
 pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
     let mut form = vec![
         ("kind", notice.kind.clone()),
+        ("id", notice.id()),
         ("release", notice.release.clone()),
         ("last_working", notice.last_working.clone().unwrap_or_default()),
         ("reason", notice.reason.clone()),

@@ -20,6 +20,7 @@ pub struct Settings {
 
 pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
     let mut body = serde_json::to_value(notice).unwrap_or_default();
+    body["id"] = notice.id().into();
     body["text"] = notice.text().into();
     Outgoing {
         authorization: settings
@@ -45,6 +46,7 @@ mod tests {
             (&body["kind"], &body["release"], &body["last_working"]),
             (&"rolled-back".into(), &"v2".into(), &"v1".into())
         );
+        assert_eq!(body["id"], "edge-rolled-back-v2-7-0");
         assert!(
             !body.to_string().contains("hunter2"),
             "neither ours nor the one in the log"

@@ -3,7 +3,7 @@
 //! Faces the control on one side (events, through [`Alerts`], which is a [`Listener`] and never blocks) and receivers
 //! on the other. An event that people must know of becomes a [`Notice`] in a task of its own: that is where the log is
 //! read and filtered and the releases are compared. Each receiver then has a bounded queue and a task: one that is down
-//! delays nobody else.
+//! delays nobody else. What a receiver has not been told of when the edge is killed, it is told after the restart.
 
 mod alertmanager;
 mod datadog;
@@ -14,10 +14,12 @@ mod log;
 mod notice;
 mod pagerduty;
 mod receiver;
+mod tls;
+mod told;
 mod trigger;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -26,9 +28,11 @@ use tokio::sync::mpsc;
 pub use delivery::Patience;
 pub use notice::{Notice, Severity};
 pub use receiver::{Body, Outgoing, Receiver};
+pub use tls::Error;
 
 use crate::difference;
 use crate::event::{Event, Listener, Record};
+use told::Told;
 
 /// The `[alert]` table of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -38,6 +42,8 @@ pub struct Settings {
     pub receiver: Vec<Receiver>,
     /// The folder in which each release writes its log, as `RELEASE.log`.
     pub logs: Option<PathBuf>,
+    /// A file of certificates (PEM) of authorities that receivers' certificates may come from, besides the public ones.
+    pub ca: Option<PathBuf>,
     /// What is known of releases, by name: to show what changed.
     pub release: BTreeMap<String, difference::Release>,
     /// How delivery is tried.
@@ -45,49 +51,61 @@ pub struct Settings {
 }
 
 /// Alerts that wait for one receiver, and events that wait to become alerts. What does not fit is said in the log.
-const QUEUE: usize = 64;
+const QUEUE: usize = 256;
 
 /// Sends alerts in the background.
-#[derive(Debug)]
 pub struct Alerts {
-    queue: Option<mpsc::Sender<Record>>,
+    queue: mpsc::Sender<Record>,
+    receivers: Vec<String>,
+    told: Arc<Told>,
 }
 
 impl Alerts {
-    /// Starts the sender; call it inside a tokio runtime. It ends, after a last try at each alert, when this is dropped.
-    pub fn start(settings: Settings) -> Self {
-        if settings.receiver.is_empty() {
-            return Self { queue: None };
-        }
-        let client = match delivery::client(settings.patience) {
-            Ok(client) => client,
-            Err(error) => {
-                tracing::error!("nobody is alerted: no HTTP client can be made: {error}");
-                return Self { queue: None };
-            }
-        };
-        let receivers: Vec<mpsc::Sender<Arc<Notice>>> = settings
-            .receiver
-            .iter()
-            .map(|receiver| {
+    /// Starts the sender; call it inside a tokio runtime. In `folder` it keeps how far everybody has been told.
+    ///
+    /// # Errors
+    /// When no client can be made: a file of certificates that cannot be used, say.
+    pub fn start(settings: Settings, folder: &Path) -> Result<Self, Error> {
+        let client = tls::client(settings.ca.as_deref())?;
+        let told = Arc::new(Told::open(folder));
+        let names = told::names(&settings.receiver);
+        let named = names.iter().cloned().zip(settings.receiver.iter().cloned());
+        let receivers = named
+            .map(|(name, receiver)| {
                 let (queue, notices) = mpsc::channel(QUEUE);
-                let (client, patience) = (client.clone(), settings.patience);
-                tokio::spawn(delivery::deliver(client, receiver.clone(), notices, patience));
-                queue
+                let (client, told) = (client.clone(), Arc::clone(&told));
+                let whom = (name.clone(), receiver);
+                tokio::spawn(delivery::deliver(client, whom, notices, settings.patience, told));
+                (name, queue)
             })
             .collect();
         let (queue, events) = mpsc::channel(QUEUE);
-        tokio::spawn(compose(Arc::new(settings), events, receivers));
-        Self { queue: Some(queue) }
+        tokio::spawn(compose(Arc::new(settings), events, receivers, Arc::clone(&told)));
+        Ok(Self {
+            queue,
+            receivers: names,
+            told,
+        })
     }
 }
 
 impl Listener for Alerts {
+    fn resume(&self, decided: &[Record]) {
+        let latest = decided.last().map_or(0, |record| record.number);
+        self.told.resume(&self.receivers, latest);
+        let everybody = self.receivers.iter().map(|name| self.told.up_to(name));
+        let done = everybody.min().unwrap_or(latest);
+        decided
+            .iter()
+            .filter(|record| record.number > done)
+            .for_each(|record| self.hear(record));
+    }
+
     fn hear(&self, record: &Record) {
-        let Some(queue) = self.queue.as_ref().filter(|_| is_news(&record.event)) else {
+        if self.receivers.is_empty() || !is_news(&record.event) {
             return;
-        };
-        if queue.try_send(record.clone()).is_err() {
+        }
+        if self.queue.try_send(record.clone()).is_err() {
             tracing::error!(
                 "event {} is not told to anybody: too many alerts wait",
                 record.number
@@ -113,11 +131,12 @@ fn is_news(event: &Event) -> bool {
     }
 }
 
-/// Makes notices of events, in order, and puts each into every receiver's queue.
+/// Makes notices of events, in order, and puts each into the queue of every receiver that has not had it before.
 async fn compose(
     settings: Arc<Settings>,
     mut events: mpsc::Receiver<Record>,
-    receivers: Vec<mpsc::Sender<Arc<Notice>>>,
+    receivers: Vec<(String, mpsc::Sender<Arc<Notice>>)>,
+    told: Arc<Told>,
 ) {
     while let Some(record) = events.recv().await {
         let (number, settings) = (record.number, Arc::clone(&settings));
@@ -126,12 +145,9 @@ async fn compose(
             tracing::error!("event {number} is not told to anybody: its alert could not be written");
             continue;
         };
-        for (receiver, queue) in receivers.iter().enumerate() {
-            if queue.try_send(Arc::clone(&notice)).is_err() {
-                tracing::error!(
-                    "event {number} is not told to receiver {}: too many alerts wait for it",
-                    receiver + 1
-                );
+        for (name, queue) in &receivers {
+            if told.up_to(name) < number && queue.try_send(Arc::clone(&notice)).is_err() {
+                tracing::error!("event {number} is not told to {name}: too many alerts wait for it");
             }
         }
     }
@@ -173,6 +189,19 @@ mod tests {
         toml::from_str(&text).unwrap()
     }
 
+    fn numbered(number: u64) -> Record {
+        Record {
+            number,
+            ..rolled_back()
+        }
+    }
+
+    fn started(settings: Settings) -> (tempfile::TempDir, Alerts) {
+        let folder = tempfile::tempdir().unwrap();
+        let alerts = Alerts::start(settings, folder.path()).unwrap();
+        (folder, alerts)
+    }
+
     /// Waits until the server has had so many requests.
     async fn until_heard(server: &MockServer, times: usize) {
         let heard = async {
@@ -195,7 +224,7 @@ mod tests {
             .expect(1)
             .mount(&server)
             .await;
-        let alerts = Alerts::start(settings(&server.uri()));
+        let (_folder, alerts) = started(settings(&server.uri()));
         alerts.hear(&rolled_back());
         until_heard(&server, 3).await;
     }
@@ -208,9 +237,9 @@ mod tests {
             .expect(2)
             .mount(&server)
             .await;
-        let alerts = Alerts::start(settings(&server.uri()));
-        alerts.hear(&rolled_back());
-        alerts.hear(&rolled_back());
+        let (_folder, alerts) = started(settings(&server.uri()));
+        alerts.hear(&numbered(1));
+        alerts.hear(&numbered(2));
         until_heard(&server, 2).await;
     }
 
@@ -221,7 +250,7 @@ mod tests {
             .respond_with(ResponseTemplate::new(200))
             .mount(&server)
             .await;
-        let alerts = Alerts::start(settings(&server.uri()));
+        let (_folder, alerts) = started(settings(&server.uri()));
         let settled = Record {
             event: Event::Settled {
                 release: "v3.1".into(),
@@ -246,9 +275,9 @@ mod tests {
             .await;
         let mut settings = settings(&hangs.uri());
         settings.receiver.extend(self::settings(&works.uri()).receiver);
-        let alerts = Alerts::start(settings);
+        let (_folder, alerts) = started(settings);
         let before = std::time::Instant::now();
-        (0..10 * QUEUE).for_each(|_| alerts.hear(&rolled_back()));
+        (1..=10 * QUEUE as u64).for_each(|number| alerts.hear(&numbered(number)));
         assert!(
             before.elapsed() < Duration::from_secs(1),
             "hearing returns at once"

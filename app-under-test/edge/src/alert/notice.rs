@@ -183,9 +183,11 @@ impl Notice {
         }
     }
 
-    /// A name that is the same for every try at telling this, and for no other alert.
+    /// A name that is the same for every try at telling this, also after a restart, and for no other alert. The instant
+    /// is in it because numbers begin anew where the state was lost.
     pub(super) fn id(&self) -> String {
-        format!("edge-{}-{}-{}", self.kind, self.release, self.number)
+        let (number, at) = (self.number, self.decided_at.as_millisecond());
+        format!("edge-{}-{}-{number}-{at}", self.kind, self.release)
     }
 
     /// The first readings, a line each.

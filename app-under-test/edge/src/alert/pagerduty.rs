@@ -12,7 +12,7 @@ use crate::redact::Secret;
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where to: what passes it on to `https://events.pagerduty.com/v2/enqueue`.
+    /// Where to: `https://events.pagerduty.com/v2/enqueue`, or what passes it on.
     #[serde(deserialize_with = "address")]
     pub url: Secret,
     /// The integration's key.

@@ -25,19 +25,28 @@ pub enum Receiver {
     WebhookTrigger(trigger::Settings),
 }
 
-/// A receiver's address. The edge speaks no TLS of its own: it stands behind what ends TLS for it, and in front of a
-/// relay that begins it.
+/// A receiver's address: `http` or `https`, without credentials, which would not be sent.
 pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
     use serde::de::Error;
     let url = Secret::deserialize(from)?;
-    match reqwest::Url::parse(url.expose()) {
-        Ok(parsed) if parsed.scheme() == "http" => Ok(url),
-        Ok(parsed) => Err(D::Error::custom(format!(
-            "receivers are reached over http, not {}: name a relay that adds TLS",
-            parsed.scheme()
-        ))),
-        Err(error) => Err(D::Error::custom(format!("the receiver's url: {error}"))),
+    let parsed: http::Uri = url
+        .expose()
+        .parse()
+        .map_err(|error| D::Error::custom(format!("the receiver's url: {error}")))?;
+    if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none_or(str::is_empty) {
+        return Err(D::Error::custom(
+            "receivers are reached at `http://HOST/…` or `https://HOST/…`",
+        ));
     }
+    if parsed
+        .authority()
+        .is_some_and(|authority| authority.as_str().contains('@'))
+    {
+        return Err(D::Error::custom(
+            "a receiver's url takes no user and password: name a token",
+        ));
+    }
+    Ok(url)
 }
 
 /// What is posted.
@@ -87,6 +96,18 @@ impl Receiver {
             Self::Pagerduty(settings) => pagerduty::request(settings, notice),
             Self::Jenkins(settings) => jenkins::request(settings, notice),
             Self::WebhookTrigger(settings) => trigger::request(settings, notice),
+        }
+    }
+
+    /// Its kind, as the configuration names it.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "json",
+            Self::Datadog(_) => "datadog",
+            Self::Alertmanager(_) => "alertmanager",
+            Self::Pagerduty(_) => "pagerduty",
+            Self::Jenkins(_) => "jenkins",
+            Self::WebhookTrigger(_) => "webhook-trigger",
         }
     }
 
@@ -170,10 +191,20 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_receiver_behind_tls_is_refused_when_the_configuration_is_read() {
-        let text = "kind = \"alertmanager\"\nurl = \"https://hooks.example/hunter2\"";
-        let error = toml::from_str::<Receiver>(text).unwrap_err().to_string();
-        assert!(error.contains("name a relay"), "{error}");
+    fn an_address_that_cannot_be_told_is_refused_when_the_configuration_is_read() {
+        let read =
+            |url: &str| toml::from_str::<Receiver>(&format!("kind = \"alertmanager\"\nurl = \"{url}\""));
+        assert!(read("https://hooks.example/hunter2").is_ok());
+        for url in [
+            "ftp://hooks.example/",
+            "hooks.example",
+            "/hook",
+            "http://",
+            "https://me:hunter2@hooks.example/",
+        ] {
+            let error = read(url).unwrap_err().to_string();
+            assert!(error.contains("receiver"), "{url}: {error}");
+        }
     }
 
     /// What a receiver of this text gets, for snapshots.

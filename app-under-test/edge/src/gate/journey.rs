@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{Method, Request, header};
 use http_body_util::Full;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tower::ServiceExt;
 
 use super::process::fill;
 use crate::config::{Journey, Known, Over};
+use crate::form;
 use crate::upstream::{Fresh, Slot};
 
 /// A known record: what it is found by, and where it leads.
@@ -89,26 +89,21 @@ pub(super) async fn walk(
 }
 
 async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result<(), String> {
-    let encoded = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let method: Method = journey
         .method
         .parse()
         .map_err(|_| "that is no method".to_owned())?;
-    let fields: Vec<String> = journey
-        .form
-        .iter()
-        .map(|(name, text)| format!("{}={}", encoded(name), encoded(&fill(text, values))))
-        .collect();
+    let fields = form::encode(journey.form.iter().map(|(name, text)| (name, fill(text, values))));
     let mut request = Request::builder()
         .method(method)
         .uri(fill(&journey.path, values))
         .header(header::HOST, "staging")
         .extension(Fresh);
     if !fields.is_empty() {
-        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        request = request.header(header::CONTENT_TYPE, form::MEDIA_TYPE);
     }
     let request = request
-        .body(Full::new(Bytes::from(fields.join("&"))))
+        .body(Full::new(Bytes::from(fields)))
         .map_err(|error| error.to_string())?;
     let asked = tokio::time::timeout(PATIENCE, slot.clone().oneshot(request));
     let answer = asked

@@ -39,7 +39,33 @@ pub(super) fn command(
         .envs(env.iter().map(|(name, text)| (name, fill(text, values))))
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    die_with_the_edge(&mut command);
     Some(command)
+}
+
+/// On Linux the kernel kills the child when the thread that started it ends, which is a worker of the runtime: with the
+/// edge, however that ends.
+fn die_with_the_edge(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    #[expect(
+        unsafe_code,
+        reason = "between fork and exec; what is called there are plain system calls"
+    )]
+    unsafe {
+        let edge = std::process::id();
+        command.pre_exec(move || {
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+            // An edge that was killed before that has another process for its heir.
+            let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+            if parent == Some(edge) {
+                Ok(())
+            } else {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
 }
 
 /// The end of what a child has said.

@@ -7,7 +7,7 @@
 use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use bytes::Bytes;
@@ -32,17 +32,66 @@ const COPIES: usize = 20;
 struct Staged {
     child: Child,
     slot: Slot,
-    output: std::path::PathBuf,
+    output: PathBuf,
+}
+
+/// The folder that copies are made in: one at a time, and removed with it.
+#[derive(Debug)]
+pub struct Stage(PathBuf);
+
+impl Stage {
+    /// In the folder of the edge's state. Removes what an edge that was killed left there.
+    pub fn open(state: &Path) -> Self {
+        let stage = Self(state.join("staging"));
+        stage.clear();
+        stage
+    }
+
+    fn clear(&self) {
+        match fs::remove_dir_all(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::error!("removing {}: {error}", self.0.display());
+            }
+            _ => {}
+        }
+    }
+
+    fn set(&self) -> io::Result<Set<'_>> {
+        self.clear();
+        fs::create_dir(&self.0)?;
+        Ok(Set(self))
+    }
+}
+
+/// A stage in use: cleared when this is dropped.
+struct Set<'s>(&'s Stage);
+
+impl Set<'_> {
+    fn path(&self) -> &Path {
+        &self.0.0
+    }
+}
+
+impl Drop for Set<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// Tries a candidate, and then the last working release on what it has left.
-pub async fn staging(gate: Option<&Staging>, candidate: &str, last_working: &str, ready: &str) -> Outcome {
+pub async fn staging(
+    gate: Option<&Staging>,
+    stage: &Stage,
+    candidate: &str,
+    last_working: &str,
+    ready: &str,
+) -> Outcome {
     let Some(gate) = gate.filter(|gate| gate.on) else {
         return Outcome::Skipped;
     };
-    let folder = match tempfile::tempdir() {
+    let folder = match stage.set() {
         Ok(folder) => folder,
-        Err(error) => return Outcome::undecided(format!("no temporary folder for the copy: {error}")),
+        Err(error) => return Outcome::undecided(format!("no folder for the copy: {error}")),
     };
     let store = folder.path().join("store");
     if let Err(error) = copy_settled(&gate.store, &store) {
@@ -225,6 +274,14 @@ mod tests {
         }
     }
 
+    /// Tries v2 after v1, somewhere else than where the store is.
+    async fn tried(gate: &Staging) -> Outcome {
+        let state = tempfile::tempdir().unwrap();
+        let outcome = staging(Some(gate), &Stage::open(state.path()), "v2", "v1", "/readyz").await;
+        assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0, "nothing is left");
+        outcome
+    }
+
     fn store(content: &str) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("urls.json"), content).unwrap();
@@ -235,7 +292,7 @@ mod tests {
     async fn an_empty_store_proves_nothing() {
         for content in ["{}", "", "[]"] {
             let store = store(content);
-            let outcome = staging(Some(&gate(store.path(), "exit 0")), "v2", "v1", "/readyz").await;
+            let outcome = tried(&gate(store.path(), "exit 0")).await;
             assert!(matches!(outcome, Outcome::Undecided { .. }), "{outcome:?}");
         }
     }
@@ -244,7 +301,7 @@ mod tests {
     async fn a_candidate_that_ends_at_its_start_is_rejected_with_its_last_words() {
         let store = store(r#"{"go": {"url": "http://go.example"}}"#);
         let gate = gate(store.path(), "echo 'symbol not found in {release}' >&2; exit 3");
-        let Outcome::Rejected { reason, evidence } = staging(Some(&gate), "v2", "v1", "/readyz").await else {
+        let Outcome::Rejected { reason, evidence } = tried(&gate).await else {
             panic!("passed");
         };
         assert!(reason.contains("exit status: 3"), "{reason}");
@@ -255,7 +312,7 @@ mod tests {
     async fn a_candidate_works_on_a_copy() {
         let store = store(r#"{"go": {"url": "http://go.example"}}"#);
         let gate = gate(store.path(), "echo gone > {store}/urls.json");
-        staging(Some(&gate), "v2", "v1", "/readyz").await;
+        tried(&gate).await;
         let left = fs::read_to_string(store.path().join("urls.json")).unwrap();
         assert!(left.contains("go.example"));
     }

@@ -141,7 +141,7 @@ pub(crate) fn edge_in(folder: Arc<tempfile::TempDir>, old: Made, new: Made, more
     Edge {
         folder,
         proxy: Arc::new(Proxy::new(Arc::clone(&control), config.proxy)),
-        pipeline: Pipeline::new(Arc::clone(&control), config.unit, config.staging),
+        pipeline: Pipeline::new(Arc::clone(&control), config.unit, config.staging, &config.state),
         control,
         ears,
     }

@@ -1,0 +1,210 @@
+//! The edge is killed in the middle of what it does, at many instants, and started again.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde_json::Value;
+use wiremock::MockServer;
+
+use crate::common::{Edge, answer, ask, config, got, slot, until, wait};
+
+/// When the edge is killed, counted from the request that makes it switch.
+#[derive(Debug, Clone, Copy)]
+enum When {
+    /// After so many microseconds.
+    After(u64),
+    /// When its log says the event.
+    Said,
+    /// When its state on disk has the event.
+    OnDisk,
+    /// When the request has been answered.
+    Answered,
+}
+
+/// From before anything is done to after all of it.
+const INSTANTS: [When; 14] = [
+    When::After(0),
+    When::After(300),
+    When::After(600),
+    When::After(1000),
+    When::After(1500),
+    When::After(2500),
+    When::After(4000),
+    When::After(6000),
+    When::After(10_000),
+    When::After(16_000),
+    When::OnDisk,
+    When::OnDisk,
+    When::Said,
+    When::Answered,
+];
+
+/// Kills the edge at an instant after a request was sent to it. Whether the request was answered well.
+async fn kill_in(
+    edge: &mut Edge,
+    folder: &Path,
+    when: When,
+    kind: &str,
+    request: impl Future<Output = Option<(StatusCode, String, bytes::Bytes)>> + Send + 'static,
+) -> bool {
+    let asked = tokio::spawn(request);
+    let (event, state) = (format!("\"kind\":\"{kind}\""), folder.join("state/state.json"));
+    match when {
+        When::After(micros) => wait(Duration::from_micros(micros)).await,
+        When::Said => until(kind, async || edge.has_said(&event).then_some(())).await,
+        When::OnDisk => {
+            while !std::fs::read_to_string(&state).is_ok_and(|text| text.contains(&event)) {
+                tokio::task::yield_now().await;
+            }
+        }
+        When::Answered => until("an answer", async || asked.is_finished().then_some(())).await,
+    }
+    edge.kill();
+    asked
+        .await
+        .unwrap()
+        .is_some_and(|(status, ..)| status.is_success())
+}
+
+/// No event of an earlier life is missing: what its log says, its successor knows.
+async fn nothing_is_forgotten(edge: &Edge, logged: &[Value], when: When) {
+    let (_, events) = edge.administer("GET", "/events", "").await;
+    let events = events.as_array().unwrap();
+    for event in logged {
+        assert!(events.contains(event), "{when:?}: {event} is not in {events:?}");
+    }
+    let numbers: Vec<u64> = events
+        .iter()
+        .map(|event| event["number"].as_u64().unwrap())
+        .collect();
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "{when:?}: {numbers:?}"
+    );
+}
+
+fn happened(events: &[Value], kind: &str) -> bool {
+    events.iter().any(|event| event["kind"] == kind)
+}
+
+#[tokio::test]
+async fn an_edge_killed_in_a_promotion_serves_what_it_had_decided() {
+    let (blue, green) = (slot("v1", 200).await, slot("v2", 200).await);
+    for when in INSTANTS {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), &blue, &green, "");
+        let mut edge = Edge::start(&config).await;
+        edge.register().await;
+        let admin = edge.admin;
+        let promote = async move { ask(admin, "POST", "/releases/v2/promote", "").await };
+        let answered = kill_in(&mut edge, folder.path(), when, "promoted", promote).await;
+        let decided = answered || happened(&edge.logged(), "promoted");
+
+        let logged = edge.logged();
+        let edge = Edge::start(&config).await;
+        nothing_is_forgotten(&edge, &logged, when).await;
+        let (_, status) = edge.administer("GET", "/status", "").await;
+        let live = status["live"]["release"].as_str().unwrap();
+        assert!(live == "v2" || !decided, "{when:?}: {status}");
+        assert_eq!(
+            edge.ask("GET").await,
+            (StatusCode::OK, live.to_owned()),
+            "{when:?}"
+        );
+        if live == "v2" {
+            // Still watched, and the way back is open.
+            assert!(!status["watched_since"].is_null(), "{when:?}: {status}");
+            assert_eq!(status["standby"]["release"], "v1", "{when:?}: {status}");
+        } else {
+            let (again, said) = edge.administer("POST", "/releases/v2/promote", "").await;
+            assert_eq!(again, StatusCode::OK, "{when:?}: {said}");
+        }
+        assert_eq!(edge.ask("GET").await, (StatusCode::OK, "v2".into()), "{when:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_edge_killed_in_a_rollback_goes_back_and_tells_of_it() {
+    let (blue, green, sink) = (
+        slot("v1", 200).await,
+        slot("v2", 500).await,
+        MockServer::start().await,
+    );
+    for when in INSTANTS {
+        answer(&sink, 200).await;
+        let folder = tempfile::tempdir().unwrap();
+        let receiver = format!("[[alert.receiver]]\nkind = \"json\"\nurl = \"{}/\"\n", sink.uri());
+        let config = config(folder.path(), &blue, &green, &receiver);
+        let mut edge = Edge::start(&config).await;
+        edge.deploy().await;
+        for _ in 0..2 {
+            assert_eq!(edge.ask("POST").await, (StatusCode::OK, "v1".into()));
+        }
+        let users = edge.users;
+        let third = async move { ask(users, "POST", "/path", "").await };
+        kill_in(&mut edge, folder.path(), when, "rolled-back", third).await;
+        let decided = happened(&edge.logged(), "rolled-back");
+
+        let logged = edge.logged();
+        let edge = Edge::start(&config).await;
+        nothing_is_forgotten(&edge, &logged, when).await;
+        assert!(edge.live().await == "v1" || !decided, "{when:?}");
+        edge.write_until_rolled_back().await;
+        until("the alert of the rollback", async || {
+            let bodies = got(&sink, "/").await;
+            bodies
+                .iter()
+                .any(|body| body["kind"] == "rolled-back")
+                .then_some(())
+        })
+        .await;
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_of_a_staging_gate_outlives_a_killed_edge_and_its_restart() {
+    let (blue, green) = (slot("v1", 200).await, slot("v2", 200).await);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("store")).unwrap();
+    std::fs::write(
+        folder.path().join("store/urls.json"),
+        r#"{"go": {"url": "http://go.example"}}"#,
+    )
+    .unwrap();
+    let staging = format!(
+        "[staging]\ncommand = [\"/bin/sh\", \"-c\", \"echo $$ > {{store}}/pid && exec sleep 600\"]\n\
+         store = {:?}\nwithin = \"60s\"\nknown = {{ file = \"urls.json\", target = \"/url\" }}\n\
+         [[staging.journey]]\nname = \"resolve\"\nover = \"known\"\npath = \"/{{key}}\"\nstatus = 302\n",
+        folder.path().join("store"),
+    );
+    let config = config(folder.path(), &blue, &green, &staging);
+    let mut edge = Edge::start(&config).await;
+    let (admin, new) = (edge.admin, r#"{"release": "v2", "slot": "green"}"#);
+    let registered = tokio::spawn(async move { ask(admin, "POST", "/releases", new).await });
+    let stage = folder.path().join("state/staging");
+    let candidate = until("the candidate", async || {
+        let pid = std::fs::read_to_string(stage.join("store/pid")).ok()?;
+        pid.trim().parse::<u32>().ok()
+    })
+    .await;
+    assert!(runs(candidate));
+
+    edge.kill();
+    assert!(registered.await.unwrap().is_none());
+    until("the candidate's end", async || (!runs(candidate)).then_some(())).await;
+    assert!(stage.exists(), "nobody was left to remove the copy");
+
+    let edge = Edge::start(&config).await;
+    assert!(!stage.exists());
+    assert_eq!(edge.ask("GET").await, (StatusCode::OK, "v1".into()));
+}
+
+/// Whether a process does anything any more: one that waits for its heir to look at it does not.
+#[cfg(target_os = "linux")]
+fn runs(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map_or("", |(_, rest)| &rest[..1]);
+    !matches!(state, "" | "Z" | "X")
+}
