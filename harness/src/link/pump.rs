@@ -377,7 +377,7 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), piece: Option<&[u8]>) -> io::
 
 #[cfg(test)]
 mod tests {
-    use super::super::toxics::{Distribution, Latency, Slicing};
+    use super::super::toxics::{Bandwidth, Distribution, Latency, Slicing};
     use super::super::{Toxic, Ways};
     use super::*;
 
@@ -449,6 +449,26 @@ mod tests {
         far.read_exact(&mut all).await.unwrap();
         let took = began.elapsed().as_millis();
         assert!((59..=64).contains(&took), "{took} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waking_late_costs_no_bandwidth() {
+        // A piece every 5 ms, and timers that are looked at every 7 ms only.
+        let (bytes, late) = (50_000, Duration::from_millis(7));
+        let (mut near, mut far, _list) = pump(vec![Box::new(Bandwidth::of(2 * bytes))]);
+        near.write_all(&vec![1; whole(bytes)]).await.unwrap();
+        let began = Instant::now();
+        let reads = tokio::spawn(async move { far.read_exact(&mut vec![0; whole(bytes)]).await.map(drop) });
+        while !reads.is_finished() {
+            tokio::time::advance(late).await;
+            // Everybody who can goes on, before the clock does.
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let took = began.elapsed();
+        let exact = Duration::from_millis(500);
+        assert!(took >= exact - late && took <= exact + 2 * late, "{took:?}");
     }
 
     #[tokio::test(start_paused = true)]
