@@ -32,7 +32,7 @@ struct Stamp {
 impl Stamp {
     /// A full disk is found by the next event of the drill itself; the sender must not suffer for it.
     fn record(&self, request: &Request, answered: u16) {
-        if request.headers.contains_key(PROBE) {
+        if !met(request, &self.switch) {
             return;
         }
         let body = &request.body[..request.body.len().min(LONGEST)];
@@ -61,6 +61,15 @@ impl Respond for Stamp {
             Behaviour::Well | Behaviour::Down | Behaviour::Status(_) => answer,
         }
     }
+}
+
+/// Whether a request is an alert and no mere look; then whoever broke the receiver has met it.
+fn met(request: &Request, switch: &Switch) -> bool {
+    let alert = !request.headers.contains_key(PROBE);
+    if alert {
+        switch.alert_came();
+    }
+    alert
 }
 
 /// Why a connection is closed without an answer.
@@ -102,8 +111,15 @@ impl Receiver {
             let switch = switch.clone();
             move |_: &Request| switch.get() == Behaviour::Down
         };
+        let hang_up = {
+            let switch = switch.clone();
+            move |request: &Request| {
+                met(request, &switch);
+                Down
+            }
+        };
         Mock::given(down)
-            .respond_with_err(|_: &Request| Down)
+            .respond_with_err(hang_up)
             .with_priority(1)
             .mount(&server)
             .await;

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::receiver::{Behaviour, PROBE, Switch};
-use super::{Context, Describe, Error, Fault, Injected};
+use super::{Context, Describe, Error, Fault, Injected, Struck};
+use crate::link::Hits;
 use crate::scenario::Requirement;
 use crate::units::Span;
 
@@ -102,6 +103,17 @@ impl Fault for AlertReceiver {
             Behaviour::Garbage => "the alert receiver answers garbage".into(),
             Behaviour::Down | Behaviour::Well => "the alert receiver hangs up".into(),
         }
+    }
+
+    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
+        let requests = context.alerts?.met(context.step);
+        Some(Struck {
+            hits: Hits {
+                requests,
+                ..Hits::default()
+            },
+            all_counted: true,
+        })
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {

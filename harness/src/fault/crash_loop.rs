@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::process::state_becomes;
+use super::process::{running, state_becomes};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::scenario::{self, Requirement};
 use crate::target::{Capability, State};
@@ -56,10 +56,11 @@ impl Fault for CrashLoop {
                 self.service
             )));
         }
+        running(context, &self.service).await?;
         let mut pauses = Vec::new();
         for _ in 0..self.times.get() {
-            let running = |state: &State| matches!(state, State::Running(_));
-            let before = state_becomes(context, &self.service, "the process to run", running).await?;
+            let runs = |state: &State| matches!(state, State::Running(_));
+            let before = state_becomes(context, &self.service, "the process to run", runs).await?;
             context.target.kill(&self.service).await?;
             let since = Instant::now();
             let another = |state: &State| matches!(state, State::Running(_)) && *state != before;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::process::{held_down, state_becomes, up_again};
+use super::process::{held_down, running, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::scenario::Requirement;
 use crate::target::State;
@@ -33,7 +33,7 @@ impl Fault for Kill {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
-        let before = context.target.state(&self.service).await?;
+        let before = running(context, &self.service).await?;
         held_down(context, &self.service)?;
         context.target.kill(&self.service).await?;
         let gone = |state: &State| !matches!(state, State::Paused) && *state != before;

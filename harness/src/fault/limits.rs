@@ -1,5 +1,6 @@
 //! What the faults of resources share: a limit is narrowed while the service runs, read back, and lifted again.
 
+use super::process::running;
 use super::{Context, Error, Injected};
 use crate::scenario::ResourceLimits;
 
@@ -10,6 +11,7 @@ pub(super) async fn narrow(
     limits: ResourceLimits,
     seen: impl Fn(&ResourceLimits) -> Option<String>,
 ) -> Result<Injected, Error> {
+    running(context, service).await?;
     let now = context.target.limit(service, context.step, Some(limits)).await?;
     match seen(&now) {
         Some(evidence) => Ok(Injected::confirmed(evidence)),

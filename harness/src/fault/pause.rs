@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::holds::{self, Holds};
-use super::process::state_becomes;
+use super::process::{running, state_becomes};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::scenario::Requirement;
 use crate::target::State;
@@ -35,6 +35,7 @@ impl Fault for Pause {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        running(context, &self.service).await?;
         Holds::of(context, "frozen", &self.service).take()?;
         if context.target.state(&self.service).await? != State::Paused {
             context.target.pause(&self.service).await?;

@@ -31,6 +31,15 @@ pub(super) async fn state_becomes(
     })
 }
 
+/// The state of a service that runs, be it frozen: what has ended already cannot be broken.
+pub(super) async fn running(context: &Context<'_>, service: &str) -> Result<State, Error> {
+    let state = context.target.state(service).await?;
+    if state.is_over() {
+        return Err(Error::NotInEffect(format!("{service} is {state} already")));
+    }
+    Ok(state)
+}
+
 /// This step keeps a service down from now on.
 pub(super) fn held_down(context: &Context<'_>, service: &str) -> Result<(), Error> {
     Holds::of(context, "down", service).take()

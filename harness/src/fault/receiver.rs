@@ -4,6 +4,7 @@
 //! [`Context`](super::Context)) and say how it behaves. What they ask for is confirmed by asking the receiver, marked
 //! with [`PROBE`] so that the question is not taken for an alert.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,7 +43,20 @@ impl Behaviour {
 #[derive(Debug, Clone)]
 pub struct Switch {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<(usize, Behaviour)>>>,
+    asked: Arc<Mutex<Asked>>,
+}
+
+/// What steps ask of the receiver, the last one at the end, and how many alerts each has met.
+#[derive(Debug, Default)]
+struct Asked {
+    behaviours: Vec<(usize, Behaviour)>,
+    met: BTreeMap<usize, u64>,
+}
+
+impl Asked {
+    fn forget(&mut self, step: usize) {
+        self.behaviours.retain(|(other, _)| *other != step);
+    }
 }
 
 impl Switch {
@@ -59,25 +73,39 @@ impl Switch {
         self.address
     }
 
-    fn asked(&self) -> MutexGuard<'_, Vec<(usize, Behaviour)>> {
+    fn asked(&self) -> MutexGuard<'_, Asked> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A step asks that it behave like this from now on. Answers that have begun are not changed.
     pub fn set(&self, step: usize, behaviour: Behaviour) {
         let mut asked = self.asked();
-        asked.retain(|(other, _)| *other != step);
-        asked.push((step, behaviour));
+        asked.forget(step);
+        asked.behaviours.push((step, behaviour));
     }
 
     /// A step asks for nothing any longer: it behaves as the others ask, or well.
     pub fn lift(&self, step: usize) {
-        self.asked().retain(|(other, _)| *other != step);
+        self.asked().forget(step);
+    }
+
+    /// An alert came: whoever asked last has met it.
+    pub fn alert_came(&self) {
+        let asked = &mut *self.asked();
+        if let Some((step, _)) = asked.behaviours.last() {
+            *asked.met.entry(*step).or_default() += 1;
+        }
+    }
+
+    /// How many alerts a step's behaviour has met.
+    pub fn met(&self, step: usize) -> u64 {
+        self.asked().met.get(&step).copied().unwrap_or_default()
     }
 
     /// How it behaves now: as whoever asked last.
     pub fn get(&self) -> Behaviour {
         self.asked()
+            .behaviours
             .last()
             .map_or(Behaviour::Well, |(_, behaviour)| *behaviour)
     }

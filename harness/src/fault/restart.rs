@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::process::start_ready;
+use super::process::{running, start_ready};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::scenario::Requirement;
 use crate::target::State;
@@ -37,7 +37,7 @@ impl Fault for Restart {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
-        let before = context.target.state(&self.service).await?;
+        let before = running(context, &self.service).await?;
         context.target.stop(&self.service, self.grace.0).await?;
         let ready = start_ready(context, &self.service).await?;
         let after = context.target.state(&self.service).await?;

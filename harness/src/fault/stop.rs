@@ -4,7 +4,8 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::process::{held_down, state_becomes, up_again};
+use super::holds::Holds;
+use super::process::{held_down, running, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::scenario::Requirement;
 use crate::target::State;
@@ -42,6 +43,9 @@ impl Fault for Stop {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        if Holds::of(context, "down", &self.service).held().is_empty() {
+            running(context, &self.service).await?;
+        }
         held_down(context, &self.service)?;
         context.target.stop(&self.service, self.grace.0).await?;
         let state = state_becomes(context, &self.service, "the process to end", State::is_over).await?;

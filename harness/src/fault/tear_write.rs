@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::{Damage, Stored};
-use super::process::{start_ready, state_becomes};
+use super::process::{running, start_ready, state_becomes};
 use super::{Context, Describe, Error, Fault, Injected};
 use crate::scenario::Requirement;
 use crate::target::State;
@@ -62,6 +62,7 @@ impl Fault for TearWrite {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let service = &self.stored.service;
+        running(context, service).await?;
         context.target.kill(service).await?;
         let state = state_becomes(context, service, "the process to be gone", State::is_over).await?;
         let torn = self.stored.damage(context, |before| self.torn(before)).await;
