@@ -1,0 +1,97 @@
+//! Drills of one's own: a system and scenarios in a folder, run by the real binary, and what became of each.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use firedrill::history::{self, Event, History};
+use firedrill::{measure, sla};
+
+use crate::stage::Kind;
+
+/// A folder with a system and scenarios. Inside the workspace's target folder, so that its packages are found.
+pub(crate) struct Folder(tempfile::TempDir);
+
+/// What became of a drill.
+pub(crate) struct Drilled {
+    pub(crate) history: History,
+    pub(crate) judgement: sla::Judgement,
+}
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
+    }
+
+    /// Puts a file there.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.0.path().join(name), text).unwrap();
+    }
+
+    /// Puts a scenario there: on a system of this folder, or of the workspace when it has a name of its own there.
+    pub(crate) fn scenario(&self, name: &str, system: &str, body: &str) {
+        let system = match self.0.path().join(system) {
+            own if own.exists() => own,
+            _ => acceptance::workspace().join("scenarios/systems").join(system),
+        };
+        let head = format!(
+            "summary = {name:?}\nsystem = {:?}\n",
+            system.display().to_string()
+        );
+        let timing = "timing = { quiet = \"300ms\", settle = \"600ms\" }\n";
+        self.write(&format!("{name}.toml"), &(head + timing + body));
+    }
+
+    fn scenarios(&self) -> Vec<PathBuf> {
+        let files = std::fs::read_dir(self.0.path()).unwrap().flatten();
+        let is_scenario =
+            |path: &PathBuf| std::fs::read_to_string(path).is_ok_and(|text| text.contains("\nsystem = "));
+        files.map(|file| file.path()).filter(is_scenario).collect()
+    }
+
+    /// Runs all scenarios of the folder: the exit code with all that was said, and the drills by name.
+    pub(crate) fn run(&self, kind: Kind) -> (acceptance::Ended, BTreeMap<String, Drilled>) {
+        let runs = self.0.path().join("runs");
+        let kind = kind.to_string();
+        let mut args = vec![
+            "run".to_owned(),
+            "--target".into(),
+            kind,
+            "--jobs".into(),
+            "2".into(),
+        ];
+        args.extend(self.scenarios().iter().map(|path| path.display().to_string()));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let ended = acceptance::run(&runs, &args);
+        let drilled = acceptance::run_folders(&runs).into_iter().map(|folder| {
+            let history = history::read(&folder).unwrap_or_else(|error| panic!("{error}\n{ended}"));
+            let judgement = sla::judge(&history, &measure::measure(&history));
+            (history.start.plan.name.clone(), Drilled { history, judgement })
+        });
+        let drilled = drilled.collect();
+        (ended, drilled)
+    }
+}
+
+impl Drilled {
+    /// What was found of the evidence for a step, and what follows from it.
+    pub(crate) fn evidence(&self, step: usize) -> (sla::Verdict, &str) {
+        let name = format!("evidence.fault.{step}");
+        let check = self.judgement.checks.iter().find(|check| check.name == name);
+        let check = check.unwrap_or_else(|| panic!("there is no {name}"));
+        (check.verdict, &check.found)
+    }
+
+    /// The statuses with which alerts were answered before a step was reverted, and from then on.
+    pub(crate) fn alerts(&self, step: usize) -> [Vec<u16>; 2] {
+        let mut answered = [Vec::new(), Vec::new()];
+        let mut reverted = 0;
+        for event in &self.history.events {
+            match &event.event {
+                Event::Alert { answered: status, .. } => answered[reverted].push(*status),
+                Event::Reverted { step: at, .. } if *at == step => reverted = 1,
+                _ => {}
+            }
+        }
+        answered
+    }
+}

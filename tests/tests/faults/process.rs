@@ -1,0 +1,49 @@
+//! Faults of a process.
+
+use firedrill::scenario::{ResourceLimits, Restart};
+use firedrill::target::State;
+use serde_json::json;
+
+use crate::stage::{Kind, Stage, app, fault, proves, right, silent};
+
+proves! {
+    "kill" kill_ends_the_process_and_its_revert_starts_it: |kind, name| proves(kind, "v3", name, app(), silent);
+    "stop" stop_ends_the_process_and_its_revert_starts_it: |kind, name| proves(kind, "v3", name, app(), silent);
+    "pause" pause_silences_and_its_revert_lets_it_speak: |kind, name| proves(kind, "v3", name, app(), silent);
+    "restart" restart_leaves_another_process: |kind, name| restarted(kind, name);
+    "crash-loop" a_crash_loop_is_seen_in_the_growing_pauses: |kind, name| crash_loop(kind, name);
+}
+
+async fn restarted(kind: Kind, name: &str) {
+    let fault = fault(name, app());
+    let Some(stage) = Stage::of(kind, "v3", &[fault.as_ref()]).await else {
+        return;
+    };
+    let before = stage.state().await;
+    stage.inject(0, fault.as_ref()).await;
+    assert!(matches!(stage.state().await, State::Running(_)));
+    assert_ne!(stage.state().await, before, "another process");
+    assert_eq!(stage.get().await, right());
+    stage.close().await;
+}
+
+async fn crash_loop(kind: Kind, name: &str) {
+    let fault = fault(name, json!({ "service": "app", "times": 3 }));
+    let limits = ResourceLimits::default();
+    let Some(stage) = Stage::with(kind, "v3", &[fault.as_ref()], limits, Restart::Always).await else {
+        return;
+    };
+    let before = stage.state().await;
+    let evidence = stage.inject(0, fault.as_ref()).await;
+    let pauses: Vec<u64> = evidence
+        .split(|c: char| !c.is_ascii_digit())
+        .filter_map(|text| text.parse().ok())
+        .collect();
+    assert!(
+        matches!(pauses[..], [3, first, .., last] if last > first),
+        "the pauses grow: {evidence}"
+    );
+    stage.ready().await;
+    assert_ne!(stage.state().await, before, "another process");
+    stage.close().await;
+}

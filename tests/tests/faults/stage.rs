@@ -1,0 +1,292 @@
+//! What the tests of faults share: the shortener on a target as somebody to break, and what its users see.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use firedrill::fault::{self, Context, Fault};
+use firedrill::link::Links;
+use firedrill::scenario::{FaultCall, Plan, Project, ResourceLimits, Restart};
+pub(crate) use firedrill::target::Kind;
+use firedrill::target::{self, Spec, State, Target};
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+
+/// A shortener on a target, with one link stored.
+pub(crate) struct Stage {
+    pub(crate) target: Arc<dyn Target>,
+    pub(crate) plan: Plan,
+    pub(crate) links: Links,
+    folder: tempfile::TempDir,
+    client: reqwest::Client,
+}
+
+/// What a user gets.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Seen {
+    Answer(u16, String),
+    Nothing,
+}
+
+/// The system: one shortener.
+fn plan(release: &str, limits: ResourceLimits, restart: Restart) -> Plan {
+    let system = json!({
+        "summary": "the shortener by itself",
+        "service": { "app": {
+            "build": { "package": { "name": "shortener" } }, "args": ["serve"], "release": release, "port": 8000,
+            "ready": { "path": "/readyz", "within": "30s" }, "volumes": { "store": "/data" },
+            "restart": restart, "limits": limits,
+            "env": {
+                "SHORTENER_RELEASE": "{release}", "SHORTENER_LISTEN": "{listen}",
+                "SHORTENER_STORE": "{volume.store}", "SHORTENER_SECRET": "rehearsal only",
+                "SHORTENER_HEAL_AFTER_MS": "60000",
+            },
+        } },
+    });
+    let scenario = json!({ "summary": "one fault", "system": "system.toml" });
+    Plan {
+        name: "faults".into(),
+        folder: Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(),
+        scenario: serde_json::from_value(scenario).unwrap(),
+        system: serde_json::from_value(system).unwrap(),
+        project: Project::default(),
+    }
+}
+
+/// A fault from its words in a scenario.
+pub(crate) fn fault(name: &str, params: Value) -> Box<dyn Fault> {
+    fault::parse(&FaultCall {
+        name: name.into(),
+        params,
+    })
+    .unwrap()
+}
+
+/// Why tests of these faults are passed over on a target: no engine answers (in CI that is a failure), or the target
+/// says that it cannot do what one of them needs.
+pub(crate) async fn unsupported(kind: Kind, faults: &[&dyn Fault]) -> Option<String> {
+    if kind == Kind::Docker
+        && let Err(error) = target::engine().await
+    {
+        assert!(std::env::var_os("CI").is_none(), "{error}");
+        return Some(error.to_string());
+    }
+    let target = target::open(kind, "test-probe", &std::env::temp_dir())
+        .await
+        .unwrap();
+    let why = faults
+        .iter()
+        .flat_map(|fault| fault.needs())
+        .find_map(|need| target.can(need).err());
+    assert!(
+        why.as_ref().is_none_or(|why| why.len() > 20),
+        "no reason is given: {why:?}"
+    );
+    why
+}
+
+/// Says that a test is passed over, and why.
+#[expect(clippy::print_stderr, reason = "a test that is passed over says why")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
+}
+
+impl Stage {
+    /// A stage for some faults; `None`, and the reason is said, where the target cannot do what they need.
+    pub(crate) async fn of(kind: Kind, release: &str, faults: &[&dyn Fault]) -> Option<Self> {
+        Self::with(kind, release, faults, ResourceLimits::default(), Restart::No).await
+    }
+
+    /// The same with limits and a restart policy.
+    pub(crate) async fn with(
+        kind: Kind,
+        release: &str,
+        faults: &[&dyn Fault],
+        limits: ResourceLimits,
+        restart: Restart,
+    ) -> Option<Self> {
+        match unsupported(kind, faults).await {
+            None => Some(Self::open(kind, plan(release, limits, restart)).await),
+            Some(why) => {
+                skipped(&why);
+                None
+            }
+        }
+    }
+
+    async fn open(kind: Kind, plan: Plan) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let run = format!("test-{:08x}", rand::random::<u32>());
+        let target = target::open(kind, &run, folder.path()).await.unwrap();
+        let sources = target::sources(&plan.system, &plan.folder, &|_: &str| {}).await;
+        let service = &plan.system.services["app"];
+        let spec = Spec {
+            name: "app".into(),
+            source: sources.unwrap().remove("app").unwrap(),
+            args: service.args.clone(),
+            env: service.env.clone(),
+            release: service.release.clone(),
+            port: service.port,
+            ports: service.ports.clone(),
+            volumes: service.volumes.clone(),
+            shares: Default::default(),
+            restart: service.restart,
+            limits: service.limits.clone(),
+        };
+        target.create(spec).await.unwrap();
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .pool_max_idle_per_host(0)
+            .timeout(Duration::from_secs(2));
+        let stage = Self {
+            target,
+            plan,
+            links: Links::default(),
+            folder,
+            client: client.build().unwrap(),
+        };
+        stage.start().await;
+        assert_eq!(stage.post("known").await.0, 200, "the link is stored");
+        stage
+    }
+
+    pub(crate) async fn start(&self) {
+        self.target.start("app").await.unwrap();
+        self.ready().await;
+    }
+
+    pub(crate) async fn ready(&self) {
+        let ready = &self.plan.system.services["app"].ready;
+        target::ready(self.target.as_ref(), "app", ready).await.unwrap();
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.target.address("app", None).unwrap()
+    }
+
+    pub(crate) fn file(&self) -> Vec<u8> {
+        std::fs::read(self.target.volume("app", "store").unwrap().join("urls.json")).unwrap_or_default()
+    }
+
+    /// Follows the stored link.
+    pub(crate) async fn get(&self) -> Seen {
+        let call = self.client.get(format!("http://{}/known", self.address()));
+        match call.send().await {
+            Ok(answer) => Seen::Answer(answer.status().as_u16(), header(&answer, "location")),
+            Err(_) => Seen::Nothing,
+        }
+    }
+
+    /// Stores a link; the status and by what it was served.
+    pub(crate) async fn post(&self, code: &str) -> (u16, String) {
+        let call = self.client.post(format!("http://{}/your-url", self.address()));
+        let body = format!("code={code}&url=https%3A%2F%2Fexample.org%2F{code}");
+        let call = call
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        match call.send().await {
+            Ok(answer) => (answer.status().as_u16(), header(&answer, "x-served-by")),
+            Err(_) => (0, String::new()),
+        }
+    }
+
+    /// What a fault of a step may use, with its own folder.
+    pub(crate) fn context<'a>(&'a self, step: usize, aside: &'a Path) -> Context<'a> {
+        std::fs::create_dir_all(aside).unwrap();
+        Context {
+            target: self.target.as_ref(),
+            plan: &self.plan,
+            links: &self.links,
+            alerts: None,
+            step,
+            aside,
+            seed: 7,
+        }
+    }
+
+    pub(crate) fn aside(&self, step: usize) -> PathBuf {
+        self.folder.path().join("aside").join(step.to_string())
+    }
+
+    /// Injects; what proves that it took effect.
+    pub(crate) async fn inject(&self, step: usize, fault: &dyn Fault) -> String {
+        let aside = self.aside(step);
+        let injected = fault.inject(&self.context(step, &aside)).await;
+        injected.unwrap().evidence.expect("what proves it")
+    }
+
+    pub(crate) async fn revert(&self, step: usize, fault: &dyn Fault) -> String {
+        let aside = self.aside(step);
+        fault.revert(&self.context(step, &aside)).await.unwrap()
+    }
+
+    pub(crate) async fn state(&self) -> State {
+        self.target.state("app").await.unwrap()
+    }
+
+    pub(crate) async fn close(self) {
+        self.target.clean().await.unwrap();
+        assert!(!self.folder.path().join("volumes").exists(), "nothing is left");
+    }
+}
+
+fn header(answer: &reqwest::Response, name: &str) -> String {
+    let value = answer.headers().get(name);
+    value
+        .map_or("", |value| value.to_str().unwrap_or_default())
+        .to_owned()
+}
+
+/// The right answer to the stored link.
+pub(crate) fn right() -> Seen {
+    Seen::Answer(302, "https://example.org/known".into())
+}
+
+pub(crate) fn broken(seen: &Seen) -> bool {
+    matches!(seen, Seen::Answer(500.., _))
+}
+
+pub(crate) fn silent(seen: &Seen) -> bool {
+    *seen == Seen::Nothing
+}
+
+pub(crate) fn app() -> Value {
+    json!({ "service": "app" })
+}
+
+pub(crate) fn stored() -> Value {
+    json!({ "service": "app", "volume": "store", "file": "urls.json" })
+}
+
+pub(crate) fn store() -> Value {
+    json!({ "service": "app", "volume": "store" })
+}
+
+/// What a fault must do to users, and what its revert must bring back.
+pub(crate) async fn proves(
+    kind: Kind,
+    release: &str,
+    name: &str,
+    params: Value,
+    disrupted: impl Fn(&Seen) -> bool,
+) {
+    let fault = fault(name, params);
+    let Some(stage) = Stage::of(kind, release, &[fault.as_ref()]).await else {
+        return;
+    };
+    assert_eq!(stage.get().await, right(), "before");
+    let evidence = stage.inject(0, fault.as_ref()).await;
+    let during = stage.get().await;
+    assert!(
+        disrupted(&during),
+        "{name} does not disrupt: {during:?}; {evidence}"
+    );
+    stage.revert(0, fault.as_ref()).await;
+    assert_eq!(stage.get().await, right(), "after: {evidence}");
+    // Reverted twice is reverted once.
+    stage.revert(0, fault.as_ref()).await;
+    assert_eq!(stage.get().await, right(), "after a second revert");
+    stage.close().await;
+}

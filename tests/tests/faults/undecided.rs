@@ -1,0 +1,241 @@
+//! A fault that cannot take effect, or that nothing meets, proves nothing: its drill is undecided, exit code 3, whatever
+//! the probes saw. One drill a reason, with every fault that can come to nothing for it.
+
+use std::collections::BTreeSet;
+
+use firedrill::fault;
+use firedrill::sla::Verdict;
+use firedrill::target::Kind;
+
+use crate::catalogue;
+use crate::drilled::Folder;
+use crate::stage::{skipped, unsupported};
+
+/// A drill of which the steps from `from` on must come to nothing.
+struct Vain {
+    reason: &'static str,
+    system: &'static str,
+    /// Further keys of the scenario.
+    head: &'static str,
+    /// Steps that take effect: they make the others vain, and mend it afterwards.
+    first: &'static [&'static str],
+    /// Steps that must not: the fault's name and its parameters.
+    vain: &'static [(&'static str, &'static str)],
+    /// When they are tried.
+    at: &'static str,
+}
+
+/// Two shorteners, of which the first is told where the second is and never asks it.
+const IDLE: &str = r#"
+summary = "two shorteners, one of them idle"
+entry = "app"
+
+[service.app]
+build = { package = { name = "shortener" } }
+args = ["serve"]
+release = "v3"
+port = 8000
+ready = { path = "/readyz", within = "30s" }
+volumes = { store = "/data" }
+env = { SHORTENER_RELEASE = "{release}", SHORTENER_LISTEN = "{listen}", SHORTENER_STORE = "{volume.store}", SPARE = "{service.spare}" }
+
+[service.spare]
+build = { package = { name = "shortener" } }
+args = ["serve"]
+release = "v3"
+port = 8000
+ready = { path = "/readyz", within = "30s" }
+volumes = { store = "/data" }
+env = { SHORTENER_RELEASE = "{release}", SHORTENER_LISTEN = "{listen}", SHORTENER_STORE = "{volume.store}" }
+
+[[deploy]]
+command = { argv = ["/nowhere/deploy"] }
+
+[[journey]]
+name = "home"
+rate = "50/s"
+request = { path = "/" }
+answer = { status = 200 }
+"#;
+
+const VAIN: &[Vain] = &[
+    Vain {
+        reason: "the-file-is-not-there",
+        system: "shortener.toml",
+        head: "releases = { app = \"v3\" }",
+        first: &[],
+        vain: &[
+            ("truncate-file", MISSING),
+            ("empty-file", MISSING),
+            ("garbage-file", MISSING),
+            ("flip-bit", MISSING),
+            ("wrong-shape", MISSING),
+            ("delete-file", MISSING),
+            ("unreadable-file", MISSING),
+        ],
+        at: "200ms",
+    },
+    Vain {
+        reason: "the-service-has-ended-by-itself",
+        system: "shortener.toml",
+        head: "releases = { app = \"v3\" }",
+        first: &[
+            "at = \"100ms\"\ndeploy = { service = \"app\", release = \"crash-on-start\" }",
+            "at = \"6s\"\ndeploy = { service = \"app\", release = \"v3\" }",
+        ],
+        vain: &[
+            ("kill", "service = \"app\""),
+            ("stop", "service = \"app\""),
+            ("restart", "service = \"app\""),
+            ("pause", "service = \"app\""),
+            (
+                "tear-write",
+                "service = \"app\", volume = \"store\", file = \"urls.json\"",
+            ),
+            ("limit-memory", "service = \"app\", memory = \"64MiB\""),
+            ("starve-cpu", "service = \"app\""),
+            ("limit-pids", "service = \"app\", pids = 1"),
+        ],
+        at: "5s",
+    },
+    Vain {
+        reason: "nothing-is-left-to-crash",
+        system: "restarted.toml",
+        head: "releases = { app = \"v3\" }",
+        first: &["at = \"100ms\"\nfor = \"2s\"\nstop = { service = \"app\" }"],
+        vain: &[("crash-loop", "service = \"app\"")],
+        at: "1s",
+    },
+    Vain {
+        reason: "there-is-less-space-than-is-to-be-left",
+        system: "bounded.toml",
+        head: "releases = { app = \"v3\" }",
+        first: &[],
+        vain: &[(
+            "fill-disk",
+            "service = \"app\", volume = \"store\", leave = \"16MiB\"",
+        )],
+        at: "200ms",
+    },
+    Vain {
+        reason: "nobody-sends-an-alert",
+        system: "guarded.toml",
+        head: "",
+        first: &[],
+        vain: &[("alert-receiver", "how = \"down\"")],
+        at: "200ms",
+    },
+    Vain {
+        reason: "the-recipe-cannot-be-begun",
+        system: "idle.toml",
+        head: "",
+        first: &[],
+        vain: &[("deploy", "service = \"app\", release = \"v3.1\"")],
+        at: "200ms",
+    },
+    Vain {
+        reason: "nothing-goes-over-the-link",
+        system: "idle.toml",
+        head: "",
+        first: &[],
+        vain: &[
+            ("latency", "from = \"app\", to = \"spare\", delay = \"100ms\""),
+            (
+                "bandwidth",
+                "from = \"app\", to = \"spare\", per_second = \"1KiB\"",
+            ),
+            ("blackhole", "from = \"app\", to = \"spare\""),
+            ("reset", "from = \"app\", to = \"spare\""),
+            ("refuse", "from = \"app\", to = \"spare\""),
+            ("slow-close", "from = \"app\", to = \"spare\", delay = \"100ms\""),
+            ("data-limit", "from = \"app\", to = \"spare\", bytes = \"10B\""),
+            ("slice", "from = \"app\", to = \"spare\", size = \"10B\""),
+        ],
+        at: "200ms",
+    },
+    Vain {
+        reason: "no-request-matches",
+        system: "idle.toml",
+        head: "",
+        first: &[],
+        vain: &[
+            ("http-status", "to = \"app\", status = 503, path = \"/nowhere\""),
+            ("http-delay", "to = \"app\", delay = \"1s\", path = \"/nowhere\""),
+            ("http-garble", "to = \"app\", path = \"/nowhere\""),
+            ("http-drop-header", "to = \"app\", header = \"x-nowhere\""),
+        ],
+        at: "200ms",
+    },
+];
+
+const MISSING: &str = "service = \"app\", volume = \"store\", file = \"nothing-there.json\"";
+
+#[test]
+fn every_fault_of_the_catalogue_can_come_to_nothing() {
+    let mut vain: BTreeSet<&str> = VAIN
+        .iter()
+        .flat_map(|vain| vain.vain)
+        .map(|(fault, _)| *fault)
+        .collect();
+    // A volume that is there can always be made read-only, whether its service runs or not.
+    assert!(vain.insert("read-only"));
+    assert_eq!(vain, catalogue());
+}
+
+#[tokio::test]
+async fn process() {
+    come_to_nothing(Kind::Process).await;
+}
+
+#[tokio::test]
+async fn docker() {
+    come_to_nothing(Kind::Docker).await;
+}
+
+/// The faults of a drill that this target can do at all.
+async fn possible(kind: Kind, vain: &Vain) -> Vec<(&'static str, &'static str)> {
+    let kinds = fault::CATALOGUE;
+    let mut possible = Vec::new();
+    for (name, params) in vain.vain {
+        let entry = kinds.iter().find(|entry| entry.kind.name == *name).unwrap();
+        let call: serde_json::Value = toml::from_str(&format!("call = {{ {params} }}")).unwrap();
+        let fault = (entry.parse)(call["call"].clone()).unwrap();
+        match unsupported(kind, &[fault.as_ref()]).await {
+            None => possible.push((*name, *params)),
+            Some(why) => skipped(&format!("{name}: {why}")),
+        }
+    }
+    possible
+}
+
+async fn come_to_nothing(kind: Kind) {
+    let folder = Folder::new();
+    folder.write("idle.toml", IDLE);
+    let mut wanted = Vec::new();
+    for vain in VAIN {
+        let possible = possible(kind, vain).await;
+        if possible.is_empty() {
+            continue;
+        }
+        let first = vain.first.iter().map(|step| format!("[[step]]\n{step}\n"));
+        let others = possible
+            .iter()
+            .map(|(name, params)| format!("[[step]]\nat = {:?}\n{name} = {{ {params} }}\n", vain.at));
+        let steps: String = first.chain(others).collect();
+        folder.scenario(vain.reason, vain.system, &format!("{}\n{steps}", vain.head));
+        wanted.push((vain, possible));
+    }
+    if wanted.is_empty() {
+        return;
+    }
+    let (ended, drilled) = folder.run(kind);
+    for (vain, possible) in wanted {
+        let drill = drilled.get(vain.reason);
+        let drill = drill.unwrap_or_else(|| panic!("{} did not run\n{ended}", vain.reason));
+        for (n, (name, _)) in possible.iter().enumerate() {
+            let (verdict, found) = drill.evidence(vain.first.len() + n);
+            assert_eq!(verdict, Verdict::Undecided, "{name}, {}: {found}", vain.reason);
+        }
+    }
+    assert_eq!(ended.code, Some(3), "{ended}");
+}
