@@ -90,6 +90,14 @@ async fn call<T, E: ToString>(
     }
 }
 
+/// Gone is gone, whoever removed it.
+async fn gone(removal: impl Future<Output = Result<(), EngineError>>) -> Result<(), EngineError> {
+    match removal.await {
+        Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+        removed => removed,
+    }
+}
+
 /// A part of a host name has so many characters at most.
 const LONGEST_NAME: usize = 63;
 
@@ -290,14 +298,12 @@ impl Containers {
             v: true,
             ..Default::default()
         };
-        let remove = async {
-            match self.client.remove_container(id, Some(options)).await {
-                // Somebody was faster; gone is gone.
-                Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
-                removed => removed,
-            }
-        };
-        call("remove", name, remove).await
+        call(
+            "remove",
+            name,
+            gone(self.client.remove_container(id, Some(options))),
+        )
+        .await
     }
 
     /// The engine's kill counts as an order to stay down. Where something must bring the service back, its process is
@@ -744,7 +750,7 @@ impl Target for Containers {
             && let Err(error) = call(
                 "remove the network of",
                 &self.run,
-                self.client.remove_network(&self.network_name()),
+                gone(self.client.remove_network(&self.network_name())),
             )
             .await
         {

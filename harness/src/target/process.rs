@@ -458,8 +458,20 @@ impl Target for Processes {
 
     async fn pause(&self, service: &str) -> Result<(), Error> {
         self.signal("pause", service, Signal::STOP)?;
-        lock(&self.service(service)?.life).paused = true;
-        Ok(())
+        let known = self.service(service)?;
+        lock(&known.life).paused = true;
+        let owner = lock(&known.life).owner;
+        wait::until("its process stopped", GONE_WITHIN, || async {
+            match owner.and_then(|owner| stat(owner.pid)) {
+                Some(('T', _)) => Poll::Done(()),
+                Some((letter, _)) => Poll::NotYet(format!("its state is {letter}")),
+                None if cfg!(target_os = "linux") => Poll::Never("it has ended"),
+                // Other systems do not tell.
+                None => Poll::Done(()),
+            }
+        })
+        .await
+        .map_err(|error| operation("pause", service, error))
     }
 
     async fn resume(&self, service: &str) -> Result<(), Error> {
