@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer};
 
 use crate::alert;
+use crate::redact;
 pub use crate::redact::Secret;
 
 /// A configuration that cannot be used.
@@ -73,7 +74,7 @@ impl Config {
     /// # Errors
     /// When it is no TOML, not of this shape, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let config: Self = toml::from_str(text)?;
+        let mut config: Self = toml::from_str(text)?;
         if !config.slots.contains_key(&config.live.slot) {
             return Err(Error::UnknownSlot(config.live.slot));
         }
@@ -83,6 +84,8 @@ impl Config {
         if config.token.expose().is_empty() {
             return Err(Error::NoToken);
         }
+        config.alert.secrets = config.staging.iter().flat_map(Staging::secrets).collect();
+        config.alert.secrets.push(config.token.clone());
         Ok(config)
     }
 }
@@ -223,6 +226,14 @@ pub struct Staging {
     /// What is tried, in order.
     #[serde(rename = "journey")]
     pub journeys: Vec<Journey>,
+}
+
+impl Staging {
+    /// What must not be printed of its environment.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
+        let secret = self.env.iter().filter(|(name, _)| redact::sounds_secret(name));
+        secret.map(|(_, value)| Secret::new(value)).collect()
+    }
 }
 
 /// Known records: a JSON object in a file of the store, each member one record.

@@ -375,7 +375,10 @@ fn resume(found: Found, config: &config::Config) -> (State, bool) {
         placed.all(|placed| config.slots.contains_key(&placed.slot))
     };
     match found {
-        Found::Current(state) | Found::Previous(state) if fits(&state) => (*state, true),
+        Found::Current(mut state) | Found::Previous(mut state) if fits(&state) => {
+            state.interrupt_gates();
+            (*state, true)
+        }
         Found::Nothing => (State::new(config.live.clone()), false),
         found => {
             let why = match found {

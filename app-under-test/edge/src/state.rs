@@ -94,6 +94,18 @@ impl State {
         record
     }
 
+    /// A release that was at the gates when the edge ended is not at them any more: nothing is known of it.
+    pub fn interrupt_gates(&mut self) {
+        let at_gates = self
+            .releases
+            .values_mut()
+            .filter(|release| release.stage == Stage::Registered);
+        at_gates.for_each(|release| {
+            release.stage = Stage::Rejected;
+            "the edge ended while it was at the gates: register it again".clone_into(&mut release.reason);
+        });
+    }
+
     /// Says where a release stands.
     pub fn stand(&mut self, release: &str, slot: &str, stage: Stage, reason: impl Into<String>) {
         let standing = Standing {

@@ -32,6 +32,7 @@ pub use tls::Error;
 
 use crate::difference;
 use crate::event::{Event, Listener, Record};
+use crate::redact::Secret;
 use told::Told;
 
 /// The `[alert]` table of the configuration.
@@ -48,6 +49,9 @@ pub struct Settings {
     pub release: BTreeMap<String, difference::Release>,
     /// How delivery is tried.
     pub patience: Patience,
+    /// What must not be told besides the receivers' own secrets: filled in from the rest of the configuration.
+    #[serde(skip)]
+    pub secrets: Vec<Secret>,
 }
 
 /// Alerts that wait for one receiver, and events that wait to become alerts. What does not fit is said in the log.

@@ -138,6 +138,7 @@ impl Notice {
             .receiver
             .iter()
             .flat_map(|receiver| receiver.secrets())
+            .chain(&settings.secrets)
             .collect();
         let clean = |text: &str| redact::redacted(text, secrets.iter().copied());
         let log = settings.logs.as_ref().map(|folder| log::tail(folder, release));

@@ -6,6 +6,8 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+use crate::redact::{Secret, redacted};
+
 /// Lines of a child's output that are kept as evidence.
 const LAST_WORDS: usize = 12;
 
@@ -68,9 +70,9 @@ fn die_with_the_edge(command: &mut Command) {
     let _ = command;
 }
 
-/// The end of what a child has said.
-pub(super) fn last_words(output: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(output);
+/// The end of what a child has said, without secrets: it becomes evidence, which is stored, logged and told.
+pub(super) fn last_words(output: &[u8], secrets: &[Secret]) -> Vec<String> {
+    let text = redacted(&String::from_utf8_lossy(output), secrets);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(LAST_WORDS)..]
         .iter()
@@ -79,8 +81,8 @@ pub(super) fn last_words(output: &[u8]) -> Vec<String> {
 }
 
 /// As [`last_words`], of a file.
-pub(super) fn last_words_in(path: &Path) -> Vec<String> {
+pub(super) fn last_words_in(path: &Path, secrets: &[Secret]) -> Vec<String> {
     std::fs::read(path)
-        .map(|output| last_words(&output))
+        .map(|output| last_words(&output, secrets))
         .unwrap_or_default()
 }

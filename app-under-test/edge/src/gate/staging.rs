@@ -107,6 +107,7 @@ pub async fn staging(
         "a copy of the store, {} of its records known",
         records.len()
     )];
+    let secrets = gate.secrets();
     let rejected = |reason: String, mut evidence: Vec<String>, words: Vec<String>| {
         evidence.push(reason.clone());
         evidence.extend(words);
@@ -124,7 +125,7 @@ pub async fn staging(
         };
         if let Err(last) = wait_until_ready(&mut staged, gate.within, ready).await {
             let reason = format!("{who} does not become ready: {last}");
-            return rejected(reason, evidence, last_words_in(&staged.output));
+            return rejected(reason, evidence, last_words_in(&staged.output, &secrets));
         }
         for journey in &gate.journeys {
             if way_back && !journey.way_back {
@@ -134,7 +135,11 @@ pub async fn staging(
             match walk(journey, &records, &staged.slot, late).await {
                 Walked::Well(line) => evidence.push(format!("{who}: {line}")),
                 Walked::Badly(line) => {
-                    return rejected(format!("{who}: {line}"), evidence, last_words_in(&staged.output));
+                    return rejected(
+                        format!("{who}: {line}"),
+                        evidence,
+                        last_words_in(&staged.output, &secrets),
+                    );
                 }
             }
         }
@@ -306,6 +311,22 @@ mod tests {
         };
         assert!(reason.contains("exit status: 3"), "{reason}");
         assert_eq!(evidence.last().unwrap(), "symbol not found in v2");
+    }
+
+    #[tokio::test]
+    async fn what_a_candidate_says_of_its_secrets_is_no_evidence() {
+        let store = store(r#"{"go": {"url": "http://go.example"}}"#);
+        let mut gate = gate(
+            store.path(),
+            "echo \"signing with $APP_SECRET, pool $POOL\"; exit 3",
+        );
+        gate.env = [("APP_SECRET", "hunter2"), ("POOL", "four")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        let Outcome::Rejected { evidence, .. } = tried(&gate).await else {
+            panic!("passed");
+        };
+        assert_eq!(evidence.last().unwrap(), "signing with [redacted], pool four");
     }
 
     #[tokio::test]

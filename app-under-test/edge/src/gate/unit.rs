@@ -23,11 +23,11 @@ pub async fn unit(gate: Option<&Unit>, release: &str) -> Outcome {
         },
         Ok(Err(error)) => Outcome::undecided(format!("its checks cannot be run: {error}")),
         Ok(Ok(output)) => {
-            let mut evidence = last_words(&output.stdout);
+            let mut evidence = last_words(&output.stdout, &[]);
             if output.status.success() {
                 return Outcome::Passed(evidence);
             }
-            evidence.extend(last_words(&output.stderr));
+            evidence.extend(last_words(&output.stderr, &[]));
             Outcome::Rejected {
                 reason: format!("its own checks fail: {}", output.status),
                 evidence,

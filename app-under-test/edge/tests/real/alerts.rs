@@ -107,7 +107,7 @@ async fn an_alert_shows_which_source_files_changed_and_what_the_log_says() {
         let text = format!("with open('urls.json') as urls_file:\n    urls = json.{call}(urls_file)\n");
         std::fs::write(source.join("routes.py"), text).unwrap();
     }
-    let log = "INFO v2 listens\nERROR POST /path failed: the JSON object must be str, bytes or bytearray, not TextIOWrapper\n";
+    let log = "INFO v2 listens\nERROR POST /path failed: the JSON object must be str, bytes or bytearray, not TextIOWrapper (the admin token is open sesame)\n";
     std::fs::write(folder.path().join("v2.log"), log).unwrap();
     let sources = ["v1", "v2"].map(|release| {
         let source = folder.path().join(release);
@@ -150,4 +150,5 @@ async fn an_alert_shows_which_source_files_changed_and_what_the_log_says() {
         "{text}"
     );
     assert!(text.contains("  2:ERROR POST /path failed"), "{text}");
+    assert!(text.contains("(the admin token is [redacted])"), "{text}");
 }

@@ -198,6 +198,8 @@ async fn nothing_of_a_staging_gate_outlives_a_killed_edge_and_its_restart() {
 
     let edge = Edge::start(&config).await;
     assert!(!stage.exists());
+    let (_, status) = edge.administer("GET", "/status", "").await;
+    assert_eq!(status["releases"]["v2"]["stage"], "rejected", "{status}");
     assert_eq!(edge.ask("GET").await, (StatusCode::OK, "v1".into()));
 }
 
