@@ -2,7 +2,9 @@
 # The same bad release by Docker's own service update with --update-failure-action rollback, on a single-node swarm,
 # published in host mode (so the old task stops before the new one starts). To give it every chance its health check is
 # the release's own checks, once a second: a check on `/` would stay green. Refuses an engine that is in a swarm already;
-# leaves the swarm and removes everything at the end.
+# leaves the swarm and removes everything at the end. Prints one line of JSON, for the table of rollback-times.sh.
+#
+#   bench/swarm-update.sh [PORT (18080)]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 port=${1:-18080} name=firedrill-bench
@@ -34,10 +36,9 @@ docker service create --quiet --name $name --publish "mode=host,published=$port,
   --update-failure-action rollback --update-monitor 10s --update-order stop-first --no-resolve-image $name:v3 >/dev/null
 curl --silent --fail --output /dev/null --retry 20 --retry-connrefused --retry-delay 1 "http://127.0.0.1:$port/readyz"
 curl --silent --fail --output /dev/null --data 'code=first&url=https://example.org/' "http://127.0.0.1:$port/your-url"
-target/release/write-probe "127.0.0.1:$port" --seconds 60 >"$folder/said" &
+target/release/write-probe "127.0.0.1:$port" --name docker-service-update --seconds 60 &
 probe=$!
 docker service update --quiet --detach --no-resolve-image --image $name:v2 $name >/dev/null
 wait $probe
-echo "docker service update, rolled back by its health check:"
-cat "$folder/said"
-docker service inspect $name --format 'state: {{.UpdateStatus.State}}: {{.UpdateStatus.Message}}'
+state=$(docker service inspect $name --format '{{.UpdateStatus.State}}: {{.UpdateStatus.Message}}')
+[[ $state == rollback_completed* ]] || { echo "the update was not rolled back: $state" >&2; exit 1; }

@@ -1,5 +1,5 @@
-//! Writes through a service at a fixed rate for a while, and says how long writing was down, with bounds. For mechanisms
-//! that drills cannot set up themselves.
+//! Writes through a service at a fixed rate for a while, and says, as a line of JSON, how long writing was down, with
+//! bounds. For mechanisms that drills cannot set up themselves.
 #![expect(clippy::print_stdout, reason = "a program that says what it measured")]
 
 use std::net::SocketAddr;
@@ -15,6 +15,9 @@ use firedrill_bench::load::Connection;
 struct Args {
     /// Whom to ask.
     address: SocketAddr,
+    /// What is probed, as the report is to call it.
+    #[arg(long, default_value = "writes")]
+    name: String,
     /// For how long, in seconds.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
@@ -61,38 +64,36 @@ async fn main() -> ExitCode {
     let mut samples = probes.join_all().await;
     samples.sort_by_key(|sample| sample.sent);
     let bad: Vec<&Sample> = samples.iter().filter(|sample| !sample.good).collect();
-    println!("failed writes  {} of {}", bad.len(), samples.len());
+    let (failed, of) = (bad.len(), samples.len());
+    let down = bounds(&samples, &bad);
+    let report = serde_json::json!({
+        "scenario": args.name,
+        "failed": failed,
+        "of": of,
+        "down_ms": [down.0.as_millis(), down.1.map(|high| high.as_millis())],
+    });
+    println!("{report}");
+    ExitCode::SUCCESS
+}
+
+/// As drills bound one run of bad samples: every bad one touches the outage, no good one lies inside it. The upper bound is
+/// open when it had not ended.
+fn bounds(samples: &[Sample], bad: &[&Sample]) -> (Duration, Option<Duration>) {
     let (Some(first), Some(last)) = (
         bad.iter().map(|sample| sample.ended).min(),
         bad.iter().map(|sample| sample.sent).max(),
     ) else {
-        println!("down           not at all");
-        return ExitCode::SUCCESS;
+        return (Duration::ZERO, Some(Duration::ZERO));
     };
-    // As drills bound one run of bad samples: every bad one touches the outage, no good one lies inside it.
-    let low = last.saturating_duration_since(first);
     let good = || samples.iter().filter(|sample| sample.good);
     let before = good()
-        .filter(|sample| sample.ended < last)
-        .map(|sample| sample.sent);
+        .map(|sample| sample.sent)
+        .filter(|sent| *sent < first)
+        .max();
     let after = good()
-        .filter(|sample| sample.sent > first)
-        .map(|sample| sample.ended);
-    match (
-        before.filter(|sent| *sent < first).max(),
-        after.filter(|ended| *ended > last).min(),
-    ) {
-        (Some(before), Some(after)) => {
-            println!(
-                "down           {} ms to {} ms",
-                low.as_millis(),
-                (after - before).as_millis()
-            );
-        }
-        _ => println!(
-            "down           at least {} ms, and still at the end",
-            low.as_millis()
-        ),
-    }
-    ExitCode::SUCCESS
+        .map(|sample| sample.ended)
+        .filter(|ended| *ended > last)
+        .min();
+    let high = before.zip(after).map(|(before, after)| after - before);
+    (last.saturating_duration_since(first), high)
 }
