@@ -24,8 +24,9 @@ const HOLD: &str = "FIREDRILL_SNAPSHOTS";
 
 /// Those that every run of the tests also holds in containers: one of each kind. The others are for the night, and for
 /// whoever asks: `-- --include-ignored docker::`.
-const IN_CONTAINERS: [&str; 8] = [
+const IN_CONTAINERS: [&str; 9] = [
     "killed-v3",
+    "link-to-the-live-slot-refused",
     "network-reset",
     "release-caught-in-staging",
     "release-good",
