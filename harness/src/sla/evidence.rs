@@ -94,7 +94,9 @@ fn fault(history: &History, step: usize) -> Check {
             (Some(Err(Unhit::Nothing)), _) => {
                 check(name, required, "nothing that passed was hit by it", false)
             }
-            (Some(Err(Unhit::Uncounted)), Some(since)) if users_refused(history, since, until) => {
+            (Some(Err(Unhit::Uncounted)), Some(since))
+                if of_users(history, step) && users_refused(history, since, until) =>
+            {
                 check(name, required, format!("{evidence}; users were refused"), true)
             }
             (Some(Err(Unhit::Uncounted)), _) => {
@@ -140,6 +142,12 @@ fn hits(event: &Event) -> Result<String, Unhit> {
             Ok(parts.join(", "))
         }
     }
+}
+
+/// Whether a step acts on the users' own link: what they meet says nothing of one between services.
+fn of_users(history: &History, step: usize) -> bool {
+    let step = &history.start.plan.scenario.steps[step];
+    step.fault.params.get("from").is_none_or(|from| from == "user")
 }
 
 /// Whether users' connection attempts were refused in that time.
