@@ -6,21 +6,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use acceptance::Kind;
+use acceptance::snapshots::Snapshot;
 use firedrill::scenario::Plan;
 use firedrill::{fault, history, measure, report, scenario, sla};
 use libtest_mimic::{Arguments, Failed, Trial};
-
-/// Scenarios that behave otherwise in containers, and why: they have a second snapshot, `NAME.docker`.
-const DIFFERENCES: &str = "differences.toml";
-
-/// Set to `hold`: a drill that differs from its snapshot fails its test.
-const HOLD: &str = "FIREDRILL_SNAPSHOTS";
 
 /// Those that every run of the tests also holds in containers: one of each kind. The others are for the night, and for
 /// whoever asks: `-- --include-ignored docker::`.
@@ -116,9 +110,13 @@ impl Suite {
         self.ran.get_or_init(|| {
             let runs = tempfile::tempdir().unwrap();
             let kind = self.kind.to_string();
-            // No more side by side than there are cores: the prober is not to be disturbed by what tests do besides.
+            // Fewer side by side than usual: the prober is not to be disturbed by what tests do besides.
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-            let jobs = cores.to_string();
+            let jobs = match self.kind {
+                Kind::Docker => cores,
+                Kind::Process => cores * 2,
+            };
+            let jobs = jobs.to_string();
             let mut args = vec!["run", "--target", &kind, "--jobs", &jobs];
             args.extend(self.names.iter().map(String::as_str));
             // One suite at a time: neither is to disturb the other's timing.
@@ -156,117 +154,25 @@ impl Suite {
             let report = report::terminal(&story(measured, judgement), 120, false);
             return Err(format!("{name} is not as stated\n{report}").into());
         }
-        let Some(file) = Snapshots::open().name(self.kind, name)? else {
-            return Ok(());
-        };
-        let accepted = accepted(&file.path);
-        let text = report::snapshot(&history, &measured, &judgement, accepted.as_deref());
-        if accepted.as_deref() != Some(text.as_str()) {
+        let snapshot = Snapshot::of(self.kind, name)?;
+        let text = snapshot.text(&history, &measured, &judgement);
+        if snapshot.accepted.as_deref() != Some(text.as_str()) {
             // Whoever reviews the difference wants to see the run behind it.
             eprintln_once(&report::terminal(&story(measured, judgement), 120, false));
         }
-        match accepted.filter(|accepted| *accepted != text) {
-            Some(accepted) if !hold() => {
-                eprintln_once(&differs(name, &accepted, &text));
-                // As insta leaves it: for `cargo insta review`, and for the comment on a pull request.
-                let new = format!("---\nsource: tests/../scenarios/snapshots/main.rs\n---\n{text}\n");
-                fs::write(file.path.with_extension("snap.new"), new)?;
-            }
-            _ => file.hold(&text),
-        }
+        hold(&snapshot, &text);
         Ok(())
     }
 }
 
-/// Whether a difference fails its test. Otherwise it is shown: what every drill states has been held already, and a
-/// difference in structure or bands is for a person to look at.
-fn hold() -> bool {
-    std::env::var(HOLD).is_ok_and(|how| how == "hold") || std::env::var_os("INSTA_UPDATE").is_some()
-}
-
-/// The lines that a reviewer should see.
-fn differs(name: &str, accepted: &str, text: &str) -> String {
-    let gone = accepted
-        .lines()
-        .filter(|line| !text.lines().any(|other| other == *line));
-    let new = text
-        .lines()
-        .filter(|line| !accepted.lines().any(|other| other == *line));
-    let mut shown =
-        format!("{name} is as stated, and not as its snapshot ({HOLD}=hold makes that a failure):");
-    gone.for_each(|line| shown.push_str(&format!("\n- {line}")));
-    new.for_each(|line| shown.push_str(&format!("\n+ {line}")));
-    shown
-}
-
-/// Where the snapshots lie.
-struct Snapshots {
-    folder: PathBuf,
-    differences: BTreeMap<String, String>,
-}
-
-/// A scenario's snapshot.
-struct Snapshot {
-    folder: PathBuf,
-    name: String,
-    path: PathBuf,
-    why: Option<String>,
-}
-
-impl Snapshots {
-    fn open() -> Self {
-        let folder = acceptance::workspace().join("scenarios/snapshots");
-        let text = fs::read_to_string(folder.join(DIFFERENCES)).unwrap();
-        let differences = acceptance::table_of_texts(&text);
-        Self { folder, differences }
+/// Holds a text against its snapshot; insta writes what is new beside it, for `cargo insta review`.
+fn hold(snapshot: &Snapshot, text: &str) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(&snapshot.folder);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    if let Some(why) = &snapshot.why {
+        settings.set_description(format!("apart from the other target's: {why}"));
     }
-
-    /// The snapshot for a target. In containers only scenarios that have one of their own are held to it: how long a
-    /// container takes to start is the engine's affair, so the others are held to what they state.
-    fn name(self, kind: Kind, scenario: &str) -> Result<Option<Snapshot>, Failed> {
-        let why = self
-            .differences
-            .get(scenario)
-            .filter(|_| kind == Kind::Docker)
-            .cloned();
-        let name = match (kind, &why) {
-            (Kind::Docker, None) => return Ok(None),
-            (Kind::Docker, Some(_)) => format!("{scenario}.docker"),
-            (Kind::Process, _) => scenario.to_owned(),
-        };
-        let path = self.folder.join(format!("{name}.snap"));
-        let other = self.folder.join(format!("{scenario}.snap"));
-        if why.is_some() && path.exists() && accepted(&path) == accepted(&other) {
-            return Err(
-                format!("{scenario} is the same on both targets: take it out of {DIFFERENCES}").into(),
-            );
-        }
-        Ok(Some(Snapshot {
-            folder: self.folder,
-            name,
-            path,
-            why,
-        }))
-    }
-}
-
-impl Snapshot {
-    /// Holds a text against it; insta writes what is new beside it, for `cargo insta review`.
-    fn hold(&self, text: &str) {
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path(&self.folder);
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        if let Some(why) = &self.why {
-            settings.set_description(format!("apart from the other target's: {why}"));
-        }
-        settings.bind(|| insta::assert_snapshot!(self.name.clone(), text));
-    }
-}
-
-/// The text of a stored snapshot, below its two rulers.
-fn accepted(path: &Path) -> Option<String> {
-    let stored = fs::read_to_string(path).ok()?;
-    let (_, text) = stored.strip_prefix("---\n")?.split_once("\n---\n")?;
-    Some(text.to_owned())
+    settings.bind(|| insta::assert_snapshot!(snapshot.name.clone(), text));
 }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+pub mod snapshots;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -130,9 +132,4 @@ pub fn run_folders(runs: &Path) -> Vec<PathBuf> {
         .collect();
     folders.sort();
     folders
-}
-
-/// A TOML file of names to texts.
-pub fn table_of_texts(text: &str) -> std::collections::BTreeMap<String, String> {
-    toml::from_str(text).unwrap()
 }

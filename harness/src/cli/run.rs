@@ -26,7 +26,7 @@ pub(super) struct Args {
     /// Where the services run. `auto`: containers if an engine answers, else local processes.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     target: Choice,
-    /// Drills side by side (twice the cores).
+    /// Drills side by side (containers: twice the cores; processes: four times, a drill mostly waits).
     #[arg(short, long)]
     jobs: Option<usize>,
     /// Run each scenario so many times, one repeat of all after the other.
@@ -183,7 +183,11 @@ async fn choose(choice: Choice) -> Result<(Kind, String), target::Error> {
 /// Every drill, so many at once.
 async fn all(call: &Arc<Call>, drills: Vec<Drill>) -> Vec<Outcome> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let usual = if call.args.against.is_some() { 1 } else { cores * 2 };
+    let usual = match call.kind {
+        _ if call.args.against.is_some() => 1,
+        Kind::Docker => cores * 2,
+        Kind::Process => cores * 4,
+    };
     let jobs = call.args.jobs.unwrap_or(usual).max(1);
     let drills = drills.into_iter().map(|drill| {
         let call = Arc::clone(call);

@@ -158,7 +158,7 @@ impl Stored {
             Back::Content(original) => original,
         };
         let path = self.path(context)?;
-        let beside = path.with_extension("firedrill");
+        let beside = beside(&path);
         write_synced(&beside, &original)?;
         fs::rename(&beside, &path).map_err(|source| Error::File {
             operation: "put back",
@@ -167,6 +167,24 @@ impl Stored {
         })?;
         Ok(format!("{self} is the original again ({} bytes)", original.len()))
     }
+
+    /// Gives the file a content that no other name leads to: a generation kept by a hard link is another file, and is not
+    /// damaged with this one. Only while nobody has the file open.
+    pub(super) fn unshare(&self, context: &Context<'_>) -> Result<(), Error> {
+        let path = self.path(context)?;
+        let beside = beside(&path);
+        let copied = fs::copy(&path, &beside).and_then(|_| fs::rename(&beside, &path));
+        copied.map_err(|source| Error::File {
+            operation: "copy",
+            path,
+            source,
+        })
+    }
+}
+
+/// Where a file is made before it takes its name.
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("firedrill")
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {

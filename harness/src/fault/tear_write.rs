@@ -65,6 +65,8 @@ impl Fault for TearWrite {
         running(context, service).await?;
         context.target.kill(service).await?;
         let state = state_becomes(context, service, "the process to be gone", State::is_over).await?;
+        // Killed between two steps of a real write, its file may have a second name for a moment.
+        self.stored.unshare(context)?;
         let torn = self.stored.damage(context, |before| self.torn(before)).await;
         let ready = start_ready(context, service).await?;
         let mut injected = torn?;

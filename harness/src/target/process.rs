@@ -429,7 +429,10 @@ impl Target for Processes {
         if self.state(service).await?.is_over() {
             return Ok(());
         }
-        self.signal("stop", service, Signal::TERM)?;
+        if let Err(error) = self.signal("stop", service, Signal::TERM) {
+            // It has ended in just this moment, by itself.
+            return self.gone("stop", service, GONE_WITHIN).await.map_err(|_| error);
+        }
         if paused {
             self.signal("stop", service, Signal::CONT)?;
         }

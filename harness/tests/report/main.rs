@@ -5,16 +5,21 @@
 mod browser;
 mod cdp;
 mod command;
+mod regressions;
 mod schema;
 mod stored;
 
 use std::path::{Path, PathBuf};
 
-use firedrill::report::{Drill, Filter, Story};
+use firedrill::report::{Drill, Excerpt, Filter, Story};
 use firedrill::{history, measure, sla};
 
 /// The stored histories: real runs of the shortener on local processes.
-const STORED: [&str; 2] = ["wrong-json-loader", "wrong-loader-on-the-ladder"];
+const STORED: [&str; 3] = [
+    "wrong-json-loader",
+    "wrong-loader-on-the-ladder",
+    "release-rolled-back",
+];
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -28,13 +33,24 @@ fn story(name: &str) -> Story {
     let history = history::read(&folder).unwrap();
     let measured = measure::measure(&history);
     let judgement = sla::judge(&history, &measured);
-    let mut log = Filter::new("app");
-    let text = std::fs::read_to_string(folder.join(history::LOGS).join("app.log")).unwrap();
-    text.lines().for_each(|line| log.line(line));
-    Story::new(&history, measured, judgement, vec![log.finish()])
+    Story::new(&history, measured, judgement, logs(&folder))
 }
 
-/// Both histories, and one drill of each other kind.
+/// What its services wrote, filtered.
+fn logs(folder: &Path) -> Vec<Excerpt> {
+    let files = std::fs::read_dir(folder.join(history::LOGS)).unwrap();
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let excerpt = |file: &PathBuf| {
+        let mut log = Filter::new(file.file_stem().unwrap().to_str().unwrap());
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().for_each(|line| log.line(line));
+        log.finish()
+    };
+    files.iter().map(excerpt).collect()
+}
+
+/// All of them, and one drill of each other kind.
 fn drills() -> Vec<Drill> {
     let failed = Drill::Failed {
         name: "no-engine".into(),

@@ -4,6 +4,11 @@
 //! below its upper one: `at most 500 ms`. An accepted name stays as long as any of the measured interval lies within
 //! half a step of its band; half a step is half the way to the next edge, seen as ratios (from 500 ms it reaches to
 //! 707 ms). So a measurement that scatters about an edge does not change the snapshot, and one that has moved does.
+//!
+//! What may have been nothing stands in brackets, `(at most 200 ms)`, like a state that probes can hardly see: an accepted
+//! name in brackets fits runs with and without it.
+
+use super::lanes;
 
 /// What bands are counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,11 +51,9 @@ impl Unit {
     /// What a quantity is called, given what it was called in the accepted snapshot.
     pub(super) fn band(self, quantity: Option<Quantity>, accepted: Option<&str>, open: &str) -> String {
         let Some(quantity) = quantity.filter(|quantity| quantity.high != Some(0.0)) else {
-            // A quantity that may be nothing and was called something very small before is called so again.
-            return match accepted {
-                Some(accepted) if accepted == self.name(self.smallest()) => accepted.to_owned(),
-                _ => NONE.to_owned(),
-            };
+            let accepted =
+                accepted.filter(|accepted| self.edge(accepted).is_some_and(|(_, bracketed)| bracketed));
+            return accepted.unwrap_or(NONE).to_owned();
         };
         let Some(high) = quantity.high else {
             return open.to_owned();
@@ -58,7 +61,20 @@ impl Unit {
         if let Some(accepted) = accepted.filter(|accepted| self.stays(quantity.low, high, accepted)) {
             return accepted.to_owned();
         }
-        self.name(edge_at_least(high).max(self.smallest()))
+        let name = self.name(edge_at_least(high).max(self.smallest()));
+        if quantity.low > 0.0 {
+            name
+        } else {
+            format!("({name})")
+        }
+    }
+
+    /// The edge of an accepted name, and whether it stands in brackets.
+    fn edge(self, accepted: &str) -> Option<(i32, bool)> {
+        let (name, bracketed) = lanes::unbracketed(accepted);
+        let smallest = self.smallest();
+        let edge = (smallest..smallest + 60).find(|edge| self.name(*edge) == name)?;
+        Some((edge, bracketed))
     }
 
     /// Whether an accepted name still fits.
@@ -67,9 +83,8 @@ impl Unit {
         if accepted == NONE {
             return low == 0.0 && high <= half_step_above(smallest);
         }
-        let edge = (smallest..smallest + 60).find(|edge| self.name(*edge) == accepted);
-        edge.is_some_and(|edge| {
-            let above_the_lower_end = edge == smallest || high >= half_step_below(edge - 1);
+        self.edge(accepted).is_some_and(|(edge, bracketed)| {
+            let above_the_lower_end = bracketed || edge == smallest || high >= half_step_below(edge - 1);
             above_the_lower_end && low <= half_step_above(edge)
         })
     }
@@ -152,12 +167,19 @@ mod tests {
     #[test]
     fn hardly_anything_and_nothing_are_not_told_apart_and_a_certain_outage_is() {
         assert_eq!(seconds(0.0, 0.05, Some(NONE)), NONE);
-        assert_eq!(
-            Unit::Seconds.band(None, Some("at most 100 ms"), "open"),
-            "at most 100 ms"
-        );
         assert_eq!(seconds(0.01, 0.05, Some(NONE)), "at most 100 ms");
         assert_eq!(Unit::Seconds.band(None, Some("at most 200 ms"), "open"), NONE);
+    }
+
+    #[test]
+    fn what_may_have_been_nothing_stands_in_brackets_and_may_be_there_or_not() {
+        let perhaps = Some("(at most 200 ms)");
+        assert_eq!(seconds(0.0, 0.15, None), "(at most 200 ms)");
+        for (low, high) in [(0.0, 0.01), (0.0, 0.9), (0.1, 0.3)] {
+            assert_eq!(seconds(low, high, perhaps), "(at most 200 ms)");
+        }
+        assert_eq!(Unit::Seconds.band(None, perhaps, "open"), "(at most 200 ms)");
+        assert_eq!(seconds(0.4, 0.5, perhaps), "at most 500 ms");
     }
 
     proptest! {

@@ -148,7 +148,7 @@ fn fits(seen: &[Seen], accepted: &str) -> bool {
 }
 
 /// `(down)` is `down`, in brackets.
-fn unbracketed(text: &str) -> (&str, bool) {
+pub(super) fn unbracketed(text: &str) -> (&str, bool) {
     let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
     inner.map_or((text, false), |state| (state, true))
 }

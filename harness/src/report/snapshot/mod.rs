@@ -61,7 +61,7 @@ pub fn snapshot(
     lines.push(("releases".into(), releases(measured)));
     lines.push(("fallbacks".into(), list(rungs)));
     lines.push(("alerts".into(), list(alerts(history))));
-    lines.push(("links".into(), links(measured)));
+    lines.push(("links".into(), links(measured, plan.scenario.expect.lost_links)));
     lines.extend(times(measured, &accepted));
     lines.push(("share of budget".into(), share(judgement, &accepted)));
     lines.extend(verdict(judgement));
@@ -137,13 +137,19 @@ fn alerts(history: &History) -> Vec<String> {
     kinds.into_iter().collect()
 }
 
-fn links(measured: &Measured) -> String {
+/// What became of acknowledged writes. Where a scenario allows that some are lost, how many are is chance.
+fn links(measured: &Measured, allowed: u64) -> String {
     let data = &measured.data;
     if data.acknowledged == 0 && data.phantom == 0 {
         return "none written".into();
     }
     let some = |count: usize| if count == 0 { "none" } else { "some" };
-    let mut told = format!("{} lost, {} corrupt", some(data.lost), some(data.corrupt));
+    let lost = if allowed > 0 && data.lost as u64 <= allowed {
+        format!("at most {allowed}")
+    } else {
+        some(data.lost).to_owned()
+    };
+    let mut told = format!("{lost} lost, {} corrupt", some(data.corrupt));
     if data.phantom > 0 {
         told.push_str(", some refused and there all the same");
     }

@@ -1,0 +1,98 @@
+//! Holds stored runs against their snapshots: how often each scenario came out otherwise, and how.
+//!
+//! ```text
+//! firedrill run --target process -n 50 --runs /tmp/runs && cargo run -p acceptance --bin calm -- /tmp/runs
+//! ```
+//! Faces run folders only; exit code 1 when any run differs or was not as stated.
+
+#![expect(clippy::print_stdout, reason = "a program for people")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use acceptance::Kind;
+use acceptance::snapshots::{Snapshot, difference};
+use clap::Parser;
+use firedrill::{history, measure, sla};
+
+/// Look whether stored runs are as their snapshots say.
+#[derive(Parser)]
+struct Args {
+    /// Folders of run folders.
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
+}
+
+/// What the runs of one scenario came to: how many there were, and each difference with the runs that have it.
+#[derive(Default)]
+struct Scenario {
+    runs: usize,
+    differences: BTreeMap<String, Vec<String>>,
+}
+
+fn main() -> ExitCode {
+    let mut scenarios: BTreeMap<String, Scenario> = BTreeMap::new();
+    for folder in Args::parse()
+        .runs
+        .iter()
+        .flat_map(|runs| acceptance::run_folders(runs))
+    {
+        let (name, said) = look(&folder);
+        let scenario = scenarios.entry(name).or_default();
+        scenario.runs += 1;
+        if let Some(said) = said {
+            let run = folder.file_name().unwrap_or_default().to_string_lossy();
+            scenario
+                .differences
+                .entry(said)
+                .or_default()
+                .push(run.into_owned());
+        }
+    }
+    let runs: usize = scenarios.values().map(|scenario| scenario.runs).sum();
+    let mut differ = 0;
+    for (name, scenario) in &scenarios {
+        for (said, those) in &scenario.differences {
+            differ += those.len();
+            println!(
+                "{name}: {} of {} ({})\n{said}",
+                those.len(),
+                scenario.runs,
+                those[0]
+            );
+        }
+    }
+    println!("{runs} runs of {} scenarios, {differ} differ", scenarios.len());
+    if runs == 0 || differ > 0 {
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// A run's scenario and target, and what is not as it should be.
+fn look(folder: &Path) -> (String, Option<String>) {
+    let history = match history::read(folder) {
+        Ok(history) => history,
+        Err(error) => return ("unreadable".into(), Some(error.to_string())),
+    };
+    let kind = if history.start.target == Kind::Docker.to_string() {
+        Kind::Docker
+    } else {
+        Kind::Process
+    };
+    let name = format!("{kind}::{}", history.start.plan.name);
+    let measured = measure::measure(&history);
+    let judgement = sla::judge(&history, &measured);
+    let snapshot = match Snapshot::of(kind, &history.start.plan.name) {
+        Ok(snapshot) => snapshot,
+        Err(error) => return (name, Some(error)),
+    };
+    let text = snapshot.text(&history, &measured, &judgement);
+    let accepted = snapshot.accepted.unwrap_or_default();
+    let mut said = difference(&accepted, &text);
+    if !judgement.stated() {
+        said.push_str("not as stated\n");
+    }
+    (name, (!said.is_empty()).then_some(said))
+}
