@@ -3,7 +3,6 @@
 //! It does as little as a server can, on one thread, so that what is measured is the prober and not the server.
 
 use std::cell::Cell;
-use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -117,7 +116,11 @@ impl Server {
                 }
                 State::Broken => b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\nno",
                 State::Refuse => return Ok(()),
-                State::Stall => pending().await,
+                // Until the other side gives up: thousands of them must not use up the descriptors.
+                State::Stall => {
+                    while stream.read_buf(&mut request).await? > 0 {}
+                    return Ok(());
+                }
             };
             stream.write_all(answer).await?;
             let text = String::from_utf8_lossy(&request).to_ascii_lowercase();

@@ -145,15 +145,45 @@ fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
             began && ended && bounds.low <= longest && bounds.high.is_some_and(|high| shortest <= high);
         held.then_some(inside.len())
     };
-    let inside: usize = measured.outages.iter().filter_map(|outage| holds(&outage)).sum();
-    let found = measured.outages.len();
-    let blips = measured.blips.len();
+    let held: Vec<usize> = measured
+        .outages
+        .iter()
+        .filter_map(|outage| holds(&outage))
+        .collect();
+    let (inside, found) = (held.iter().sum::<usize>(), measured.outages.len());
+    let (invented, blips) = (found - held.len(), measured.blips.len());
     table.hold(
         format!("{}: truth inside", kind.name),
-        format!("{inside} of {} ({found} episodes, {blips} blips)", darks.len()),
-        "all",
-        inside == darks.len(),
+        format!(
+            "{inside} of {} ({found} episodes, {invented} of them not so, {blips} blips)",
+            darks.len()
+        ),
+        "all, and none not so",
+        inside == darks.len() && invented == 0,
     );
+    for dark in darks {
+        let seen = |outage: &&Outage| dark.from.0 < outage.hull.until && outage.hull.from < dark.until.1;
+        if measured.outages.iter().find(seen).is_none() {
+            table.say(format!("{}: not seen", kind.name), format!("{dark:?}"));
+        }
+    }
+    for (at, outage) in measured.outages.iter().enumerate() {
+        if holds(&outage).is_none() {
+            let near = darks.iter().filter(|dark| {
+                let far = Duration::from_secs(1);
+                dark.from.0 - far < outage.hull.until && outage.hull.from - far < dark.until.1
+            });
+            table.say(
+                format!("{}: episode {at} does not hold the truth", kind.name),
+                format!(
+                    "began {:?}, ended {:?}; truth {:?}",
+                    outage.onset,
+                    outage.end,
+                    near.collect::<Vec<_>>()
+                ),
+            );
+        }
+    }
     let mut widths: Vec<Duration> = measured
         .outages
         .iter()
