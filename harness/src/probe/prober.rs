@@ -255,13 +255,21 @@ impl Line {
 
     /// The schedule. Late wake-ups are caught up with: every probe that was due has a sample.
     async fn run(self: &Arc<Self>, origin: Instant, tracker: &TaskTracker, stop: &CancellationToken) {
+        let due = |i| origin + self.stream.offset + nth(i, self.stream.rate);
+        // The timer of the next probe is set before this one's ends: one that is earlier than all others would have the
+        // event loop write a wake-up call to itself, for every probe.
+        let mut this = std::pin::pin!(wait::until_due(due(0)));
+        let mut next = std::pin::pin!(wait::until_due(due(1)));
         for i in 0u64.. {
-            let due = origin + self.stream.offset + nth(i, self.stream.rate);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = wait::until_due(due) => {}
+                () = &mut this => {}
+                () = &mut next => {}
             }
+            std::mem::swap(&mut this, &mut next);
+            next.set(wait::until_due(due(i + 2)));
+            let due = due(i);
             match Arc::clone(&self.in_flight).try_acquire_owned() {
                 Err(_) => self.void(i, due, Void::InFlight),
                 Ok(permit) => {
