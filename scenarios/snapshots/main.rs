@@ -110,10 +110,11 @@ impl Suite {
         self.ran.get_or_init(|| {
             let runs = tempfile::tempdir().unwrap();
             let kind = self.kind.to_string();
-            // Fewer side by side than usual: the prober is not to be disturbed by what tests do besides.
+            // Fewer side by side than usual, and containers one by one: in a test run images are built and disks are busy,
+            // and whoever is measured meanwhile is not to be disturbed.
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let jobs = match self.kind {
-                Kind::Docker => cores,
+                Kind::Docker => 1,
                 Kind::Process => cores * 2,
             };
             let jobs = jobs.to_string();

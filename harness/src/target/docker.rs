@@ -415,7 +415,11 @@ async fn image(source: &Source, service: &str) -> Result<GenericImage, Error> {
     };
     let built = match source {
         Source::Binaries(binaries) => {
-            scratch(service, binaries).map_err(|error| failed(error.to_string()))?
+            // Reading megabytes and their digest would hold up whatever else is under way on this thread.
+            let (service, binaries) = (service.to_owned(), binaries.clone());
+            let made = tokio::task::spawn_blocking(move || scratch(&service, &binaries)).await;
+            made.map_err(|error| failed(error.to_string()))?
+                .map_err(|error| failed(error.to_string()))?
         }
         Source::Dockerfile(path) => {
             let folder = path.parent().unwrap_or(Path::new("."));
