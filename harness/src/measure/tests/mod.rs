@@ -4,7 +4,7 @@ mod simulated;
 
 use proptest::prelude::*;
 use simulated::{
-    DEADLINE, Line, MS, SECOND, Truth, World, any_chance, any_dark, any_lines, history, sample, span,
+    DEADLINE, Line, MS, SECOND, Truth, World, any_chance, any_dark, any_lines, history, quick, sample, span,
 };
 
 use super::{Measured, measure};
@@ -85,6 +85,10 @@ proptest! {
         darks in (any_dark(), any_dark(), any_dark()), lengths in prop::array::uniform3(prop_oneof![5 * MS..300 * MS, 5 * MS..2 * SECOND]),
         between in prop::array::uniform2(prop_oneof![MS..600 * MS, MS..3 * SECOND]), lines in any_lines(), chance in any_chance(),
     ) {
+        // A probe that was sent before the end of one outage's row and overtaken by later ones may meet the next outage
+        // only: the rules take its row for one outage. Where outages are that near, nothing is overtaken here.
+        let near = between.iter().any(|between| *between < 410 * MS);
+        let chance = if near { quick(chance) } else { chance };
         let mut at = 2 * SECOND;
         let mut truths = Vec::new();
         for (i, dark) in [darks.0, darks.1, darks.2].into_iter().enumerate() {
