@@ -1,7 +1,7 @@
 //! Holds stored runs against their snapshots: how often each scenario came out otherwise, and how.
 //!
 //! ```text
-//! firedrill run --target process -n 50 --runs /tmp/runs && cargo run -p acceptance --bin calm -- /tmp/runs
+//! firedrill run --target process -n 50 --runs runs/calm && cargo run -p acceptance --bin calm -- runs/calm
 //! ```
 //! Faces run folders only; exit code 1 when any run differs or was not as stated.
 
