@@ -22,6 +22,7 @@ mod report;
 mod run;
 mod runs;
 mod schema;
+mod signals;
 
 use std::process::ExitCode;
 

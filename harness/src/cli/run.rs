@@ -12,7 +12,7 @@ use super::call::{Became, Done, Ordered, Record, Shard};
 use super::exit::Exit;
 use super::progress::Progress;
 use super::render::{self, Told, Wanted};
-use super::{list, logs, output};
+use super::{list, logs, output, signals};
 use crate::drill::{self, Order, RunFolder};
 use crate::scenario::Plan;
 use crate::sla::{Judgement, Verdict};
@@ -119,7 +119,7 @@ pub(super) async fn run(args: Args) -> Exit {
         failed: AtomicBool::new(false),
         args,
     });
-    let signals = tokio::spawn(listen_for_signals(Arc::clone(&call)));
+    let signals = tokio::spawn(signals::listen(call.stop.clone(), call.hurry.clone()));
     let outcomes = all(&call, drills).await;
     signals.abort();
     conclude(&call, outcomes)
@@ -470,35 +470,4 @@ fn conclude(call: &Call, mut outcomes: Vec<Outcome>) -> Exit {
         }
     }
     exit
-}
-
-/// Ctrl-C (or SIGTERM) once: drills stop, faults are reverted, services removed. Twice: nothing more is waited for
-/// but the removal. Three times: out, saying how to finish.
-async fn listen_for_signals(call: Arc<Call>) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return;
-    };
-    for times in 1.. {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        match times {
-            1 => {
-                output::note("stopping: faults are reverted and services removed (again: faster)");
-                call.stop.cancel();
-            }
-            2 => {
-                output::note("removing services (again: leave them)");
-                call.hurry.cancel();
-            }
-            _ => {
-                output::error("left as it is; finish with: firedrill clean");
-                std::process::exit(5);
-            }
-        }
-    }
 }

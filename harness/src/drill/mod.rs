@@ -7,6 +7,7 @@
 
 mod alerts;
 mod folder;
+mod journeys;
 mod links;
 mod pulse;
 mod record;
@@ -15,25 +16,23 @@ mod undo;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 pub use folder::{RunFolder, new_run_id};
 pub use record::Watch;
 pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
 use crate::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
-use crate::probe::{self, Seen};
+use crate::probe;
 use crate::sample::{Clock, Labels};
 use crate::scenario::{Plan, Service};
 use crate::target::{self, Source, Spec, Target};
 use crate::wait::{self, Poll};
-use pulse::Pulse;
+use journeys::Journeys;
 use record::Recorder;
 use steps::Steps;
 
@@ -151,16 +150,6 @@ struct Drill {
     steps: Arc<Steps>,
 }
 
-/// The journeys at work: what they have written so far, how they are now, and how to end them.
-struct Journeys {
-    pulse: Arc<Mutex<Pulse>>,
-    writes: Arc<Mutex<Vec<probe::Write>>>,
-    names: Vec<String>,
-    stop: DropGuard,
-    prober: JoinHandle<Result<(), probe::Error>>,
-    pump: JoinHandle<Result<(), Error>>,
-}
-
 /// How long the steady state may take to come about, beyond its own length.
 const WARM_UP: Duration = Duration::from_secs(5);
 
@@ -205,7 +194,15 @@ impl Drill {
                 )
             })
             .collect();
-        let journeys = self.journeys()?;
+        let entry = links::entry(&self.order.plan, self.order.target.as_ref(), &self.steps.links)?;
+        let journeys = Journeys::start(
+            &self.order.plan,
+            self.order.seed,
+            entry,
+            self.clock,
+            &self.labels,
+            &self.recorder,
+        )?;
         self.phase(Phase::Steady)?;
         let mut settled = true;
         if self.steady(&journeys).await? {
@@ -317,55 +314,6 @@ impl Drill {
         })
     }
 
-    /// Sets the journeys going: a prober, and a pump that writes down what it sees.
-    fn journeys(&self) -> Result<Journeys, Error> {
-        let plan = &self.order.plan;
-        let streams = probe::streams(plan);
-        for stream in &streams {
-            let (journey, mode, rate) = (stream.journey.clone(), stream.mode, stream.rate);
-            self.recorder.event(Event::Stream {
-                stream: stream.id,
-                journey,
-                mode,
-                rate,
-            })?;
-        }
-        let beats = streams
-            .iter()
-            .map(|stream| (Duration::from_secs_f64(1.0 / stream.rate), stream.deadline));
-        let pulse = Arc::new(Mutex::new(Pulse::new(beats)));
-        let writes = Arc::new(Mutex::new(Vec::new()));
-        let entry = links::entry(plan, self.order.target.as_ref(), &self.steps.links)?;
-        let (sink, seen) = mpsc::unbounded_channel();
-        let stop = CancellationToken::new();
-        let prober = probe::probe(
-            Arc::clone(plan),
-            self.order.seed,
-            entry,
-            self.clock,
-            self.labels.clone(),
-            sink,
-            stop.clone(),
-        );
-        let pump = pump(
-            seen,
-            self.recorder.clone(),
-            Arc::clone(&pulse),
-            Arc::clone(&writes),
-        );
-        Ok(Journeys {
-            pulse,
-            writes,
-            names: streams
-                .iter()
-                .map(|s| format!("{} ({:?})", s.journey, s.mode).to_lowercase())
-                .collect(),
-            stop: stop.drop_guard(),
-            prober: tokio::spawn(prober),
-            pump: tokio::spawn(pump),
-        })
-    }
-
     /// All journeys good for long enough, or the drill ends here, undecided.
     async fn steady(&self, journeys: &Journeys) -> Result<bool, Error> {
         let wanted = self.order.plan.scenario.timing.steady.0;
@@ -430,82 +378,6 @@ impl Drill {
             }
         }
         Ok(())
-    }
-}
-
-/// What the prober sees is written down so often: a wake-up and a write to disk for each probe would cost more than the
-/// probe.
-const BATCH: Duration = Duration::from_millis(20);
-
-/// Writes down what the prober sees, in batches, and keeps the pulse.
-async fn pump(
-    mut seen: mpsc::UnboundedReceiver<Seen>,
-    recorder: Recorder,
-    pulse: Arc<Mutex<Pulse>>,
-    writes: Arc<Mutex<Vec<probe::Write>>>,
-) -> Result<(), Error> {
-    let mut batch = Vec::new();
-    while seen.recv_many(&mut batch, 4096).await > 0 {
-        let samples = || batch.iter().filter_map(Seen::sample);
-        recorder.samples(samples())?;
-        {
-            let mut pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner);
-            samples().for_each(|sample| pulse.take(&sample));
-        }
-        for seen in batch.drain(..) {
-            match seen {
-                Seen::Write(write) => {
-                    let (stream, n, ack, link) = (write.stream, write.n, write.ack, write.link.clone());
-                    recorder.event(Event::Write { stream, n, ack, link })?;
-                    writes.lock().unwrap_or_else(PoisonError::into_inner).push(write);
-                }
-                Seen::Gap { since, until } => recorder.event(Event::Gap { since, until })?,
-                Seen::Sample(_) => {}
-            }
-        }
-        wait::until_due(std::time::Instant::now() + BATCH).await;
-    }
-    Ok(())
-}
-
-impl Journeys {
-    fn good_for(&self, clock: &Clock) -> Duration {
-        self.pulse
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .good_for(clock.now())
-    }
-
-    /// Which streams are not good, and what they last saw.
-    fn complaint(&self, clock: &Clock) -> String {
-        let not_good = self
-            .pulse
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .not_good(clock.now());
-        let complaints = not_good.iter().map(|(stream, last)| {
-            let name = self.names.get(*stream).map_or("?", String::as_str);
-            match last {
-                Some(crate::sample::Outcome::Bad(bad)) => format!("{name}: {bad}"),
-                _ => format!("{name}: too few answers"),
-            }
-        });
-        complaints.collect::<Vec<_>>().join(", ")
-    }
-
-    /// Ends the probing; returns every write, to be read back.
-    async fn end(self) -> Result<Vec<probe::Write>, Error> {
-        drop(self.stop);
-        self.prober
-            .await
-            .map_err(|panic| Error::Internal(panic.to_string()))?
-            .map_err(Error::Probe)?;
-        self.pump
-            .await
-            .map_err(|panic| Error::Internal(panic.to_string()))??;
-        Ok(std::mem::take(
-            &mut *self.writes.lock().unwrap_or_else(PoisonError::into_inner),
-        ))
     }
 }
 

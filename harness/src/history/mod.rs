@@ -49,37 +49,42 @@ pub struct History {
     pub torn: Vec<String>,
 }
 
+/// A made-up beginning of a history, for tests of what reads one: a service, and these journeys.
+#[cfg(test)]
+pub(crate) fn made_up(name: &str, journeys: &serde_json::Value) -> Start {
+    use crate::scenario::{Plan, Project};
+    let system = serde_json::json!({
+        "summary": "one service", "service": { "app": { "build": { "image": "app" }, "port": 80 } }, "journey": journeys,
+    });
+    let scenario = serde_json::json!({ "summary": "nothing happens", "system": "system.toml" });
+    Start {
+        format: FORMAT,
+        version: "0".into(),
+        run: "r".into(),
+        wall: "2026-01-01T00:00:00Z".into(),
+        seed: 7,
+        target: "process".into(),
+        place: "here".into(),
+        repeat: (1, 1),
+        plan: Plan {
+            name: name.into(),
+            folder: std::path::PathBuf::new(),
+            scenario: serde_json::from_value(scenario).unwrap(),
+            system: serde_json::from_value(system).unwrap(),
+            project: Project::default(),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::sample::{Clock, Label, Labels, Micros, Outcome, StreamId};
-    use crate::scenario::{Plan, Project};
-
     fn start() -> Event {
-        let system = serde_json::json!({ "summary": "one service", "service": { "app": { "build": { "image": "app" }, "port": 80 } } });
-        let scenario = serde_json::json!({ "summary": "nothing happens", "system": "system.toml" });
-        let plan = Plan {
-            name: "nothing".into(),
-            folder: PathBuf::new(),
-            scenario: serde_json::from_value(scenario).unwrap(),
-            system: serde_json::from_value(system).unwrap(),
-            project: Project::default(),
-        };
-        Event::Start(Box::new(Start {
-            format: FORMAT,
-            version: "0".into(),
-            run: "r".into(),
-            wall: "2026-01-01T00:00:00Z".into(),
-            seed: 7,
-            target: "process".into(),
-            place: "here".into(),
-            repeat: (1, 1),
-            plan,
-        }))
+        Event::Start(Box::new(made_up("nothing", &serde_json::json!([]))))
     }
 
     fn written(folder: &std::path::Path, samples: u64) {

@@ -220,36 +220,16 @@ mod tests {
     use super::*;
     use crate::history::{Phase, Stamped, Start};
     use crate::sample::{Label, Mode, StreamId};
-    use crate::scenario::{Plan, Project};
 
     const MS: u64 = 1000;
     const V1: Label = Label(1);
     const V2: Label = Label(2);
 
     fn start() -> Start {
-        let system = serde_json::json!({
-            "summary": "one service",
-            "service": { "app": { "build": { "image": "app" }, "port": 80 } },
-            "journey": [{ "name": "resolve", "rate": "100/s", "request": { "path": "/" }, "answer": { "status": 200 } }],
-        });
-        let scenario = serde_json::json!({ "summary": "a deploy", "system": "system.toml" });
-        Start {
-            format: crate::history::FORMAT,
-            version: "0".into(),
-            run: "r".into(),
-            wall: "2026-01-01T00:00:00Z".into(),
-            seed: 7,
-            target: "process".into(),
-            place: "here".into(),
-            repeat: (1, 1),
-            plan: Plan {
-                name: "deploy".into(),
-                folder: std::path::PathBuf::new(),
-                scenario: serde_json::from_value(scenario).unwrap(),
-                system: serde_json::from_value(system).unwrap(),
-                project: Project::default(),
-            },
-        }
+        let resolve = serde_json::json!([
+            { "name": "resolve", "rate": "100/s", "request": { "path": "/" }, "answer": { "status": 200 } },
+        ]);
+        crate::history::made_up("deploy", &resolve)
     }
 
     fn sample(sent: u64, ended: u64, release: Label) -> Sample {

@@ -24,13 +24,14 @@ use testcontainers::bollard::models::{
 use testcontainers::bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions, StopContainerOptions,
 };
-use testcontainers::core::{BuildImageOptions, IntoContainerPort, Mount};
-use testcontainers::runners::{AsyncBuilder, AsyncRunner};
-use testcontainers::{ContainerAsync, ContainerRequest, GenericBuildableImage, GenericImage, ImageExt};
+use testcontainers::core::{IntoContainerPort, Mount};
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
 use tokio::sync::OnceCell;
 
 use super::engine::{self, Engine};
 use super::fill::{Places, Told, fill};
+use super::image::{hex, image};
 use super::own::Owner;
 use super::{Capability, Error, Kind, Source, Spec, State, Target, narrowest, ports, privilege, sized};
 use crate::scenario::{ResourceLimits, Restart};
@@ -407,76 +408,6 @@ fn in_force(wanted: &ResourceLimits, host: &HostConfig) -> ResourceLimits {
     }
 }
 
-/// The image of a service: named after what is in it, so that what is there already is used again.
-async fn image(source: &Source, service: &str) -> Result<GenericImage, Error> {
-    let failed = |cause: String| Error::Build {
-        what: format!("the image of {service}"),
-        cause,
-    };
-    let built = match source {
-        Source::Binaries(binaries) => {
-            // Reading megabytes and their digest would hold up whatever else is under way on this thread.
-            let (service, binaries) = (service.to_owned(), binaries.clone());
-            let made = tokio::task::spawn_blocking(move || scratch(&service, &binaries)).await;
-            made.map_err(|error| failed(error.to_string()))?
-                .map_err(|error| failed(error.to_string()))?
-        }
-        Source::Dockerfile(path) => {
-            let folder = path.parent().unwrap_or(Path::new("."));
-            let text =
-                fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
-            let tag = hex(Sha256::digest(text.as_bytes()).as_slice());
-            GenericBuildableImage::new(format!("firedrill/{service}"), tag)
-                .with_dockerfile_string(text)
-                .with_file(folder, ".")
-        }
-        Source::Image(image) => {
-            let (name, tag) = image
-                .rsplit_once(':')
-                .filter(|(_, tag)| !tag.contains('/'))
-                .unwrap_or((image, "latest"));
-            return Ok(GenericImage::new(name, tag));
-        }
-        Source::Command(_) => {
-            return Err(Error::Unsupported {
-                kind: "docker",
-                why: "a local command runs as a local process only".into(),
-            });
-        }
-    };
-    let options = BuildImageOptions::new().with_skip_if_exists(matches!(source, Source::Binaries(_)));
-    built
-        .build_image_with(options)
-        .await
-        .map_err(|error| failed(error.to_string()))
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest
-        .iter()
-        .take(12)
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-/// An image made of nothing but static binaries: the first one is what it runs.
-fn scratch(service: &str, binaries: &[(String, PathBuf)]) -> std::io::Result<GenericBuildableImage> {
-    let mut digest = Sha256::new();
-    let mut dockerfile = String::from("FROM scratch\nLABEL firedrill.image=1\n");
-    for (name, path) in binaries {
-        digest.update(fs::read(path)?);
-        dockerfile.push_str(&format!("COPY --chmod=755 {name} /{name}\n"));
-    }
-    if let Some((main, _)) = binaries.first() {
-        dockerfile.push_str(&format!("ENTRYPOINT [\"/{main}\"]\n"));
-    }
-    digest.update(&dockerfile);
-    let image = GenericBuildableImage::new(format!("firedrill/{service}"), hex(&digest.finalize()))
-        .with_dockerfile_string(dockerfile);
-    Ok(binaries.iter().fold(image, |image, (name, path)| {
-        image.with_file(path, format!("./{name}"))
-    }))
-}
-
 impl Places for Containers {
     fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
         let port = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied())?;
@@ -537,17 +468,8 @@ impl Target for Containers {
     async fn create(&self, spec: Spec) -> Result<(), Error> {
         self.network().await?;
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
-        for volume in spec.volumes.keys() {
-            let folder = self.folder.join("volumes").join(&spec.name).join(volume);
-            fs::create_dir_all(&folder).map_err(failed)?;
-            if let Some(size) = spec.limits.volume.get(volume) {
-                sized::mount(&folder, size.0).map_err(failed)?;
-            }
-        }
-        let mut reserved = BTreeMap::from([(None, ports::reserve().map_err(failed)?)]);
-        for name in spec.ports.keys() {
-            reserved.insert(Some(name.clone()), ports::reserve().map_err(failed)?);
-        }
+        sized::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
+        let reserved = ports::reserve_all(&spec).map_err(failed)?;
         let image = image(&spec.source, &spec.name).await?;
         let (name, container, earlier) = (spec.name.clone(), None, Vec::new());
         self.services().insert(

@@ -8,6 +8,7 @@ mod build;
 mod docker;
 mod engine;
 mod fill;
+mod image;
 mod own;
 mod ports;
 mod privilege;

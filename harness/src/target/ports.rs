@@ -3,12 +3,14 @@
 //! Taken below the range from which the kernel gives ports to outgoing connections, so that while a service is down no
 //! connection of the prober's own takes (or even answers on) its port.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, PoisonError};
 
 use rand::Rng;
+
+use super::Spec;
 
 /// Ports given out by this process, to whatever drill.
 static GIVEN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
@@ -44,6 +46,12 @@ pub fn reserve() -> io::Result<u16> {
         io::ErrorKind::AddrInUse,
         "no free port on 127.0.0.1 was found",
     ))
+}
+
+/// A port for each of a service's own: the main one (`None`), and those with a name.
+pub(super) fn reserve_all(spec: &Spec) -> io::Result<BTreeMap<Option<String>, u16>> {
+    let names = std::iter::once(None).chain(spec.ports.keys().cloned().map(Some));
+    names.map(|name| Ok((name, reserve()?))).collect()
 }
 
 #[cfg(test)]

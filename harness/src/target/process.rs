@@ -377,17 +377,8 @@ impl Target for Processes {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
         fs::create_dir_all(self.home(&spec.name)).map_err(failed)?;
         File::create(self.output(&spec.name)).map_err(failed)?;
-        for volume in spec.volumes.keys() {
-            let folder = self.folder.join("volumes").join(&spec.name).join(volume);
-            fs::create_dir_all(&folder).map_err(failed)?;
-            if let Some(size) = spec.limits.volume.get(volume) {
-                sized::mount(&folder, size.0).map_err(failed)?;
-            }
-        }
-        let mut reserved = BTreeMap::from([(None, ports::reserve().map_err(failed)?)]);
-        for name in spec.ports.keys() {
-            reserved.insert(Some(name.clone()), ports::reserve().map_err(failed)?);
-        }
+        sized::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
+        let reserved = ports::reserve_all(&spec).map_err(failed)?;
         let service = Service {
             ports: reserved,
             life: Arc::default(),

@@ -4,6 +4,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Spec;
+
 /// Whether this process may mount; if not, why and what to do.
 pub(super) fn can() -> Result<(), String> {
     if cfg!(not(target_os = "linux")) {
@@ -17,9 +19,21 @@ pub(super) fn can() -> Result<(), String> {
     Ok(())
 }
 
+/// Makes a service's own volumes, as folders of a folder; those with a limit as mounts of that size.
+pub(super) fn make(spec: &Spec, volumes: &Path) -> io::Result<()> {
+    for volume in spec.volumes.keys() {
+        let folder = volumes.join(&spec.name).join(volume);
+        std::fs::create_dir_all(&folder)?;
+        if let Some(size) = spec.limits.volume.get(volume) {
+            mount(&folder, size.0)?;
+        }
+    }
+    Ok(())
+}
+
 /// Mounts a file system of so many bytes on a folder.
 #[cfg(target_os = "linux")]
-pub(super) fn mount(folder: &Path, bytes: u64) -> io::Result<()> {
+fn mount(folder: &Path, bytes: u64) -> io::Result<()> {
     use rustix::mount::{MountFlags, mount};
     let options = std::ffi::CString::new(format!("size={bytes},mode=0755"))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -49,7 +63,7 @@ fn mounted_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn mount(_: &Path, _: u64) -> io::Result<()> {
+fn mount(_: &Path, _: u64) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

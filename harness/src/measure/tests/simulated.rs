@@ -1,14 +1,12 @@
 //! A made-up service that goes dark at known instants, and a made-up prober that watches it by the rules of the real
 //! one: what it makes of a truth that is known.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::history::{Event, FORMAT, History, Phase, Stamped, Start};
+use crate::history::{Event, History, Phase, Stamped, made_up};
 use crate::sample::{Bad, Label, Micros, Mode, Outcome, Sample, StreamId, Void};
-use crate::scenario::{Plan, Project};
 
 pub(super) const MS: u64 = 1000;
 pub(super) const SECOND: u64 = 1000 * MS;
@@ -251,28 +249,7 @@ pub(super) fn history(lines: &[Line], samples: Vec<Sample>, between: Vec<Stamped
             })
         })
         .collect();
-    let system = serde_json::json!({
-        "summary": "one service", "service": { "app": { "build": { "image": "app" }, "port": 80 } }, "journey": journeys,
-    });
-    let scenario = serde_json::json!({ "summary": "nothing happens", "system": "system.toml" });
-    let plan = Plan {
-        name: "simulated".into(),
-        folder: PathBuf::new(),
-        scenario: serde_json::from_value(scenario).unwrap(),
-        system: serde_json::from_value(system).unwrap(),
-        project: Project::default(),
-    };
-    let start = Start {
-        format: FORMAT,
-        version: "0".into(),
-        run: "r".into(),
-        wall: "2026-01-01T00:00:00Z".into(),
-        seed: 7,
-        target: "process".into(),
-        place: "here".into(),
-        repeat: (1, 1),
-        plan,
-    };
+    let start = made_up("simulated", &journeys.into());
     let at = |at: u64, event: Event| Stamped {
         at: Micros(at),
         event,
