@@ -468,6 +468,23 @@ fn conclude(call: &Call, mut outcomes: Vec<Outcome>) -> Exit {
                 outcome.name, call.kind, call.seed
             ));
         }
+        what_next(call, &outcomes, &lines);
     }
     exit
+}
+
+/// After many drills: where to look, and what they say of the year.
+fn what_next(call: &Call, outcomes: &[Outcome], lines: &[&report::Line]) {
+    let costliest = report::costliest(lines).map(|(line, ..)| line);
+    let shown_first = outcomes
+        .iter()
+        .filter(|outcome| costliest.is_none_or(|line| std::ptr::eq(line, &outcome.line)))
+        .find_map(|outcome| outcome.stored.as_ref().ok());
+    let Some(folder) = shown_first else { return };
+    output::note(&format!(
+        "what next\n  one drill, with its time line  firedrill report {} --open\n  what a year would cost          \
+         firedrill projection {}\n  what is left of the year        firedrill budget",
+        shown(folder),
+        shown(&call.args.runs)
+    ));
 }

@@ -124,8 +124,10 @@ impl Line {
                     ),
                 };
                 let down = format!("down {downtime}");
-                let share =
-                    percent.map_or_else(|| "no price".to_owned(), |percent| format!("{percent:.2} %"));
+                let share = percent.map_or_else(
+                    || "no price".to_owned(),
+                    |percent| format!("{percent:.2} % of budget"),
+                );
                 let why = if *stated && !self.control {
                     String::new()
                 } else {
@@ -136,7 +138,7 @@ impl Line {
                 } else {
                     format!("  {data}")
                 };
-                format!("{mark} {:44} {down:26} {share:>10}{data}{why}", self.name)
+                format!("{mark} {:44} {down:26} {share:>18}{data}{why}", self.name)
             }
         };
         match &self.note {
@@ -187,5 +189,75 @@ pub fn summary(lines: &[&Line], seed: u64, target: &str, colours: bool) -> Strin
         text.push_str("\n  ");
         text.push_str(&line.text(colours));
     }
+    if let Some((line, downtime, percent)) = costliest(lines) {
+        text.push_str(&format!(
+            "\ncostliest: {}, down {downtime}, at most {percent:.2} % of the year's budget (controls apart)",
+            line.name
+        ));
+    }
+    if controls > 0 {
+        text.push_str(
+            "\na control leaves the protection out: it must breach, or the harness would not see it",
+        );
+    }
     text
+}
+
+/// What costs the most of the budget, of all that are as stated and no controls: its downtime, and the upper bound of
+/// its share in percent.
+pub fn costliest<'a>(lines: &[&'a Line]) -> Option<(&'a Line, Bounds, f64)> {
+    let priced = lines.iter().filter_map(|line| match &line.result {
+        Outcome::Judged {
+            stated: true,
+            percent: Some(percent),
+            downtime,
+            ..
+        } if !line.control && *percent > 0.0 => Some((*line, *downtime, *percent)),
+        _ => None,
+    });
+    priced.max_by(|a, b| a.2.total_cmp(&b.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(name: &str, control: bool, percent: f64) -> Line {
+        let result = Outcome::Judged {
+            verdict: Verdict::Met,
+            stated: true,
+            downtime: Bounds::ZERO,
+            percent: Some(percent),
+            data: String::new(),
+            why: String::new(),
+        };
+        Line {
+            name: name.into(),
+            control,
+            result,
+            note: None,
+        }
+    }
+
+    #[test]
+    fn the_costliest_is_no_control_and_costs_something() {
+        let (cheap, dear, control) = (
+            line("cheap", false, 0.1),
+            line("dear", false, 0.5),
+            line("control", true, 153.0),
+        );
+        let lines = [&cheap, &dear, &control];
+        assert_eq!(
+            costliest(&lines).map(|(line, ..)| line.name.as_str()),
+            Some("dear")
+        );
+        let text = summary(&lines, 7, "process", false);
+        assert!(
+            text.contains("costliest: dear") && text.contains("must breach"),
+            "{text}"
+        );
+        let free = line("free", false, 0.0);
+        assert_eq!(costliest(&[&free, &control]), None);
+        assert!(!summary(&[&free], 7, "process", false).contains("costliest"));
+    }
 }

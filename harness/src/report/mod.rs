@@ -33,7 +33,7 @@ pub use html::html;
 pub use incident::incident;
 pub use json::{json, schema};
 pub use junit::junit;
-pub use line::{Line, summary};
+pub use line::{Line, costliest, summary};
 pub use markdown::{LONGEST as MARKDOWN_LONGEST, markdown};
 pub use projection::{projection, projection_markdown};
 pub use snapshot::snapshot;
