@@ -41,7 +41,7 @@ pub async fn remembered(
                     Seen::Write(_) => {}
                 }
             }
-            wait::until_due(Instant::now() + Duration::from_millis(20)).await;
+            wait::until_due(Instant::now() + Duration::from_millis(40)).await;
         }
         (samples, gaps)
     };
@@ -78,7 +78,7 @@ pub async fn written(
                 writer.sample(&sample).map_err(|e| e.to_string())?;
             }
             writer.flush().map_err(|e| e.to_string())?;
-            wait::until_due(Instant::now() + Duration::from_millis(20)).await;
+            wait::until_due(Instant::now() + Duration::from_millis(40)).await;
         }
         Ok(late)
     };

@@ -120,7 +120,7 @@ impl Journeys {
 
 /// What the prober sees is written down so often: a wake-up and a write to disk for each probe would cost more than the
 /// probe.
-const BATCH: Duration = Duration::from_millis(20);
+const BATCH: Duration = Duration::from_millis(40);
 
 /// Writes down what the prober sees, in batches, and keeps the pulse.
 async fn pump(
