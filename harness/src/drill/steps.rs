@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::record::Recorder;
 use super::undo::{Entry, Log};
 use super::{Error, derive};
-use crate::fault::{Context, Fault, receiver};
+use crate::fault::{Context, Fault, Struck, receiver};
 use crate::history::Event;
 use crate::link::Links;
 use crate::sample::{Clock, Micros};
@@ -158,6 +158,8 @@ impl Steps {
             list.remove(at);
         }
         let step = active.step;
+        // Reverting may wipe out the traces.
+        let struck = active.fault.struck(&self.context(active));
         let reverted = tokio::time::timeout(REVERT_WITHIN, active.fault.revert(&self.context(active))).await;
         let event = match reverted {
             Ok(Ok(evidence)) => Event::Reverted { step, evidence },
@@ -170,21 +172,20 @@ impl Steps {
                 why: format!("not done after {REVERT_WITHIN:?}"),
             },
         };
-        self.hits(active)?;
+        self.hits(step, struck)?;
         self.recorder.event(event)?;
         self.log(&Entry::Done { step })
     }
 
     /// Writes down what a fault has hit, if it counts that.
-    fn hits(&self, active: &Active) -> Result<(), Error> {
-        let Some(struck) = active.fault.struck(&self.context(active)) else {
-            return Ok(());
-        };
+    fn hits(&self, step: usize, struck: Option<Struck>) -> Result<(), Error> {
+        let Some(struck) = struck else { return Ok(()) };
         self.recorder.event(Event::Hit {
-            step: active.step,
+            step,
             connections: struck.hits.connections,
             chunks: struck.hits.chunks,
             requests: struck.hits.requests,
+            read: struck.read,
             all_counted: struck.all_counted,
         })
     }

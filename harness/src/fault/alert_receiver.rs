@@ -107,13 +107,11 @@ impl Fault for AlertReceiver {
 
     fn struck(&self, context: &Context<'_>) -> Option<Struck> {
         let requests = context.alerts?.met(context.step);
-        Some(Struck {
-            hits: Hits {
-                requests,
-                ..Hits::default()
-            },
-            all_counted: true,
-        })
+        let hits = Hits {
+            requests,
+            ..Hits::default()
+        };
+        Some(Struck::network(hits, true))
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {

@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::kept::{Back, Kept};
-use super::{Context, Error, Fault, Injected};
+use super::noticed::{Marks, read_unnoticed};
+use super::{Context, Error, Fault, Injected, Struck};
 use crate::wait;
 
 /// A file of a service's volume.
@@ -53,6 +54,10 @@ impl<D: Damages> Fault for D {
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
         self.stored().restore(context)
+    }
+
+    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
+        self.stored().struck(context)
     }
 }
 
@@ -126,7 +131,8 @@ impl Stored {
                     before.len()
                 )));
             }
-            apply(&path, &damage)?;
+            self.marks(context).settle(&path);
+            apply(&path, &damage, &self.marks(context))?;
             if seen(&path, &damage, before.len())?.is_none() {
                 continue;
             }
@@ -144,10 +150,26 @@ impl Stored {
         )))
     }
 
+    /// Whether the damage was read, where that can be told: not of a file that is gone or was replaced.
+    pub(super) fn struck(&self, context: &Context<'_>) -> Option<Struck> {
+        let path = self.path(context).ok()?;
+        self.marks(context).was_read(&path).map(Struck::file)
+    }
+
     /// What is kept of this file.
     fn kept(&self, context: &Context<'_>) -> Kept {
+        Kept::of(self.own(context, "files"), context.step)
+    }
+
+    /// Who has damaged it, and whether that was read.
+    fn marks(&self, context: &Context<'_>) -> Marks {
+        Marks::of(self.own(context, "marks"), context.step)
+    }
+
+    /// A folder that all faults of this file share.
+    fn own(&self, context: &Context<'_>, what: &str) -> PathBuf {
         let key = format!("{self}").replace(|c: char| !c.is_alphanumeric(), "_");
-        Kept::of(context.shared().join("files").join(key), context.step)
+        context.shared().join(what).join(key)
     }
 
     /// Puts back what was there before; under a later damage it stays hidden until that one is reverted.
@@ -158,6 +180,7 @@ impl Stored {
             Back::Content(original) => original,
         };
         let path = self.path(context)?;
+        self.marks(context).settle(&path);
         let beside = beside(&path);
         write_synced(&beside, &original)?;
         fs::rename(&beside, &path).map_err(|source| Error::File {
@@ -188,7 +211,7 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    fs::read(path).map_err(|source| Error::File {
+    read_unnoticed(path).map_err(|source| Error::File {
         operation: "read",
         path: path.to_owned(),
         source,
@@ -209,14 +232,16 @@ pub(super) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
 }
 
 /// Changes the file itself, not a copy that takes its name: whoever has it open sees the change.
-fn apply(path: &Path, damage: &Damage) -> Result<(), Error> {
+fn apply(path: &Path, damage: &Damage, marks: &Marks) -> Result<(), Error> {
     let change = || -> io::Result<()> {
         match damage {
             Damage::Deleted => fs::remove_file(path),
             Damage::Content(content) => {
                 let mut file = OpenOptions::new().write(true).open(path)?;
                 file.write_all(content)?;
-                file.set_len(content.len() as u64)
+                file.set_len(content.len() as u64)?;
+                marks.put(&file);
+                Ok(())
             }
         }
     };
@@ -229,9 +254,9 @@ fn apply(path: &Path, damage: &Damage) -> Result<(), Error> {
 
 /// What proves the damage; `None` when it is not there.
 fn seen(path: &Path, damage: &Damage, before: usize) -> Result<Option<String>, Error> {
-    match (damage, fs::read(path)) {
+    match (damage, read_unnoticed(path)) {
         (Damage::Deleted, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Some("it is gone".into()))
+            Ok(Some("it is gone (who asks for it is not seen)".into()))
         }
         (Damage::Content(wanted), Ok(now)) if now == *wanted => Ok(Some(format!(
             "it had {before} bytes and has {} other ones",

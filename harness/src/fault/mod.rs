@@ -30,6 +30,7 @@ mod latency;
 mod limit_memory;
 mod limit_pids;
 mod limits;
+mod noticed;
 mod on_link;
 mod pause;
 mod permissions;
@@ -144,10 +145,32 @@ pub enum Error {
 /// What a fault has hit, for one that can count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Struck {
-    /// What was counted.
+    /// What was counted of a network.
     pub hits: Hits,
+    /// Whether a damaged file was read; `None` when the fault is none of a file.
+    pub read: Option<bool>,
     /// Whether that is all: what a closed port turns away is seen by nobody here.
     pub all_counted: bool,
+}
+
+impl Struck {
+    /// What was counted of a network.
+    fn network(hits: Hits, all_counted: bool) -> Self {
+        Self {
+            hits,
+            read: None,
+            all_counted,
+        }
+    }
+
+    /// A damaged file, and whether it was read.
+    fn file(read: bool) -> Self {
+        Self {
+            hits: Hits::default(),
+            read: Some(read),
+            all_counted: true,
+        }
+    }
 }
 
 /// One kind of fault, with its parameters.

@@ -106,10 +106,7 @@ impl<T: Toxic + Clone + 'static> Fault for OnLink<T> {
 
     fn struck(&self, context: &Context<'_>) -> Option<Struck> {
         let link = context.links.get(&self.route).ok()?;
-        Some(Struck {
-            hits: link.hits(id(context)),
-            all_counted: !self.toxic.refuses(),
-        })
+        Some(Struck::network(link.hits(id(context)), !self.toxic.refuses()))
     }
 }
 

@@ -70,7 +70,8 @@ impl Fault for ReadOnly {
         everything(&folder, false, &mut files);
         let obey = permissions::take(context, &files, 0o222)?;
         Ok(Injected::confirmed(format!(
-            "nothing can be written to {}'s {} ({obey} files), and the service obeys that",
+            "nothing can be written to {}'s {} ({obey} files), and the service obeys that (who tries is not \
+             seen)",
             self.service, self.volume
         )))
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::file::{Damage, Stored};
 use super::process::{running, start_ready, state_becomes};
-use super::{Context, Describe, Error, Fault, Injected};
+use super::{Context, Describe, Error, Fault, Injected, Struck};
 use crate::scenario::Requirement;
 use crate::target::State;
 use crate::units::Share;
@@ -80,5 +80,8 @@ impl Fault for TearWrite {
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
         self.stored.restore(context)
+    }
+    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
+        self.stored.struck(context)
     }
 }

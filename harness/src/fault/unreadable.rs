@@ -41,7 +41,7 @@ impl Fault for Unreadable {
             return Err(Error::NotInEffect(format!("{} is not there", self.stored)));
         }
         Ok(Injected::confirmed(format!(
-            "{} may not be read, and the service obeys that",
+            "{} may not be read, and the service obeys that (who tries is not seen)",
             self.stored
         )))
     }

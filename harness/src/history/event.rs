@@ -143,6 +143,9 @@ pub enum Event {
         chunks: u64,
         /// Requests.
         requests: u64,
+        /// Whether a damaged file was read; absent when the fault is none of a file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        read: Option<bool>,
         /// Whether everything it hit could be counted; what a closed port turns away cannot.
         all_counted: bool,
     },

@@ -90,10 +90,11 @@ fn fault(history: &History, step: usize) -> Check {
         }
         (Ok(evidence), since) => match (hit.map(hits), since) {
             (None, _) => check(name, required, evidence, true),
-            (Some(Ok(hits)), _) => check(name, required, format!("{evidence}; it hit {hits}"), true),
+            (Some(Ok(hits)), _) => check(name, required, format!("{evidence}; {hits}"), true),
             (Some(Err(Unhit::Nothing)), _) => {
                 check(name, required, "nothing that passed was hit by it", false)
             }
+            (Some(Err(Unhit::Unread)), _) => check(name, required, "nobody read the damaged file", false),
             (Some(Err(Unhit::Uncounted)), Some(since))
                 if of_users(history, step) && users_refused(history, since, until) =>
             {
@@ -112,6 +113,8 @@ fn fault(history: &History, step: usize) -> Check {
 enum Unhit {
     /// It would have counted.
     Nothing,
+    /// A damaged file, and nobody read it.
+    Unread,
     /// It cannot count what it hits.
     Uncounted,
 }
@@ -122,6 +125,7 @@ fn hits(event: &Event) -> Result<String, Unhit> {
         connections,
         chunks,
         requests,
+        read,
         all_counted,
         ..
     } = event
@@ -129,6 +133,8 @@ fn hits(event: &Event) -> Result<String, Unhit> {
         return Err(Unhit::Nothing);
     };
     match (connections + chunks + requests, all_counted) {
+        _ if *read == Some(true) => Ok("it was read".into()),
+        _ if *read == Some(false) => Err(Unhit::Unread),
         (0, true) => Err(Unhit::Nothing),
         (0, false) => Err(Unhit::Uncounted),
         _ => {
@@ -139,7 +145,7 @@ fn hits(event: &Event) -> Result<String, Unhit> {
             ];
             let parts = parts.iter().filter(|(count, _)| *count > 0);
             let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-            Ok(parts.join(", "))
+            Ok(format!("it hit {}", parts.join(", ")))
         }
     }
 }

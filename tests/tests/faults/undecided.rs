@@ -58,6 +58,35 @@ request = { path = "/" }
 answer = { status = 200 }
 "#;
 
+/// A shortener whose users never follow a link: nobody reads what it stores.
+const UNREAD: &str = r#"
+summary = "a shortener of which only the first page is asked for"
+
+[service.app]
+build = { package = { name = "shortener" } }
+args = ["serve"]
+release = "v1"
+port = 8000
+ready = { path = "/readyz", within = "30s" }
+volumes = { store = "/data" }
+env = { SHORTENER_RELEASE = "{release}", SHORTENER_LISTEN = "{listen}", SHORTENER_STORE = "{volume.store}" }
+
+[records.known]
+count = 3
+fields = { code = "known-{n}", url = "https://example.org/known/{n}" }
+
+[seed]
+records = "known"
+request = { method = "POST", path = "/your-url", form = { code = "{known.code}", url = "{known.url}" } }
+answer = { status = 200 }
+
+[[journey]]
+name = "home"
+rate = "50/s"
+request = { path = "/" }
+answer = { status = 200 }
+"#;
+
 const VAIN: &[Vain] = &[
     Vain {
         reason: "the-file-is-not-there",
@@ -72,6 +101,20 @@ const VAIN: &[Vain] = &[
             ("wrong-shape", MISSING),
             ("delete-file", MISSING),
             ("unreadable-file", MISSING),
+        ],
+        at: "200ms",
+    },
+    Vain {
+        reason: "nobody-reads-the-file",
+        system: "unread.toml",
+        head: "",
+        first: &[],
+        vain: &[
+            ("truncate-file", STORED),
+            ("empty-file", STORED),
+            ("garbage-file", STORED),
+            ("flip-bit", STORED),
+            ("wrong-shape", STORED),
         ],
         at: "200ms",
     },
@@ -168,6 +211,7 @@ const VAIN: &[Vain] = &[
     },
 ];
 
+const STORED: &str = "service = \"app\", volume = \"store\", file = \"urls.json\"";
 const MISSING: &str = "service = \"app\", volume = \"store\", file = \"nothing-there.json\"";
 
 #[test]
@@ -211,6 +255,7 @@ async fn possible(kind: Kind, vain: &Vain) -> Vec<(&'static str, &'static str)> 
 async fn come_to_nothing(kind: Kind) {
     let folder = Folder::new();
     folder.write("idle.toml", IDLE);
+    folder.write("unread.toml", UNREAD);
     let mut wanted = Vec::new();
     for vain in VAIN {
         let possible = possible(kind, vain).await;
