@@ -19,7 +19,8 @@ use crate::wait;
 
 /// An injection that takes longer is given up: its drill is undecided.
 const INJECT_WITHIN: Duration = Duration::from_secs(120);
-/// A revert that takes longer is given up: the service is removed instead, when everything is.
+/// A revert that takes longer than this and than its service may take to be ready is given up: the service is removed
+/// instead, when everything is.
 const REVERT_WITHIN: Duration = Duration::from_secs(20);
 
 /// What every step needs.
@@ -160,7 +161,8 @@ impl Steps {
         let step = active.step;
         // Reverting may wipe out the traces.
         let struck = active.fault.struck(&self.context(active));
-        let reverted = tokio::time::timeout(REVERT_WITHIN, active.fault.revert(&self.context(active))).await;
+        let within = self.revert_within();
+        let reverted = tokio::time::timeout(within, active.fault.revert(&self.context(active))).await;
         let event = match reverted {
             Ok(Ok(evidence)) => Event::Reverted { step, evidence },
             Ok(Err(error)) => Event::NotReverted {
@@ -169,12 +171,27 @@ impl Steps {
             },
             Err(_) => Event::NotReverted {
                 step,
-                why: format!("not done after {REVERT_WITHIN:?}"),
+                why: format!("not done after {within:?}"),
             },
         };
         self.hits(step, struck)?;
+        let done = matches!(event, Event::Reverted { .. });
         self.recorder.event(event)?;
-        self.log(&Entry::Done { step })
+        if done {
+            self.log(&Entry::Done { step })?;
+        }
+        Ok(())
+    }
+
+    /// Reverting may mean to start a service again, which may take as long as its system file says.
+    fn revert_within(&self) -> Duration {
+        let ready = self
+            .plan
+            .system
+            .services
+            .values()
+            .map(|service| service.ready.within.0);
+        REVERT_WITHIN + ready.max().unwrap_or_default()
     }
 
     /// Writes down what a fault has hit, if it counts that.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::receiver::{Behaviour, PROBE, Switch};
 use super::{Context, Describe, Error, Fault, Injected, Struck};
@@ -19,11 +19,13 @@ use crate::units::Span;
 pub(super) struct AlertReceiver {
     /// How: `down` hangs up, `slow` answers late, `status` refuses, `garbage` answers bytes that mean nothing.
     how: How,
-    /// With `slow`: how late (2s).
-    #[serde(default = "late")]
+    /// With `slow`: how late (2s), from 1ms to 30s.
+    #[serde(default = "late", deserialize_with = "felt")]
+    #[schemars(with = "Span")]
     by: Span,
-    /// With `status`: which (500).
-    #[serde(default = "refusal")]
+    /// With `status`: which (500), from 300 to 599.
+    #[serde(default = "refusal", deserialize_with = "a_refusal")]
+    #[schemars(range(min = 300, max = 599))]
     status: u16,
 }
 
@@ -43,6 +45,25 @@ fn late() -> Span {
 
 fn refusal() -> u16 {
     500
+}
+
+/// Asking the receiver, to confirm it, takes as long.
+fn felt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let by = Span::deserialize(deserializer)?;
+    if by < Span::from_millis(1) || by > Span::from_secs(30) {
+        return Err(serde::de::Error::custom("`by` goes from 1ms to 30s"));
+    }
+    Ok(by)
+}
+
+fn a_refusal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    let status = u16::deserialize(deserializer)?;
+    if !(300..600).contains(&status) {
+        return Err(serde::de::Error::custom(
+            "`status` goes from 300 to 599: anything else takes the alert",
+        ));
+    }
+    Ok(status)
 }
 
 impl Describe for AlertReceiver {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::process::{running, state_becomes};
 use super::{Context, Describe, Error, Fault, Injected};
@@ -18,13 +18,24 @@ use crate::target::{Capability, State};
 pub(super) struct CrashLoop {
     /// The service.
     service: String,
-    /// How often it is killed (3).
-    #[serde(default = "three")]
+    /// How often it is killed (3), at most 7 times: after that an engine's pauses are longer than anybody watches.
+    #[serde(default = "three", deserialize_with = "few")]
+    #[schemars(range(min = 1, max = 7))]
     times: std::num::NonZeroU8,
 }
 
 fn three() -> std::num::NonZeroU8 {
     std::num::NonZeroU8::MIN.saturating_add(2)
+}
+
+fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<std::num::NonZeroU8, D::Error> {
+    let times = std::num::NonZeroU8::deserialize(deserializer)?;
+    if times.get() > 7 {
+        return Err(serde::de::Error::custom(
+            "at most 7 times: engines double their pause each time, and the eighth is longer than 10 s",
+        ));
+    }
+    Ok(times)
 }
 
 impl Describe for CrashLoop {

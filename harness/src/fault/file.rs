@@ -180,9 +180,9 @@ impl Stored {
             Back::Content(original) => original,
         };
         let path = self.path(context)?;
-        self.marks(context).settle(&path);
         let beside = beside(&path);
         write_synced(&beside, &original)?;
+        self.marks(context).hand_on(&path, &beside);
         fs::rename(&beside, &path).map_err(|source| Error::File {
             operation: "put back",
             path,

@@ -296,3 +296,29 @@ pub fn parse(call: &crate::scenario::FaultCall) -> Result<Box<dyn Fault>, String
 pub fn kinds() -> Vec<FaultKind> {
     CATALOGUE.iter().map(|entry| entry.kind).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_could_never_work_are_refused() {
+        for (name, params) in [
+            ("alert-receiver", r#"{"how": "status", "status": 42}"#),
+            ("alert-receiver", r#"{"how": "status", "status": 200}"#),
+            ("alert-receiver", r#"{"how": "slow", "by": "0s"}"#),
+            ("alert-receiver", r#"{"how": "slow", "by": "5m"}"#),
+            ("crash-loop", r#"{"service": "app", "times": 8}"#),
+            ("stop", r#"{"service": "app", "grace": "3h"}"#),
+            ("restart", r#"{"service": "app", "grace": "3h"}"#),
+            ("bandwidth", r#"{"to": "app", "per_second": "1024GiB"}"#),
+        ] {
+            let call = crate::scenario::FaultCall {
+                name: name.into(),
+                params: serde_json::from_str(params).unwrap(),
+            };
+            let refused = parse(&call).unwrap_err();
+            assert!(refused.starts_with(name), "{refused}");
+        }
+    }
+}

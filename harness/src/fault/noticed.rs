@@ -3,7 +3,7 @@
 //! Damaging a file sets that time far back, and the harness itself reads without touching it. Linux moves it forward at
 //! the next read by anybody else, also under `relatime`: it lies before the last change then.
 
-use std::fs::{File, FileTimes, Metadata, OpenOptions};
+use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -40,40 +40,61 @@ impl Marks {
 
     /// Marks a file that has just been damaged. Where it cannot be marked nobody can tell later.
     pub(super) fn put(&self, file: &File) {
-        let own = self.folder.join(self.step.to_string());
-        drop(std::fs::remove_file(&own));
-        let kept = rustix::fs::fstatvfs(file)
-            .is_ok_and(|mount| !mount.f_flag.contains(rustix::fs::StatVfsMountFlags::NOATIME));
-        if kept
-            && file
-                .set_times(FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH))
-                .is_ok()
-        {
+        let own = self.own();
+        drop(fs::remove_file(&own));
+        if let Some(marked) = mark(file) {
             // Without the note nobody can tell, which is said then.
-            let _ = std::fs::create_dir_all(&self.folder)
-                .and_then(|()| file.metadata())
-                .and_then(|meta| std::fs::write(own, which(&meta)));
+            let _ = fs::create_dir_all(&self.folder).and_then(|()| fs::write(own, marked));
         }
     }
 
-    /// Notes who has seen a read so far: before the file is damaged once more, or replaced, which wipes out the traces.
+    /// Notes which steps' damage has been read so far: before the file is damaged once more, which wipes out the traces.
     pub(super) fn settle(&self, path: &Path) {
-        let steps = std::fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        for note in steps.map(|entry| entry.path()) {
-            if was_read(&note, path) == Some(true) {
-                let _ = std::fs::write(note, READ);
-            }
+        for note in self.all().filter(|note| was_read(note, path) == Some(true)) {
+            let _ = fs::write(note, READ);
         }
+    }
+
+    /// Settles, and hands the marks that are left on to the file that is about to take this one's place.
+    pub(super) fn hand_on(&self, path: &Path, new: &Path) {
+        self.settle(path);
+        let marked = File::open(new).ok().and_then(|new| mark(&new));
+        for note in self.all().filter(|note| was_read(note, path) == Some(false)) {
+            let _ = match &marked {
+                Some(marked) => fs::write(note, marked),
+                None => fs::remove_file(note),
+            };
+        }
+    }
+
+    fn own(&self) -> PathBuf {
+        self.folder.join(self.step.to_string())
+    }
+
+    fn all(&self) -> impl Iterator<Item = PathBuf> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
     }
 
     /// Whether the file was read since this step damaged it; `None` when that cannot be told.
     pub(super) fn was_read(&self, path: &Path) -> Option<bool> {
-        was_read(&self.folder.join(self.step.to_string()), path)
+        was_read(&self.own(), path)
     }
 }
 
+/// Sets a file's time of access far back, where that tells a later read: what the note says then.
+fn mark(file: &File) -> Option<String> {
+    let mount = rustix::fs::fstatvfs(file).ok()?;
+    if mount.f_flag.contains(rustix::fs::StatVfsMountFlags::NOATIME) {
+        return None;
+    }
+    let long_ago = FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH);
+    file.set_times(long_ago).ok()?;
+    file.metadata().ok().map(|meta| which(&meta))
+}
+
 fn was_read(note: &Path, path: &Path) -> Option<bool> {
-    let noted = std::fs::read_to_string(note).ok()?;
+    let noted = fs::read_to_string(note).ok()?;
     if noted == READ {
         return Some(true);
     }
@@ -118,6 +139,11 @@ mod tests {
         damage(&step(0));
         std::fs::read(&path).unwrap();
         damage(&step(1));
+        assert_eq!([0, 1].map(|n| step(n).was_read(&path)), [Some(true), Some(false)]);
+        let new = folder.path().join("new");
+        std::fs::write(&new, "of an older damage").unwrap();
+        step(1).hand_on(&path, &new);
+        std::fs::rename(new, &path).unwrap();
         assert_eq!([0, 1].map(|n| step(n).was_read(&path)), [Some(true), Some(false)]);
     }
 

@@ -17,7 +17,11 @@ pub(super) struct Restart {
     /// The service.
     service: String,
     /// How long it may take to end by itself (5 s).
-    #[serde(default = "super::stop::grace")]
+    #[serde(
+        default = "super::stop::grace",
+        deserialize_with = "super::stop::a_minute_at_most"
+    )]
+    #[schemars(with = "Span")]
     grace: Span,
 }
 

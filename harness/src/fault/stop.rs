@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::holds::Holds;
 use super::process::{held_down, running, state_becomes, up_again};
@@ -18,13 +18,22 @@ pub(super) struct Stop {
     /// The service.
     service: String,
     /// How long it may take to end by itself (5 s).
-    #[serde(default = "grace")]
+    #[serde(default = "grace", deserialize_with = "a_minute_at_most")]
+    #[schemars(with = "Span")]
     grace: Span,
 }
 
 /// How long a service may take to end by itself.
 pub(super) fn grace() -> Span {
     Span::from_secs(5)
+}
+
+pub(super) fn a_minute_at_most<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    let grace = Span::deserialize(deserializer)?;
+    if grace > Span::from_secs(60) {
+        return Err(serde::de::Error::custom("at most 1m of grace"));
+    }
+    Ok(grace)
 }
 
 impl Describe for Stop {

@@ -78,8 +78,9 @@ fn fault(history: &History, step: usize) -> Check {
             }
             Event::NotInjected { step: at, why } if *at == step => outcome = Err(why.clone()),
             Event::Hit { step: at, .. } if *at == step => hit = Some(&event.event),
-            Event::Reverted { step: at, .. } | Event::NotReverted { step: at, .. } if *at == step => {
-                until = Some(event.at)
+            Event::Reverted { step: at, .. } if *at == step => until = Some(event.at),
+            Event::NotReverted { step: at, why } if *at == step => {
+                outcome = Err(format!("in effect, but not reverted: {why}"));
             }
             _ => {}
         }
@@ -132,7 +133,10 @@ fn hits(event: &Event) -> Result<String, Unhit> {
     else {
         return Err(Unhit::Nothing);
     };
-    match (connections + chunks + requests, all_counted) {
+    match (
+        connections.saturating_add(*chunks).saturating_add(*requests),
+        all_counted,
+    ) {
         _ if *read == Some(true) => Ok("it was read".into()),
         _ if *read == Some(false) => Err(Unhit::Unread),
         (0, true) => Err(Unhit::Nothing),
@@ -214,5 +218,65 @@ fn end(history: &History) -> Check {
         Ok(()) if history.torn.is_empty() => check("evidence.end", required, "yes", true),
         Ok(()) => check("evidence.end", required, history.torn.join("; "), false),
         Err(why) => check("evidence.end", required, why, false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::history::{self, Stamped};
+
+    fn rolled_back() -> History {
+        let stored = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/histories/wrong-json-loader");
+        history::read(&stored).unwrap()
+    }
+
+    /// What is said of the first step when this event is the last.
+    fn said(event: Event) -> (Verdict, String) {
+        let mut history = rolled_back();
+        let at = history.events.last().unwrap().at;
+        history.events.push(Stamped { at, event });
+        let check = fault(&history, 0);
+        (check.verdict, check.found)
+    }
+
+    fn hit(read: Option<bool>, connections: u64, requests: u64) -> Event {
+        Event::Hit {
+            step: 0,
+            connections,
+            chunks: 0,
+            requests,
+            read,
+            all_counted: true,
+        }
+    }
+
+    #[test]
+    fn a_fault_that_was_not_reverted_leaves_its_drill_undecided() {
+        assert_eq!(fault(&rolled_back(), 0).verdict, Verdict::Met);
+        let (verdict, found) = said(Event::NotReverted {
+            step: 0,
+            why: "the engine was gone".into(),
+        });
+        assert_eq!(
+            (verdict, found.as_str()),
+            (
+                Verdict::Undecided,
+                "in effect, but not reverted: the engine was gone"
+            )
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_proves_something_only_when_it_was_read() {
+        assert_eq!(
+            said(hit(Some(false), 0, 0)),
+            (Verdict::Undecided, "nobody read the damaged file".into())
+        );
+        assert_eq!(said(hit(Some(true), 0, 0)).0, Verdict::Met);
+        assert_eq!(said(hit(None, 0, 0)).0, Verdict::Undecided);
+        assert_eq!(said(hit(None, u64::MAX, 1)).0, Verdict::Met, "no overflow");
     }
 }

@@ -7,6 +7,9 @@ use super::super::toxic::{Toxic, Ways};
 use super::answers;
 use crate::units::Size;
 
+/// No link in a harness is faster.
+const FASTEST: Size = Size(4 << 30);
+
 /// Lets so many bytes a second pass in one direction, for all connections of the link together.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Bandwidth {
@@ -39,7 +42,11 @@ impl Toxic for Bandwidth {
     }
 
     fn flaw(&self) -> Option<String> {
-        (self.per_second.0 == 0).then(|| "nothing would ever pass; that is `blackhole`".into())
+        match self.per_second {
+            Size(0) => Some("nothing would ever pass; that is `blackhole`".into()),
+            rate if rate > FASTEST => Some(format!("at more than {FASTEST} a second nothing is held up")),
+            _ => None,
+        }
     }
 
     fn ways(&self) -> Ways {
