@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::link::{Bandwidth, Latency, Link, Speaks, Toxic, ToxicId};
 use crate::load::{self, User};
 use crate::median;
+use crate::table::Table;
 
 async fn link_to(upstream: SocketAddr) -> io::Result<Link> {
     let link = Link::open(([127, 0, 0, 1], 0).into(), upstream, Speaks::Bytes, 1);
@@ -33,7 +34,7 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// 50 ms, on requests 1 to 100 of one kept connection.
-pub(crate) async fn latency() -> io::Result<()> {
+pub(crate) async fn latency(table: &mut Table) -> io::Result<()> {
     let link = link_to(service().await?).await?;
     let mut user = User::connect(link.address()).await?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
@@ -51,11 +52,17 @@ pub(crate) async fn latency() -> io::Result<()> {
         "\nlatency 50 ms, requests 1 to 100 of one kept connection: added p50 {:.2} ms, first {first:.2}, min {:.2}, p90 {:.2}, max {:.2}",
         with[50], with[0], with[90], with[99]
     );
+    table.hold(
+        "latency of 50 ms: added at p50",
+        format!("{:.2} ms", with[50]),
+        "50 ± 1 ms",
+        (with[50] - 50.0).abs() <= 1.0,
+    );
     Ok(())
 }
 
 /// Two seconds' worth at three rates, over one connection and over four at once.
-pub(crate) async fn bandwidth() -> io::Result<()> {
+pub(crate) async fn bandwidth(table: &mut Table) -> io::Result<()> {
     println!();
     for (rate, connections) in [(64 << 10, 1u64), (1 << 20, 1), (1 << 20, 4), (32 << 20, 1)] {
         let each = 2 * rate / connections;
@@ -89,12 +96,19 @@ pub(crate) async fn bandwidth() -> io::Result<()> {
             measured / 1024.0,
             (measured / rate as f64 - 1.0) * 100.0
         );
+        let off = (measured / rate as f64 - 1.0) * 100.0;
+        table.hold(
+            format!("bandwidth of {} KiB/s, {connections} connections", rate >> 10),
+            format!("{off:+.2} %"),
+            "within 3 %",
+            off.abs() <= 3.0,
+        );
     }
     Ok(())
 }
 
 /// A new client's first answer over one link, while twenty wait for a dead service over another.
-pub(crate) async fn dead_service() -> io::Result<()> {
+pub(crate) async fn dead_service(table: &mut Table) -> io::Result<()> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
     socket.listen(0)?;
@@ -126,6 +140,13 @@ pub(crate) async fn dead_service() -> io::Result<()> {
         max(&before),
         median(during.iter().copied()),
         max(&during)
+    );
+    let later = median(during.iter().copied()) - median(before.iter().copied());
+    table.hold(
+        "a new client while another link's service is dead",
+        format!("{later:+.2} ms"),
+        "<= 5 ms",
+        later <= 5.0,
     );
     Ok(())
 }

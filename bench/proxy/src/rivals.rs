@@ -16,7 +16,9 @@ use crate::load;
 use crate::wait::{self, Poll};
 
 pub(crate) const RELAY: &str = "plain relay";
-const LINK: &str = "link";
+/// The same again: what the measurement itself is worth.
+const AGAIN: &str = "relay, again";
+pub(crate) const LINK: &str = "link";
 const NOXIOUS: &str = "noxious";
 const FAULT: &str = "fault-cli";
 const SERVICE: &str = "service";
@@ -35,7 +37,7 @@ pub(crate) async fn play(role: &str, upstream: Option<&str>) -> io::Result<()> {
             say(address)?;
             load::serve(listener).await
         }
-        RELAY => {
+        RELAY | AGAIN => {
             say(address)?;
             relay(listener, upstream()?).await
         }
@@ -100,7 +102,7 @@ impl Cast {
             _service: service,
             _folder: folder,
         };
-        for role in [RELAY, LINK, NOXIOUS] {
+        for role in [RELAY, LINK, AGAIN, NOXIOUS] {
             let (child, address) = child(role, Some(upstream)).await?;
             cast.proxies.push((role, address, child));
         }

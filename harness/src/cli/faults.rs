@@ -12,10 +12,15 @@ pub(super) struct Args {
     /// One JSON object a fault, with the JSON Schema of its parameters.
     #[arg(long)]
     json: bool,
+    /// Only these.
+    #[arg(value_name = "FAULT", value_parser = clap::builder::PossibleValuesParser::new(CATALOGUE.iter().map(|entry| entry.kind.name)))]
+    faults: Vec<String>,
 }
 
 pub(super) fn run(args: &Args) -> Exit {
-    for entry in CATALOGUE {
+    let asked =
+        |entry: &&Entry| args.faults.is_empty() || args.faults.iter().any(|name| name == entry.kind.name);
+    for entry in CATALOGUE.iter().filter(asked) {
         output::print(&if args.json { json(entry) } else { text(entry) });
     }
     Exit::AsStated
@@ -54,6 +59,7 @@ fn json(entry: &Entry) -> String {
     serde_json::json!({
         "name": kind.name, "family": kind.family, "summary": kind.summary,
         "lasts": kind.lasts, "example": kind.example, "params": schema(entry), "targets": targets(entry),
+        "confirmed": entry.confirmed,
     })
     .to_string()
 }
@@ -72,9 +78,14 @@ fn text(entry: &Entry) -> String {
         .flatten()
     {
         let description = of.get("description").and_then(|d| d.as_str()).unwrap_or_default();
-        let _ = write!(text, "\n    {name:10}{}", description.replace('\n', " "));
+        let _ = write!(text, "\n    {name:13}{}", description.replace('\n', " "));
     }
-    let _ = write!(text, "\n  on: {}", targets(entry));
+    let _ = write!(
+        text,
+        "\n  confirmed: {}\n  on: {}",
+        entry.confirmed,
+        targets(entry)
+    );
     let _ = write!(text, "\n  [[step]]");
     for line in kind.example.split(", ").fold(Vec::<String>::new(), rejoin) {
         let _ = write!(text, "\n  {line}");

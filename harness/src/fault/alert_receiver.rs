@@ -69,6 +69,7 @@ fn a_refusal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error
 impl Describe for AlertReceiver {
     const NAME: &'static str = "alert-receiver";
     const SUMMARY: &'static str = "make the alert receiver hang up, answer late, refuse, or answer garbage";
+    const CONFIRMED: &'static str = "the receiver was asked and misbehaves; alerts that met it are counted";
     const FAMILY: &'static str = "dependency";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", alert-receiver = { how = "slow", by = "2s" }"#;
     const LASTS: bool = true;

@@ -10,6 +10,7 @@ pub(super) type Bandwidth = OnLink<link::Bandwidth>;
 impl Describe for Bandwidth {
     const NAME: &'static str = "bandwidth";
     const SUMMARY: &'static str = "let only so many bytes a second pass a link";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", bandwidth = { from = "edge", to = "app", per_second = "64KiB" }"#;

@@ -10,6 +10,7 @@ pub(super) type Blackhole = OnLink<link::Blackhole>;
 impl Describe for Blackhole {
     const NAME: &'static str = "blackhole";
     const SUMMARY: &'static str = "let nothing pass a link; connections stay open";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", blackhole = { to = "edge" }"#;
     const LASTS: bool = true;

@@ -41,6 +41,7 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<std::num::NonZeroU8
 impl Describe for CrashLoop {
     const NAME: &'static str = "crash-loop";
     const SUMMARY: &'static str = "kill a service again each time that it has been brought back";
+    const CONFIRMED: &'static str = "each time another process was brought back; the pauses are measured";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", crash-loop = { service = "app", times = 3 }"#;
     const LASTS: bool = false;

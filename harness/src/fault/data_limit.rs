@@ -10,6 +10,7 @@ pub(super) type DataLimit = OnLink<link::DataLimit>;
 impl Describe for DataLimit {
     const NAME: &'static str = "data-limit";
     const SUMMARY: &'static str = "close a link's connections after so many bytes";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", data-limit = { from = "edge", to = "app", bytes = "4KiB" }"#;

@@ -16,6 +16,7 @@ pub(super) struct Delete {
 impl Describe for Delete {
     const NAME: &'static str = "delete-file";
     const SUMMARY: &'static str = "delete a stored file";
+    const CONFIRMED: &'static str = "the file is gone, and is not there again within 30 ms";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", delete-file = { service = "app", volume = "store", file = "urls.json" }"#;

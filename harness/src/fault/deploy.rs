@@ -28,6 +28,8 @@ pub(super) struct Deploy {
 impl Describe for Deploy {
     const NAME: &'static str = "deploy";
     const SUMMARY: &'static str = "deploy another release, as the system file says how";
+    const CONFIRMED: &'static str =
+        "the recipe went through or was refused, in its own words; which release answers is measured";
     const FAMILY: &'static str = "release";
     const EXAMPLE: &'static str = r#"at = "1s", deploy = { service = "app", release = "v2" }"#;
     const LASTS: bool = false;

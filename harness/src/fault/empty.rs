@@ -16,6 +16,7 @@ pub(super) struct Empty {
 impl Describe for Empty {
     const NAME: &'static str = "empty-file";
     const SUMMARY: &'static str = "empty a stored file";
+    const CONFIRMED: &'static str = super::file::CONFIRMED;
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", empty-file = { service = "app", volume = "store", file = "urls.json" }"#;

@@ -61,6 +61,10 @@ impl<D: Damages> Fault for D {
     }
 }
 
+/// How a damaged file is confirmed.
+pub(super) const CONFIRMED: &str =
+    "the file was read back and the damage stayed; that somebody else read it is told by its time of access";
+
 /// What a file is to become.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Damage {

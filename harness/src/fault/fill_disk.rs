@@ -36,6 +36,7 @@ fn nothing() -> Size {
 impl Describe for FillDisk {
     const NAME: &'static str = "fill-disk";
     const SUMMARY: &'static str = "fill a volume of limited size until nothing can be written";
+    const CONFIRMED: &'static str = "the file system says how little is free";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", fill-disk = { service = "app", volume = "store", leave = "0B" }"#;

@@ -41,6 +41,7 @@ impl TryFrom<u8> for Bit {
 impl Describe for FlipBit {
     const NAME: &'static str = "flip-bit";
     const SUMMARY: &'static str = "flip one bit of a stored file";
+    const CONFIRMED: &'static str = super::file::CONFIRMED;
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", flip-bit = { service = "app", volume = "store", file = "urls.json" }"#;

@@ -18,6 +18,7 @@ pub(super) struct Garbage {
 impl Describe for Garbage {
     const NAME: &'static str = "garbage-file";
     const SUMMARY: &'static str = "overwrite a stored file with random bytes";
+    const CONFIRMED: &'static str = super::file::CONFIRMED;
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", garbage-file = { service = "app", volume = "store", file = "urls.json" }"#;

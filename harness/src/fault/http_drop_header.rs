@@ -10,6 +10,7 @@ pub(super) type HttpDropHeader = OnLink<link::HttpDropHeader>;
 impl Describe for HttpDropHeader {
     const NAME: &'static str = "http-drop-header";
     const SUMMARY: &'static str = "take a header out of a share of a link's answers";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", http-drop-header = { from = "edge", to = "app", header = "location", share = "20%" }"#;
     const LASTS: bool = true;

@@ -10,6 +10,7 @@ pub(super) type HttpGarble = OnLink<link::HttpGarble>;
 impl Describe for HttpGarble {
     const NAME: &'static str = "http-garble";
     const SUMMARY: &'static str = "garble the bodies of a share of a link's answers";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", http-garble = { from = "edge", to = "app", share = "20%" }"#;

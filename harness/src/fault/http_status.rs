@@ -10,6 +10,7 @@ pub(super) type HttpStatus = OnLink<link::HttpStatus>;
 impl Describe for HttpStatus {
     const NAME: &'static str = "http-status";
     const SUMMARY: &'static str = "answer a share of a link's requests with a status, in the service's place";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", http-status = { from = "edge", to = "app", status = 503, share = "20%" }"#;

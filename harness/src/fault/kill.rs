@@ -20,6 +20,7 @@ pub(super) struct Kill {
 impl Describe for Kill {
     const NAME: &'static str = "kill";
     const SUMMARY: &'static str = "kill a service's process with SIGKILL";
+    const CONFIRMED: &'static str = "the process is gone";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", kill = { service = "app" }"#;
     const LASTS: bool = true;

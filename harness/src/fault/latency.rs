@@ -10,6 +10,7 @@ pub(super) type Latency = OnLink<link::Latency>;
 impl Describe for Latency {
     const NAME: &'static str = "latency";
     const SUMMARY: &'static str = "hold everything that passes a link, each chunk from its own arrival";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", latency = { from = "edge", to = "app", delay = "50ms", jitter = "10ms" }"#;

@@ -37,6 +37,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> 
 impl Describe for LimitMemory {
     const NAME: &'static str = "limit-memory";
     const SUMMARY: &'static str = "lower a service's memory limit: out of memory, it is killed";
+    const CONFIRMED: &'static str = "the limit in force was read back";
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "2s", limit-memory = { service = "app", memory = "64MiB" }"#;

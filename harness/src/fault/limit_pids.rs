@@ -22,6 +22,7 @@ pub(super) struct LimitPids {
 impl Describe for LimitPids {
     const NAME: &'static str = "limit-pids";
     const SUMMARY: &'static str = "let a service start no more threads or processes";
+    const CONFIRMED: &'static str = "the limit in force was read back";
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", limit-pids = { service = "app", pids = 1 }"#;
     const LASTS: bool = true;

@@ -205,6 +205,8 @@ pub trait Fault: Send + Sync + std::fmt::Debug {
 pub struct Entry {
     /// What is known of it without running it.
     pub kind: FaultKind,
+    /// How it is confirmed, in words.
+    pub confirmed: &'static str,
     /// From parameters to the fault.
     pub parse: fn(serde_json::Value) -> Result<Box<dyn Fault>, serde_json::Error>,
 }
@@ -215,6 +217,8 @@ pub trait Describe: Fault + DeserializeOwned + JsonSchema + 'static {
     const NAME: &'static str;
     /// One line: what breaks.
     const SUMMARY: &'static str;
+    /// What proves that it took effect and was met.
+    const CONFIRMED: &'static str;
     /// Its family.
     const FAMILY: &'static str;
     /// An example step body.
@@ -242,6 +246,7 @@ const fn entry<F: Describe>() -> Entry {
                     .map_err(|e| e.to_string())
             },
         },
+        confirmed: F::CONFIRMED,
         parse: |params| Ok(Box::new(serde_json::from_value::<F>(params)?)),
     }
 }

@@ -12,6 +12,10 @@ use serde::Deserialize;
 use super::{Context, Error, Fault, Injected, Struck};
 use crate::link::{Route, Speaks, Toxic, ToxicId, USER};
 
+/// How a toxic is confirmed.
+pub(super) const CONFIRMED: &str =
+    "it is on the link; the connections, chunks or requests that it hit are counted";
+
 /// A toxic on a link.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Written<T>", bound = "T: Toxic + Deserialize<'de>")]

@@ -22,6 +22,7 @@ pub(super) struct Pause {
 impl Describe for Pause {
     const NAME: &'static str = "pause";
     const SUMMARY: &'static str = "freeze a service: connections are taken and nothing answers";
+    const CONFIRMED: &'static str = "the process stands still, as the kernel or the engine says";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", pause = { service = "app" }"#;
     const LASTS: bool = true;

@@ -24,6 +24,7 @@ pub(super) struct ReadOnly {
 impl Describe for ReadOnly {
     const NAME: &'static str = "read-only";
     const SUMMARY: &'static str = "make a volume read-only";
+    const CONFIRMED: &'static str = "nothing in the volume has the permission to write, and the service's process is one that permissions bind";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", read-only = { service = "app", volume = "store" }"#;

@@ -10,6 +10,8 @@ pub(super) type Refuse = OnLink<link::Refuse>;
 impl Describe for Refuse {
     const NAME: &'static str = "refuse";
     const SUMMARY: &'static str = "refuse connections on a link: nobody listens";
+    const CONFIRMED: &'static str =
+        "the listener is closed; what it turned away is seen where users were refused";
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", refuse = { from = "edge", to = "app" }"#;
     const LASTS: bool = true;

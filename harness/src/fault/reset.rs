@@ -10,6 +10,7 @@ pub(super) type Reset = OnLink<link::Reset>;
 impl Describe for Reset {
     const NAME: &'static str = "reset";
     const SUMMARY: &'static str = "reset the connections of a link";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", reset = { from = "edge", to = "app", share = "50%" }"#;

@@ -28,6 +28,7 @@ pub(super) struct Restart {
 impl Describe for Restart {
     const NAME: &'static str = "restart";
     const SUMMARY: &'static str = "stop a service and start it again at once";
+    const CONFIRMED: &'static str = "another process runs and is ready";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", restart = { service = "app" }"#;
     const LASTS: bool = false;

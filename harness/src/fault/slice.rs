@@ -10,6 +10,7 @@ pub(super) type Slice = OnLink<link::Slicing>;
 impl Describe for Slice {
     const NAME: &'static str = "slice";
     const SUMMARY: &'static str = "cut what passes a link into small pieces";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", slice = { to = "edge", size = "16B", gap = "1ms" }"#;

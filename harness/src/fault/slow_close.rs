@@ -10,6 +10,7 @@ pub(super) type SlowClose = OnLink<link::SlowClose>;
 impl Describe for SlowClose {
     const NAME: &'static str = "slow-close";
     const SUMMARY: &'static str = "hold back the close of a link's connections";
+    const CONFIRMED: &'static str = super::on_link::CONFIRMED;
     const FAMILY: &'static str = "network";
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", slow-close = { to = "edge", delay = "300ms" }"#;
     const LASTS: bool = true;

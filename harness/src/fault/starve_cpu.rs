@@ -37,6 +37,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error>
 impl Describe for StarveCpu {
     const NAME: &'static str = "starve-cpu";
     const SUMMARY: &'static str = "leave a service a small share of a core";
+    const CONFIRMED: &'static str = "the limit in force was read back";
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", starve-cpu = { service = "app", cpu = "5%" }"#;
     const LASTS: bool = true;

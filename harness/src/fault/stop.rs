@@ -39,6 +39,7 @@ pub(super) fn a_minute_at_most<'de, D: Deserializer<'de>>(deserializer: D) -> Re
 impl Describe for Stop {
     const NAME: &'static str = "stop";
     const SUMMARY: &'static str = "ask a service to end with SIGTERM, kill it when it does not";
+    const CONFIRMED: &'static str = "the process has ended";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", stop = { service = "app", grace = "5s" }"#;
     const LASTS: bool = true;

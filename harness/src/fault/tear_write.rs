@@ -30,6 +30,7 @@ fn most() -> Share {
 impl Describe for TearWrite {
     const NAME: &'static str = "tear-write";
     const SUMMARY: &'static str = "kill a service in mid-write: its file is torn when it comes back";
+    const CONFIRMED: &'static str = "the process was gone, the torn file was read back, the service runs again; that it read the file is told by its time of access";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", tear-write = { service = "app", volume = "store", file = "urls.json", written = "60%" }"#;
     const LASTS: bool = true;

@@ -20,6 +20,7 @@ pub(super) struct Truncate {
 impl Describe for Truncate {
     const NAME: &'static str = "truncate-file";
     const SUMMARY: &'static str = "cut a stored file short";
+    const CONFIRMED: &'static str = super::file::CONFIRMED;
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", truncate-file = { service = "app", volume = "store", file = "urls.json", keep = "50%" }"#;
     const LASTS: bool = true;

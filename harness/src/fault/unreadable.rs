@@ -19,6 +19,8 @@ pub(super) struct Unreadable {
 impl Describe for Unreadable {
     const NAME: &'static str = "unreadable-file";
     const SUMMARY: &'static str = "take all permissions from a stored file";
+    const CONFIRMED: &'static str =
+        "the file has no permissions left, and the service's process is one that permissions bind";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", unreadable-file = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;

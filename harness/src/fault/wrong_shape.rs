@@ -19,6 +19,7 @@ pub(super) struct WrongShape {
 impl Describe for WrongShape {
     const NAME: &'static str = "wrong-shape";
     const SUMMARY: &'static str = "replace a stored file by a valid one of another shape";
+    const CONFIRMED: &'static str = super::file::CONFIRMED;
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", wrong-shape = { service = "app", volume = "store", file = "urls.json", content = "[]" }"#;
     const LASTS: bool = true;

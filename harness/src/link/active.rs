@@ -2,7 +2,6 @@
 //!
 //! The list is replaced as a whole when a toxic comes or goes; whoever carries something over the link reads it anew.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -53,11 +52,32 @@ pub(super) struct Active {
     pub(super) toxic: Box<dyn Toxic>,
     pub(super) since: Instant,
     seed: u64,
-    hit: Mutex<BTreeSet<u64>>,
+    hit: Mutex<Numbers>,
     chunks: AtomicU64,
     requests: AtomicU64,
     /// When what was admitted last has passed, a direction.
     busy: [Mutex<Option<Instant>>; 2],
+}
+
+/// A set of a link's connections: they are numbered from 0, so a bit for each does.
+#[derive(Debug, Default)]
+struct Numbers {
+    bits: Vec<u64>,
+    count: u64,
+}
+
+impl Numbers {
+    fn add(&mut self, number: u64) {
+        let Ok(word) = usize::try_from(number / 64) else {
+            return;
+        };
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        let bit = 1 << (number % 64);
+        self.count += u64::from(self.bits[word] & bit == 0);
+        self.bits[word] |= bit;
+    }
 }
 
 /// Time lost by waking late is caught up with as far as this; more would be a burst.
@@ -113,7 +133,7 @@ impl Active {
         self.hit
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .insert(connection);
+            .add(connection);
     }
 
     pub(super) fn hit_chunks(&self, connection: u64, chunks: u64) {
@@ -130,9 +150,27 @@ impl Active {
 
     pub(super) fn hits(&self) -> Hits {
         Hits {
-            connections: self.hit.lock().unwrap_or_else(PoisonError::into_inner).len() as u64,
+            connections: self.hit.lock().unwrap_or_else(PoisonError::into_inner).count,
             chunks: self.chunks.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::Numbers;
+
+    proptest! {
+        #[test]
+        fn every_connection_counts_once(numbers in prop::collection::vec(0u64..1000, 0..200)) {
+            let mut seen = Numbers::default();
+            numbers.iter().for_each(|number| seen.add(*number));
+            prop_assert_eq!(seen.count, numbers.iter().collect::<BTreeSet<_>>().len() as u64);
         }
     }
 }
