@@ -14,6 +14,7 @@ fn metric(of: Metric) -> &'static str {
         Metric::RollbackTime => "rollback time",
         Metric::TimeToRecover => "time to recover",
         Metric::DataLoss => "data loss",
+        Metric::NotAsStated => "not as stated",
     }
 }
 
@@ -27,16 +28,26 @@ fn finding(of: Finding) -> &'static str {
     }
 }
 
-fn time(seconds: f64) -> String {
-    duration(seconds).map_or_else(|| "never ended".to_owned(), spoken)
+fn time(of: Metric, seconds: f64) -> String {
+    let never = match of {
+        Metric::Downtime => "never ended",
+        _ => "never",
+    };
+    duration(seconds).map_or_else(|| never.to_owned(), spoken)
+}
+
+/// Whether drills are counted, and not timed.
+fn is_count(row: &Row) -> bool {
+    matches!(row.metric, Metric::DataLoss | Metric::NotAsStated)
 }
 
 /// Median with least and greatest; of fewer than five, the values and no median.
 fn side(row: &Row, values: &Values) -> String {
     let n = values.values.len();
-    if row.metric == Metric::DataLoss {
-        let lost = values.values.iter().filter(|value| **value > 0.0).count();
-        return format!("{lost} of {n} drills");
+    let time = |seconds: f64| time(row.metric, seconds);
+    if is_count(row) {
+        let so = values.values.iter().filter(|value| **value > 0.0).count();
+        return format!("{so} of {n} drills");
     }
     if n < LEAST {
         let all: Vec<String> = values.values.iter().map(|value| time(*value)).collect();
@@ -56,10 +67,8 @@ fn side(row: &Row, values: &Values) -> String {
 
 fn change(row: &Row) -> String {
     let (base, head) = (row.base.median, row.head.median);
-    if row.metric == Metric::DataLoss
-        || base == head
-        || row.base.values.len().min(row.head.values.len()) < LEAST
-    {
+    let time = |seconds: f64| time(row.metric, seconds);
+    if is_count(row) || base == head || row.base.values.len().min(row.head.values.len()) < LEAST {
         return "–".to_owned();
     }
     if base > 0.0 && base.is_finite() && head.is_finite() {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
+
 use crate::stored::{drill, firedrill};
 
 /// Five drills a side, taking turns unless `turns` is false.
@@ -63,4 +65,72 @@ fn one_side_after_the_other_or_too_few_cannot_be_said() {
         "{text}"
     );
     firedrill(&few, &["compare", "base", "nowhere"]).refused();
+}
+
+/// Six repeats a side of the stored drill that was rolled back, taking turns; what the head's drills wrote down is changed.
+fn stored_sides(folder: &Path, head: impl Fn(usize, Vec<Value>) -> Vec<Value>) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/histories/release-rolled-back");
+    let text = std::fs::read_to_string(from.join("events.jsonl")).unwrap();
+    for (at, side) in (0..6).flat_map(|at| [(at, "base"), (at, "head")]) {
+        let mut events: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let minute = at * 2 + usize::from(side == "head");
+        events[0]["wall"] = json!(format!("2026-01-01T00:{minute:02}:00Z"));
+        if side == "head" {
+            events = head(at, events);
+        }
+        let to = folder.join(side).join(format!("run-{at}"));
+        std::fs::create_dir_all(&to).unwrap();
+        std::fs::copy(from.join("samples.bin"), to.join("samples.bin")).unwrap();
+        let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+        std::fs::write(to.join("events.jsonl"), lines).unwrap();
+    }
+}
+
+fn without_alerts(mut events: Vec<Value>) -> Vec<Value> {
+    events.retain(|event| event["event"] != "alert");
+    events
+}
+
+#[test]
+fn a_head_that_lost_its_alert_is_a_regression() {
+    let folder = tempfile::tempdir().unwrap();
+    stored_sides(folder.path(), |_, events| without_alerts(events));
+    let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(1);
+    let row = |name: &str| {
+        text.lines()
+            .find(|line| line.contains(name))
+            .unwrap_or_else(|| panic!("{text}"))
+    };
+    let told = row("time to detect");
+    assert!(
+        told.contains("never (n 6)") && told.contains("REGRESSION"),
+        "{text}"
+    );
+    let unstated = row("not as stated  ");
+    assert!(
+        unstated.contains("6 of 6 drills") && unstated.contains("REGRESSION"),
+        "{text}"
+    );
+    let markdown = firedrill(folder.path(), &["compare", "--markdown", "base", "head"]).exits(1);
+    assert!(
+        markdown.contains("| REGRESSION | release-rolled-back | time to detect |"),
+        "{markdown}"
+    );
+    let json = firedrill(folder.path(), &["compare", "--json", "base", "head"]).exits(1);
+    assert!(json.contains("not-as-stated"), "{json}");
+    firedrill(folder.path(), &["compare", "head", "base"]).exits(0);
+}
+
+#[test]
+fn drills_without_an_alert_are_not_dropped_where_others_have_one() {
+    let folder = tempfile::tempdir().unwrap();
+    stored_sides(folder.path(), |at, events| {
+        if at == 0 { events } else { without_alerts(events) }
+    });
+    let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(0);
+    let told = text.lines().find(|line| line.contains("time to detect")).unwrap();
+    assert!(told.contains("never, n 6)"), "{text}");
 }
