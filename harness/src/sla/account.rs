@@ -200,8 +200,8 @@ impl Terms {
     fn dated(&self, ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Duration> {
         let mut billed = vec![Duration::ZERO; ledger.entries.len()];
         let parts = parts(ledger, from, until);
-        match threshold(self.contract) {
-            Some(limit) => minutes(&parts, limit, &mut billed),
+        match chunk(self.contract) {
+            Some(chunk) => chunks(&parts, chunk, &mut billed),
             None => {
                 for part in parts {
                     billed[part.entry] += whole(self.contract, between(part.from, part.until));
@@ -287,52 +287,74 @@ fn parts(ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Part> {
     dated
 }
 
-/// The error ratio above which a calendar minute is down, for the contracts that have one.
-fn threshold(contract: Contract) -> Option<f64> {
+/// A piece of the calendar that is billed in whole when it is down for more than so much of it.
+#[derive(Debug, Clone, Copy)]
+struct Chunk {
+    millis: i64,
+    /// It is down when its downtime is above this.
+    limit: i64,
+}
+
+/// The calendar's pieces, for the contracts that bill by them.
+fn chunk(contract: Contract) -> Option<Chunk> {
+    let minute = |limit| {
+        let millis = 60_000;
+        Some(Chunk { millis, limit })
+    };
     match contract {
-        Contract::Minute1 => Some(0.01),
-        Contract::Minute5 => Some(0.05),
-        Contract::Minute10 => Some(0.10),
-        Contract::Strict | Contract::Request | Contract::FullMinutes | Contract::FiveMinuteMean => None,
+        Contract::Minute1 => minute(600),
+        Contract::Minute5 => minute(3000),
+        Contract::Minute10 => minute(6000),
+        Contract::FiveMinuteMean => Some(Chunk {
+            millis: 300_000,
+            limit: 0,
+        }),
+        Contract::Strict | Contract::Request | Contract::FullMinutes => None,
     }
 }
 
 /// What a full outage of so long is billed. Where its place on the clock would matter and is not known, the most.
 fn whole(contract: Contract, time: Duration) -> Duration {
-    let minutes = time.as_secs() / 60;
+    if let Some(chunk) = chunk(contract) {
+        return most(chunk, time);
+    }
     match contract {
-        Contract::Strict | Contract::Request | Contract::FiveMinuteMean => time,
-        Contract::FullMinutes => Duration::from_secs(minutes * 60),
-        Contract::Minute1 | Contract::Minute5 | Contract::Minute10 => {
-            let begun = if time > Duration::from_secs(minutes * 60) {
-                minutes + 1
-            } else {
-                minutes
-            };
-            Duration::from_secs(begun * 60)
-        }
+        Contract::FullMinutes => Duration::from_secs(time.as_secs() / 60 * 60),
+        _ => time,
     }
 }
 
-/// Bills each calendar minute that was down for more than the share, to the incident that began it.
-fn minutes(parts: &[Part], limit: f64, billed: &mut [Duration]) {
-    let mut down: BTreeMap<i64, (usize, f64)> = BTreeMap::new();
+/// The most that an outage of so long is billed, wherever it begins: its two ends reach just over the limit into a chunk
+/// each, and the chunks between them are down in whole.
+fn most(chunk: Chunk, time: Duration) -> Duration {
+    let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+    let between = millis.saturating_sub(2 * chunk.limit);
+    let down = match (between > 0, millis > chunk.limit) {
+        (true, _) => {
+            1 + u64::try_from(between)
+                .unwrap_or(0)
+                .div_ceil(chunk.millis.unsigned_abs())
+        }
+        (false, true) => 1,
+        (false, false) => 0,
+    };
+    Duration::from_millis(down.saturating_mul(chunk.millis.unsigned_abs()))
+}
+
+/// Bills each chunk of the calendar that was down for more than its limit, to the incident that began it.
+fn chunks(parts: &[Part], chunk: Chunk, billed: &mut [Duration]) {
+    let mut down: BTreeMap<i64, (usize, i64)> = BTreeMap::new();
     for part in parts {
-        let (first, last) = (
-            part.from.as_millisecond().div_euclid(60_000),
-            part.until.as_millisecond().div_euclid(60_000),
-        );
-        for minute in first..=last {
-            let from = part.from.as_millisecond().max(minute * 60_000);
-            let until = part.until.as_millisecond().min((minute + 1) * 60_000);
-            #[expect(clippy::cast_precision_loss, reason = "at most 60 000")]
-            let share = (until - from).max(0) as f64 / 60_000.0;
-            down.entry(minute).or_insert((part.entry, 0.0)).1 += share;
+        let (from, until) = (part.from.as_millisecond(), part.until.as_millisecond());
+        for at in from.div_euclid(chunk.millis)..=until.div_euclid(chunk.millis) {
+            let from = from.max(at * chunk.millis);
+            let until = until.min((at + 1) * chunk.millis);
+            down.entry(at).or_insert((part.entry, 0)).1 += (until - from).max(0);
         }
     }
-    for (entry, share) in down.into_values() {
-        if share > limit {
-            billed[entry] += Duration::from_secs(60);
+    for (entry, time) in down.into_values() {
+        if time > chunk.limit {
+            billed[entry] += Duration::from_millis(chunk.millis.unsigned_abs());
         }
     }
 }
@@ -433,6 +455,39 @@ mod tests {
         );
         assert_eq!(billed(Contract::Minute10), 120);
         assert_eq!(billed(Contract::FullMinutes), 0);
+        assert_eq!(
+            billed(Contract::FiveMinuteMean),
+            300,
+            "it touches one five minutes"
+        );
+    }
+
+    #[test]
+    fn every_five_minutes_that_an_incident_touches_are_billed_in_whole() {
+        let billed = |start: Option<&str>, time: Duration| {
+            let incident = [(start.map(at), time)];
+            let account = terms(Contract::FiveMinuteMean, Year::Rolling)
+                .account(&ledger(&incident), at("2026-06-01T00:00:00Z"))
+                .unwrap();
+            account.spent
+        };
+        let incident = minutes_of(23);
+        assert_eq!(billed(Some("2026-02-01T10:00:00Z"), incident), minutes_of(25));
+        assert_eq!(billed(Some("2026-02-01T10:01:00Z"), incident), minutes_of(25));
+        assert_eq!(billed(Some("2026-02-01T10:04:00Z"), incident), minutes_of(30));
+        assert_eq!(
+            billed(None, incident),
+            minutes_of(30),
+            "nobody knows where: the most"
+        );
+        let short = Duration::from_secs(20);
+        assert_eq!(billed(Some("2026-02-01T10:04:50Z"), short), minutes_of(10));
+        assert_eq!(billed(None, short), minutes_of(10));
+        // The mean over all places is what a drill's outage of 20 s is billed: 320 s.
+        let second =
+            |second: u32| after(at("2026-02-01T10:00:00Z"), Duration::from_secs(1) * second).to_string();
+        let all: Duration = (0..300).map(|at| billed(Some(&second(at)), short)).sum();
+        assert!((all.as_secs_f64() / 300.0 - 320.0).abs() < 1.1, "{all:?}");
     }
 
     #[test]
@@ -497,6 +552,30 @@ mod tests {
         };
         let expected = at("2026-10-01T18:00:00Z");
         assert!(between(full, expected) + between(expected, full) < Duration::from_secs(1));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        /// An incident that nobody can date is billed what the worst place on the clock would bill, and no more.
+        #[test]
+        fn an_undated_incident_is_billed_the_most_of_all_places(
+            deciseconds in 1u64..9000,
+            contract in prop::sample::select(vec![
+                Contract::Strict, Contract::Minute1, Contract::Minute5, Contract::Minute10, Contract::FiveMinuteMean,
+            ]),
+        ) {
+            let time = Duration::from_millis(deciseconds * 100);
+            let first = at("2026-02-01T10:00:00Z");
+            let billed = |start: Option<Timestamp>| {
+                let account = terms(contract, Year::Rolling)
+                    .account(&ledger(&[(start, time)]), at("2026-06-01T00:00:00Z"))
+                    .unwrap();
+                account.spent
+            };
+            let places = (0..6000u32).map(|at| after(first, Duration::from_millis(50) * at));
+            let most = places.map(|start| billed(Some(start))).max().unwrap();
+            prop_assert_eq!(billed(None), most);
+        }
     }
 
     proptest! {
