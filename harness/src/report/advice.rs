@@ -63,7 +63,7 @@ fn undecided(check: &Check) -> Option<String> {
 }
 
 fn breached(story: &Story, check: &Check) -> Option<String> {
-    let log = story.culprit().map_or_else(
+    let log = story.loudest().map_or_else(
         || format!("look into {}/logs/", story.folder),
         |(log, entry)| {
             format!(

@@ -41,7 +41,7 @@ pub fn github(drills: &[Drill]) -> String {
 /// The reason, and the error in the logs that goes with it.
 fn message(drill: &Drill) -> String {
     let mut message = plain(&drill.reason(), 1000);
-    if let Some((log, entry)) = drill.story().and_then(super::Story::culprit) {
+    if let Some((log, entry)) = drill.story().and_then(super::Story::loudest) {
         let error = super::Story::error(entry, 400);
         message.push_str(&format!("\n{}.log:{}: {error}", log.service, entry.line));
     }

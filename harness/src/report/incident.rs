@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::markdown::{escaped, fenced, time_line};
 use super::marks::Kind;
-use super::story::Story;
+use super::story::{FaultSpan, Story};
 use super::text::plain;
 use super::words::{contract, contract_rule, of_budget, percent, place};
 use crate::measure::Journey;
@@ -59,6 +59,12 @@ impl Draft<'_> {
             .filter(|journey| !journey.outages.is_empty())
     }
 
+    /// Whether an outage came with a deploy: only then is there a release to test, to gate and to roll back.
+    fn deployed(&self) -> bool {
+        let story = self.0;
+        story.outage().is_some() && story.trigger().is_some_and(FaultSpan::is_deploy)
+    }
+
     /// The downtime that is accounted: the price of an outage that no rehearsal waits for, or what was measured.
     fn length(&self) -> String {
         let cost = &self.0.judgement.cost;
@@ -100,9 +106,13 @@ impl Draft<'_> {
         }
         let data = story.measured.data;
         if data.acknowledged > 0 {
+            let unknown = match data.unknown {
+                0 => String::new(),
+                unknown => format!(", {unknown} unknown"),
+            };
             let _ = writeln!(
                 text,
-                "* Data: {} writes acknowledged, {} intact, {} lost, {} corrupt.",
+                "* Data: {} writes acknowledged, {} intact, {} lost, {} corrupt{unknown}.",
                 data.acknowledged, data.intact, data.lost, data.corrupt
             );
         }
@@ -122,7 +132,12 @@ impl Draft<'_> {
         if let Some(price) = self.0.judgement.cost.priced {
             let _ = writeln!(
                 text,
-                "From here on a person repairs it: find the logs, find the error, compare the versions, fix, push, build, test, deploy; restored after {:.0}:00 ({}).",
+                "From here on a person repairs it{}; restored after {:.0}:00 ({}).",
+                if self.deployed() {
+                    ": find the logs, find the error, compare the versions, fix, push, build, test, deploy"
+                } else {
+                    ""
+                },
                 price.as_secs_f64() / 60.0,
                 blank("the instants of the real day")
             );
@@ -167,7 +182,10 @@ impl Draft<'_> {
                     back.time
                 );
             }
-            None => text.push_str("Nothing went back to the last working version by itself.\n"),
+            None if self.deployed() => {
+                text.push_str("Nothing went back to the last working version by itself.\n");
+            }
+            None => {}
         }
         match instants.time_to_recover {
             Some(time) => {
@@ -189,15 +207,24 @@ impl Draft<'_> {
     fn root_cause(&self) -> String {
         let story = self.0;
         let mut text = String::from("## Root cause\n\n");
+        let trigger = story.trigger();
+        if trigger.is_none() {
+            let _ = writeln!(text, "* Trigger: {}", blank("what the outage came with"));
+        }
         for fault in &story.faults {
-            let proof = if fault.confirmed.is_some() {
-                "confirmed"
+            let proof = match (fault.confirmed, fault.failed) {
+                (Some(_), _) => "confirmed",
+                (None, true) => "not injected",
+                (None, false) => "not confirmed",
+            };
+            let part = if trigger == Some(fault) {
+                "Trigger"
             } else {
-                "not confirmed"
+                "Injected too; the outage did not begin with it"
             };
             let _ = writeln!(
                 text,
-                "* Trigger: {} ({proof}, at {})",
+                "* {part}: {} ({proof}, at {})",
                 escaped(&fault.what, 200),
                 story.time(fault.from)
             );
@@ -210,11 +237,16 @@ impl Draft<'_> {
                 escaped(&release.name, 60)
             );
         }
-        match story.culprit() {
+        match story.loudest() {
             Some((log, entry)) => {
                 let _ = writeln!(
                     text,
-                    "\nThe log of `{}` says, at line {} and {} times in all:\n",
+                    "\n{}he log of `{}` says, at line {} and {} times in all:\n",
+                    if story.culprit().is_some() {
+                        "T"
+                    } else {
+                        "No error is known to have come up inside the outage. Apart from it t"
+                    },
                     plain(&log.service, 60).replace('`', "'"),
                     entry.line,
                     entry.count
@@ -235,9 +267,15 @@ impl Draft<'_> {
 
     fn five_whys(&self) -> String {
         let down: Vec<String> = self.down().map(|journey| escaped(&journey.name, 60)).collect();
-        let kinds: Vec<String> = self
-            .down()
-            .flat_map(|journey| &journey.bad)
+        let mut sums: Vec<(crate::sample::Bad, usize)> = Vec::new();
+        for (kind, count) in self.down().flat_map(|journey| &journey.bad) {
+            match sums.iter_mut().find(|(known, _)| known == kind) {
+                Some((_, sum)) => *sum += count,
+                None => sums.push((*kind, *count)),
+            }
+        }
+        let kinds: Vec<String> = sums
+            .iter()
             .map(|(kind, count)| format!("{count} {kind}"))
             .collect();
         let first = if down.is_empty() {
@@ -249,15 +287,17 @@ impl Draft<'_> {
             || blank("what failed inside"),
             |(_, entry)| format!("The service said: {}", escaped(&Story::error(entry, 200), 200)),
         );
-        let third = self.0.faults.first().map_or_else(
+        let third = self.0.trigger().map_or_else(
             || blank("what triggered it"),
             |fault| format!("It came with: {}.", escaped(&fault.what, 200)),
         );
         format!(
             "## Five whys\n\n1. Why were users let down? {first}\n2. Why did that fail? {second}\n3. Why was it there? {third}\n4. Why did nothing stop it before users met it? {}\n5. Why is it made so that this can happen? {}\n",
-            blank(
+            blank(if self.deployed() {
                 "the gate that was missing: unit test, staging with production-like data, automatic rollback"
-            ),
+            } else {
+                "the guard that was missing"
+            }),
             blank("the habit or the structure behind it"),
         )
     }
@@ -285,7 +325,7 @@ impl Draft<'_> {
             }
         }
         let data = story.measured.data;
-        if data.acknowledged > 0 && data.lost + data.corrupt == 0 {
+        if data.acknowledged > 0 && data.intact == data.acknowledged {
             let _ = writeln!(text, "* No acknowledged write was lost.");
         }
         for mark in story.marks.iter().filter(|mark| mark.kind == Kind::Alert) {
@@ -306,7 +346,7 @@ impl Draft<'_> {
         let mut row = |what: &str, why: String| {
             let _ = writeln!(text, "| {what} | {why} | {} | {} |", blank("name"), blank("date"));
         };
-        if self.down().next().is_some() {
+        if self.deployed() {
             row(
                 "Prevent: a test that fails on this",
                 "bad code is cheapest before it is deployed".into(),
@@ -316,7 +356,7 @@ impl Draft<'_> {
                 "an empty store can hide it".into(),
             );
         }
-        if story.measured.instants.rollback.is_none() && self.down().next().is_some() {
+        if story.measured.instants.rollback.is_none() && self.deployed() {
             row(
                 "Mitigate: roll back by itself when answers go bad after a push",
                 format!("it would have ended {} of downtime within seconds", self.length()),
@@ -365,7 +405,7 @@ impl Draft<'_> {
         };
         let _ = writeln!(
             text,
-            "**Define.** The promise: at most {} of downtime in {} days. What users lost: {lost}. A defect is a second in which an essential journey fails.\n",
+            "**Define.** The promise: at most {} of downtime in {} days. What users lost: {lost}. A defect is an answer of an essential journey that fails its user.\n",
             Span(cost.budget),
             cost.window.as_secs() / 86_400
         );
@@ -394,7 +434,7 @@ impl Draft<'_> {
             availability(story.measured.availability)
         );
         let cause = self.0.culprit().map_or_else(
-            || blank("cause"),
+            || blank("cause: no error is known to have come up inside the outage"),
             |(_, entry)| escaped(&Story::error(entry, 200), 200),
         );
         let _ = writeln!(
@@ -421,7 +461,8 @@ impl Draft<'_> {
         };
         let _ = writeln!(
             text,
-            "**Control.** {per_year} This scenario runs every night, and its verdict and share of the budget are watched there; the real downtime goes into the ledger: {}",
+            "**Control.** {per_year} Where this scenario runs every night, its verdict and share of the budget are watched: {}. The real downtime goes into the ledger: {}",
+            blank("where, and by whom"),
             blank("start and end")
         );
         text

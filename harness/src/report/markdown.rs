@@ -203,7 +203,7 @@ fn checks(story: &Story) -> String {
 
 fn errors(story: &Story) -> String {
     let Some((log, entry)) = story
-        .culprit()
+        .loudest()
         .filter(|_| story.judgement.verdict() != Verdict::Met)
     else {
         return String::new();

@@ -5,7 +5,7 @@ use super::excerpt::{Entry, Excerpt, without_stamp};
 use super::marks::{self, Mark};
 use super::words;
 use crate::history::{Event, History, Start};
-use crate::measure::{self, Interval, Measured, Series};
+use crate::measure::{self, Interval, Measured, Outage, Series};
 use crate::sample::Micros;
 use crate::sla::Judgement;
 
@@ -15,6 +15,8 @@ const BUCKETS: usize = 240;
 /// A step's fault, from its injection to its revert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FaultSpan {
+    /// Its name in the catalogue.
+    pub(super) fault: String,
     /// What it does.
     pub(super) what: String,
     /// Its injection began.
@@ -23,6 +25,15 @@ pub(super) struct FaultSpan {
     pub(super) confirmed: Option<Micros>,
     /// It was reverted; `None`: it stayed.
     pub(super) until: Option<Micros>,
+    /// It could not be injected.
+    pub(super) failed: bool,
+}
+
+impl FaultSpan {
+    /// Whether it put another release live.
+    pub(super) fn is_deploy(&self) -> bool {
+        self.fault == "deploy"
+    }
 }
 
 /// One drill.
@@ -104,17 +115,58 @@ impl Story {
         taken
     }
 
-    /// The error that most likely tells the cause: among those first seen after the first fault, the most frequent.
-    pub(super) fn culprit(&self) -> Option<(&Excerpt, &Entry)> {
-        let fault = self.faults.first().map(|fault| fault.from);
-        let all = || {
-            self.logs
-                .iter()
-                .flat_map(|log| log.entries.iter().map(move |entry| (log, entry)))
+    /// The outage that the story is about: the service's longest, one that did not end before all others; without one,
+    /// that of a journey that is not essential.
+    pub(super) fn outage(&self) -> Option<&Outage> {
+        let length = |outage: &&Outage| {
+            let first = std::cmp::Reverse(outage.first_bad);
+            (outage.open, outage.bounds().high, first)
         };
-        let after = all().filter(|(_, entry)| self.logged_at(entry).is_some_and(|at| Some(at) >= fault));
-        let most = |(_, entry): &(&Excerpt, &Entry)| (entry.count, std::cmp::Reverse(entry.line));
-        after.max_by_key(most).or_else(|| all().max_by_key(most))
+        let others = || self.measured.journeys.iter().flat_map(|journey| &journey.outages);
+        let own = self.measured.outages.iter().max_by_key(length);
+        own.or_else(|| others().max_by_key(length))
+    }
+
+    /// The fault that the outage came with: of those in effect at its onset the one injected last, else the last one
+    /// before. Without an outage, the last one before the error.
+    pub(super) fn trigger(&self) -> Option<&FaultSpan> {
+        let error = || self.culprit().and_then(|(_, entry)| self.logged_at(entry));
+        let onset = self.outage().map(|outage| outage.onset).or_else(|| {
+            let at = error()?;
+            Some(Interval { from: at, until: at })
+        })?;
+        let before = || {
+            let injected = self.faults.iter().filter(|fault| !fault.failed);
+            injected.filter(|fault| fault.from <= onset.until)
+        };
+        let active = before().filter(|fault| fault.until.is_none_or(|until| until >= onset.from));
+        let last = |fault: &&FaultSpan| fault.from;
+        active.max_by_key(last).or_else(|| before().max_by_key(last))
+    }
+
+    /// The error that tells the cause: among those first logged inside the outage the most frequent. Without an outage,
+    /// among those since the first fault.
+    pub(super) fn culprit(&self) -> Option<(&Excerpt, &Entry)> {
+        let (outage, fault) = (self.outage(), self.faults.first().map(|fault| fault.from));
+        let inside = |at: Micros| match outage {
+            Some(outage) => outage.hull.holds(at),
+            None => Some(at) >= fault,
+        };
+        let then = |(_, entry): &(&Excerpt, &Entry)| self.logged_at(entry).is_some_and(inside);
+        self.errors().filter(then).max_by_key(most)
+    }
+
+    /// The error to read first: the one that tells the cause, else the most frequent, whenever it came.
+    pub(super) fn loudest(&self) -> Option<(&Excerpt, &Entry)> {
+        self.culprit().or_else(|| self.errors().max_by_key(most))
+    }
+
+    fn errors(&self) -> impl Iterator<Item = (&Excerpt, &Entry)> {
+        let of = |log| {
+            let log: &Excerpt = log;
+            log.entries.iter().map(move |entry| (log, entry))
+        };
+        self.logs.iter().flat_map(of)
     }
 
     /// When a log line was written, on the drill's clock, when its stamp says so.
@@ -130,6 +182,11 @@ impl Story {
     pub(super) fn error(entry: &Entry, longest: usize) -> String {
         super::text::plain(without_stamp(&entry.text), longest)
     }
+}
+
+/// Frequent before rare, early before late.
+fn most((_, entry): &(&Excerpt, &Entry)) -> (usize, std::cmp::Reverse<usize>) {
+    (entry.count, std::cmp::Reverse(entry.line))
 }
 
 /// From the first probe (or the window's start) to the window's end.
@@ -149,12 +206,14 @@ fn shown(history: &History, measured: &Measured) -> Interval {
 fn faults(history: &History) -> Vec<FaultSpan> {
     let mut faults: Vec<(usize, FaultSpan)> = Vec::new();
     for event in &history.events {
-        if let Event::Injecting { step, what, .. } = &event.event {
+        if let Event::Injecting { step, fault, what } = &event.event {
             let span = FaultSpan {
+                fault: fault.clone(),
                 what: what.clone(),
                 from: event.at,
                 confirmed: None,
                 until: None,
+                failed: false,
             };
             faults.push((*step, span));
             continue;
@@ -174,6 +233,7 @@ fn faults(history: &History) -> Vec<FaultSpan> {
                 &mut fault.until
             };
             *stamp = Some(event.at);
+            fault.failed |= matches!(event.event, Event::NotInjected { .. });
         }
     }
     faults.into_iter().map(|(_, fault)| fault).collect()

@@ -300,7 +300,7 @@ impl Page<'_> {
     fn log(&self) -> String {
         let Some((log, entry)) = self
             .story
-            .culprit()
+            .loudest()
             .filter(|_| self.story.judgement.verdict() != Verdict::Met)
         else {
             return String::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::text::word;
 use crate::history::Start;
-use crate::measure::{Bounds, Measured};
+use crate::measure::{Bounds, Data, Measured};
 use crate::sample::Micros;
 use crate::scenario::Contract;
 use crate::sla::{Check, Cost, Judgement, Verdict};
@@ -85,7 +85,7 @@ pub(super) fn contract_rule(contract: Contract) -> &'static str {
         Contract::Minute5 => "each calendar minute with over 5 % bad answers",
         Contract::Minute10 => "each calendar minute with over 10 % bad answers",
         Contract::FullMinutes => "only whole consecutive minutes of outage",
-        Contract::FiveMinuteMean => "the mean share of bad answers of each five minutes",
+        Contract::FiveMinuteMean => "each calendar five minutes with any bad answer, in whole",
     }
 }
 
@@ -99,15 +99,23 @@ pub(super) fn told(judgement: &Judgement) -> String {
     }
 }
 
+/// How many acknowledged writes were read back right; `None` when none was acknowledged.
+pub(super) fn kept(data: &Data) -> Option<String> {
+    match (data.intact, data.acknowledged) {
+        (_, 0) => None,
+        (intact, all) if intact == all => Some(format!("all {all} acknowledged writes kept")),
+        (intact, all) => Some(format!("{intact} of {all} acknowledged writes kept")),
+    }
+}
+
 /// Why the verdict is what it is, in a sentence.
 pub(super) fn reason(measured: &Measured, judgement: &Judgement) -> String {
     let verdict = judgement.verdict();
     if verdict == Verdict::Met {
         let data = measured.data;
-        let kept = if data.acknowledged > 0 {
-            format!(", all {} acknowledged writes kept", data.acknowledged)
-        } else {
-            String::new()
+        let kept = match kept(&data) {
+            Some(kept) => format!(", {kept}"),
+            None => String::new(),
         };
         let down = if measured.downtime == Bounds::ZERO {
             "Never down".to_owned()
@@ -181,6 +189,19 @@ mod tests {
             texts,
             ["nothing", "under 0.01 %", "0.06 %", "9.99 %", "15.3 %", "153 %"]
         );
+    }
+
+    #[test]
+    fn all_writes_are_kept_only_where_none_is_missing() {
+        let data = |intact| Data {
+            acknowledged: 111,
+            intact,
+            lost: 20.min(111 - intact),
+            ..Data::default()
+        };
+        assert_eq!(kept(&data(111)).unwrap(), "all 111 acknowledged writes kept");
+        assert_eq!(kept(&data(91)).unwrap(), "91 of 111 acknowledged writes kept");
+        assert_eq!(kept(&Data::default()), None);
     }
 
     #[test]

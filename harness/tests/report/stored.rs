@@ -1,6 +1,8 @@
 //! Every report of the stored histories, byte for byte.
 
-use firedrill::report::{self, Drill};
+use firedrill::history::{Event, History};
+use firedrill::report::{self, Drill, Story};
+use firedrill::sample::Found;
 use firedrill::{history, measure, sla};
 
 use crate::{STORED, drills, folder, story};
@@ -63,6 +65,111 @@ fn the_post_mortem() {
         assert!(draft.contains(known), "the draft does not say {known}");
     }
     insta::assert_snapshot!("incident", draft);
+    insta::assert_snapshot!(
+        "incident-of-a-kill",
+        report::incident(&story("wrong-loader-on-the-ladder"))
+    );
+}
+
+/// A text between two others, the first of them included.
+fn part<'t>(text: &'t str, from: &str, until: &str) -> &'t str {
+    let rest = &text[text.find(from).unwrap_or_else(|| panic!("no {from} in {text}"))..];
+    rest.find(until).map_or(rest, |end| &rest[..end])
+}
+
+#[test]
+fn the_post_mortem_of_a_kill_blames_neither_the_deploy_before_it_nor_what_it_logged() {
+    let draft = report::incident(&story("wrong-loader-on-the-ladder"));
+    let whys = part(&draft, "## Five whys", "## What went well");
+    assert!(whys.contains("It came with: kill app with SIGKILL."), "{whys}");
+    assert!(whys.contains("2. Why did that fail? _[to be filled in"), "{whys}");
+    assert!(
+        part(&draft, "**Analyse.**", "See the").contains("_[to be filled in: cause"),
+        "{draft}"
+    );
+    let cause = part(&draft, "## Root cause", "## Five whys");
+    assert!(
+        cause.contains("* Trigger: kill app with SIGKILL (confirmed"),
+        "{cause}"
+    );
+    assert!(
+        cause.contains("the outage did not begin with it: deploy v3-wrong-loader to app"),
+        "{cause}"
+    );
+    for claim in [
+        "staging gate",
+        "roll back by itself",
+        "went back",
+        "compare the versions",
+    ] {
+        assert!(!draft.contains(claim), "{claim}: {draft}");
+    }
+    assert!(!draft.contains("This scenario runs every night"), "{draft}");
+}
+
+/// Without the fault that the outage came with in the record, nobody knows it.
+#[test]
+fn an_outage_before_any_fault_has_no_trigger() {
+    let folder = folder("wrong-loader-on-the-ladder");
+    let mut history = history::read(&folder).unwrap();
+    history
+        .events
+        .retain(|event| !matches!(event.event, Event::Injecting { .. }));
+    let draft = report::incident(&told(&history));
+    assert!(draft.contains("* Trigger: _[to be filled in"), "{draft}");
+    assert!(
+        draft.contains("3. Why was it there? _[to be filled in"),
+        "{draft}"
+    );
+}
+
+/// A story of a history that was changed, without logs.
+fn told(history: &History) -> Story {
+    let measured = measure::measure(history);
+    let judgement = sla::judge(history, &measured);
+    Story::new(history, measured, judgement, Vec::new())
+}
+
+#[test]
+fn writes_that_were_lost_and_tolerated_are_told_in_every_report() {
+    let mut history = history::read(&folder("wrong-loader-on-the-ladder")).unwrap();
+    history.start.plan.scenario.expect.lost_links = 20;
+    let reads = history
+        .events
+        .iter_mut()
+        .filter_map(|event| match &mut event.event {
+            Event::ReadBack { found, .. } => Some(found),
+            _ => None,
+        });
+    reads.take(5).for_each(|found| *found = Found::Lost);
+    let story = told(&history);
+    let data = measure::measure(&history).data;
+    assert_eq!((data.lost, data.intact), (5, data.acknowledged - 5));
+    let wanted = format!(
+        "{} of {} acknowledged writes kept",
+        data.intact, data.acknowledged
+    );
+    let one = [Drill::Judged(Box::new(story.clone()))];
+    for text in [
+        report::terminal(&story, 100, false),
+        report::markdown(&one),
+        report::html(&one).unwrap(),
+    ] {
+        // The terminal breaks lines between words.
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(&wanted), "{text}");
+    }
+    for text in [
+        report::junit(&one).unwrap(),
+        report::github(&one),
+        report::incident(&story),
+    ] {
+        assert!(
+            !text.contains("acknowledged writes kept") || text.contains(&wanted),
+            "{text}"
+        );
+        assert!(!text.contains("No acknowledged write was lost"), "{text}");
+    }
 }
 
 #[test]
