@@ -118,7 +118,7 @@ pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, I
     let other = fallbacks.iter().flat_map(|(name, time)| {
         let parts = time
             .within(window)
-            .map(|time| without(time, &downs))
+            .map(|time| interval::without(time, &downs))
             .unwrap_or_default();
         parts
             .into_iter()
@@ -149,25 +149,6 @@ pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, I
     let until = window.until;
     push(&mut lane, Standing::Up, Interval { from: at, until });
     lane
-}
-
-/// What is left of an interval outside of others, which are disjoint and in order.
-fn without(time: Interval, others: &[Interval]) -> Vec<Interval> {
-    let mut left = Vec::new();
-    let mut at = time.from;
-    for other in others.iter().filter(|other| other.within(time).is_some()) {
-        left.push(Interval {
-            from: at,
-            until: other.from.max(at),
-        });
-        at = other.until;
-    }
-    left.push(Interval {
-        from: at,
-        until: time.until.max(at),
-    });
-    left.retain(|part| part.from < part.until);
-    left
 }
 
 fn push(lane: &mut Lane, standing: Standing, time: Interval) {

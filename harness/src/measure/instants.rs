@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::interval::{Bounds, Interval};
 use super::outage::Outage;
-use super::releases::{self, Release};
+use super::releases::Release;
 use super::streams::Streams;
 use crate::history::{Event, History};
 use crate::sample::{Micros, Outcome, Sample};
@@ -63,7 +63,12 @@ const ROLLED_BACK: &str = "rolled-back";
 /// requests that another release answered.
 const CONFIRMING: usize = 10;
 
-pub(super) fn instants(history: &History, streams: &Streams<'_>, outages: &[Outage]) -> Instants {
+pub(super) fn instants(
+    history: &History,
+    streams: &Streams<'_>,
+    outages: &[Outage],
+    releases: &[Release],
+) -> Instants {
     let event = |wanted: fn(&Event) -> bool| history.events.iter().find(|e| wanted(&e.event)).map(|e| e.at);
     let injecting = event(|event| matches!(event, Event::Injecting { .. }));
     let injected = event(|event| {
@@ -81,7 +86,7 @@ pub(super) fn instants(history: &History, streams: &Streams<'_>, outages: &[Outa
         .last()
         .filter(|outage| !outage.open)
         .map(|outage| outage.end);
-    let rollback = rollback(history, streams);
+    let rollback = rollback(history, streams, releases);
     let faulted = || {
         Some(Interval {
             from: injecting?,
@@ -117,15 +122,14 @@ fn span(start: Interval, end: Interval) -> Bounds {
     Bounds::between(end.from.since(start.until), end.until.since(start.from))
 }
 
-fn rollback(history: &History, streams: &Streams<'_>) -> Option<RolledBack> {
-    let releases = releases::releases(history, streams);
+fn rollback(history: &History, streams: &Streams<'_>, releases: &[Release]) -> Option<RolledBack> {
     let pairs = releases
         .iter()
         .flat_map(|to| releases.iter().map(move |from| (to, from)));
     pairs
         .filter(|(to, from)| to.name != from.name && to.first.0 < from.first.0 && to.last.0 > from.last.0)
         .find_map(|(to, from)| seen(history, streams, to, from))
-        .or_else(|| unseen(history, &releases))
+        .or_else(|| unseen(history, releases))
 }
 
 /// `to` answered, then `from`, and after the last answer of `from` `to` again.

@@ -133,6 +133,25 @@ pub(super) fn union(intervals: impl IntoIterator<Item = Interval>) -> Vec<Interv
     joined
 }
 
+/// What is left of an interval outside of others, which are disjoint and in order.
+pub(super) fn without(time: Interval, others: &[Interval]) -> Vec<Interval> {
+    let mut left = Vec::new();
+    let mut at = time.from;
+    for other in others.iter().filter(|other| other.within(time).is_some()) {
+        left.push(Interval {
+            from: at,
+            until: other.from.max(at),
+        });
+        at = other.until;
+    }
+    left.push(Interval {
+        from: at,
+        until: time.until.max(at),
+    });
+    left.retain(|part| part.from < part.until);
+    left
+}
+
 /// The length of disjoint intervals together.
 pub(super) fn total(intervals: &[Interval]) -> Duration {
     intervals.iter().map(|interval| interval.length()).sum()

@@ -41,7 +41,7 @@ pub struct Measured {
     pub journeys: Vec<Journey>,
     /// Outages of the service: the union over its essential journeys.
     pub outages: Vec<Outage>,
-    /// Single bad answers that nothing confirmed.
+    /// Single bad answers that nothing confirmed, of all journeys, in order.
     pub blips: Vec<Blip>,
     /// The service's downtime.
     pub downtime: Bounds,
@@ -88,6 +88,14 @@ pub struct Journey {
     pub latency: Latency,
 }
 
+impl Measured {
+    /// A journey's single bad answers that nothing confirmed.
+    pub fn blips_of<'m>(&'m self, journey: &'m Journey) -> impl Iterator<Item = &'m Blip> {
+        let own = |blip: &&Blip| blip.journey == journey.name;
+        self.blips.iter().filter(own)
+    }
+}
+
 /// Measures a history.
 pub fn measure(history: &History) -> Measured {
     let window = window(history);
@@ -110,10 +118,11 @@ pub fn measure(history: &History) -> Measured {
     let unknown_parts = prober::unknown(history, &streams, window);
     let unknown = interval::total(&unknown_parts);
     let downtime = outage::downtime(&outages, window);
-    let instants = instants::instants(history, &streams, &outages);
+    let releases = releases::releases(history, &streams);
+    let instants = instants::instants(history, &streams, &outages, &releases);
     Measured {
         availability: availability(&downtime, unknown, window),
-        releases: releases::releases(history, &streams),
+        releases,
         data: data::data(history),
         prober: prober::prober(history, &streams, &outages),
         window,

@@ -45,6 +45,8 @@ pub struct Outage {
 /// A single bad answer that nothing confirms.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Blip {
+    /// Whose answer it was.
+    pub journey: String,
     /// When it was sent.
     pub at: Micros,
     /// How it failed.
@@ -95,11 +97,11 @@ pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Bl
             let first = valid[run.first];
             if run.first == run.last && !confirmed(&bad_times, first.sent) {
                 let judged = streams.window().holds(first.sent);
-                blips.extend(
-                    bad(first)
-                        .filter(|_| judged)
-                        .map(|kind| Blip { at: first.sent, kind }),
-                );
+                blips.extend(bad(first).filter(|_| judged).map(|kind| Blip {
+                    journey: streams.journey(stream).to_owned(),
+                    at: first.sent,
+                    kind,
+                }));
             } else {
                 let outage = outage(streams, stream, valid, run);
                 let judged = outage.hull.within(streams.window()).is_some();

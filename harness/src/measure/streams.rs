@@ -88,6 +88,10 @@ impl<'h> Streams<'h> {
             .filter(move |stream| self.infos[*stream].journey == journey)
     }
 
+    pub(super) fn journey(&self, stream: usize) -> &str {
+        &self.infos[stream].journey
+    }
+
     pub(super) fn essential(&self, stream: usize) -> bool {
         self.infos[stream].essential
     }
@@ -99,6 +103,23 @@ impl<'h> Streams<'h> {
     /// All samples of a stream by sending time.
     pub(super) fn samples(&self, stream: usize) -> impl DoubleEndedIterator<Item = &'h Sample> + Clone + '_ {
         self.order[stream].iter().map(|at| &self.samples[*at as usize])
+    }
+
+    /// The samples of all streams together, by sending time, each with its stream.
+    pub(super) fn merged(&self) -> impl Iterator<Item = (usize, &'h Sample)> + '_ {
+        let mut next = vec![0; self.order.len()];
+        std::iter::from_fn(move || {
+            let head = |stream: usize| {
+                let at = *self.order[stream].get(next[stream])?;
+                Some((stream, &self.samples[at as usize]))
+            };
+            let first = self
+                .all()
+                .filter_map(head)
+                .min_by_key(|(_, sample)| sample.sent)?;
+            next[first.0] += 1;
+            Some(first)
+        })
     }
 
     /// The samples of a stream that are judged: due in the window.

@@ -143,16 +143,17 @@ pub(super) fn time_line(story: &Story) -> String {
 
 fn journeys(story: &Story) -> String {
     let mut text = String::from(
-        "| journey | good | fallback | bad | downtime | p50 | p99 |\n|---|---:|---:|---:|---|---:|---:|\n",
+        "| journey | good | fallback | bad | blips | downtime | p50 | p99 |\n|---|---:|---:|---:|---:|---|---:|---:|\n",
     );
     for journey in &story.measured.journeys {
         let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {bad} | {} | {} | {} |",
+            "| {} | {} | {} | {bad} | {} | {} | {} | {} |",
             escaped(&journey.name, 60),
             journey.good,
             journey.fallback,
+            story.measured.blips_of(journey).count(),
             journey.downtime,
             latency(journey.latency.p50),
             latency(journey.latency.p99)

@@ -2,7 +2,7 @@
 
 use super::words::{percent_of, seconds};
 use crate::history::{Event, History, Stamped};
-use crate::measure::{Journey, Measured, Outage};
+use crate::measure::{Blip, Journey, Measured, Outage};
 use crate::sample::Micros;
 
 /// What kind of thing happened.
@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Release,
     /// A fallback answered for the first time.
     Fallback,
+    /// A single answer failed, and nothing confirmed it.
+    Blip,
     /// A journey's outage began.
     Down,
     /// It ended.
@@ -50,6 +52,7 @@ impl Kind {
             Self::Alert => "alert",
             Self::Release => "release",
             Self::Fallback => "fallback",
+            Self::Blip => "blip",
             Self::Down => "down",
             Self::Up => "up again",
             Self::Open => "down",
@@ -61,7 +64,7 @@ impl Kind {
         match self {
             Self::Down | Self::Open => "bad",
             Self::Up => "good",
-            Self::Fault | Self::Fallback | Self::Doubt => "unsure",
+            Self::Fault | Self::Fallback | Self::Doubt | Self::Blip => "unsure",
             Self::Alert => "alerted",
             _ => "plain",
         }
@@ -196,6 +199,15 @@ fn of_outage(journey: &Journey, outage: &Outage) -> [Mark; 2] {
         text: format!("{name} fails: {}{aside}", kinds.join(", ")),
     };
     [began, end]
+}
+
+/// A blip, for where each is listed.
+pub(super) fn of_blip(blip: &Blip) -> Mark {
+    Mark {
+        at: blip.at,
+        kind: Kind::Blip,
+        text: format!("{} fails once: {}; nothing confirms it", blip.journey, blip.kind),
+    }
 }
 
 /// The first stretch of a journey's lane that a fallback served.

@@ -7,7 +7,7 @@ use super::advice;
 use super::marks::Kind;
 use super::story::Story;
 use super::text::{Paint, plain, word, wrap};
-use super::words::{contract, latency, of_budget, percent, place, times, told};
+use super::words::{self, contract, latency, of_budget, percent, place, times, told};
 use crate::measure::{Journey, Standing};
 use crate::sample::Micros;
 use crate::sla::Verdict;
@@ -113,7 +113,7 @@ impl Page<'_> {
         for journey in &measured.journeys {
             let name = plain(&journey.name, widest);
             let _ = writeln!(text, "  {name:widest$}  {}", self.lane(journey, columns));
-            for line in wrap(&counts(journey), columns) {
+            for line in wrap(&counts(journey, measured.blips_of(journey).count()), columns) {
                 let _ = writeln!(text, "  {:widest$}  {}", "", self.paint.dim(&line));
             }
         }
@@ -340,13 +340,16 @@ impl Page<'_> {
 }
 
 /// A journey's answers in numbers.
-fn counts(journey: &Journey) -> String {
+fn counts(journey: &Journey, blips: usize) -> String {
     let mut parts = vec![format!("{} good", journey.good)];
     for rung in &journey.rungs {
         let (name, time) = (plain(&rung.name, 40), rung.time.as_secs_f64());
         parts.push(format!("{} by {name} for {time:.1} s", rung.answers));
     }
     parts.extend(journey.bad.iter().map(|(kind, count)| format!("{count} {kind}")));
+    if blips > 0 {
+        parts.push(words::blips(blips));
+    }
     if journey.void > 0 {
         parts.push(format!("{} unknown", journey.void));
     }

@@ -42,6 +42,14 @@ pub(super) fn percent_of(part: usize, whole: usize) -> String {
     }
 }
 
+/// How many single bad answers nothing confirmed.
+pub(super) fn blips(count: usize) -> String {
+    match count {
+        1 => "1 blip".into(),
+        count => format!("{count} blips"),
+    }
+}
+
 /// A duration that people meet in latencies: µs below a millisecond, then ms, then s, to two or three digits.
 pub(super) fn latency(time: Duration) -> String {
     let millis = time.as_secs_f64() * 1e3;

@@ -1,8 +1,10 @@
 //! Every report of the stored histories, byte for byte.
 
+use std::time::Duration;
+
 use firedrill::history::{Event, History};
 use firedrill::report::{self, Drill, Story};
-use firedrill::sample::Found;
+use firedrill::sample::{Bad, Found, Outcome, StreamId};
 use firedrill::{history, measure, sla};
 
 use crate::{STORED, drills, folder, story};
@@ -128,6 +130,64 @@ fn told(history: &History) -> Story {
     let measured = measure::measure(history);
     let judgement = sla::judge(history, &measured);
     Story::new(history, measured, judgement, Vec::new())
+}
+
+#[test]
+fn a_blip_is_counted_for_its_journey_and_marked_on_its_lane() {
+    let mut history = history::read(&folder("release-rolled-back")).unwrap();
+    let from = measure::measure(&history).window.from;
+    let resolve = history
+        .samples
+        .iter_mut()
+        .find(|sample| sample.stream == StreamId(0) && sample.sent > from + Duration::from_millis(900));
+    resolve.unwrap().outcome = Outcome::Bad(Bad::Reset);
+    let (story, measured) = (told(&history), measure::measure(&history));
+    assert_eq!((measured.blips.len(), measured.outages.len()), (1, 0));
+    let terminal = report::terminal(&story, 100, false);
+    assert_eq!(terminal.matches("1 blip").count(), 1, "{terminal}");
+    let one = [Drill::Judged(Box::new(story))];
+    let markdown = report::markdown(&one);
+    assert!(
+        markdown.contains("| journey | good | fallback | bad | blips |"),
+        "{markdown}"
+    );
+    let row = |name: &str| {
+        markdown
+            .lines()
+            .find(|line| line.starts_with(&format!("| {name} |")))
+            .unwrap()
+    };
+    assert!(row("resolve").contains("| 0 | 1 | 1 | none |"), "{markdown}");
+    assert!(row("shorten").contains("| 0 | 0 | 0 | none |"), "{markdown}");
+    let page = report::html(&one).unwrap();
+    assert_eq!(page.matches("<rect class=\"blip\"").count(), 1);
+    assert!(
+        page.contains("never down, 1 blip") && page.contains("resolve fails once: "),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_release_that_is_killed_does_not_answer_meanwhile_on_the_page() {
+    let history = history::read(&folder("wrong-loader-on-the-ladder")).unwrap();
+    let measured = measure::measure(&history);
+    let [down] = measured.outages.as_slice() else {
+        panic!("{:?}", measured.outages)
+    };
+    let live = measured.releases.last().unwrap();
+    assert_eq!(
+        live.stretches.len(),
+        2,
+        "before the kill, and after it: {:?}",
+        live.stretches
+    );
+    for core in &down.core {
+        assert!(
+            live.stretches
+                .iter()
+                .all(|stretch| stretch.within(*core).is_none())
+        );
+    }
 }
 
 #[test]

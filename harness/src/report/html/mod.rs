@@ -24,6 +24,9 @@ const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
+/// Blips beyond this are counted, not listed among the events.
+const MOST_BLIPS: usize = 200;
+
 /// The page.
 ///
 /// # Errors
@@ -96,6 +99,7 @@ fn section(n: usize, drill: &Drill, story: &Story) -> Value {
         facts => facts(story).into_iter().map(|fact| context! { name => fact.name, value => fact.value, aside => fact.aside }).collect::<Vec<_>>(),
         timeline => safe(timeline::timeline(story, &format!("{id}-time"))),
         lanes => safe(lanes(story)),
+        blips => story.measured.blips.len(),
         span => context! {
             from => story.shown.from.0, until => story.shown.until.0, origin => story.measured.window.from.0,
             start => interesting(story).0,
@@ -224,7 +228,15 @@ fn marks(story: &Story) -> Vec<Value> {
     let mark = |mark: &super::marks::Mark| {
         context! { at => mark.at.0, time => story.time(mark.at), word => mark.kind.word(), class => mark.kind.class(), text => plain(&mark.text, 500) }
     };
-    story.marks.iter().take(2000).map(mark).collect()
+    let blips = story.measured.blips.iter().map(super::marks::of_blip);
+    let mut all: Vec<_> = story
+        .marks
+        .iter()
+        .cloned()
+        .chain(blips.take(MOST_BLIPS))
+        .collect();
+    all.sort_by_key(|mark| mark.at);
+    all.iter().take(2000).map(mark).collect()
 }
 
 fn journeys(story: &Story) -> Vec<Value> {
@@ -250,7 +262,7 @@ fn journeys(story: &Story) -> Vec<Value> {
             name => journey.name.clone(), essential => journey.essential, good => journey.good,
             fallback => if rungs.is_empty() { "–".to_owned() } else { rungs.join(", ") },
             bad => if bad.is_empty() { "–".to_owned() } else { bad.join(", ") },
-            void => journey.void, downtime => journey.downtime.to_string(),
+            blips => story.measured.blips_of(journey).count(), void => journey.void, downtime => journey.downtime.to_string(),
             p50 => time(journey.latency.p50), p99 => time(journey.latency.p99), max => time(journey.latency.max),
         }
     };

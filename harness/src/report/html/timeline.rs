@@ -7,6 +7,7 @@ use super::svg::{Across, Down, Picture};
 use crate::measure::{Interval, Journey, Outage, Standing};
 use crate::report::marks::Kind;
 use crate::report::story::Story;
+use crate::report::words;
 use crate::sample::Micros;
 
 /// Height of a lane's heading, of its bar, and of the space below.
@@ -208,7 +209,12 @@ impl Sheet<'_> {
             format!("down {}", journey.downtime)
         };
         let aside = if journey.essential { "" } else { ", not essential" };
-        let y = self.lane(&journey.name, &format!("{down}{aside}"));
+        let story = self.story;
+        let blips = match story.measured.blips_of(journey).count() {
+            0 => String::new(),
+            some => format!(", {}", words::blips(some)),
+        };
+        let y = self.lane(&journey.name, &format!("{down}{blips}{aside}"));
         // The lane tells the judged time; before it there is only what was seen of outages.
         self.picture.rect(
             "up",
@@ -249,6 +255,29 @@ impl Sheet<'_> {
             );
             self.picture
                 .rect("unknown", self.scale.across(part.from, part.until), y, &title);
+        }
+        self.blips(journey, y);
+    }
+
+    /// A narrow mark for each blip, over the whole height of the lane.
+    fn blips(&mut self, journey: &Journey, y: Down) {
+        let y = Down {
+            from: y.from - 2,
+            height: y.height + 4,
+        };
+        let mut last = -1.0;
+        for blip in self.story.measured.blips_of(journey) {
+            let across = self.scale.across(blip.at, blip.at).visible();
+            if across.until <= last {
+                continue;
+            }
+            last = across.until;
+            let title = format!(
+                "a blip: {} at {}, confirmed by nothing",
+                blip.kind,
+                self.story.time(blip.at)
+            );
+            self.picture.rect("blip", across, y, &title);
         }
     }
 
