@@ -16,7 +16,20 @@ use crate::sla::{Entry, Ledger, RunsOut, Terms};
 use crate::units::Span;
 
 #[derive(Debug, clap::Args)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  firedrill budget                                 what is spent and left of the year
+  firedrill budget --contract five-minute-mean --year calendar
+  firedrill budget --check                         a gate: is anything left?
+  firedrill budget add --start 2026-03-04T10:00Z --duration 7m --cause \"the wrong release\" --link https://…
+  firedrill budget add --undated --duration 23m --cause \"nobody knows when\"
+
+Exit codes:
+  0 shown, or written down   2 bad usage or file   4 the ledger cannot be read or written
+  With --check: 1 the budget is spent   3 a line of the ledger cannot be read"
+)]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Option<Command>,

@@ -8,6 +8,19 @@ use crate::report;
 use crate::sla::compare::{Comparison, Drill, Finding, compare};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A regression needs at least 5 drills a side that took turns, Mann-Whitney p < 0.01, and medians
+apart by a ratio of 1.5, by 50 ms and by the bounds' width. What did not come (an alert, a
+rollback, a recovery) counts as never.
+
+Examples:
+  firedrill run NAME -n 10 --against app=v1        makes both sides, taking turns
+  firedrill compare runs/BASE runs/HEAD
+  firedrill compare runs/BASE runs/HEAD --markdown for a comment
+
+Exit codes:
+  0 no regression   1 a regression   2 bad usage, or no run folders
+  3 cannot be said: fewer than 5 drills a side, or not taking turns")]
 pub(super) struct Args {
     /// The base: a folder of run folders (`firedrill run --against` makes both).
     base: PathBuf,

@@ -9,6 +9,15 @@ use crate::sla::projection::{Conclusion, Simulation, project};
 use crate::sla::{self, Gathered};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  firedrill projection                             of the run folders in ./runs
+  firedrill projection nights --check              a gate: does the year fit the budget?
+  firedrill projection --controls                  what a year would be without protection
+
+Exit codes:
+  0 projected   2 bad usage, or no run folder   3 an outage without a price, or no `per_year`
+  With --check: 1 the year does not fit   3 too few drills to say")]
 pub(super) struct Args {
     /// Run folders, or folders of them.
     #[arg(env = "FIREDRILL_RUNS", default_value = "runs")]

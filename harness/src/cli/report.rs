@@ -9,6 +9,16 @@ use super::{output, runs};
 use crate::report::{self, Drill};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  firedrill report runs/RUN                           for a terminal
+  firedrill report runs/RUN --open                    as a page, in the browser
+  firedrill report runs/RUN --incident -o draft.md    a draft of the post-mortem
+  firedrill report runs --format markdown             all runs of a folder, the worst first
+
+Exit codes:
+  The run's own verdict, as `firedrill run` gave it; of several runs the worst:
+  0 as stated   1 breached   2 bad usage, or no run folder   3 undecided   4 not written")]
 pub(super) struct Args {
     /// Run folders, or folders of them.
     #[arg(required = true)]

@@ -5,6 +5,7 @@
 mod browser;
 mod cdp;
 mod command;
+mod help;
 mod regressions;
 mod schema;
 mod stored;
