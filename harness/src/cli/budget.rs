@@ -23,7 +23,7 @@ Examples:
   firedrill budget                                 what is spent and left of the year
   firedrill budget --contract five-minute-mean --year calendar
   firedrill budget --check                         a gate: is anything left?
-  firedrill budget add --start 2026-03-04T10:00Z --duration 7m --cause \"the wrong release\" --link https://…
+  firedrill budget add --start 2026-03-04T10:00Z --duration 7m --cause \"the wrong release\"
   firedrill budget add --undated --duration 23m --cause \"nobody knows when\"
 
 Exit codes:

@@ -12,14 +12,15 @@ use crate::report;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  firedrill run --shard 1/2 --seed 7 --runs part-1 on one machine
-  firedrill run --shard 2/2 --seed 7 --runs part-2 on another
+  firedrill run --shard 1/2 --seed 7 --runs part-1    on one machine
+  firedrill run --shard 2/2 --seed 7 --runs part-2    on another
   firedrill merge part-1 part-2
-  firedrill merge part-1 part-2 --markdown         the worst first, a row for each scenario
+  firedrill merge part-1 part-2 --markdown            the worst first, a row for each scenario
 
 Exit codes:
   The suite's, as if it had been run whole:
-  0 as stated   1 breached   2 bad usage or file   3 undecided, or a drill that no shard ran   4 environment")]
+  0 as stated   1 breached   2 bad usage or file   3 undecided, or not run by any shard
+  4 environment")]
 pub(super) struct Args {
     /// The shards' folders: each what one `firedrill run --shard` wrote.
     #[arg(required = true)]
