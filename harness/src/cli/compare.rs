@@ -1,5 +1,6 @@
 //! `firedrill compare`: two sets of repeats, told apart from chance.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
@@ -40,7 +41,8 @@ pub(super) fn run(args: &Args) -> Exit {
         Ok(sides) => sides,
         Err(exit) => return exit,
     };
-    let comparison = compare(&base, &head);
+    let mut comparison = compare(&base.drills, &head.drills);
+    comparison.left_out(&base.left_out.union(&head.left_out).cloned().collect());
     output::print(&if args.json {
         serde_json::json!(comparison).to_string()
     } else if args.markdown {
@@ -59,24 +61,33 @@ fn exit(comparison: &Comparison) -> Exit {
     }
 }
 
-fn side(folder: &Path) -> Result<Vec<Drill>, Exit> {
+/// One side's drills, and the scenarios of those that have no evidence.
+struct Side {
+    drills: Vec<Drill>,
+    left_out: BTreeSet<String>,
+}
+
+fn side(folder: &Path) -> Result<Side, Exit> {
     let found = runs::find(&[folder.to_owned()])?;
     let mut lost = 0;
-    let drills = runs::all(&found.folders, &mut lost);
-    let all = drills.len();
-    let drills: Vec<Drill> = drills
-        .iter()
-        .filter_map(|run| {
-            let start = &run.history.start;
-            Drill::new(&start.plan.name, &start.wall, &run.measured, &run.judgement)
-        })
-        .collect();
-    if drills.len() < all {
+    let runs = runs::all(&found.folders, &mut lost);
+    let mut side = Side {
+        drills: Vec::new(),
+        left_out: BTreeSet::new(),
+    };
+    for run in &runs {
+        let start = &run.history.start;
+        match Drill::new(&start.plan.name, &start.wall, &run.measured, &run.judgement) {
+            Some(drill) => side.drills.push(drill),
+            None => drop(side.left_out.insert(start.plan.name.clone())),
+        }
+    }
+    if side.drills.len() < runs.len() {
         output::note(&format!(
             "{}: {} drills left out, for want of evidence",
             folder.display(),
-            all - drills.len()
+            runs.len() - side.drills.len()
         ));
     }
-    Ok(drills)
+    Ok(side)
 }

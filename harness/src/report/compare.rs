@@ -25,6 +25,7 @@ fn finding(of: Finding) -> &'static str {
         Finding::NoDifference => "no difference",
         Finding::CannotSay(Unsaid::TooFew) => "cannot say: too few",
         Finding::CannotSay(Unsaid::NotInterleaved) => "cannot say: not interleaved",
+        Finding::CannotSay(Unsaid::NoEvidence) => "cannot say: no evidence",
     }
 }
 
@@ -83,7 +84,10 @@ fn verdict(comparison: &Comparison) -> String {
         |wanted: fn(&Finding) -> bool| comparison.rows.iter().filter(|row| wanted(&row.finding)).count();
     let regressions = count(|finding| *finding == Finding::Regression);
     let unsaid = count(|finding| matches!(finding, Finding::CannotSay(_)));
+    let without = comparison.without_evidence.len();
     match (comparison.rows.len(), regressions, unsaid) {
+        (_, 0, 0) if without == 1 => "Cannot say, of a scenario without evidence.".to_owned(),
+        (_, 0, 0) if without > 0 => format!("Cannot say, of {without} scenarios without evidence."),
         (0, ..) => "Cannot say: there is nothing that both sides have.".to_owned(),
         (_, 0, 0) => "No regression.".to_owned(),
         (_, 0, unsaid) => format!("Cannot say, in {unsaid} of {} rows.", comparison.rows.len()),
@@ -114,6 +118,12 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     }
     if !comparison.unpaired.is_empty() {
         lines.push(format!("only on one side: {}", comparison.unpaired.join(", ")));
+    }
+    if !comparison.without_evidence.is_empty() {
+        lines.push(format!(
+            "without evidence, all drills of one side: {}",
+            comparison.without_evidence.join(", ")
+        ));
     }
     let (base, head) = comparison.not_as_stated;
     if base + head > 0 {

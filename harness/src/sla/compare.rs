@@ -118,6 +118,8 @@ pub enum Unsaid {
     TooFew,
     /// One side was run after the other: what drifted on the machine looks the same as a regression.
     NotInterleaved,
+    /// A side has drills, and none of them with evidence.
+    NoEvidence,
 }
 
 /// What a row comes to.
@@ -158,6 +160,8 @@ pub struct Comparison {
     pub rows: Vec<Row>,
     /// Scenarios that only one side has.
     pub unpaired: Vec<String>,
+    /// Scenarios that only one side has, because all drills of the other are without evidence.
+    pub without_evidence: Vec<String>,
     /// Drills that are not as stated: base, head.
     pub not_as_stated: (usize, usize),
 }
@@ -185,6 +189,7 @@ pub fn compare(base: &[Drill], head: &[Drill]) -> Comparison {
     Comparison {
         rows: rows.collect(),
         unpaired: ours.symmetric_difference(&theirs).cloned().collect(),
+        without_evidence: Vec::new(),
         not_as_stated: (not_as_stated(base), not_as_stated(head)),
     }
 }
@@ -338,6 +343,15 @@ fn interleaved(base: &[Drill], head: &[Drill]) -> bool {
 }
 
 impl Comparison {
+    /// Says of which scenarios drills were left out, for want of evidence. Where that left a side none, nothing can be
+    /// said of it: a head that is too broken to be measured is not as good as its base.
+    pub fn left_out(&mut self, scenarios: &BTreeSet<String>) {
+        let (without, unpaired) = std::mem::take(&mut self.unpaired)
+            .into_iter()
+            .partition(|name| scenarios.contains(name));
+        (self.without_evidence, self.unpaired) = (without, unpaired);
+    }
+
     /// The worst of its rows; `None` when there is nothing to compare.
     pub fn worst(&self) -> Option<Finding> {
         let weight = |finding: &Finding| match finding {
@@ -346,7 +360,13 @@ impl Comparison {
             Finding::Improvement => 1,
             Finding::NoDifference => 0,
         };
-        self.rows.iter().map(|row| row.finding).max_by_key(weight)
+        let unsaid = self.without_evidence.iter();
+        let unsaid = unsaid.map(|_| Finding::CannotSay(Unsaid::NoEvidence));
+        self.rows
+            .iter()
+            .map(|row| row.finding)
+            .chain(unsaid)
+            .max_by_key(weight)
     }
 }
 

@@ -134,3 +134,26 @@ fn drills_without_an_alert_are_not_dropped_where_others_have_one() {
     let told = text.lines().find(|line| line.contains("time to detect")).unwrap();
     assert!(told.contains("never, n 6)"), "{text}");
 }
+
+#[test]
+fn a_head_that_was_never_steady_is_not_as_good_as_its_base() {
+    let folder = tempfile::tempdir().unwrap();
+    store(folder.path(), FAST, FAST, true);
+    stored_sides(folder.path(), |_, mut events| {
+        for event in &mut events {
+            if event["event"] == "steady" {
+                event["good"] = json!(false);
+            }
+        }
+        events
+    });
+    let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(3);
+    assert!(
+        text.contains("without evidence, all drills of one side: release-rolled-back"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Cannot say") && !text.contains("No regression"),
+        "{text}"
+    );
+}
