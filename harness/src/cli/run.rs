@@ -22,11 +22,9 @@ use crate::{fault, history, measure, report, sla};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  firedrill run                                       every scenario of ./scenarios
   firedrill run wrong-json-loader --target process    one of them, without containers
   firedrill run -n 20 --report html=report.html       each twenty times, and a page of all
   firedrill run -n 10 --against app=v1                in turns with another release: `compare`
-  firedrill run --shard 2/4 --seed 7                  the second quarter of a suite: `merge`
 
 Exit codes:
   0 as stated   1 breached   2 bad usage or file   3 undecided, or all skipped   4 environment

@@ -1,16 +1,17 @@
 //! The draft of a post-mortem, in Markdown: the usual sections, five whys, and the Six Sigma frame (define, measure,
 //! analyse, improve, control). What the harness knows is filled in; what only people know is left as a marked blank.
 
+mod six_sigma;
+
 use std::fmt::Write;
 
 use super::markdown::{escaped, fenced, time_line};
 use super::marks::Kind;
 use super::story::{FaultSpan, Story};
 use super::text::plain;
-use super::words::{contract, contract_rule, of_budget, percent, place};
+use super::words::{origin, percent, place};
 use crate::measure::Journey;
 use crate::sla::Verdict;
-use crate::units::Span;
 
 /// What only people know.
 fn blank(what: &str) -> String {
@@ -148,7 +149,7 @@ impl Draft<'_> {
     fn detection(&self) -> String {
         let (story, instants) = (self.0, &self.0.measured.instants);
         let told = match instants.time_to_detect {
-            Some(time) => format!("The first alert arrived {time} after the outage began."),
+            Some(time) => format!("The first alert arrived {time} after {}.", origin(instants)),
             None => "**No alert arrived.** Whoever noticed it was a person.".into(),
         };
         let mut blind: Vec<String> = Vec::new();
@@ -287,12 +288,17 @@ impl Draft<'_> {
             || blank("what failed inside"),
             |(_, entry)| format!("The service said: {}", escaped(&Story::error(entry, 200), 200)),
         );
+        let why = if down.is_empty() {
+            "What failed all the same?"
+        } else {
+            "Why did that fail?"
+        };
         let third = self.0.trigger().map_or_else(
             || blank("what triggered it"),
             |fault| format!("It came with: {}.", escaped(&fault.what, 200)),
         );
         format!(
-            "## Five whys\n\n1. Why were users let down? {first}\n2. Why did that fail? {second}\n3. Why was it there? {third}\n4. Why did nothing stop it before users met it? {}\n5. Why is it made so that this can happen? {}\n",
+            "## Five whys\n\n1. Why were users let down? {first}\n2. {why} {second}\n3. Why was it there? {third}\n4. Why did nothing stop it before users met it? {}\n5. Why is it made so that this can happen? {}\n",
             blank(if self.deployed() {
                 "the gate that was missing: unit test, staging with production-like data, automatic rollback"
             } else {
@@ -393,98 +399,6 @@ impl Draft<'_> {
         );
         text
     }
-
-    fn six_sigma(&self) -> String {
-        let (story, cost) = (self.0, &self.0.judgement.cost);
-        let mut text = String::from("## Define, measure, analyse, improve, control\n\n");
-        let down: Vec<String> = self.down().map(|journey| escaped(&journey.name, 60)).collect();
-        let lost = if down.is_empty() {
-            "nothing".into()
-        } else {
-            down.join(", ")
-        };
-        let _ = writeln!(
-            text,
-            "**Define.** The promise: at most {} of downtime in {} days. What users lost: {lost}. A defect is an answer of an essential journey that fails its user.\n",
-            Span(cost.budget),
-            cost.window.as_secs() / 86_400
-        );
-        let _ = writeln!(
-            text,
-            "**Measure.** {}, that is {}. By contract:\n",
-            story.measured.downtime,
-            of_budget(cost)
-        );
-        text.push_str("| contract | bills | counts |\n|---|---|---|\n");
-        for bill in &story.judgement.bills {
-            let _ = writeln!(
-                text,
-                "| {} | {} | {} |",
-                contract(bill.contract),
-                bill.billed,
-                contract_rule(bill.contract)
-            );
-        }
-        let (opportunities, defects) = self.answers();
-        #[expect(clippy::cast_precision_loss, reason = "counts of probes")]
-        let million = (1e3 * defects as f64 / opportunities.max(1) as f64).round() * 1e3;
-        let _ = writeln!(
-            text,
-            "\n{defects} of {opportunities} answers were defects while it was watched: {million} per million opportunities in this drill. Availability in it: {}.\n",
-            availability(story.measured.availability)
-        );
-        let cause = self.0.culprit().map_or_else(
-            || blank("cause: no error is known to have come up inside the outage"),
-            |(_, entry)| escaped(&Story::error(entry, 200), 200),
-        );
-        let _ = writeln!(
-            text,
-            "**Analyse.** {cause}. See the five whys. Other causes that were ruled out: {}\n",
-            blank("which, and how")
-        );
-        let _ = writeln!(
-            text,
-            "**Improve.** The action items above; the expected downtime afterwards: {}\n",
-            blank("to be rehearsed, not guessed")
-        );
-        let per_year = match (&story.start.plan.scenario.per_year, cost.per_year) {
-            (Some(times), Some(share)) => format!(
-                "Expected {} a year ({}): up to {} of the budget.",
-                super::words::times(times.times),
-                escaped(&times.because, 120),
-                share.high.map_or_else(|| "an unknown share".into(), percent)
-            ),
-            _ => format!(
-                "How often it is to be expected: {}",
-                blank("times a year, and why")
-            ),
-        };
-        let _ = writeln!(
-            text,
-            "**Control.** {per_year} Where this scenario runs every night, its verdict and share of the budget are watched: {}. The real downtime goes into the ledger: {}",
-            blank("where, and by whom"),
-            blank("start and end")
-        );
-        text
-    }
-
-    /// Answers of essential journeys, and those that failed the user.
-    fn answers(&self) -> (usize, usize) {
-        let essential = self
-            .0
-            .measured
-            .journeys
-            .iter()
-            .filter(|journey| journey.essential);
-        essential.fold((0, 0), |(all, defects), journey| {
-            let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
-            (all + journey.good + journey.fallback + bad, defects + bad)
-        })
-    }
-}
-
-fn availability((low, high): (f64, f64)) -> String {
-    format!("{:.1} % to {:.1} %", low * 100.0, high * 100.0)
 }
 
 /// What the users of a journey went through.

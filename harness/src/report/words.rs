@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::text::word;
 use crate::history::Start;
-use crate::measure::{Bounds, Data, Measured};
+use crate::measure::{Bounds, Data, Instants, Measured};
 use crate::sample::Micros;
 use crate::scenario::Contract;
 use crate::sla::{Check, Cost, Judgement, Verdict};
@@ -104,6 +104,19 @@ pub(super) fn told(judgement: &Judgement) -> String {
         (Some(_), true) => "BREACHED, as a control must".into(),
         (Some(_), false) => format!("{}, and not as this control must", word(verdict).to_uppercase()),
         (None, _) => word(verdict).to_uppercase(),
+    }
+}
+
+/// What the time to the first alert is counted from.
+pub(super) fn origin(instants: &Instants) -> &'static str {
+    let met = instants
+        .rollback
+        .as_ref()
+        .is_some_and(|rollback| rollback.seen.is_some());
+    match (instants.onset, met) {
+        (Some(_), _) => "the outage began",
+        (None, true) => "the release that was left first answered",
+        (None, false) => "the fault was injected",
     }
 }
 

@@ -109,6 +109,26 @@ fn the_post_mortem_of_a_kill_blames_neither_the_deploy_before_it_nor_what_it_log
     assert!(!draft.contains("This scenario runs every night"), "{draft}");
 }
 
+#[test]
+fn where_users_felt_nothing_no_report_speaks_of_an_outage_that_began() {
+    let story = story("release-rolled-back");
+    let draft = report::incident(&story);
+    let after = "after the release that was left first answered";
+    assert!(
+        draft.contains(after) && !draft.contains("after the outage began"),
+        "{draft}"
+    );
+    assert!(
+        draft.contains("2. What failed all the same? The service said"),
+        "{draft}"
+    );
+    let page = report::html(&[Drill::Judged(Box::new(story))]).unwrap();
+    assert!(
+        page.contains(after) && !page.contains("after the onset"),
+        "{page}"
+    );
+}
+
 /// Without the fault that the outage came with in the record, nobody knows it.
 #[test]
 fn an_outage_before_any_fault_has_no_trigger() {

@@ -17,7 +17,7 @@ use super::advice;
 use super::entry::{Drill, Standing, counts, worst_first};
 use super::story::Story;
 use super::text::{plain, word};
-use super::words::{contract, contract_rule, latency as time, of_budget, percent, place, told};
+use super::words::{contract, contract_rule, latency as time, of_budget, origin, percent, place, told};
 use crate::measure::Standing as Lane;
 
 const PAGE: &str = include_str!("page.html");
@@ -166,7 +166,7 @@ fn facts(story: &Story) -> Vec<Fact> {
         facts.push(Fact {
             name: "first alert",
             value: found.to_string(),
-            aside: "after the onset".into(),
+            aside: format!("after {}", origin(&measured.instants)),
         });
     }
     if let Some(back) = &measured.instants.rollback {
