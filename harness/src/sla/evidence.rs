@@ -63,7 +63,6 @@ fn steady(history: &History) -> Check {
 /// Injected, confirmed, and met by traffic.
 fn fault(history: &History, step: usize) -> Check {
     let name = format!("evidence.fault.{step}");
-    let required = "in effect, confirmed, and met by traffic";
     let mut since = None;
     let mut until = None;
     let mut outcome = Err("never injected".to_owned());
@@ -85,6 +84,10 @@ fn fault(history: &History, step: usize) -> Check {
             _ => {}
         }
     }
+    let required = match hit {
+        Some(_) => "in effect, confirmed, and met by traffic",
+        None => "in effect and confirmed, while users asked",
+    };
     match (outcome, since) {
         (Ok(_), Some(since)) if !met_by_traffic(history, since, until) => {
             check(name, required, "no probe was sent while it was in effect", false)
