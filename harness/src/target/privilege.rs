@@ -35,11 +35,21 @@ pub(super) fn give_up() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether a process passes over permissions, by its effective capabilities; `None` where the system does not tell.
+/// Whether a process passes over permissions; `None` where the system does not tell.
 pub(super) fn passes_over_permissions(pid: u32) -> Option<bool> {
+    // CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH is 2.
+    Some(effective(&pid.to_string())? & 0b110 != 0)
+}
+
+/// Whether this process may mount: the superuser of a container mostly may not.
+pub(super) fn may_mount() -> bool {
+    // CAP_SYS_ADMIN is 21.
+    effective("self").is_some_and(|capabilities| capabilities & (1 << 21) != 0)
+}
+
+/// A process's effective capabilities.
+fn effective(pid: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    let effective = u64::from_str_radix(effective.trim(), 16).ok()?;
-    // CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH is 2.
-    Some(effective & 0b110 != 0)
+    u64::from_str_radix(effective.trim(), 16).ok()
 }

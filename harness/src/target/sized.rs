@@ -4,16 +4,16 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Spec;
+use super::{Spec, privilege};
 
 /// Whether this process may mount; if not, why and what to do.
 pub(super) fn can() -> Result<(), String> {
     if cfg!(not(target_os = "linux")) {
         return Err("a volume of limited size is a mount, which only Linux has for this".into());
     }
-    if !rustix::process::geteuid().is_root() {
+    if !privilege::may_mount() {
         return Err(
-            "a volume of limited size is a mount, and only the superuser may mount: run as root".into(),
+            "a volume of limited size is a mount, and this process may not mount (CAP_SYS_ADMIN): run as root".into(),
         );
     }
     Ok(())
