@@ -6,14 +6,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::panic;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use acceptance::Kind;
-use acceptance::snapshots::Snapshot;
+use acceptance::snapshots::{self, Snapshot};
+use acceptance::suite::Suite;
 use firedrill::scenario::Plan;
-use firedrill::{fault, history, measure, report, scenario, sla};
+use firedrill::{fault, report, scenario};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 /// Those that every run of the tests also holds in containers: one of each kind. The others are for the night, and for
@@ -42,7 +42,7 @@ fn main() {
         let wanted = plans.iter().filter(|plan| {
             is_wanted(&args, &name(kind, plan)) && (args.include_ignored || args.ignored || usual(kind, plan))
         });
-        let suite = Arc::new(Suite::new(kind, wanted.map(|plan| plan.name.clone()).collect()));
+        let suite = Arc::new(Asked::new(kind, wanted.map(|plan| plan.name.clone()).collect()));
         // Looked for only when it is needed: listing tests asks nobody.
         let no_engine = (kind == Kind::Docker && !args.list && !suite.names.is_empty())
             .then(acceptance::no_engine)
@@ -85,28 +85,21 @@ fn is_wanted(args: &Arguments, name: &str) -> bool {
     args.filter.as_ref().is_none_or(fits) && !args.skip.iter().any(fits)
 }
 
-/// The scenarios asked for on one target, and their run folders once they have run.
-struct Suite {
+/// The scenarios asked for on one target, and what became of them once they have run.
+struct Asked {
     kind: Kind,
     names: Vec<String>,
-    ran: OnceLock<Ran>,
+    ran: OnceLock<Suite>,
 }
 
-struct Ran {
-    folders: HashMap<String, PathBuf>,
-    said: String,
-    /// The runs' folder goes away with this.
-    _runs: tempfile::TempDir,
-}
-
-impl Suite {
+impl Asked {
     fn new(kind: Kind, names: Vec<String>) -> Self {
         let ran = OnceLock::new();
         Self { kind, names, ran }
     }
 
     /// Runs all of them, once.
-    fn ran(&self) -> &Ran {
+    fn ran(&self) -> &Suite {
         self.ran.get_or_init(|| {
             let runs = tempfile::tempdir().unwrap();
             let kind = self.kind.to_string();
@@ -124,45 +117,38 @@ impl Suite {
             static RUNNING: Mutex<()> = Mutex::new(());
             let _one = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
             let ended = acceptance::run(runs.path(), &args);
-            let scenario = |folder: PathBuf| Some((history::read(&folder).ok()?.start.plan.name, folder));
-            let folders = acceptance::run_folders(runs.path())
-                .into_iter()
-                .filter_map(scenario)
-                .collect();
-            let said = ended.to_string();
-            Ran {
-                folders,
-                said,
-                _runs: runs,
-            }
+            Suite::read(runs.path(), &ended)
         })
     }
 
-    /// One scenario: as its snapshot says, and as stated.
+    /// One scenario: as its snapshot says, and as stated. What is not as stated is held too: it is then that a reviewer
+    /// wants to see what has become different.
     fn check(&self, name: &str) -> Result<(), Failed> {
-        let ran = self.ran();
-        let Some(folder) = ran.folders.get(name) else {
-            if ran.said.contains(&format!("skipped   {name}")) || ran.said.contains("unsupported") {
-                return Ok(());
-            }
-            return Err(format!("it has no run folder\n{}", ran.said).into());
+        let Some(run) = self.ran().run(name)? else {
+            return Ok(());
         };
-        let history = history::read(folder)?;
-        let measured = measure::measure(&history);
-        let judgement = sla::judge(&history, &measured);
-        let story = |measured, judgement| report::Story::new(&history, measured, judgement, Vec::new());
-        if !judgement.stated() {
-            let report = report::terminal(&story(measured, judgement), 120, false);
-            return Err(format!("{name} is not as stated\n{report}").into());
-        }
         let snapshot = Snapshot::of(self.kind, name)?;
-        let text = snapshot.text(&history, &measured, &judgement);
+        let text = snapshot.text(&run.history, &run.measured, &run.judgement);
+        let held = panic::catch_unwind(|| hold(&snapshot, &text));
+        snapshots::mark_held(self.kind, name)?;
+        let report = || {
+            let (measured, judgement) = (run.measured.clone(), run.judgement.clone());
+            let story = report::Story::new(&run.history, measured, judgement, Vec::new());
+            report::terminal(&story, 120, false)
+        };
+        if !run.judgement.stated() {
+            let differs = if held.is_err() {
+                ", nor as its snapshot says"
+            } else {
+                ""
+            };
+            return Err(format!("{name} is not as stated{differs}\n{}", report()).into());
+        }
         if snapshot.accepted.as_deref() != Some(text.as_str()) {
             // Whoever reviews the difference wants to see the run behind it.
-            eprintln_once(&report::terminal(&story(measured, judgement), 120, false));
+            eprintln_once(&report());
         }
-        hold(&snapshot, &text);
-        Ok(())
+        held.map_err(|said| panic::resume_unwind(said))
     }
 }
 

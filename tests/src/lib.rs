@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 pub mod snapshots;
+pub mod suite;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -15,17 +16,17 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
+/// The folder that this test was built into: `target/debug`, say.
+fn profile() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().to_owned()
+}
+
 /// The binary, built once a test run: what is tested is what lies in the tree.
 pub fn firedrill() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        let profile = std::env::current_exe()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .parent()
-            .unwrap()
-            .to_owned();
+        let profile = profile();
         let binary = profile.join(format!("firedrill{}", std::env::consts::EXE_SUFFIX));
         // nextest runs every test in a process of its own: the first one builds.
         let run = std::env::var("NEXTEST_RUN_ID").unwrap_or_default();

@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use firedrill::history::History;
@@ -12,7 +13,7 @@ use firedrill::measure::Measured;
 use firedrill::report;
 use firedrill::sla::Judgement;
 
-use crate::{Kind, workspace};
+use crate::{Kind, profile, workspace};
 
 /// Scenarios that behave otherwise in containers, and why: they have a second snapshot, `NAME.docker`.
 const DIFFERENCES: &str = "differences.toml";
@@ -63,6 +64,18 @@ impl Snapshot {
     pub fn text(&self, history: &History, measured: &Measured, judgement: &Judgement) -> String {
         report::snapshot(history, measured, judgement, self.accepted.as_deref())
     }
+}
+
+/// Writes down, for whoever tells what has changed, that a scenario was held against its snapshot: a line
+/// `TARGET::NAME` in `scenarios-held` of the target folder. Without it "nothing differs" may mean that nothing ran.
+///
+/// # Errors
+/// In words, when it cannot be written.
+pub fn mark_held(kind: Kind, scenario: &str) -> Result<(), String> {
+    let path = profile().with_file_name("scenarios-held");
+    let file = OpenOptions::new().append(true).create(true).open(&path);
+    file.and_then(|mut file| file.write_all(format!("{kind}::{scenario}\n").as_bytes()))
+        .map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 fn differences(folder: &Path) -> BTreeMap<String, String> {
