@@ -90,7 +90,11 @@ fn what_was_seen_and_what_was_accepted_are_apart_and_other_snapshots_left_out() 
     let repository = repository();
     let root = repository.path();
     held(root, &["process::killed", "process::frozen"]);
-    fs::write(root.join(SNAPSHOTS).join("killed.snap.new"), "downtime: 5 s\n").unwrap();
+    fs::write(
+        root.join(SNAPSHOTS).join("killed.snap.new"),
+        "assertion_line: 7\ndowntime: 5 s\n",
+    )
+    .unwrap();
     fs::write(root.join(SNAPSHOTS).join("frozen.snap"), "downtime: 2 s\n").unwrap();
     fs::write(root.join("other.snap.new"), "no recovery\n").unwrap();
     let said = said(root);

@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use acceptance::Kind;
 use acceptance::snapshots::{Snapshot, difference};
 use clap::Parser;
+use firedrill::sla::Verdict;
 use firedrill::{history, measure, sla};
 
 /// Look whether stored runs are as their snapshots say.
@@ -22,6 +23,9 @@ struct Args {
     /// Folders of run folders.
     #[arg(required = true)]
     runs: Vec<PathBuf>,
+    /// Pass over runs that are undecided, and do not ask whether the others are as stated: `firedrill merge` tells of both.
+    #[arg(long)]
+    decided: bool,
 }
 
 /// What the runs of one scenario came to: how many there were, and each difference with the runs that have it.
@@ -33,12 +37,9 @@ struct Scenario {
 
 fn main() -> ExitCode {
     let mut scenarios: BTreeMap<String, Scenario> = BTreeMap::new();
-    for folder in Args::parse()
-        .runs
-        .iter()
-        .flat_map(|runs| acceptance::run_folders(runs))
-    {
-        let (name, said) = look(&folder);
+    let args = Args::parse();
+    for folder in args.runs.iter().flat_map(|runs| acceptance::run_folders(runs)) {
+        let (name, said) = look(&folder, args.decided);
         let scenario = scenarios.entry(name).or_default();
         scenario.runs += 1;
         if let Some(said) = said {
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
 }
 
 /// A run's scenario and target, and what is not as it should be.
-fn look(folder: &Path) -> (String, Option<String>) {
+fn look(folder: &Path, decided: bool) -> (String, Option<String>) {
     let history = match history::read(folder) {
         Ok(history) => history,
         Err(error) => return ("unreadable".into(), Some(error.to_string())),
@@ -84,6 +85,9 @@ fn look(folder: &Path) -> (String, Option<String>) {
     let name = format!("{kind}::{}", history.start.plan.name);
     let measured = measure::measure(&history);
     let judgement = sla::judge(&history, &measured);
+    if decided && judgement.verdict() == Verdict::Undecided {
+        return (name, None);
+    }
     let snapshot = match Snapshot::of(kind, &history.start.plan.name) {
         Ok(snapshot) => snapshot,
         Err(error) => return (name, Some(error)),
@@ -91,7 +95,7 @@ fn look(folder: &Path) -> (String, Option<String>) {
     let text = snapshot.text(&history, &measured, &judgement);
     let accepted = snapshot.accepted.unwrap_or_default();
     let mut said = difference(&accepted, &text);
-    if !judgement.stated() {
+    if !decided && !judgement.stated() {
         said.push_str("not as stated\n");
     }
     (name, (!said.is_empty()).then_some(said))
