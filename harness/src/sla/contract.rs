@@ -109,7 +109,7 @@ fn slices(history: &History, measured: &Measured) -> Vec<Slice> {
     let essential = essential(history);
     let length = usize::try_from(measured.window.length().as_millis().div_ceil(1000))
         .unwrap_or(usize::MAX)
-        .min(1 << 24);
+        .min(1 << 20); // twelve days: a time beyond them is a damaged file's, not a drill's
     let mut slices = vec![Slice::default(); length];
     for sample in history
         .samples
