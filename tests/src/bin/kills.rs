@@ -12,7 +12,7 @@ use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use firedrill::target::Owner;
+use firedrill::target::Process;
 use firedrill::wait::{self, Poll};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -70,7 +70,7 @@ fn say(text: &str) {
 struct Bystanders {
     docker: bool,
     process: Child,
-    owner: Owner,
+    owner: Process,
     container: String,
 }
 
@@ -81,7 +81,7 @@ impl Bystanders {
         let process = server(process, folder)
             .spawn()
             .map_err(|error| format!("{}: {error}", args.bystander.display()))?;
-        let owner = Owner::of(process.id()).ok_or("the bystander ended")?;
+        let owner = Process::of(process.id()).ok_or("the bystander ended")?;
         let mut bystanders = Self {
             docker,
             process,
