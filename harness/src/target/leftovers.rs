@@ -28,9 +28,8 @@ struct Run {
 
 /// The run folders below a folder, also those of comparisons.
 fn all(runs: &Path) -> Vec<Run> {
-    let folders = real_folders(runs);
     let mut found = Vec::new();
-    for path in folders {
+    for path in real_folders(runs) {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let Some(id) = name.filter(|name| is_run_id(name)) else {
             continue;
@@ -41,7 +40,7 @@ fn all(runs: &Path) -> Vec<Run> {
                 path,
                 owner: owner.trim().to_owned(),
             }),
-            Err(_) => found.extend(SIDES.iter().flat_map(|side| all(&path.join(side)))),
+            Err(_) => found.extend(named(&path, &SIDES).iter().flat_map(|side| all(side))),
         }
     }
     found
@@ -54,6 +53,13 @@ fn real_folders(folder: &Path) -> Vec<PathBuf> {
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .map(|entry| entry.path())
         .collect()
+}
+
+/// Those of the folders in a folder that bear one of these names.
+fn named(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    let mut folders = real_folders(folder);
+    folders.retain(|folder| names.iter().any(|name| folder.ends_with(name)));
+    folders
 }
 
 /// The run folders of lost runs that still hold what a sweep removes.
@@ -69,9 +75,7 @@ pub fn lost(runs: &Path) -> Vec<PathBuf> {
 impl Run {
     /// What it still holds of its services.
     fn kept(&self) -> Vec<PathBuf> {
-        let mut folders = real_folders(&self.path);
-        folders.retain(|folder| SERVICES.iter().any(|name| folder.ends_with(name)));
-        folders
+        named(&self.path, &SERVICES)
     }
 
     /// A run whose harness was killed before its history began has nothing to tell: not even its first event is whole.

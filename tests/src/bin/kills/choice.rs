@@ -134,6 +134,11 @@ impl Choices {
         self.unsupported.insert((choice.scenario.clone(), choice.pair.1));
     }
 
+    /// The last turn came to nothing: it is the same one's again.
+    pub(crate) fn again(&mut self) {
+        self.turn = self.turn.saturating_sub(1);
+    }
+
     /// The pairs, each with whether it can be hit at all.
     pub(crate) fn pairs(&self) -> Vec<(Pair, bool)> {
         let possible = |pair: &Pair| (*pair, !self.runnable(*pair).is_empty());

@@ -103,8 +103,11 @@ async fn all(args: &Args) -> Result<(), Failure> {
         if counts {
             kills += 1;
             tally.note(kind, &seen.phase, &seen.faults);
-        } else if ended == Ended::ByItself && !seen.begun {
-            choices.refuse(&choice);
+        } else {
+            if ended == Ended::ByItself && !seen.begun {
+                choices.refuse(&choice);
+            }
+            choices.again();
         }
         let number = if counts { kills.to_string() } else { "-".into() };
         let how = match (ended, seen.begun) {
