@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use firedrill::target::{Owner, Process};
 use firedrill::wait::{self, Poll};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -37,8 +38,14 @@ answer = { status = 200 }
 impl Folder {
     /// Inside the workspace's target folder, so that the package of the system is found.
     fn new(rate: &str, scenario: &str) -> Self {
+        Self::with("", rate, scenario)
+    }
+
+    /// With more in the system file.
+    fn with(system: &str, rate: &str, scenario: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        std::fs::write(folder.path().join("system.toml"), SYSTEM.replace("RATE", rate)).unwrap();
+        let system = format!("{}{system}", SYSTEM.replace("RATE", rate));
+        std::fs::write(folder.path().join("system.toml"), system).unwrap();
         let scenario = format!("summary = \"one fault\"\nsystem = \"system.toml\"\n{scenario}");
         std::fs::write(folder.path().join("one.toml"), scenario).unwrap();
         Self(folder)
@@ -137,6 +144,38 @@ fn told(output: &Output) -> String {
     )
 }
 
+/// A system whose deploys run a shell's words, which may name a number of seconds that nobody else sleeps for.
+fn deployed_by(words: &str) -> Folder {
+    let system = format!("\n[[deploy]]\n[deploy.command]\nargv = [\"sh\", \"-c\", \"{words}\"]\n");
+    let step = "[[step]]\nat = \"100ms\"\ndeploy = { service = \"app\", release = \"v3\" }\n";
+    Folder::with(&system, "20/s", step)
+}
+
+/// A number of seconds that nobody else sleeps for.
+fn seconds() -> String {
+    format!("{}.{}", 3000 + std::process::id(), rand::random::<u16>())
+}
+
+/// Whether somebody sleeps for so many seconds.
+fn sleeps(seconds: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut commands = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
+    commands.any(|command| command == format!("sleep\0{seconds}\0").as_bytes())
+}
+
+async fn sleeps_within(seconds: &str, wanted: bool) {
+    let look = || {
+        std::future::ready(if sleeps(seconds) == wanted {
+            Poll::<_, String>::Done(())
+        } else {
+            Poll::NotYet((!wanted).to_string())
+        })
+    };
+    wait::until("whether it sleeps", Duration::from_secs(60), look)
+        .await
+        .unwrap();
+}
+
 const FROZEN: &str = "[[step]]\nat = \"100ms\"\nfor = \"60s\"\npause = { service = \"app\" }\n";
 
 #[tokio::test]
@@ -226,4 +265,102 @@ async fn a_fault_that_no_request_met_leaves_the_drill_undecided() {
         "{}",
         told(&output)
     );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_deploy_left_running_is_ended_with_the_drill_and_named() {
+    let seconds = seconds();
+    let words = format!("setsid sleep {seconds} > /dev/null 2>&1 &");
+    let output = end(deployed_by(&words).run()).await;
+    assert!(!sleeps(&seconds), "{}", told(&output));
+    let told = told(&output);
+    assert!(told.contains("outlived") && told.contains("(sleep)"), "{told}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_deploy_dies_with_a_killed_harness_and_what_it_left_running_with_the_clean_up() {
+    let (waits, leaves) = (seconds(), seconds());
+    let folder = deployed_by(&format!(
+        "setsid sleep {leaves} > /dev/null 2>&1 & exec sleep {waits}"
+    ));
+    let child = folder.run();
+    sleeps_within(&waits, true).await;
+    sleeps_within(&leaves, true).await;
+    signal(&child, Signal::KILL);
+    end(child).await;
+    sleeps_within(&waits, false).await;
+    let clean = folder.firedrill(&["clean"]).output().unwrap();
+    assert!(clean.status.success() && !folder.left(), "{}", told(&clean));
+    sleeps_within(&leaves, false).await;
+}
+
+/// A harness that is no more.
+fn gone() -> Owner {
+    let process = Process {
+        pid: 1,
+        started: u64::MAX,
+    };
+    Owner {
+        process,
+        ..Owner::this()
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn without_an_engine_a_lost_run_in_containers_stays_and_nothing_is_said_to_be_undone() {
+    let folder = Folder::new("20/s", "");
+    let id = |target: &str| format!("20261125-103000-{target}-1-0a1b2c");
+    for target in ["docker", "process"] {
+        let run = folder.runs().join(id(target));
+        std::fs::create_dir_all(run.join("volumes")).unwrap();
+        std::fs::write(run.join("owner"), gone().to_string()).unwrap();
+        let start = format!("{{\"event\":\"start\",\"target\":\"{target}\"}}\n");
+        std::fs::write(run.join("events.jsonl"), start).unwrap();
+        let undo = r#"{"undo":"pending","step":0,"fault":"kill","params":null}"#;
+        std::fs::write(run.join("undo.jsonl"), undo).unwrap();
+    }
+    let clean = |args: &[&str]| {
+        let mut clean = folder.firedrill(args);
+        clean.env("DOCKER_HOST", "tcp://127.0.0.1:1").output().unwrap()
+    };
+    let other = clean(&["clean", "--run", &id("process")]);
+    assert_eq!(other.status.code(), Some(0), "{}", told(&other));
+    let undone = |target: &str| format!("undone  kill, step 1 of run {}", id(target));
+    assert!(told(&other).contains(&undone("process")), "{}", told(&other));
+    assert!(!told(&other).contains(&undone("docker")), "{}", told(&other));
+    let all = clean(&["clean"]);
+    assert_eq!(all.status.code(), Some(5), "{}", told(&all));
+    let stays = folder.runs().join(id("docker")).join("volumes").exists();
+    assert!(!told(&all).contains("undone") && stays, "{}", told(&all));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_clean_up_ends_neither_itself_nor_what_nobody_is_known_to_own() {
+    let folder = Folder::new("20/s", "");
+    let gone = gone();
+    let run = "20261125-103000-nobody-1-0a1b2c";
+    let mut nobodys = Command::new("sleep")
+        .arg("60")
+        .env("FIREDRILL_RUN", run)
+        .spawn()
+        .unwrap();
+    // The shell is the clean-up's parent, and both look like a lost run's.
+    let words = format!("'{}' clean; exit $?", binary().display());
+    let mut clean = Command::new("sh");
+    clean.args(["-c", &words]).env("FIREDRILL_RUNS", folder.runs());
+    clean
+        .env("FIREDRILL_RUN", run)
+        .env("FIREDRILL_OWNER", gone.to_string());
+    let output = clean.output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    let alive = nobodys.try_wait().unwrap().is_none();
+    nobodys.kill().unwrap();
+    nobodys.wait().unwrap();
+    let told = told(&output);
+    assert!(alive && told.contains("nothing says whose it is"), "{told}");
+    assert_eq!(told.matches("it runs this clean-up").count(), 2, "{told}");
 }

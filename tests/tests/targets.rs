@@ -348,3 +348,45 @@ async fn nothing_is_left_after_cleaning_and_cleaning_twice_is_cleaning_once(home
     );
     home.target.clean().await.unwrap();
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = format!("contract-{:08x}", rand::random::<u32>());
+    let target = target::open(Kind::Process, &run, folder.path()).await.unwrap();
+    let left = folder.path().join("left");
+    let words = format!(
+        "setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 3000' & exec sleep 3000",
+        left.display()
+    );
+    let argv = ["/bin/sh", "-c", &words].map(str::to_owned);
+    let spec = Spec {
+        name: "leaver".into(),
+        source: Source::Command(argv.into()),
+        args: Vec::new(),
+        env: BTreeMap::new(),
+        release: "v1".into(),
+        port: 8000,
+        ports: BTreeMap::new(),
+        volumes: BTreeMap::new(),
+        shares: BTreeMap::new(),
+        restart: Restart::No,
+        limits: ResourceLimits::default(),
+    };
+    target.create(spec).await.unwrap();
+    target.start("leaver").await.unwrap();
+    let pid = wait::until("what it leaves", WITHIN, || {
+        let pid = std::fs::read_to_string(&left).ok();
+        std::future::ready(match pid.and_then(|pid| pid.trim().parse().ok()) {
+            Some(pid) => Poll::<u32, String>::Done(pid),
+            None => Poll::NotYet("nothing".into()),
+        })
+    });
+    let process = target::Process::of(pid.await.unwrap()).unwrap();
+    target.stop("leaver", WITHIN).await.unwrap();
+    assert!(process.is_alive(), "it outlives the service");
+    let outlived = target.clean().await.unwrap();
+    assert!(!process.is_alive());
+    assert_eq!(outlived, [format!("process {} (sleep)", process.pid)]);
+}

@@ -1,5 +1,7 @@
 //! `firedrill clean`: what a killed run left behind.
 
+use std::path::Path;
+
 use super::exit::Exit;
 use super::output;
 use crate::{drill, target};
@@ -7,11 +9,15 @@ use crate::{drill, target};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Only this run, whether or not its harness still runs.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["all", "other_machines"])]
     run: Option<String>,
-    /// Also runs whose harness still runs.
+    /// Also runs whose harness still runs, on this machine.
     #[arg(long)]
     all: bool,
+    /// Also runs of other machines or containers that share the engine, for those that are no more. Whether their harness
+    /// still runs cannot be told from here: a running drill there would lose its services.
+    #[arg(long)]
+    other_machines: bool,
     /// Where run folders are: volumes and processes' folders of lost runs there are removed, histories are kept.
     #[arg(long, env = "FIREDRILL_RUNS", default_value = "runs")]
     runs: std::path::PathBuf,
@@ -20,17 +26,28 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// The faults that lost runs had in effect: they go with what they were in effect on.
-fn pending(runs: &std::path::Path) -> Vec<String> {
+/// A fault that a lost run had in effect: it goes with what it was in effect on.
+struct Pending {
+    run: String,
+    fault: String,
+}
+
+/// The faults that lost runs had in effect.
+fn pending(runs: &Path) -> Vec<Pending> {
     let mut faults = Vec::new();
-    for run in target::lost(runs) {
-        let name = run
+    for folder in target::lost(runs) {
+        let run = folder
             .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        for entry in drill::pending_undo(&run).unwrap_or_default() {
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        for entry in drill::pending_undo(&folder).unwrap_or_default() {
             if let drill::UndoEntry::Pending { step, fault, .. } = entry {
-                faults.push(format!("{fault}, step {} of run {name}", step + 1));
+                let fault = format!("{fault}, step {} of run {run}", step.saturating_add(1));
+                faults.push(Pending {
+                    run: run.clone(),
+                    fault,
+                });
             }
         }
     }
@@ -38,41 +55,73 @@ fn pending(runs: &std::path::Path) -> Vec<String> {
 }
 
 pub(super) async fn run(args: Args) -> Exit {
-    let which = match (args.run, args.all) {
-        (Some(run), _) => target::Which::Run(run),
-        (None, true) => target::Which::All,
-        (None, false) => target::Which::Lost,
+    let which = match args.run {
+        Some(run) => target::Which::Run(run),
+        None => target::Which::Lost {
+            running: args.all,
+            elsewhere: args.other_machines,
+        },
     };
-    let undone = pending(&args.runs);
+    let pending = pending(&args.runs);
     let swept = target::sweep(&which, &args.runs).await;
     if args.json {
         output::print(&serde_json::json!(swept).to_string());
     } else {
-        for removed in &swept.removed {
-            output::print(&format!("removed {removed}"));
-        }
-        for fault in undone
-            .iter()
-            .filter(|_| which != target::Which::All && swept.failed.is_empty())
-        {
-            output::print(&format!("undone  {fault}"));
-        }
-        for left in &swept.left {
-            output::print(&format!("left    {left}"));
-        }
-        for failed in &swept.failed {
-            output::error(failed);
-        }
-        if let Some(unseen) = &swept.unseen {
-            output::note(&format!("not looked at: {unseen}"));
-        }
-        if swept.removed.is_empty() && swept.failed.is_empty() {
-            output::print("nothing of a lost run is here");
-        }
+        show(&swept, &pending);
     }
     if swept.failed.is_empty() {
         Exit::AsStated
     } else {
         Exit::Unclean
+    }
+}
+
+fn show(swept: &target::Swept, pending: &[Pending]) {
+    for removed in &swept.removed {
+        output::print(&format!("removed {removed}"));
+    }
+    for pending in pending.iter().filter(|pending| swept.finished(&pending.run)) {
+        output::print(&format!("undone  {}", pending.fault));
+    }
+    for left in &swept.left {
+        output::print(&format!("left    {left}"));
+    }
+    for failed in &swept.failed {
+        output::error(failed);
+    }
+    if let Some(unseen) = &swept.unseen {
+        output::note(&format!("not looked at: {unseen}"));
+    }
+    if swept.removed.is_empty() && swept.failed.is_empty() {
+        output::print("nothing of a lost run is here");
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    /// Undo logs that were found to be hard to read, or might be.
+    #[test]
+    fn no_undo_log_of_a_lost_run_makes_the_offer_fail() {
+        let runs = tempfile::tempdir().unwrap();
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/undo");
+        let dead = target::Owner {
+            process: target::Process {
+                pid: 1,
+                started: u64::MAX,
+            },
+            ..target::Owner::this()
+        };
+        for log in std::fs::read_dir(corpus).unwrap().flatten() {
+            let run = runs.path().join(target::new_run_id("undo", 1));
+            std::fs::create_dir_all(run.join("volumes")).unwrap();
+            std::fs::write(run.join(target::OWNER_FILE), dead.to_string()).unwrap();
+            std::fs::copy(log.path(), run.join(drill::UNDO)).unwrap();
+        }
+        let pending = pending(runs.path());
+        let faults: Vec<&str> = pending.iter().map(|pending| pending.fault.as_str()).collect();
+        let last = format!(", step {} of run", usize::MAX);
+        assert!(faults.iter().any(|fault| fault.starts_with(&last)), "{faults:?}");
     }
 }

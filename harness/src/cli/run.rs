@@ -294,13 +294,20 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         line = report::Line::failed(&name, control, &error.to_string());
     }
     call.progress.done(&line.text(output::colours()));
-    if let Err(left) = target.clean().await {
-        let left: Vec<String> = left.iter().map(ToString::to_string).collect();
-        output::error(&format!(
-            "{name}: something was left behind:\n  {}\n  finish with: firedrill clean --run {id}",
-            left.join("\n  ")
-        ));
-        exit = Exit::Unclean;
+    match target.clean().await {
+        Ok(outlived) if outlived.is_empty() => {}
+        Ok(outlived) => output::note(&format!(
+            "{name}: outlived the service it came from, and was ended: {}",
+            outlived.join(", ")
+        )),
+        Err(left) => {
+            let left: Vec<String> = left.iter().map(ToString::to_string).collect();
+            output::error(&format!(
+                "{name}: something was left behind:\n  {}\n  finish with: firedrill clean --run {id}",
+                left.join("\n  ")
+            ));
+            exit = Exit::Unclean;
+        }
     }
     ended(Became::Run(id), exit, line)
 }

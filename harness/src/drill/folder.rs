@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use crate::target::new_run_id;
 use crate::target::{OWNER_FILE, Owner};
 
 /// A run's id and its folder.
@@ -14,24 +15,6 @@ pub struct RunFolder {
     pub path: PathBuf,
 }
 
-/// A new run id: time, scenario, repeat, and a random tail.
-pub fn new_run_id(scenario: &str, repeat: u32) -> String {
-    let now = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-    let name: String = scenario
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
-        })
-        .take(40)
-        .collect();
-    let tail: u32 = rand::random();
-    format!("{now}-{name}-{repeat}-{:06x}", tail & 0xff_ffff)
-}
-
 impl RunFolder {
     /// Makes a new run folder below `runs`.
     ///
@@ -41,7 +24,28 @@ impl RunFolder {
         std::fs::create_dir_all(runs)?;
         let path = std::path::absolute(runs)?.join(&id);
         std::fs::create_dir(&path)?;
-        std::fs::write(path.join(OWNER_FILE), Owner::this().to_string())?;
+        // Whole or not there at all, so that whoever cleans never reads half an owner.
+        let beside = path.join(format!("{OWNER_FILE}.new"));
+        std::fs::write(&beside, Owner::this().to_string())?;
+        std::fs::rename(beside, path.join(OWNER_FILE))?;
         Ok(Self { id, path })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_run_folder_holds_nothing_but_who_it_belongs_to() {
+        let runs = tempfile::tempdir().unwrap();
+        let run = RunFolder::create(runs.path(), "one".into()).unwrap();
+        let names: Vec<_> = std::fs::read_dir(&run.path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(names, [OWNER_FILE]);
+        let owner = std::fs::read_to_string(run.path.join(OWNER_FILE)).unwrap();
+        assert_eq!(owner.parse(), Ok(Owner::this()));
     }
 }

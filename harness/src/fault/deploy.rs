@@ -215,10 +215,10 @@ impl Deploy {
         let Some((program, arguments)) = argv.split_first() else {
             return Err(Error::NotInEffect("the deploy command is empty".into()));
         };
-        let run = tokio::process::Command::new(program)
-            .args(arguments)
-            .kill_on_drop(true)
-            .output();
+        let mut command = tokio::process::Command::new(program);
+        command.args(arguments).kill_on_drop(true);
+        context.target.mark(&mut command);
+        let run = command.output();
         let failed = |why: String| Error::NotInEffect(format!("{program}: {why}"));
         let output = tokio::time::timeout(within, run)
             .await

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::file::{Damage, Stored};
-use super::process::{running, start_ready, state_becomes};
+use super::holds::Holds;
+use super::process::{held_down, running, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected, Struck};
 use crate::scenario::Requirement;
 use crate::target::State;
@@ -38,6 +39,18 @@ impl Describe for TearWrite {
 }
 
 impl TearWrite {
+    /// That the service was killed, and is not up again.
+    fn unfinished(&self, context: &Context<'_>) -> Holds {
+        Holds::of(context, "torn", &self.stored.service)
+    }
+
+    /// Damages the file of the service that was killed.
+    async fn tear(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        // Killed between two steps of a real write, its file may have a second name for a moment.
+        self.stored.unshare(context)?;
+        self.stored.damage(context, |before| self.torn(before)).await
+    }
+
     /// The first part, at least one byte short.
     #[expect(
         clippy::cast_possible_truncation,
@@ -64,24 +77,30 @@ impl Fault for TearWrite {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let service = &self.stored.service;
         running(context, service).await?;
+        self.unfinished(context).take()?;
+        held_down(context, service)?;
         context.target.kill(service).await?;
         let state = state_becomes(context, service, "the process to be gone", State::is_over).await?;
-        // Killed between two steps of a real write, its file may have a second name for a moment.
-        self.stored.unshare(context)?;
-        let torn = self.stored.damage(context, |before| self.torn(before)).await;
-        let ready = start_ready(context, service).await?;
+        let torn = self.tear(context).await;
+        let up = up_again(context, service).await?;
+        self.unfinished(context).release();
         let mut injected = torn?;
         let file = injected.evidence.take().unwrap_or_default();
-        injected.evidence = Some(format!(
-            "{service} was {state}; {file}; started again, ready after {} ms",
-            ready.as_millis()
-        ));
+        injected.evidence = Some(format!("{service} was {state}; {file}; {up}"));
         Ok(injected)
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        self.stored.restore(context)
+        let restored = self.stored.restore(context);
+        // Cut off in between, the service may be down still. Once it was up again, what it does is its own affair.
+        if !self.unfinished(context).held().contains(&context.step) {
+            return restored;
+        }
+        let up = up_again(context, &self.stored.service).await?;
+        self.unfinished(context).release();
+        Ok(format!("{}; {up}", restored?))
     }
+
     fn struck(&self, context: &Context<'_>) -> Option<Struck> {
         self.stored.struck(context)
     }

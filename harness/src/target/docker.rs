@@ -33,7 +33,9 @@ use super::engine::{self, Engine};
 use super::fill::{Places, Told, fill};
 use super::image::{hex, image};
 use super::own::Owner;
-use super::{Capability, Error, Kind, Source, Spec, State, Target, narrowest, ports, privilege, sized};
+use super::{
+    Capability, Error, Kind, Source, Spec, State, Target, marks, narrowest, ports, privilege, sized,
+};
 use crate::scenario::{ResourceLimits, Restart};
 
 /// The label of a run on everything it makes; the value is the run's id.
@@ -656,7 +658,11 @@ impl Target for Containers {
         Ok(log)
     }
 
-    async fn clean(&self) -> Result<(), Vec<Error>> {
+    fn mark(&self, command: &mut tokio::process::Command) {
+        marks::mark(command, &self.run);
+    }
+
+    async fn clean(&self) -> Result<Vec<String>, Vec<Error>> {
         let mut left = Vec::new();
         for known in self.services().values_mut() {
             // What it guards is removed below, by label.
@@ -682,11 +688,18 @@ impl Target for Containers {
         {
             left.push(error);
         }
+        // A deploy's command runs here, not in a container.
+        let (outlived, ended) = marks::end_all(&self.run).await;
+        left.extend(
+            ended
+                .err()
+                .map(|cause| operation("end the processes of", &self.run, cause)),
+        );
         for folder in ["volumes", "aside"] {
             if let Err(cause) = sized::remove_all(&self.folder.join(folder)) {
                 left.push(operation("remove the folders of", &self.run, cause));
             }
         }
-        if left.is_empty() { Ok(()) } else { Err(left) }
+        if left.is_empty() { Ok(outlived) } else { Err(left) }
     }
 }

@@ -9,13 +9,17 @@ mod docker;
 mod engine;
 mod fill;
 mod image;
+mod leftovers;
+mod marks;
 mod own;
 mod ports;
 mod privilege;
 mod process;
 mod ready;
+mod run_id;
 mod sized;
 mod sweep;
+mod sweep_engine;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -27,10 +31,12 @@ use async_trait::async_trait;
 
 pub use build::sources;
 pub use engine::{Engine, engine};
-pub use own::Owner;
+pub use leftovers::{OWNER_FILE, lost};
+pub use own::{Fate, Owner, Place, Process};
 pub use ports::reserve as reserve_port;
 pub use ready::ready;
-pub use sweep::{OWNER_FILE, Swept, Which, lost, sweep};
+pub use run_id::new_run_id;
+pub use sweep::{Swept, Which, sweep};
 
 use crate::scenario::{Build, ResourceLimits, Restart, System};
 
@@ -265,8 +271,12 @@ pub trait Target: Send + Sync {
     /// Everything a service has written to its standard output and error so far, oldest first.
     async fn logs(&self, service: &str) -> Result<Vec<u8>, Error>;
 
-    /// Removes everything of this run. Idempotent. What could not be removed is the error.
-    async fn clean(&self) -> Result<(), Vec<Error>>;
+    /// Marks a command that is to run here, beside the services, as this run's: it is ended with everything else.
+    fn mark(&self, command: &mut tokio::process::Command);
+
+    /// Removes everything of this run. Idempotent. Returns the processes that had outlived the services they came from,
+    /// and were ended; what could not be removed is the error.
+    async fn clean(&self) -> Result<Vec<String>, Vec<Error>>;
 }
 
 impl std::fmt::Display for State {

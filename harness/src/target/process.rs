@@ -1,7 +1,7 @@
 //! Local child processes: no engine, no root, started in milliseconds.
 //!
-//! Every child has its own process group, an environment made from nothing, and the marks `FIREDRILL_RUN` and
-//! `FIREDRILL_OWNER` in it, by which `firedrill clean` finds it again; on Linux it dies with the harness.
+//! Every child has its own process group, an environment made from nothing, and the run's mark in it, by which what it
+//! leaves behind is found at the end, and by `firedrill clean`; on Linux it dies with the harness.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,16 +16,13 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 
 use super::fill::{Places, Told, fill};
-use super::own::{Owner, stat};
-use super::{Capability, Error, Kind, Source, Spec, State, Target, narrowest, ports, privilege, sized};
+use super::own::{Process, stat};
+use super::{
+    Capability, Error, Kind, Source, Spec, State, Target, marks, narrowest, ports, privilege, sized,
+};
 use crate::scenario::{ResourceLimits, Restart};
 use crate::units::Size;
 use crate::wait::{self, Poll};
-
-/// The mark of a run in its processes' environment.
-pub(super) const RUN_MARK: &str = "FIREDRILL_RUN";
-/// The mark of a run's owner in its processes' environment.
-pub(super) const OWNER_MARK: &str = "FIREDRILL_OWNER";
 
 /// A killed process is gone within this.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
@@ -51,7 +48,7 @@ struct Service {
 /// A service's process, as its supervisor last saw it.
 #[derive(Debug, Default)]
 struct Life {
-    owner: Option<Owner>,
+    process: Option<Process>,
     exit: Option<i64>,
     paused: bool,
     /// It was told to end: its restart policy is silent.
@@ -112,14 +109,14 @@ impl Processes {
         let mut command = Command::new(program);
         command.args(first).args(args).env_clear().envs(env);
         command
-            .env(RUN_MARK, &self.run)
-            .env(OWNER_MARK, Owner::this().to_string());
-        command
             .current_dir(self.home(&spec.name))
             .process_group(0)
             .kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        die_with_the_harness(&mut command, self.bound_by_permissions(service).is_ok());
+        if self.bound_by_permissions(service).is_ok() {
+            bind_by_permissions(&mut command);
+        }
+        marks::mark(&mut command, &self.run);
         Ok(command)
     }
 
@@ -146,10 +143,10 @@ impl Processes {
     fn signal(&self, what: &'static str, name: &str, signal: Signal) -> Result<(), Error> {
         let service = self.service(name)?;
         let life = lock(&service.life);
-        let Some(owner) = life.owner.filter(|owner| owner.is_alive()) else {
+        let Some(process) = life.process.filter(|process| process.is_alive()) else {
             return Err(operation(what, name, "its process does not run"));
         };
-        let pid = i32::try_from(owner.pid).ok().and_then(Pid::from_raw);
+        let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| operation(what, name, "its pid is none"))?;
         kill_process_group(pid, signal).map_err(|cause| operation(what, name, cause))
     }
@@ -228,26 +225,23 @@ fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
     }
 }
 
-/// On Linux the kernel kills the child when the harness ends, however it ends; and permissions bind the child of a
-/// harness that runs as root.
-fn die_with_the_harness(command: &mut Command, bound_by_permissions: bool) {
+/// Permissions bind the child of a harness that runs as root.
+fn bind_by_permissions(command: &mut Command) {
     #[cfg(target_os = "linux")]
     #[expect(
         unsafe_code,
         reason = "between fork and exec; what is called there are plain system calls"
     )]
     unsafe {
-        command.pre_exec(move || {
-            if bound_by_permissions && rustix::process::geteuid().is_root() {
+        command.pre_exec(|| {
+            if rustix::process::geteuid().is_root() {
                 privilege::give_up()?;
             }
-            Ok(rustix::process::set_parent_process_death_signal(Some(
-                Signal::KILL,
-            ))?)
+            Ok(())
         });
     }
     #[cfg(not(target_os = "linux"))]
-    let _ = (command, bound_by_permissions);
+    let _ = command;
 }
 
 fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
@@ -258,7 +252,7 @@ fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::pro
     }
     let pid = child.id().unwrap_or_default();
     *life = Life {
-        owner: Some(Owner::of(pid).unwrap_or(Owner { pid, started: 0 })),
+        process: Some(Process::of(pid).unwrap_or(Process { pid, started: 0 })),
         ..Life::default()
     };
     Ok(child)
@@ -275,7 +269,7 @@ async fn supervise(mut child: tokio::process::Child, mut command: Command, servi
         let told = {
             let mut life = lock(life);
             life.exit = Some(exit);
-            life.owner = None;
+            life.process = None;
             life.told
         };
         if told || restart == Restart::No {
@@ -437,10 +431,10 @@ impl Target for Processes {
 
     async fn kill(&self, service: &str) -> Result<(), Error> {
         let known = self.service(service)?;
-        let before = lock(&known.life).owner;
+        let before = lock(&known.life).process;
         self.signal("kill", service, Signal::KILL)?;
         wait::until("its process gone", GONE_WITHIN, || async {
-            if lock(&known.life).owner == before {
+            if lock(&known.life).process == before {
                 Poll::NotYet("it still runs".into())
             } else {
                 Poll::<_, Error>::Done(())
@@ -454,9 +448,9 @@ impl Target for Processes {
         self.signal("pause", service, Signal::STOP)?;
         let known = self.service(service)?;
         lock(&known.life).paused = true;
-        let owner = lock(&known.life).owner;
+        let process = lock(&known.life).process;
         wait::until("its process stopped", GONE_WITHIN, || async {
-            match owner.and_then(|owner| stat(owner.pid)) {
+            match process.and_then(|process| stat(process.pid)) {
                 Some(('T', _)) => Poll::Done(()),
                 Some((letter, _)) => Poll::NotYet(format!("its state is {letter}")),
                 None if cfg!(target_os = "linux") => Poll::Never("it has ended"),
@@ -477,13 +471,13 @@ impl Target for Processes {
     async fn state(&self, service: &str) -> Result<State, Error> {
         let known = self.service(service)?;
         let life = lock(&known.life);
-        Ok(match (life.owner, life.exit) {
+        Ok(match (life.process, life.exit) {
             (None, Some(exit)) => State::Exited(exit),
             (None, None) => State::Absent,
-            (Some(owner), _) => match stat(owner.pid) {
+            (Some(process), _) => match stat(process.pid) {
                 Some(('T', _)) => State::Paused,
                 None if life.paused => State::Paused,
-                _ => State::Running(format!("pid {owner}")),
+                _ => State::Running(format!("pid {process}")),
             },
         })
     }
@@ -528,17 +522,17 @@ impl Target for Processes {
             };
         }
         let now = known.limits();
-        let owner = lock(&known.life).owner.filter(|owner| owner.is_alive());
-        if let Some(owner) = owner {
-            set_memory_limit(owner.pid, now.memory).map_err(|cause| operation("limit", service, cause))?;
+        let process = lock(&known.life).process.filter(|process| process.is_alive());
+        if let Some(process) = process {
+            set_memory_limit(process.pid, now.memory).map_err(|cause| operation("limit", service, cause))?;
         }
         Ok(now)
     }
 
     async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
         let known = self.service(service)?;
-        let owner = lock(&known.life).owner;
-        match owner.and_then(|owner| privilege::passes_over_permissions(owner.pid)) {
+        let process = lock(&known.life).process;
+        match process.and_then(|process| privilege::passes_over_permissions(process.pid)) {
             Some(true) => Err(operation(
                 "bind",
                 service,
@@ -553,7 +547,11 @@ impl Target for Processes {
         fs::read(self.output(service)).map_err(|cause| operation("read the log of", service, cause))
     }
 
-    async fn clean(&self) -> Result<(), Vec<Error>> {
+    fn mark(&self, command: &mut Command) {
+        marks::mark(command, &self.run);
+    }
+
+    async fn clean(&self) -> Result<Vec<String>, Vec<Error>> {
         let names: Vec<String> = self.services().keys().cloned().collect();
         let mut left = Vec::new();
         for name in names {
@@ -561,12 +559,18 @@ impl Target for Processes {
                 left.push(error);
             }
         }
+        let (outlived, ended) = marks::end_all(&self.run).await;
+        left.extend(
+            ended
+                .err()
+                .map(|cause| operation("end the processes of", &self.run, cause)),
+        );
         for folder in ["volumes", "processes", "aside"] {
             let path = self.folder.join(folder);
             if let Err(cause) = sized::remove_all(&path) {
                 left.push(operation("remove the folders of", &self.run, cause));
             }
         }
-        if left.is_empty() { Ok(()) } else { Err(left) }
+        if left.is_empty() { Ok(outlived) } else { Err(left) }
     }
 }

@@ -1,36 +1,25 @@
-//! Finishing what a killed harness left behind: by label and mark, and only of runs whose owner is gone.
+//! Finishing what a killed harness left behind: by label and mark, and only of runs whose owner is known to be gone.
 
-use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
-use testcontainers::bollard::Docker;
-use testcontainers::bollard::errors::Error as EngineError;
-use testcontainers::bollard::query_parameters::{
-    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions,
-    RemoveVolumeOptions,
-};
 
-use super::docker::{OWNER_LABEL, RUN_LABEL};
-use super::engine;
-use super::own::Owner;
-use super::process::{OWNER_MARK, RUN_MARK};
-use super::sized;
-
-/// The file in a run folder that names the run's owner.
-pub const OWNER_FILE: &str = "owner";
+use super::own::{Fate, Owner};
+use super::{engine, leftovers, marks, sweep_engine};
 
 /// Which runs are swept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
-    /// Those whose harness no longer runs.
-    Lost,
+    /// Those whose harness is gone.
+    Lost {
+        /// Also those whose harness still runs.
+        running: bool,
+        /// Also those of other machines and pid namespaces, whose harness cannot be looked at from here.
+        elsewhere: bool,
+    },
     /// One, whoever runs it.
     Run(String),
-    /// All.
-    All,
 }
 
 /// What came of it.
@@ -44,28 +33,42 @@ pub struct Swept {
     pub failed: Vec<String>,
     /// What could not be looked at, and why.
     pub unseen: Option<String>,
+    /// The runs of which something was removed.
+    #[serde(skip)]
+    touched: BTreeSet<String>,
+    /// The runs of which something should have been and was not.
+    #[serde(skip)]
+    unfinished: BTreeSet<String>,
 }
 
 impl Which {
     /// Whether something of a run with this owner is to go; if not, why.
-    fn takes(&self, run: &str, owner: Option<&str>) -> Result<(), String> {
-        match self {
-            Self::All => Ok(()),
-            Self::Run(wanted) if wanted == run => Ok(()),
-            Self::Run(_) => Err("another run".into()),
-            Self::Lost => match owner.and_then(|owner| owner.parse::<Owner>().ok()) {
-                Some(owner) if owner.is_alive() => {
-                    Err(format!("its harness, process {}, still runs", owner.pid))
-                }
-                _ => Ok(()),
-            },
+    pub(super) fn takes(&self, run: &str, owner: Option<&str>) -> Result<(), String> {
+        let (running, elsewhere) = match self {
+            Self::Run(wanted) if wanted == run => return Ok(()),
+            Self::Run(_) => return Err("another run".into()),
+            Self::Lost { running, elsewhere } => (*running, *elsewhere),
+        };
+        let Some(owner) = owner.and_then(|owner| owner.parse::<Owner>().ok()) else {
+            return Err(format!(
+                "nothing says whose it is; if it is nobody's, firedrill clean --run {run}"
+            ));
+        };
+        match owner.fate() {
+            Fate::Runs if !running => Err(format!("its harness, process {}, still runs", owner.process.pid)),
+            Fate::Elsewhere if !elsewhere => Err(
+                "it belongs to another machine or container: run firedrill clean there, or, if that is no more, \
+                 with --other-machines here"
+                    .into(),
+            ),
+            _ => Ok(()),
         }
     }
 }
 
 impl Swept {
     /// Decides on one thing, and notes what came of it.
-    async fn one<E: ToString>(
+    pub(super) async fn one<E: ToString>(
         &mut self,
         which: &Which,
         thing: String,
@@ -76,253 +79,207 @@ impl Swept {
         match which.takes(run, owner) {
             Err(why) => self.left.push(format!("{thing} of run {run}: {why}")),
             Ok(()) => match remove.await {
-                Ok(()) => self.removed.push(format!("{thing} of run {run}")),
-                Err(error) => self
-                    .failed
-                    .push(format!("{thing} of run {run}: {}", error.to_string())),
+                Ok(()) => {
+                    self.touched.insert(run.to_owned());
+                    self.removed.push(format!("{thing} of run {run}"));
+                }
+                Err(error) => self.fail(run, format!("{thing} of run {run}: {}", error.to_string())),
             },
         }
     }
-}
 
-/// What is gone already, or about to be by another hand, needs no removing.
-fn gone_is_removed(removed: Result<(), EngineError>) -> Result<(), EngineError> {
-    match removed {
-        Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
-        Err(EngineError::DockerResponseServerError {
-            status_code: 409,
-            ref message,
-        }) if message.contains("already in progress") => Ok(()),
-        removed => removed,
+    /// Something of a run stays that should have gone.
+    pub(super) fn fail(&mut self, run: &str, what: String) {
+        self.unfinished.insert(run.to_owned());
+        self.failed.push(what);
+    }
+
+    /// Whether something of a run has stayed that should have gone.
+    pub(super) fn has_failed(&self, run: &str) -> bool {
+        self.unfinished.contains(run)
+    }
+
+    /// Whether all there was of a run is gone now, and was not before.
+    pub fn finished(&self, run: &str) -> bool {
+        self.touched.contains(run) && !self.has_failed(run)
     }
 }
 
-/// Removes what runs left behind: containers, networks, volumes, processes, and the folders of a run's services below
-/// `runs`. Histories and logs stay.
+/// Removes what runs left behind: processes, containers, networks, volumes, and then the folders of a run's services
+/// below `runs`, of those runs of which nothing else is left. Histories and logs stay.
 pub async fn sweep(which: &Which, runs: &Path) -> Swept {
     let mut swept = Swept::default();
     processes(which, &mut swept).await;
-    match engine::connect().await {
-        Ok((client, _)) => {
-            containers(&client, which, &mut swept).await;
-            networks(&client, which, &mut swept).await;
-            volumes(&client, which, &mut swept).await;
-        }
-        Err(error) => swept.unseen = Some(format!("containers, networks and volumes: {error}")),
-    }
-    folders(which, runs, &mut swept).await;
+    let seen = match engine::connect().await {
+        Ok((client, _)) => sweep_engine::sweep(&client, which, &mut swept).await,
+        Err(error) => Err(error.to_string()),
+    };
+    leftovers::sweep(which, runs, seen.as_ref().err().map(String::as_str), &mut swept).await;
+    swept.unseen = seen
+        .err()
+        .map(|why| format!("containers, networks and volumes: {why}"));
     swept
 }
 
-fn by_label() -> HashMap<String, Vec<String>> {
-    HashMap::from([("label".into(), vec![RUN_LABEL.into()])])
-}
-
-async fn containers(client: &Docker, which: &Which, swept: &mut Swept) {
-    let options = ListContainersOptions {
-        all: true,
-        filters: Some(by_label()),
-        ..Default::default()
-    };
-    match client.list_containers(Some(options)).await {
-        Err(error) => swept.failed.push(format!("listing containers: {error}")),
-        Ok(list) => {
-            for container in list {
-                let (labels, id) = (
-                    container.labels.unwrap_or_default(),
-                    container.id.unwrap_or_default(),
-                );
-                let Some(run) = labels.get(RUN_LABEL) else {
-                    continue;
-                };
-                let name = container
-                    .names
-                    .and_then(|names| names.into_iter().next())
-                    .unwrap_or_else(|| id.clone());
-                let options = RemoveContainerOptions {
-                    force: true,
-                    v: true,
-                    ..Default::default()
-                };
-                let remove = async { gone_is_removed(client.remove_container(&id, Some(options)).await) };
-                let owner = labels.get(OWNER_LABEL).map(String::as_str);
-                swept
-                    .one(
-                        which,
-                        format!("container {}", name.trim_start_matches('/')),
-                        run,
-                        owner,
-                        remove,
-                    )
-                    .await;
-            }
-        }
-    }
-}
-
-async fn networks(client: &Docker, which: &Which, swept: &mut Swept) {
-    match client
-        .list_networks(Some(ListNetworksOptions {
-            filters: Some(by_label()),
-        }))
-        .await
-    {
-        Err(error) => swept.failed.push(format!("listing networks: {error}")),
-        Ok(list) => {
-            for network in list {
-                let (labels, name) = (
-                    network.labels.unwrap_or_default(),
-                    network.name.unwrap_or_default(),
-                );
-                let Some(run) = labels.get(RUN_LABEL) else {
-                    continue;
-                };
-                let owner = labels.get(OWNER_LABEL).map(String::as_str);
-                swept
-                    .one(which, format!("network {name}"), run, owner, async {
-                        gone_is_removed(client.remove_network(&name).await)
-                    })
-                    .await;
-            }
-        }
-    }
-}
-
-async fn volumes(client: &Docker, which: &Which, swept: &mut Swept) {
-    match client
-        .list_volumes(Some(ListVolumesOptions {
-            filters: Some(by_label()),
-        }))
-        .await
-    {
-        Err(error) => swept.failed.push(format!("listing volumes: {error}")),
-        Ok(list) => {
-            for volume in list.volumes.unwrap_or_default() {
-                let Some(run) = volume.labels.get(RUN_LABEL) else {
-                    continue;
-                };
-                let owner = volume.labels.get(OWNER_LABEL).map(String::as_str);
-                let options = RemoveVolumeOptions { force: true };
-                let remove =
-                    async { gone_is_removed(client.remove_volume(&volume.name, Some(options)).await) };
-                swept
-                    .one(which, format!("volume {}", volume.name), run, owner, remove)
-                    .await;
-            }
-        }
-    }
-}
-
-/// Processes that bear a run's mark in their environment: only those that we may look at, which are ours to end.
+/// Processes that bear a run's mark: only those that we may look at, which are ours to end.
 async fn processes(which: &Which, swept: &mut Swept) {
-    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<u32>().ok())
-        else {
-            continue;
-        };
-        let (Some(process), Ok(environment)) = (Owner::of(pid), fs::read(entry.path().join("environ")))
-        else {
-            continue;
-        };
-        let mark = |name: &str| {
-            let mut variables = environment.split(|byte| *byte == 0);
-            let value =
-                variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-            Some(String::from_utf8_lossy(value).into_owned())
-        };
-        if let Some(run) = mark(RUN_MARK) {
-            let kill = async { end(process) };
+    for marked in marks::marked() {
+        let thing = marked.to_string();
+        if marked.ours {
             swept
-                .one(
-                    which,
-                    format!("process {pid}"),
-                    &run,
-                    mark(OWNER_MARK).as_deref(),
-                    kill,
-                )
-                .await;
-        }
-    }
-}
-
-/// Kills exactly this process, not a later one with its pid.
-fn end(process: Owner) -> std::io::Result<()> {
-    let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-    match pid {
-        Some(pid) if process.is_alive() => Ok(kill_process(pid, Signal::KILL)?),
-        _ => Ok(()),
-    }
-}
-
-/// The run folders of lost runs that still hold what `sweep` removes.
-pub fn lost(runs: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
-    let left = |path: &PathBuf| {
-        let owner = fs::read_to_string(path.join(OWNER_FILE)).ok();
-        let owner = owner.and_then(|owner| owner.trim().parse::<Owner>().ok());
-        owner.is_some_and(|owner| !owner.is_alive())
-            && ["volumes", "processes", "aside"]
-                .iter()
-                .any(|name| path.join(name).is_dir())
-    };
-    entries.map(|entry| entry.path()).filter(left).collect()
-}
-
-/// A run whose harness was killed before its history began has nothing to tell: not even its first event is whole.
-fn never_began(run: &Path) -> bool {
-    match fs::read(run.join(EVENTS)) {
-        Ok(events) => !events.contains(&b'\n'),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    }
-}
-
-/// The events' file of a run folder; the history owns the name, and is not imported here.
-const EVENTS: &str = "events.jsonl";
-
-/// What lost runs kept for their services below `runs`, and run folders without a history.
-async fn folders(which: &Which, runs: &Path, swept: &mut Swept) {
-    for entry in fs::read_dir(runs).into_iter().flatten().flatten() {
-        let path = entry.path();
-        let Ok(owner) = fs::read_to_string(path.join(OWNER_FILE)) else {
+                .left
+                .push(format!("{thing} of run {}: it runs this clean-up", marked.run));
             continue;
-        };
-        let run = entry.file_name().to_string_lossy().into_owned();
-        for name in ["volumes", "processes", "aside"] {
-            let folder = path.join(name);
-            if folder.is_dir() {
-                let remove = async { sized::remove_all(&folder) };
-                swept
-                    .one(which, format!("folder {name}"), &run, Some(owner.trim()), remove)
-                    .await;
-            }
         }
-        if never_began(&path) {
-            let remove = async { sized::remove_all(&path) };
-            swept
-                .one(which, "empty run folder".into(), &run, Some(owner.trim()), remove)
-                .await;
-        }
+        let kill = async { marks::end(marked.process) };
+        swept
+            .one(which, thing, &marked.run, marked.owner.as_deref(), kill)
+            .await;
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
-    use super::*;
+    use std::fs;
 
-    #[test]
-    fn a_run_whose_owner_lives_is_left_alone_unless_it_is_named() {
-        let alive = Owner::this().to_string();
-        let dead = Owner {
+    use super::*;
+    use crate::target::OWNER_FILE;
+    use crate::target::own::{Place, Process};
+
+    const LOST: Which = Which::Lost {
+        running: false,
+        elsewhere: false,
+    };
+    const RUN: &str = "20261125-103000-killed-v3-1-0a1b2c";
+
+    fn dead() -> Owner {
+        let process = Process {
             pid: 1,
             started: u64::MAX,
+        };
+        Owner {
+            process,
+            ..Owner::this()
         }
-        .to_string();
-        assert!(Which::Lost.takes("a", Some(&alive)).is_err());
-        assert!(Which::Lost.takes("a", Some(&dead)).is_ok());
-        assert!(Which::Run("a".into()).takes("a", Some(&alive)).is_ok());
-        assert!(Which::Run("b".into()).takes("a", Some(&dead)).is_err());
+    }
+
+    fn elsewhere() -> Owner {
+        let here = Place::here();
+        let place = Place {
+            machine: here.machine ^ 1,
+            ..here
+        };
+        Owner { place, ..dead() }
+    }
+
+    fn takes(which: &Which, owner: Owner) -> bool {
+        which.takes("a", Some(&owner.to_string())).is_ok()
+    }
+
+    #[test]
+    fn a_run_whose_owner_lives_is_left_alone_unless_it_is_asked_for() {
+        assert!(!takes(&LOST, Owner::this()));
+        assert!(takes(&LOST, dead()));
+        let running = Which::Lost {
+            running: true,
+            elsewhere: false,
+        };
+        assert!(takes(&running, Owner::this()));
+        assert!(!takes(&running, elsewhere()));
+        assert!(takes(&Which::Run("a".into()), Owner::this()));
+        assert!(!takes(&Which::Run("b".into()), dead()));
+    }
+
+    #[test]
+    fn a_run_of_another_machine_is_left_alone_unless_it_is_asked_for() {
+        assert!(!takes(&LOST, elsewhere()));
+        let elsewhere_too = Which::Lost {
+            running: false,
+            elsewhere: true,
+        };
+        assert!(takes(&elsewhere_too, elsewhere()));
+        assert!(!takes(&elsewhere_too, Owner::this()));
+    }
+
+    #[test]
+    fn what_nothing_says_the_owner_of_is_left_alone_unless_its_run_is_named() {
+        let every = Which::Lost {
+            running: true,
+            elsewhere: true,
+        };
+        for owner in [None, Some(""), Some("me"), Some("1:2")] {
+            assert!(every.takes("a", owner).unwrap_err().contains("--run a"));
+            assert!(Which::Run("a".into()).takes("a", owner).is_ok());
+        }
+    }
+
+    /// A folder below `runs` with an owner file, volumes, and a history if wanted.
+    #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+    fn folder(runs: &Path, name: &str, owner: &str, events: Option<&str>) -> std::path::PathBuf {
+        let run = runs.join(name);
+        fs::create_dir_all(run.join("volumes/app/store")).unwrap();
+        fs::write(run.join(OWNER_FILE), owner).unwrap();
+        if let Some(events) = events {
+            fs::write(run.join("events.jsonl"), events).unwrap();
+        }
+        run
+    }
+
+    async fn sweep_folders(runs: &Path, unseen: Option<&str>) -> Swept {
+        let mut swept = Swept::default();
+        leftovers::sweep(&LOST, runs, unseen, &mut swept).await;
+        swept
+    }
+
+    #[tokio::test]
+    async fn only_what_is_surely_a_run_is_removed() {
+        let runs = tempfile::tempdir().unwrap();
+        let dead = dead().to_string();
+        let strangers = [
+            folder(runs.path(), "photos", &dead, None),
+            folder(runs.path(), RUN, "me", None),
+        ];
+        let linked = tempfile::tempdir().unwrap();
+        let elsewhere = folder(linked.path(), "elsewhere", &dead, None);
+        let link = runs.path().join("20261125-103000-killed-v3-2-0a1b2c");
+        std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        let swept = sweep_folders(runs.path(), None).await;
+        assert_eq!(swept.removed, Vec::<String>::new());
+        assert_eq!(swept.left.len(), 1, "{:?}", swept.left);
+        for stranger in strangers.iter().chain([&elsewhere]) {
+            assert!(stranger.join("volumes/app/store").is_dir());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_run_keeps_its_history_and_one_that_never_began_keeps_nothing() {
+        let runs = tempfile::tempdir().unwrap();
+        let dead = dead().to_string();
+        let told = folder(runs.path(), RUN, &dead, Some("{\"target\":\"process\"}\n"));
+        let side = runs.path().join("20261125-103000-against-1-0a1b2c/head");
+        let torn = folder(&side, "20261125-103001-killed-v3-1-0a1b2c", &dead, Some("{\"tar"));
+        let swept = sweep_folders(runs.path(), None).await;
+        assert!(swept.failed.is_empty() && swept.finished(RUN), "{swept:?}");
+        assert!(told.join("events.jsonl").exists() && !told.join("volumes").exists());
+        assert!(!torn.exists());
+    }
+
+    #[tokio::test]
+    async fn a_lost_run_in_containers_is_not_finished_while_no_engine_answers() {
+        let runs = tempfile::tempdir().unwrap();
+        let dead = dead().to_string();
+        let docker = "{\"event\":\"start\",\"target\":\"docker\"}\n";
+        let run = folder(runs.path(), RUN, &dead, Some(docker));
+        let swept = sweep_folders(runs.path(), Some("no engine")).await;
+        assert!(run.join("volumes").is_dir());
+        assert_eq!(swept.failed.len(), 1);
+        assert!(swept.failed[0].contains("no engine") && !swept.finished(RUN));
+        assert_eq!(
+            leftovers::lost(runs.path()),
+            std::slice::from_ref(&run),
+            "it is offered again"
+        );
+        let swept = sweep_folders(runs.path(), None).await;
+        assert!(!run.join("volumes").exists() && swept.finished(RUN));
     }
 }

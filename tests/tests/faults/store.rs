@@ -16,6 +16,8 @@ proves! {
     "flip-bit" a_flipped_bit_is_there_until_it_is_put_back: |kind, name| flipped(kind, name);
     "delete-file" a_deleted_store_knows_nothing_until_it_is_back: |kind, name| proves(kind, "v1", name, stored(), |seen| *seen != right());
     "tear-write" a_torn_write_fails_until_it_is_mended: |kind, name| proves(kind, "v1", name, stored(), broken);
+    "tear-write" a_torn_write_that_was_cut_off_leaves_nobody_down: |kind, name| cut_off(kind, name);
+    "tear-write" a_write_that_cannot_be_torn_leaves_nobody_down: |kind, name| nothing_to_tear(kind, name);
     "unreadable-file" an_unreadable_store_fails_until_it_may_be_read: |kind, name| proves(kind, "v1", name, stored(), broken);
     "read-only" a_read_only_volume_takes_nothing_until_it_may_be_written: |kind, name| read_only(kind, name);
     "fill-disk" a_full_disk_takes_nothing_until_there_is_space: |kind, name| full_disk(kind, name);
@@ -33,6 +35,46 @@ async fn flipped(kind: Kind, name: &str) {
     assert_eq!(bits, 1);
     stage.revert(0, fault.as_ref()).await;
     assert_eq!((stage.file(), stage.get().await), (before, right()));
+    stage.close().await;
+}
+
+/// Stopped after the file was torn and before the service is up again.
+async fn cut_off(kind: Kind, name: &str) {
+    let fault = fault(name, stored());
+    let Some(stage) = Stage::of(kind, "v1", &[fault.as_ref()]).await else {
+        return;
+    };
+    let (before, aside) = (stage.file(), stage.aside(0));
+    let torn = wait::until("the torn file", Duration::from_secs(30), || {
+        std::future::ready(if stage.file().len() < before.len() {
+            Poll::<_, String>::Done(())
+        } else {
+            Poll::NotYet("it is whole".into())
+        })
+    });
+    let context = stage.context(0, &aside);
+    tokio::select! {
+        injected = fault.inject(&context) => panic!("not cut off: {injected:?}"),
+        torn = torn => torn.unwrap(),
+    }
+    assert!(stage.state().await.is_over());
+    stage.revert(0, fault.as_ref()).await;
+    assert_eq!((stage.file(), stage.get().await), (before, right()));
+    stage.close().await;
+}
+
+async fn nothing_to_tear(kind: Kind, name: &str) {
+    let fault = fault(name, stored());
+    let Some(stage) = Stage::of(kind, "v1", &[fault.as_ref()]).await else {
+        return;
+    };
+    let store = stage.target.volume("app", "store").unwrap();
+    std::fs::remove_file(store.join("urls.json")).unwrap();
+    let aside = stage.aside(0);
+    assert!(fault.inject(&stage.context(0, &aside)).await.is_err());
+    stage.ready().await;
+    stage.revert(0, fault.as_ref()).await;
+    assert!(!stage.state().await.is_over());
     stage.close().await;
 }
 

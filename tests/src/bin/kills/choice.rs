@@ -1,0 +1,151 @@
+//! What is run next and when it is killed: each fault gets its turn on each target, most kills while it is in effect.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use firedrill::scenario::{self, Plan};
+use firedrill::{fault, target::Kind};
+use rand::Rng;
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use crate::Failure;
+
+/// A fault on a target.
+pub(crate) type Pair = (&'static str, Kind);
+
+/// A kill that is planned.
+pub(crate) struct Choice {
+    pub(crate) pair: Pair,
+    pub(crate) scenario: String,
+    pub(crate) moment: Moment,
+}
+
+/// When the harness is killed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    /// So long after it was started: builds and preparations too.
+    Started(Duration),
+    /// So long after its history began, at most about as long as the drill lasts.
+    Begun(Duration),
+    /// So long after a step's fault began to be injected, at most about as long as it lasts.
+    Injecting(usize, Duration),
+}
+
+impl std::fmt::Display for Moment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Started(after) => write!(f, "{} ms after its start", after.as_millis()),
+            Self::Begun(after) => write!(f, "{} ms after its first event", after.as_millis()),
+            Self::Injecting(step, after) => {
+                write!(f, "{} ms into step {}", after.as_millis(), step + 1)
+            }
+        }
+    }
+}
+
+/// Whose turn it is.
+pub(crate) struct Choices {
+    plans: Vec<Plan>,
+    pairs: Vec<Pair>,
+    turn: usize,
+    /// Scenarios that a target cannot run.
+    unsupported: BTreeSet<(String, Kind)>,
+    random: StdRng,
+}
+
+impl Choices {
+    /// Of all faults on these targets, in an order that the seed decides.
+    pub(crate) fn new(scenarios: &[String], kinds: &[Kind], mut random: StdRng) -> Result<Self, Failure> {
+        let faults = fault::kinds();
+        let paths = scenario::find(scenarios, Path::new(".")).map_err(|problems| format!("{problems:?}"))?;
+        let plans = scenario::load_all(&paths, &faults).map_err(|problems| format!("{problems:?}"))?;
+        let mut names: Vec<&'static str> = faults.iter().map(|fault| fault.name).collect();
+        names.shuffle(&mut random);
+        let pairs = names
+            .iter()
+            .flat_map(|name| kinds.iter().map(move |kind| (*name, *kind)))
+            .collect();
+        Ok(Self {
+            plans,
+            pairs,
+            turn: 0,
+            unsupported: BTreeSet::new(),
+            random,
+        })
+    }
+
+    /// The next fault's turn, of those that a scenario has.
+    pub(crate) fn next(&mut self) -> Result<Choice, Failure> {
+        for _ in 0..self.pairs.len() {
+            let pair = self.pairs[self.turn % self.pairs.len()];
+            self.turn += 1;
+            if let Some(choice) = self.of(pair) {
+                return Ok(choice);
+            }
+        }
+        Err("no scenario can be run here".into())
+    }
+
+    fn of(&mut self, pair: Pair) -> Option<Choice> {
+        let mut runnable: Vec<Plan> = self.runnable(pair).into_iter().cloned().collect();
+        runnable.shuffle(&mut self.random);
+        let plan = runnable.pop()?;
+        let steps = plan.scenario.steps.iter().enumerate();
+        let steps: Vec<usize> = steps
+            .filter(|(_, step)| step.fault.name == pair.0)
+            .map(|(number, _)| number)
+            .collect();
+        let step = *steps.choose(&mut self.random)?;
+        Some(Choice {
+            pair,
+            moment: self.moment(&plan, step),
+            scenario: plan.name,
+        })
+    }
+
+    /// The scenarios with this fault that this target has not refused.
+    fn runnable(&self, (fault, kind): Pair) -> Vec<&Plan> {
+        let has = |plan: &&Plan| plan.scenario.steps.iter().any(|step| step.fault.name == fault);
+        let refused = |plan: &&Plan| self.unsupported.contains(&(plan.name.clone(), kind));
+        self.plans
+            .iter()
+            .filter(|plan| has(plan) && !refused(plan))
+            .collect()
+    }
+
+    fn moment(&mut self, plan: &Plan, step: usize) -> Moment {
+        let timing = &plan.scenario.timing;
+        let steps = &plan.scenario.steps;
+        let lasts = |step: &scenario::Step| step.lasting.map_or(timing.quiet.0, |lasting| lasting.0);
+        let last = steps.iter().map(|step| step.at.0 + lasts(step)).max();
+        let whole = timing.steady.0 + last.unwrap_or_default() + timing.quiet.0;
+        let random = &mut self.random;
+        match random.random_range(0..10) {
+            0 => Moment::Started(part(random, Duration::from_secs(2))),
+            1 | 2 => Moment::Begun(part(random, whole)),
+            _ => Moment::Injecting(step, part(random, lasts(&steps[step]))),
+        }
+    }
+
+    /// A target has passed a scenario over: it is not chosen again there.
+    pub(crate) fn refuse(&mut self, choice: &Choice) {
+        self.unsupported.insert((choice.scenario.clone(), choice.pair.1));
+    }
+
+    /// The last turn came to nothing: it is the same one's again.
+    pub(crate) fn again(&mut self) {
+        self.turn = self.turn.saturating_sub(1);
+    }
+
+    /// The pairs, each with whether it can be hit at all.
+    pub(crate) fn pairs(&self) -> Vec<(Pair, bool)> {
+        let possible = |pair: &Pair| (*pair, !self.runnable(*pair).is_empty());
+        self.pairs.iter().map(possible).collect()
+    }
+}
+
+fn part(random: &mut StdRng, whole: Duration) -> Duration {
+    whole.mul_f64(random.random::<f64>())
+}
