@@ -626,6 +626,21 @@ impl Target for Containers {
             return Ok(now);
         };
         let info = call("ask the engine about", service, self.client.info()).await?;
+        let ignored = [
+            ("memory", now.memory.is_some(), info.memory_limit),
+            ("processor time", now.cpu.is_some(), info.cpu_cfs_quota),
+            ("threads and processes", now.pids.is_some(), info.pids_limit),
+        ];
+        if let Some((what, ..)) = ignored
+            .iter()
+            .find(|(_, asked, can)| *asked && *can == Some(false))
+        {
+            return Err(operation(
+                "limit",
+                service,
+                format!("this engine takes limits of {what} and keeps none"),
+            ));
+        }
         let update = update(&now, info.ncpu.unwrap_or(1), info.mem_total.unwrap_or(i64::MAX));
         call("limit", service, self.client.update_container(&id, update)).await?;
         let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;

@@ -181,8 +181,14 @@ fn set_memory_limit(pid: u32, memory: Option<Size>) -> std::io::Result<()> {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let maximum = getrlimit(Resource::Data).maximum;
     let current = memory.map(|size| size.0).or(maximum);
-    prlimit(pid, Resource::Data, Rlimit { current, maximum })?;
-    Ok(())
+    let wanted = Rlimit { current, maximum };
+    prlimit(pid, Resource::Data, wanted)?;
+    // Setting it once more tells what was in force.
+    let in_force = prlimit(pid, Resource::Data, wanted)?.current;
+    match in_force == current {
+        true => Ok(()),
+        false => Err(std::io::Error::other(format!("{in_force:?} bytes are in force"))),
+    }
 }
 
 #[cfg(not(target_os = "linux"))]
