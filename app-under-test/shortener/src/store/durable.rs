@@ -3,6 +3,9 @@
 //! Reads are answered from memory while the file is the generation that memory was read from (one `stat` a request).
 //! When it is another one it is read and verified; when it is damaged the ladder is climbed down, and after
 //! `heal_after` the store is written anew. Writes go through one thread, which takes all that wait at once.
+//!
+//! Two releases may share a store, and one may stand still in the middle of a write. So nobody waits for the other's lock
+//! for long: reads not at all, since the journal has whatever is acknowledged.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +20,11 @@ use crate::link::{Code, Entry};
 
 /// The journal is rewritten as a whole at the start when it has so many times more lines than there are links.
 const WORTH_COMPACTING: usize = 4;
+
+/// Who has waited for the lock so long says that nothing was stored: users have no more patience than that.
+const LOCK_WITHIN: Duration = Duration::from_millis(300);
+/// At the start there is more time, and no way around.
+const LOCK_AT_START: Duration = Duration::from_secs(5);
 
 /// A durable store; clones share it.
 #[derive(Debug, Clone)]
@@ -175,7 +183,7 @@ impl Inner {
     }
 
     fn adopt(&self, journal: bool) -> std::io::Result<()> {
-        let _lock = self.files.lock()?;
+        let _lock = self.files.lock(LOCK_AT_START)?;
         let mut now = self.now();
         if journal {
             let line = |(code, to): (&String, &serde_json::Value)| Line {
@@ -202,9 +210,20 @@ impl Inner {
                 return;
             }
         }
-        // Whoever writes right now is waited for, so that a generation is not seen without its sum.
-        let _lock = self.files.lock();
-        self.read_again();
+        // While somebody writes, a generation may be there without its sum: then the journal tells what is new.
+        match self.files.try_lock() {
+            Ok(None) => self.read_on(),
+            _lock => self.read_again(),
+        }
+    }
+
+    /// Takes in what others have acknowledged since, without the lock.
+    fn read_on(&self) {
+        let lines = self.files.journal_lines();
+        let mut now = self.now();
+        complete(&mut now.links, &lines);
+        now.keys
+            .extend(lines.into_iter().filter_map(|line| Some((line.key?, line.code))));
     }
 
     /// Reads the store again, with the lock held. Damaged: the copy in memory is as good as the store was.
@@ -281,7 +300,7 @@ impl Inner {
     }
 
     fn write_anew(&self) -> std::io::Result<()> {
-        let _lock = self.files.lock()?;
+        let _lock = self.files.lock(LOCK_WITHIN)?;
         let mut now = self.now();
         let known = self.files.journal_lines();
         let missing = now
@@ -303,11 +322,14 @@ impl Inner {
     }
 
     fn commit(&self, batch: Vec<Put>) {
-        let lock = self.files.lock();
-        if let Err(error) = &lock {
-            tracing::error!("locking the store failed: {error}");
+        let lock = self.files.lock(LOCK_WITHIN);
+        match &lock {
+            Ok(_) => self.read_again(),
+            Err(error) => {
+                tracing::error!("locking the store failed: {error}");
+                self.read_on();
+            }
         }
-        self.read_again();
         let mut now = self.now();
         let mut lines = Vec::new();
         let mut answers = Vec::new();
@@ -399,18 +421,57 @@ fn decide(put: &Put, links: &Links, keys: &HashMap<String, String>, fresh: &[(St
 mod tests {
     use super::*;
 
+    fn link(n: u32) -> (Code, Entry) {
+        (
+            Code::new(&format!("c{n}")).unwrap(),
+            Entry::url(&format!("http://example.org/{n}")).unwrap(),
+        )
+    }
+
+    fn open(folder: &Path) -> Durable {
+        Durable::open(folder, Format::Original, Duration::from_secs(3600)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_stands_still_holds_up_neither_reads_nor_writes_of_another_release() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (open(folder.path()), open(folder.path()));
+        let put = async |store: &Durable, n| {
+            let (code, entry) = link(n);
+            let put = store.put(code, entry, None);
+            tokio::time::timeout(Duration::from_secs(20), put).await.unwrap()
+        };
+        put(&one, 0).await.unwrap();
+        let stands_still = Files::new(folder.path()).lock(LOCK_AT_START).unwrap();
+        // The file is another one than the other release has read.
+        std::fs::copy(one.path(), folder.path().join("new")).unwrap();
+        std::fs::rename(folder.path().join("new"), one.path()).unwrap();
+        let (code, entry) = link(0);
+        let read = tokio::task::spawn_blocking({
+            let other = other.clone();
+            move || other.get(&code)
+        });
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await.unwrap();
+        assert_eq!(
+            read.unwrap().unwrap().0,
+            Some(entry),
+            "what was acknowledged is known"
+        );
+        assert!(
+            put(&other, 1).await.is_err(),
+            "nothing is acknowledged that was not stored"
+        );
+        drop(stands_still);
+        put(&other, 1).await.unwrap();
+        let (code, entry) = link(1);
+        assert_eq!(one.get(&code).unwrap(), (Some(entry), Rung::Store));
+    }
+
     #[tokio::test]
     async fn a_write_cut_off_after_any_of_its_steps_loses_nothing() {
-        let link = |n: u32| {
-            (
-                Code::new(&format!("c{n}")).unwrap(),
-                Entry::url(&format!("http://example.org/{n}")).unwrap(),
-            )
-        };
         for done in 0..8 {
             let folder = tempfile::tempdir().unwrap();
-            let open = || Durable::open(folder.path(), Format::Original, Duration::from_secs(3600)).unwrap();
-            let store = open();
+            let store = open(folder.path());
             for n in 0..3 {
                 let (code, entry) = link(n);
                 store.put(code, entry, None).await.unwrap();
@@ -426,7 +487,7 @@ mod tests {
             for step in files.steps(&Format::Original.encode(&links)).iter().take(done) {
                 step().unwrap();
             }
-            let store = open();
+            let store = open(folder.path());
             for n in 0..4 {
                 let (code, entry) = link(n);
                 let (found, rung) = store.get(&code).unwrap();

@@ -4,16 +4,17 @@
 //! urls.json        the links, in the incident's format          urls.json.sum        SHA-256 of it
 //! urls.json.prev   the generation before                        urls.json.prev.sum   SHA-256 of that
 //! urls.journal     every link ever acknowledged, a line each with its own checksum
-//! urls.lock        locked by whoever writes, or reads a changed store
+//! urls.lock        locked by whoever writes, or reads a changed store while nobody writes
 //! ```
 //! A link is acknowledged when its journal line *and* the new generation are on the disk. Whichever single file is
 //! damaged, at whatever byte, another has every link: the journal has all of them, and so has a verified generation.
 //! A write that is cut off between any two steps leaves either the old or the new generation verified, or neither,
 //! and then the journal has everything.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -72,16 +73,41 @@ impl Files {
         self.folder.join("urls.journal")
     }
 
-    /// The lock that whoever writes holds; released when dropped.
-    pub(super) fn lock(&self) -> io::Result<File> {
+    /// The lock that whoever writes holds; released when dropped. Waited for no longer than this: who holds it may stand
+    /// still.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "on the writer's own thread; no system call waits for a lock and a time"
+    )]
+    pub(super) fn lock(&self, within: Duration) -> io::Result<File> {
+        let until = Instant::now() + within;
+        loop {
+            match self.try_lock()? {
+                Some(lock) => return Ok(lock),
+                None if Instant::now() >= until => {
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "another writer holds the store",
+                    ));
+                }
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
+    }
+
+    /// The same without waiting; `None` while somebody else holds it.
+    pub(super) fn try_lock(&self) -> io::Result<Option<File>> {
         fs::create_dir_all(&self.folder)?;
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
             .write(true)
             .open(self.folder.join("urls.lock"))?;
-        file.lock()?;
-        Ok(file)
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
     }
 
     /// What the store is now, without reading it; `None` when it is not there.
