@@ -124,6 +124,36 @@ pub fn no_engine() -> Option<String> {
     why
 }
 
+/// A service of a system file: the workspace's shortener, with more variables than it needs anyway.
+pub fn shortener(name: &str, release: &str, more: &str) -> String {
+    format!(
+        r#"
+[service.{name}]
+build = {{ package = {{ name = "shortener" }} }}
+args = ["serve"]
+release = "{release}"
+port = 8000
+ready = {{ path = "/readyz", within = "30s" }}
+volumes = {{ store = "/data" }}
+env = {{ SHORTENER_RELEASE = "{{release}}", SHORTENER_LISTEN = "{{listen}}", SHORTENER_STORE = "{{volume.store}}"{more} }}
+"#
+    )
+}
+
+/// A journey of a system file: the first page, with further keys.
+pub fn home(rate: &str, more: &str) -> String {
+    format!(
+        r#"
+[[journey]]
+name = "home"
+rate = "{rate}"
+request = {{ path = "/" }}
+answer = {{ status = 200 }}
+{more}
+"#
+    )
+}
+
 /// The run folders in a folder, with the scenario of each.
 pub fn run_folders(runs: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(runs).into_iter().flatten().flatten();

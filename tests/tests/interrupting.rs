@@ -6,34 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use acceptance::{home, shortener};
 use firedrill::target::{Owner, Process};
 use firedrill::wait::{self, Poll};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A folder with a system of one program and a scenario.
 struct Folder(tempfile::TempDir);
-
-/// Answers every request, as slowly to end as it is told.
-const SYSTEM: &str = r#"
-summary = "the shortener by itself"
-
-[service.app]
-build = { package = { name = "shortener" } }
-args = ["serve"]
-release = "v3"
-port = 8000
-ready = { path = "/readyz", within = "30s" }
-volumes = { store = "/data" }
-env = { SHORTENER_RELEASE = "{release}", SHORTENER_LISTEN = "{listen}", SHORTENER_STORE = "{volume.store}" }
-
-[[journey]]
-name = "home"
-rate = "RATE"
-connections = ["new"]
-timeout = "1s"
-request = { path = "/" }
-answer = { status = 200 }
-"#;
 
 impl Folder {
     /// Inside the workspace's target folder, so that the package of the system is found.
@@ -44,7 +23,13 @@ impl Folder {
     /// With more in the system file.
     fn with(system: &str, rate: &str, scenario: &str) -> Self {
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        let system = format!("{}{system}", SYSTEM.replace("RATE", rate));
+        let system = [
+            "summary = \"the shortener by itself\"\n",
+            &shortener("app", "v3", ""),
+            &home(rate, "connections = [\"new\"]\ntimeout = \"1s\""),
+            system,
+        ]
+        .concat();
         std::fs::write(folder.path().join("system.toml"), system).unwrap();
         let scenario = format!("summary = \"one fault\"\nsystem = \"system.toml\"\n{scenario}");
         std::fs::write(folder.path().join("one.toml"), scenario).unwrap();

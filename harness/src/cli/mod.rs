@@ -14,6 +14,7 @@ mod faults;
 mod list;
 mod logs;
 mod merge;
+mod outcome;
 mod output;
 mod progress;
 mod projection;

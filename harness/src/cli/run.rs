@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 use super::against::{self, Drill};
 use super::call::{Became, Done, Ordered, Record, Shard};
 use super::exit::Exit;
+use super::outcome::{Outcome, conclude, shown};
 use super::progress::Progress;
-use super::render::{self, Told, Wanted};
+use super::render::Wanted;
 use super::{list, logs, output, signals};
 use crate::drill::{self, Order, RunFolder};
 use crate::scenario::Plan;
@@ -46,20 +47,20 @@ pub(super) struct Args {
     seed: Option<u64>,
     /// Every event as one JSON object a line, and at the end of a drill its report.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Where run folders go.
     #[arg(long, env = "FIREDRILL_RUNS", default_value = "runs")]
-    runs: PathBuf,
+    pub(super) runs: PathBuf,
     /// Only this part of the suite: 2/4 is the second of four. `firedrill merge` puts the parts together again.
     #[arg(long, value_name = "PART/PARTS", conflicts_with = "against")]
-    shard: Option<Shard>,
+    pub(super) shard: Option<Shard>,
     /// Run a base too, interleaved, to compare with: another release (SERVICE=RELEASE), or a folder of scenarios, of
     /// another checkout, say. One drill at a time, unless `--jobs` says otherwise.
     #[arg(long, value_name = "BASE")]
     against: Option<String>,
     /// Reports to write at the end, FORMAT=PATH: html=report.html,junit=report.xml,markdown=report.md,github=…,json=…
     #[arg(long, value_name = "FORMAT=PATH", value_delimiter = ',')]
-    report: Vec<Wanted>,
+    pub(super) report: Vec<Wanted>,
     /// The whole report of every drill, not only of those that are not as stated.
     #[arg(short, long)]
     verbose: bool,
@@ -75,26 +76,16 @@ enum Choice {
     Process,
 }
 
-/// What became of one drill.
-struct Outcome {
-    name: String,
-    /// Its run folder, or why there is none.
-    stored: Result<PathBuf, report::Drill>,
-    repeat: u32,
-    exit: Exit,
-    line: report::Line,
-}
-
 /// What all drills of one call share.
-struct Call {
-    args: Args,
-    kind: Kind,
-    seed: u64,
-    stop: CancellationToken,
+pub(super) struct Call {
+    pub(super) args: Args,
+    pub(super) kind: Kind,
+    pub(super) seed: u64,
+    pub(super) stop: CancellationToken,
     /// Asked a second time: reverts are left to the removal of the services.
     hurry: CancellationToken,
-    progress: Progress,
-    alone: bool,
+    pub(super) progress: Progress,
+    pub(super) alone: bool,
     failed: AtomicBool,
 }
 
@@ -328,21 +319,6 @@ fn stored(runs: &Path, name: &str, became: &Became) -> Result<PathBuf, report::D
     }
 }
 
-/// The reports that were asked for, from what is stored.
-fn reports(call: &Call, outcomes: &[Outcome]) -> Exit {
-    if call.args.report.is_empty() {
-        return Exit::AsStated;
-    }
-    let told = outcomes.iter().map(|outcome| match &outcome.stored {
-        Err(drill) => Told::not_run(drill.clone(), outcome.exit),
-        Ok(folder) => render::told(folder).unwrap_or_else(|error| {
-            let (name, why) = (outcome.name.clone(), error.to_string());
-            Told::not_run(report::Drill::Failed { name, why }, outcome.exit)
-        }),
-    });
-    render::write_all(&call.args.report, &told.collect::<Vec<_>>())
-}
-
 /// Why a drill cannot begin.
 enum Unready {
     Unsupported(String),
@@ -435,12 +411,6 @@ fn store(folder: &Path, json: &str) -> std::io::Result<()> {
     std::fs::write(folder.join(history::VERDICT), json)
 }
 
-/// A path as short as it can be typed from here.
-fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
-}
-
 /// What a judgement means for CI.
 pub(super) fn exit(judgement: &Judgement) -> Exit {
     match (judgement.stated(), judgement.verdict()) {
@@ -448,59 +418,4 @@ pub(super) fn exit(judgement: &Judgement) -> Exit {
         (false, Verdict::Undecided) => Exit::Undecided,
         (false, Verdict::Met | Verdict::Breached) => Exit::Breached,
     }
-}
-
-/// The summary, and the worst of all exits.
-fn conclude(call: &Call, mut outcomes: Vec<Outcome>) -> Exit {
-    call.progress.finish();
-    outcomes.sort_by(|a, b| (&a.name, a.repeat).cmp(&(&b.name, b.repeat)));
-    let written = reports(call, &outcomes);
-    if call.stop.is_cancelled() {
-        return outcomes
-            .iter()
-            .fold(Exit::Interrupted, |worst, outcome| worst.worst(outcome.exit));
-    }
-    let mut exit = outcomes
-        .iter()
-        .fold(written, |worst, outcome| worst.worst(outcome.exit));
-    let skipped = outcomes
-        .iter()
-        .filter(|outcome| outcome.line.is_skipped())
-        .count();
-    if skipped == outcomes.len() && call.args.shard.is_none() {
-        exit = exit.worst(Exit::Undecided);
-    }
-    if !call.args.json && !call.alone {
-        let lines: Vec<&report::Line> = outcomes.iter().map(|outcome| &outcome.line).collect();
-        output::print(&report::summary(
-            &lines,
-            call.seed,
-            &call.kind.to_string(),
-            output::colours(),
-        ));
-        for outcome in outcomes.iter().filter(|outcome| outcome.exit != Exit::AsStated) {
-            output::note(&format!(
-                "look closer with: firedrill run {} --target {} --seed {}",
-                outcome.name, call.kind, call.seed
-            ));
-        }
-        what_next(call, &outcomes, &lines);
-    }
-    exit
-}
-
-/// After many drills: where to look, and what they say of the year.
-fn what_next(call: &Call, outcomes: &[Outcome], lines: &[&report::Line]) {
-    let costliest = report::costliest(lines).map(|(line, ..)| line);
-    let shown_first = outcomes
-        .iter()
-        .filter(|outcome| costliest.is_none_or(|line| std::ptr::eq(line, &outcome.line)))
-        .find_map(|outcome| outcome.stored.as_ref().ok());
-    let Some(folder) = shown_first else { return };
-    output::note(&format!(
-        "what next\n  one drill, with its time line  firedrill report {} --open\n  what a year would cost          \
-         firedrill projection {}\n  what is left of the year        firedrill budget",
-        shown(folder),
-        shown(&call.args.runs)
-    ));
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use acceptance::{home, shortener};
 use firedrill::fault;
 use firedrill::sla::Verdict;
 use firedrill::target::Kind;
@@ -26,51 +27,20 @@ struct Vain {
 }
 
 /// Two shorteners, of which the first is told where the second is and never asks it.
-const IDLE: &str = r#"
-summary = "two shorteners, one of them idle"
-entry = "app"
-
-[service.app]
-build = { package = { name = "shortener" } }
-args = ["serve"]
-release = "v3"
-port = 8000
-ready = { path = "/readyz", within = "30s" }
-volumes = { store = "/data" }
-env = { SHORTENER_RELEASE = "{release}", SHORTENER_LISTEN = "{listen}", SHORTENER_STORE = "{volume.store}", SPARE = "{service.spare}" }
-
-[service.spare]
-build = { package = { name = "shortener" } }
-args = ["serve"]
-release = "v3"
-port = 8000
-ready = { path = "/readyz", within = "30s" }
-volumes = { store = "/data" }
-env = { SHORTENER_RELEASE = "{release}", SHORTENER_LISTEN = "{listen}", SHORTENER_STORE = "{volume.store}" }
-
-[[deploy]]
-command = { argv = ["/nowhere/deploy"] }
-
-[[journey]]
-name = "home"
-rate = "50/s"
-request = { path = "/" }
-answer = { status = 200 }
-"#;
+fn idle() -> String {
+    [
+        "summary = \"two shorteners, one of them idle\"\nentry = \"app\"\n",
+        &shortener("app", "v3", r#", SPARE = "{service.spare}""#),
+        &shortener("spare", "v3", ""),
+        "[[deploy]]\ncommand = { argv = [\"/nowhere/deploy\"] }\n",
+        &home("50/s", ""),
+    ]
+    .concat()
+}
 
 /// A shortener whose users never follow a link: nobody reads what it stores.
-const UNREAD: &str = r#"
-summary = "a shortener of which only the first page is asked for"
-
-[service.app]
-build = { package = { name = "shortener" } }
-args = ["serve"]
-release = "v1"
-port = 8000
-ready = { path = "/readyz", within = "30s" }
-volumes = { store = "/data" }
-env = { SHORTENER_RELEASE = "{release}", SHORTENER_LISTEN = "{listen}", SHORTENER_STORE = "{volume.store}" }
-
+fn unread() -> String {
+    let stored = r#"
 [records.known]
 count = 3
 fields = { code = "known-{n}", url = "https://example.org/known/{n}" }
@@ -79,13 +49,15 @@ fields = { code = "known-{n}", url = "https://example.org/known/{n}" }
 records = "known"
 request = { method = "POST", path = "/your-url", form = { code = "{known.code}", url = "{known.url}" } }
 answer = { status = 200 }
-
-[[journey]]
-name = "home"
-rate = "50/s"
-request = { path = "/" }
-answer = { status = 200 }
 "#;
+    [
+        "summary = \"a shortener of which only the first page is asked for\"\n",
+        &shortener("app", "v1", ""),
+        stored,
+        &home("50/s", ""),
+    ]
+    .concat()
+}
 
 const VAIN: &[Vain] = &[
     Vain {
@@ -254,8 +226,8 @@ async fn possible(kind: Kind, vain: &Vain) -> Vec<(&'static str, &'static str)> 
 
 async fn come_to_nothing(kind: Kind) {
     let folder = Folder::new();
-    folder.write("idle.toml", IDLE);
-    folder.write("unread.toml", UNREAD);
+    folder.write("idle.toml", &idle());
+    folder.write("unread.toml", &unread());
     let mut wanted = Vec::new();
     for vain in VAIN {
         let possible = possible(kind, vain).await;
