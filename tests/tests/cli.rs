@@ -96,6 +96,21 @@ fn a_fault_that_does_not_take_effect_exits_3() {
 }
 
 #[test]
+fn after_many_drills_what_is_not_as_stated_is_named_first_with_its_report() {
+    let case = Case::new(
+        "[[step]]\nat = \"100ms\"\nkill = { service = \"app\" }\n[expect]\ndowntime = { at_most = \"0s\" }\n",
+    );
+    let ended = case.run(&["--target", "process", "-n", "2"]);
+    assert_eq!(ended.code, Some(1), "{ended}");
+    let next = ended.err.split("what next").nth(1).unwrap_or_default();
+    let first = next.lines().nth(1).unwrap_or_default();
+    assert!(
+        first.contains("why case") && first.contains("firedrill report"),
+        "{ended}"
+    );
+}
+
+#[test]
 fn a_bad_file_exits_2_and_starts_nothing() {
     let case = Case::new("[[step]]\nat = \"100ms\"\nkil = { service = \"app\" }\n");
     let ended = case.run(&["--target", "process"]);
