@@ -1,8 +1,9 @@
 //! What a link costs, and how exact it is.
 //!
 //! Beside each other in one run, each proxy in a process of its own, in turns: the link without toxics, a plain relay
-//! (`copy_bidirectional`) and the same once more (what two that are alike differ by), noxious as a library, and fault-cli. Then, of the link alone: how exact a latency and a
-//! bandwidth are, and what a dead service costs another link's client.
+//! (`copy_bidirectional`) and the same once more (what two that are alike differ by), noxious as a library, and
+//! fault-cli. And of the link alone: how exact a latency and a bandwidth are, and what a dead service costs another
+//! link's client.
 //!
 //! The link is the harness's own source, compiled into this program: `link` needs nothing of the harness but `units` and
 //! `wait`, and so the rest need not be built.
@@ -29,8 +30,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use table::Table;
 
-/// Rounds, and how long each proxy is measured in one. Each round has processes of its own: where the kernel puts their
-/// threads stays for as long as they live, and matters more than what the proxies do.
+/// Rounds, and how long each proxy is measured in one. Each round has processes of its own, so that what one of them
+/// happens to be like does not count for all.
 const ROUNDS: usize = 15;
 const ROUND: Duration = Duration::from_secs(1);
 /// What a link may cost.
@@ -45,12 +46,13 @@ async fn main() -> io::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut table = Table::default();
-    for connections in [1, 16] {
-        side_by_side(connections, &mut table).await?;
-    }
     exact::latency(&mut table).await?;
     exact::bandwidth(&mut table).await?;
     exact::dead_service(&mut table).await?;
+    rivals::keep_to_its_core().await?;
+    for connections in [1, 16] {
+        side_by_side(connections, &mut table).await?;
+    }
     print!("\n{table}");
     Ok(ExitCode::from(u8::from(!table.all_reached())))
 }
