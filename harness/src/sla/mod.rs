@@ -4,6 +4,7 @@
 //! [`Check`] with what was required and what was found; the verdict is the worst of them.
 
 mod account;
+mod billing;
 mod budget;
 mod checks;
 pub mod compare;
@@ -13,6 +14,7 @@ mod ledger;
 mod poisson;
 pub mod projection;
 mod risks;
+mod simulation;
 pub mod statistics;
 
 use serde::Serialize;

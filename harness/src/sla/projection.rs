@@ -6,22 +6,15 @@
 //! cases may have stayed unseen (95 % confidence). That *unseen slow mode* is priced at `manual_recovery` and shown
 //! beside what was measured; only when the year fits with it, too, does the projection say so.
 
-use rand::{Rng, RngCore, SeedableRng};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use super::poisson::Poisson;
+use super::simulation::{BEAR_YEARS, simulate};
 use super::statistics::{ENOUGH_FOR_P95, confidence_of_p95, count, unseen};
 
 /// A budget is kept when at most this share of years goes over it.
 pub const ACCEPTED: f64 = 0.05;
-
-/// What a scenario could bear is told from so many years: two digits of it.
-const BEAR_YEARS: usize = 2000;
-
-/// Years that are simulated in one go, with random numbers of their own, so that the answer does not depend on how many
-/// cores share the work. At least [`BEAR_YEARS`].
-const CHUNK: usize = 5000;
 
 /// More events than this in a year's budget, and the sum is as good as normally distributed.
 const MANY: f64 = 400.0;
@@ -230,154 +223,13 @@ impl Risk {
     }
 
     /// Its own random numbers: another scenario more or less does not change them.
-    fn rng(&self, seed: u64, purpose: u64, chunk: usize) -> ChaCha8Rng {
+    pub(super) fn rng(&self, seed: u64, purpose: u64, chunk: usize) -> ChaCha8Rng {
         let name = self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3) // FNV-1a
         });
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         rng.set_stream(name ^ (purpose + 4 * chunk as u64));
         rng
-    }
-}
-
-/// The simulated years' downtime, in seconds.
-#[derive(Default)]
-struct Totals {
-    low: Vec<f64>,
-    high: Vec<f64>,
-    slow: Vec<f64>,
-}
-
-/// A risk, ready to be drawn from.
-struct Ready<'a> {
-    risk: &'a Risk,
-    draws: Draws,
-    slow: Poisson,
-    price: f64,
-}
-
-impl<'a> Ready<'a> {
-    fn new(risk: &'a Risk) -> Self {
-        let n = risk.drills.len();
-        let costly: Vec<(f64, f64)> = risk
-            .drills
-            .iter()
-            .copied()
-            .filter(|drill| drill.1 > 0.0)
-            .collect();
-        Self {
-            risk,
-            draws: Draws::new(costly, risk.rate / count(n).max(1.0)),
-            slow: Poisson::new(risk.rate * unseen(n)),
-            price: risk.price.unwrap_or(0.0),
-        }
-    }
-
-    /// Adds its events to every year of a chunk; returns what it added to the first years, by upper bounds.
-    fn add(&self, totals: &mut Totals, seed: u64, chunk: usize) -> Vec<f64> {
-        let (mut rng, mut slow_rng) = (self.risk.rng(seed, 0, chunk), self.risk.rng(seed, 1, chunk));
-        let mut own = Vec::new();
-        for year in 0..totals.low.len() {
-            let (low, high) = self.draws.year(&mut rng);
-            totals.low[year] += low;
-            totals.high[year] += high;
-            #[expect(clippy::cast_precision_loss, reason = "events of a year")]
-            let slow = self.slow.draw(&mut slow_rng) as f64 * self.price;
-            totals.slow[year] += high + slow;
-            if chunk == 0 && year < BEAR_YEARS {
-                own.push(high);
-            }
-        }
-        own
-    }
-}
-
-/// Every year, chunk by chunk, on all cores; and what each risk added to the first years.
-fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<f64>>) {
-    let ready: Vec<Ready<'_>> = risks.iter().map(Ready::new).collect();
-    let chunks = terms.years.div_ceil(CHUNK);
-    let chunk = |chunk: usize| {
-        let years = CHUNK.min(terms.years - chunk * CHUNK);
-        let mut totals = Totals {
-            low: vec![0.0; years],
-            high: vec![0.0; years],
-            slow: vec![0.0; years],
-        };
-        let own: Vec<Vec<f64>> = ready
-            .iter()
-            .map(|ready| ready.add(&mut totals, terms.seed, chunk))
-            .collect();
-        (chunk, totals, own)
-    };
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut done = std::thread::scope(|scope| {
-        let work = |first: usize| (first..chunks).step_by(cores).map(chunk).collect::<Vec<_>>();
-        let workers: Vec<_> = (0..cores).map(|first| scope.spawn(move || work(first))).collect();
-        let parts = workers.into_iter().map(|worker| {
-            worker
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        parts.flatten().collect::<Vec<_>>()
-    });
-    done.sort_by_key(|(chunk, ..)| *chunk);
-    let mut all = Totals::default();
-    let mut first = Vec::new();
-    for (chunk, totals, own) in done {
-        all.low.extend(totals.low);
-        all.high.extend(totals.high);
-        all.slow.extend(totals.slow);
-        if chunk == 0 {
-            first = own;
-        }
-    }
-    (all, first)
-}
-
-/// How a year's events are drawn: whichever way takes fewer draws. Drills that cost nothing need none.
-enum Draws {
-    /// How many events, and then which drill each is like.
-    Each(Poisson, Vec<(f64, f64)>),
-    /// How many events like each drill: a Poisson number of its own for each.
-    Grouped(Poisson, Vec<(f64, f64)>),
-}
-
-impl Draws {
-    fn new(costly: Vec<(f64, f64)>, rate_of_one: f64) -> Self {
-        if rate_of_one > 1.0 {
-            Self::Grouped(Poisson::new(rate_of_one), costly)
-        } else {
-            Self::Each(Poisson::new(rate_of_one * count(costly.len())), costly)
-        }
-    }
-
-    fn year(&self, rng: &mut ChaCha8Rng) -> (f64, f64) {
-        let (mut low, mut high) = (0.0, 0.0);
-        match self {
-            Self::Each(events, drills) => {
-                let mut bits = 0;
-                for event in 0..events.draw(rng) {
-                    // 16 bits choose among a few hundred drills evenly enough: to one in 65 536.
-                    bits = if event % 4 == 0 {
-                        rng.next_u64()
-                    } else {
-                        bits >> 16
-                    };
-                    let drill = drills[(drills.len() * (bits & 0xffff) as usize) >> 16];
-                    low += drill.0;
-                    high += drill.1;
-                }
-            }
-            Self::Grouped(events, drills) => {
-                for drill in drills {
-                    #[expect(clippy::cast_precision_loss, reason = "events of a year")]
-                    let times = events.draw(rng) as f64;
-                    low += times * drill.0;
-                    high += times * drill.1;
-                }
-            }
-        }
-        (low, high)
     }
 }
 

@@ -5,6 +5,10 @@
 //! of the run folder, so that a fault of a file is an ordinary file operation; containers run as the harness's own user,
 //! so that the files stay ours.
 
+mod call;
+mod limits;
+mod request;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,27 +18,26 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use sha2::{Digest, Sha256};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error as EngineError;
-use testcontainers::bollard::models::{
-    ContainerStateStatusEnum, ContainerUpdateBody, HostConfig, NetworkCreateRequest, PortBinding,
-    RestartPolicy, RestartPolicyNameEnum,
-};
+use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest};
 use testcontainers::bollard::query_parameters::{
     KillContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions, StopContainerOptions,
 };
-use testcontainers::core::{IntoContainerPort, Mount};
 use testcontainers::runners::AsyncRunner;
-use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt};
+use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::OnceCell;
 
+use self::call::{CALL_WITHIN, call, gone};
+use self::limits::{in_force, update};
+use self::request::container_name;
 use super::engine::{self, Engine};
-use super::fill::{Places, Told, fill};
-use super::image::{hex, image};
+use super::fill::{Places, Told};
+use super::image::image;
 use super::own::Owner;
 use super::{
-    Capability, Error, Kind, Source, Spec, State, Target, marks, narrowest, ports, privilege, sized,
+    Capability, Error, Kind, Source, Spec, State, Target, finish, marks, narrowest, operation, ports,
+    privilege, sized,
 };
 use crate::scenario::{ResourceLimits, Restart};
 
@@ -42,9 +45,6 @@ use crate::scenario::{ResourceLimits, Restart};
 pub(super) const RUN_LABEL: &str = "firedrill.run";
 /// The label of a run's owner.
 pub(super) const OWNER_LABEL: &str = "firedrill.owner";
-
-/// No call to the engine takes longer, but builds and pulls.
-const CALL_WITHIN: Duration = Duration::from_secs(30);
 
 /// Containers of one run.
 pub(super) struct Containers {
@@ -67,52 +67,6 @@ struct Service {
     earlier: Vec<u8>,
     /// What steps ask for beyond the system file's limits.
     asked: BTreeMap<usize, ResourceLimits>,
-}
-
-fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
-    Error::Operation {
-        operation,
-        service: service.to_owned(),
-        cause: cause.to_string(),
-    }
-}
-
-/// A call to the engine, with the time it may take and a name for its failure.
-async fn call<T, E: ToString>(
-    what: &'static str,
-    service: &str,
-    future: impl Future<Output = Result<T, E>>,
-) -> Result<T, Error> {
-    match tokio::time::timeout(CALL_WITHIN, future).await {
-        Ok(result) => result.map_err(|cause| operation(what, service, cause.to_string())),
-        Err(_) => Err(operation(
-            what,
-            service,
-            format!("the engine did not answer within {CALL_WITHIN:?}"),
-        )),
-    }
-}
-
-/// Gone is gone, whoever removed it.
-async fn gone(removal: impl Future<Output = Result<(), EngineError>>) -> Result<(), EngineError> {
-    match removal.await {
-        Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
-        removed => removed,
-    }
-}
-
-/// A part of a host name has so many characters at most.
-const LONGEST_NAME: usize = 63;
-
-/// The name of a container, in the engine and in the run's network. A run with a long name is shortened to a digest:
-/// services could not find each other under a longer one.
-fn container_name(run: &str, service: &str) -> String {
-    let name = format!("firedrill-{run}-{service}");
-    if name.len() <= LONGEST_NAME {
-        return name;
-    }
-    let digest = hex(&Sha256::digest(run));
-    format!("firedrill-{}-{service}", &digest[..12])
 }
 
 impl Containers {
@@ -203,36 +157,6 @@ impl Containers {
             }
         }
         volumes
-    }
-
-    /// The whole request for a service's container.
-    fn request(&self, service: &str) -> Result<ContainerRequest<GenericImage>, Error> {
-        let (mut spec, image, published) = self.with(service, |known| {
-            (known.spec.clone(), known.image.clone(), known.ports.clone())
-        })?;
-        spec.limits = self.with(service, |known| narrowest(&known.spec.limits, &known.asked))?;
-        let (args, env) = fill(self, &spec)?;
-        let mut image = image.with_exposed_port(spec.port.tcp());
-        for port in spec.ports.values() {
-            image = image.with_exposed_port(port.tcp());
-        }
-        let mut request = image
-            .with_container_name(container_name(&self.run, service))
-            .with_network(self.network_name())
-            .with_labels(self.labels())
-            .with_cmd(args)
-            .with_startup_timeout(CALL_WITHIN);
-        if cfg!(unix) && matches!(spec.source, Source::Binaries(_)) {
-            let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-            request = request.with_user(format!("{}:{}", user.as_raw(), group.as_raw()));
-        }
-        for (name, value) in env {
-            request = request.with_env_var(name, value);
-        }
-        for (_, here, inside) in self.volumes(&spec) {
-            request = request.with_mount(Mount::bind_mount(here.display().to_string(), inside));
-        }
-        Ok(request.with_host_config_modifier(move |host| configure(host, &spec, &published)))
     }
 
     /// Ends what a service's container has left: keeps its log, removes it.
@@ -331,83 +255,6 @@ fn here(pid: i64, id: &str) -> Option<i32> {
     let pid = i32::try_from(pid).ok().filter(|pid| *pid > 1)?;
     let of_engine = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
     of_engine.contains(id).then_some(pid)
-}
-
-/// What testcontainers has no words for: ports on 127.0.0.1 only, limits, restart policy, and no powers: what is made
-/// from static binaries needs none, and permissions bind it even as root.
-fn configure(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>, u16>) {
-    let inside = |name: &Option<String>| match name {
-        None => Some(spec.port),
-        Some(name) => spec.ports.get(name).copied(),
-    };
-    let bindings = published.iter().filter_map(|(name, port)| {
-        let binding = PortBinding {
-            host_ip: Some("127.0.0.1".into()),
-            host_port: Some(port.to_string()),
-        };
-        Some((format!("{}/tcp", inside(name)?), Some(vec![binding])))
-    });
-    host.publish_all_ports = Some(false);
-    host.port_bindings = Some(bindings.collect());
-    host.memory = spec.limits.memory.and_then(|size| i64::try_from(size.0).ok());
-    host.memory_swap = host.memory;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a share of at most 1, in billionths"
-    )]
-    let cpus = spec.limits.cpu.map(|share| (share.0 * 1e9).round() as i64);
-    host.nano_cpus = cpus;
-    host.pids_limit = spec.limits.pids.map(i64::from);
-    if spec.restart == Restart::Always {
-        host.restart_policy = Some(RestartPolicy {
-            name: Some(RestartPolicyNameEnum::ALWAYS),
-            maximum_retry_count: None,
-        });
-    }
-    if matches!(spec.source, Source::Binaries(_)) {
-        host.cap_drop = Some(vec!["ALL".into()]);
-    }
-}
-
-/// Limits as the engine takes them for a running container. It has no word for "no limit": the whole machine is that.
-fn update(limits: &ResourceLimits, cores: i64, memory: i64) -> ContainerUpdateBody {
-    let memory = limits
-        .memory
-        .and_then(|size| i64::try_from(size.0).ok())
-        .unwrap_or(memory);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "a share of at most 1, in billionths"
-    )]
-    let cpus = limits.cpu.map(|share| (share.0 * 1e9).round() as i64);
-    ContainerUpdateBody {
-        memory: Some(memory),
-        memory_swap: Some(memory),
-        nano_cpus: Some(cpus.unwrap_or(cores * 1_000_000_000)),
-        pids_limit: Some(limits.pids.map_or(-1, i64::from)),
-        ..Default::default()
-    }
-}
-
-/// What of the wanted limits the engine says is in force.
-fn in_force(wanted: &ResourceLimits, host: &HostConfig) -> ResourceLimits {
-    let billionths = |share: &crate::units::Share| (share.0 * 1e9).round();
-    #[expect(clippy::cast_precision_loss, reason = "billionths of at most some cores")]
-    let same = |share: &crate::units::Share| {
-        host.nano_cpus
-            .is_some_and(|nano| nano as f64 == billionths(share))
-    };
-    ResourceLimits {
-        memory: wanted.memory.filter(|size| {
-            host.memory
-                .is_some_and(|memory| u64::try_from(memory) == Ok(size.0))
-        }),
-        cpu: wanted.cpu.filter(same),
-        pids: wanted
-            .pids
-            .filter(|pids| host.pids_limit == Some(i64::from(*pids))),
-        volume: wanted.volume.clone(),
-    }
 }
 
 impl Places for Containers {
@@ -703,18 +550,6 @@ impl Target for Containers {
         {
             left.push(error);
         }
-        // A deploy's command runs here, not in a container.
-        let (outlived, ended) = marks::end_all(&self.run).await;
-        left.extend(
-            ended
-                .err()
-                .map(|cause| operation("end the processes of", &self.run, cause)),
-        );
-        for folder in ["volumes", "aside"] {
-            if let Err(cause) = sized::remove_all(&self.folder.join(folder)) {
-                left.push(operation("remove the folders of", &self.run, cause));
-            }
-        }
-        if left.is_empty() { Ok(outlived) } else { Err(left) }
+        finish(&self.run, &self.folder, left).await
     }
 }

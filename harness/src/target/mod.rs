@@ -310,6 +310,35 @@ impl State {
     }
 }
 
+/// A failure of the target itself: what was tried, with which service, and the cause.
+fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
+    Error::Operation {
+        operation,
+        service: service.to_owned(),
+        cause: cause.to_string(),
+    }
+}
+
+/// The end of every target's clean-up: what still runs of a service, or of a deploy's command (they run here on every
+/// target), is ended, and the folders that the run worked in are removed. Returns what outlived its service.
+async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<String>, Vec<Error>> {
+    let (outlived, ended) = marks::end_all(run).await;
+    left.extend(
+        ended
+            .err()
+            .map(|cause| operation("end the processes of", run, cause)),
+    );
+    for name in ["volumes", "processes", "aside"] {
+        let removed = sized::remove_all(&folder.join(name));
+        left.extend(
+            removed
+                .err()
+                .map(|cause| operation("remove the folders of", run, cause)),
+        );
+    }
+    if left.is_empty() { Ok(outlived) } else { Err(left) }
+}
+
 /// The narrowest of what the system file allows and what steps ask for.
 fn narrowest(own: &ResourceLimits, asked: &BTreeMap<usize, ResourceLimits>) -> ResourceLimits {
     let mut now = own.clone();

@@ -3,25 +3,28 @@
 //! Every child has its own process group, an environment made from nothing, and the run's mark in it, by which what it
 //! leaves behind is found at the end, and by `firedrill clean`; on Linux it dies with the harness.
 
+mod supervisor;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 
+use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn, supervise};
 use super::fill::{Places, Told, fill};
-use super::own::{Process, stat};
+use super::own::stat;
 use super::{
-    Capability, Error, Kind, Source, Spec, State, Target, marks, narrowest, ports, privilege, sized,
+    Capability, Error, Kind, Source, Spec, State, Target, finish, marks, narrowest, operation, ports,
+    privilege, sized,
 };
-use crate::scenario::{ResourceLimits, Restart};
-use crate::units::Size;
+use crate::scenario::ResourceLimits;
 use crate::wait::{self, Poll};
 
 /// A killed process is gone within this.
@@ -43,16 +46,6 @@ struct Service {
     life: Arc<Mutex<Life>>,
     /// What steps ask for beyond the system file's limits.
     asked: Arc<Mutex<BTreeMap<usize, ResourceLimits>>>,
-}
-
-/// A service's process, as its supervisor last saw it.
-#[derive(Debug, Default)]
-struct Life {
-    process: Option<Process>,
-    exit: Option<i64>,
-    paused: bool,
-    /// It was told to end: its restart policy is silent.
-    told: bool,
 }
 
 impl Processes {
@@ -174,40 +167,6 @@ impl Service {
     }
 }
 
-/// Limits what a process may allocate; an allocation beyond that fails. The kernel's word for it is the data segment.
-#[cfg(target_os = "linux")]
-fn set_memory_limit(pid: u32, memory: Option<Size>) -> std::io::Result<()> {
-    use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    let maximum = getrlimit(Resource::Data).maximum;
-    let current = memory.map(|size| size.0).or(maximum);
-    let wanted = Rlimit { current, maximum };
-    prlimit(pid, Resource::Data, wanted)?;
-    // Setting it once more tells what was in force.
-    let in_force = prlimit(pid, Resource::Data, wanted)?.current;
-    match in_force == current {
-        true => Ok(()),
-        false => Err(std::io::Error::other(format!("{in_force:?} bytes are in force"))),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn set_memory_limit(_: u32, _: Option<Size>) -> std::io::Result<()> {
-    Err(std::io::ErrorKind::Unsupported.into())
-}
-
-fn lock(life: &Mutex<Life>) -> MutexGuard<'_, Life> {
-    life.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
-    Error::Operation {
-        operation,
-        service: service.to_owned(),
-        cause: cause.to_string(),
-    }
-}
-
 /// The program of a service and the arguments that come first.
 fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
     let unsupported = |why: &str| Error::Unsupported {
@@ -228,80 +187,6 @@ fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
             Ok((PathBuf::from(program), rest.to_vec()))
         }
         Source::Image(_) | Source::Dockerfile(_) => Err(unsupported("images run in containers only")),
-    }
-}
-
-/// Permissions bind the child of a harness that runs as root.
-fn bind_by_permissions(command: &mut Command) {
-    #[cfg(target_os = "linux")]
-    #[expect(
-        unsafe_code,
-        reason = "between fork and exec; what is called there are plain system calls"
-    )]
-    unsafe {
-        command.pre_exec(|| {
-            if rustix::process::geteuid().is_root() {
-                privilege::give_up()?;
-            }
-            Ok(())
-        });
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = command;
-}
-
-fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
-    let mut life = lock(&service.life);
-    let child = command.spawn()?;
-    if let (Some(pid), Some(memory)) = (child.id(), service.limits().memory) {
-        set_memory_limit(pid, Some(memory))?;
-    }
-    let pid = child.id().unwrap_or_default();
-    *life = Life {
-        process: Some(Process::of(pid).unwrap_or(Process { pid, started: 0 })),
-        ..Life::default()
-    };
-    Ok(child)
-}
-
-/// Waits for the end of a process, notes how it ended, and brings it back if its policy says so: after 100 ms, then
-/// twice as long each time, up to 10 s; from the start again once it has run for 10 s.
-async fn supervise(mut child: tokio::process::Child, mut command: Command, service: Service) {
-    let (life, restart) = (&service.life, service.spec.restart);
-    let mut back_off = Duration::from_millis(100);
-    loop {
-        let since = Instant::now();
-        let exit = child.wait().await.map_or(-1, exit_code);
-        let told = {
-            let mut life = lock(life);
-            life.exit = Some(exit);
-            life.process = None;
-            life.told
-        };
-        if told || restart == Restart::No {
-            return;
-        }
-        if since.elapsed() > Duration::from_secs(10) {
-            back_off = Duration::from_millis(100);
-        }
-        wait::until_due(Instant::now() + back_off).await;
-        back_off = (back_off * 2).min(Duration::from_secs(10));
-        if lock(life).told {
-            return;
-        }
-        match spawn(&mut command, &service) {
-            Ok(again) => child = again,
-            Err(_) => return,
-        }
-    }
-}
-
-/// The exit code, or the signal as a negative number.
-fn exit_code(status: std::process::ExitStatus) -> i64 {
-    use std::os::unix::process::ExitStatusExt;
-    match (status.code(), status.signal()) {
-        (Some(code), _) => code.into(),
-        (None, signal) => -i64::from(signal.unwrap_or_default()),
     }
 }
 
@@ -565,18 +450,6 @@ impl Target for Processes {
                 left.push(error);
             }
         }
-        let (outlived, ended) = marks::end_all(&self.run).await;
-        left.extend(
-            ended
-                .err()
-                .map(|cause| operation("end the processes of", &self.run, cause)),
-        );
-        for folder in ["volumes", "processes", "aside"] {
-            let path = self.folder.join(folder);
-            if let Err(cause) = sized::remove_all(&path) {
-                left.push(operation("remove the folders of", &self.run, cause));
-            }
-        }
-        if left.is_empty() { Ok(outlived) } else { Err(left) }
+        finish(&self.run, &self.folder, left).await
     }
 }

@@ -1,0 +1,306 @@
+//! A scenario file: what happens to a system, and what must hold.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Texts, is_true, yes};
+use crate::units::{Rate, Size, Span};
+
+/// One scenario: which system, what happens to it, and what must hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// One sentence: what goes wrong and what it shows.
+    pub summary: String,
+    /// The system file, relative to this one.
+    pub system: PathBuf,
+    /// Services that start with another release than the system file says.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub releases: Texts,
+    /// Environment variables added to services of the system, to switch a layer off, say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, Texts>,
+    /// Journeys at another rate than the system file says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub rates: BTreeMap<String, Rate>,
+    /// `false` starts on an empty store: nothing is seeded, and journeys that need seeded records do not run.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub seeded: bool,
+    /// How often this is expected to happen in a year, and why one thinks so. Never guessed by the tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per_year: Option<PerYear>,
+    /// What an outage costs that is still open when the drill ends: the time until a person has repaired it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manual_recovery: Option<Span>,
+    /// The contract profile that the verdict uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Contract>,
+    /// How long all journeys must be good before the first step, and again after the last.
+    #[serde(default)]
+    pub timing: Timing,
+    /// What happens, on schedule. Time counts from the end of the steady-state check.
+    #[serde(default, rename = "step")]
+    pub steps: Vec<Step>,
+    /// What must hold.
+    #[serde(default)]
+    pub expect: Expect,
+    /// This scenario is a negative control: it must breach, and in exactly these checks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control: Option<Control>,
+}
+
+/// An expected number of times a year, with its origin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PerYear {
+    /// How many times a year.
+    pub times: f64,
+    /// Where the number comes from.
+    pub because: String,
+}
+
+/// How a contract turns outages into billed downtime.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contract {
+    /// Any essential journey's episode counts from its start to its end. The headline.
+    #[default]
+    Strict,
+    /// The share of bad requests of each second, summed.
+    Request,
+    /// A calendar minute is down when more than 1 % of its requests fail.
+    Minute1,
+    /// A calendar minute is down when more than 5 % of its requests fail.
+    Minute5,
+    /// A calendar minute is down when more than 10 % of its requests fail.
+    Minute10,
+    /// Only whole consecutive minutes of outage count.
+    FullMinutes,
+    /// A calendar five minutes is down when any of its requests fail.
+    FiveMinuteMean,
+}
+
+/// The lengths of a drill's parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timing {
+    /// All journeys good for this long before the first step (500 ms).
+    pub steady: Span,
+    /// All journeys good for this long after the last step or revert: recovery has been seen (1500 ms).
+    pub quiet: Span,
+    /// At most this long after the last step or revert, however bad it looks (5 s): then the outage is still open.
+    pub settle: Span,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            steady: Span::from_millis(500),
+            quiet: Span::from_millis(1500),
+            settle: Span::from_secs(5),
+        }
+    }
+}
+
+/// One thing that happens: a time and one fault.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// When, counted from the end of the steady-state check.
+    pub at: Span,
+    /// Revert it after this long. Without it the fault stays until the drill ends: the system must cope by itself.
+    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
+    pub lasting: Option<Span>,
+    /// The fault: its name, and its parameters as the file gives them.
+    #[serde(flatten)]
+    pub fault: FaultCall,
+}
+
+/// Only a place holder: which faults there are is known to the catalogue, which the schema is completed with.
+impl JsonSchema for Step {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Step".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object", "description": "One thing that happens: a time and one fault." })
+    }
+}
+
+/// A fault's name with its parameters: `kill = { service = "app" }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FaultCall {
+    /// The fault's name, one of the catalogue's.
+    pub name: String,
+    /// Its parameters, checked against the catalogue.
+    pub params: serde_json::Value,
+}
+
+impl Serialize for FaultCall {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(&self.name, &self.params)])
+    }
+}
+
+impl<'de> Deserialize<'de> for FaultCall {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut calls = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+        match (calls.pop_first(), calls.is_empty()) {
+            (Some((name, params)), true) => Ok(Self { name, params }),
+            _ => Err(serde::de::Error::custom(
+                "a step is one fault; write two steps for two",
+            )),
+        }
+    }
+}
+
+/// What the catalogue tells about a fault: enough to check a file and to teach a reader. The fault modules own them;
+/// the loader is given them, so that files are checked without knowing any fault.
+#[derive(Debug, Clone, Copy)]
+pub struct FaultKind {
+    /// The key in a step.
+    pub name: &'static str,
+    /// One line: what breaks.
+    pub summary: &'static str,
+    /// Its family in the documentation: release, store, process, network, dependency, resource.
+    pub family: &'static str,
+    /// An example step body, as TOML.
+    pub example: &'static str,
+    /// Whether `for` makes sense: something can be reverted.
+    pub lasts: bool,
+    /// What it needs of the system, or it could never take effect.
+    pub requires: &'static [Requirement],
+    /// The JSON Schema of its parameters.
+    pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+    /// Parses parameters, to report what serde finds.
+    pub check: fn(&serde_json::Value) -> Result<(), String>,
+}
+
+/// What a fault needs of the system that it breaks, beyond that what it names is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requirement {
+    /// Its service runs when its time comes: it starts, or a release was deployed to it before.
+    Running,
+    /// Its service is brought back by a restart policy.
+    BroughtBack,
+    /// Its volume has a limited size, of no more than [`LARGEST_FILLED`].
+    SizedVolume,
+    /// The limit that it asks for is lower than the service's own.
+    LowerLimit,
+    /// Some service is told where the drill's alert receiver is.
+    Alerts,
+}
+
+/// No volume for a drill is larger; whatever is, was not meant to be filled.
+pub const LARGEST_FILLED: Size = Size(1 << 30);
+
+/// What must hold. Whatever is not stated: downtime within the budget, no journey of data lost or corrupt.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Expect {
+    /// The service's downtime, judged on its upper bound (`at_most`) and its lower bound (`at_least`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub downtime: Option<Limits>,
+    /// What each journey may suffer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub journeys: BTreeMap<String, Tolerance>,
+    /// The way back to a release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rollback: Option<Rollback>,
+    /// Alerts that must arrive, in any order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<ExpectedAlert>,
+    /// What must not happen.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub never: Vec<Never>,
+    /// Rungs that must have answered at least once: the fallback was really exercised.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<String>,
+    /// Releases that must have answered at least once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub releases: Vec<String>,
+    /// Acknowledged writes that may be lost (0). A control that must lose some says so in `control.breaches`.
+    pub lost_links: u64,
+    /// A text that must stand in the logs of a service.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub logs: BTreeMap<String, String>,
+}
+
+/// A range of times.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// The upper bound must not be above this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<Span>,
+    /// The lower bound must not be below this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_least: Option<Span>,
+}
+
+/// What a journey may suffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Tolerance {
+    /// Every answer the normal one.
+    #[serde(rename = "always good")]
+    AlwaysGood,
+    /// No bad answer at all, and no fallback needed to be.
+    #[serde(rename = "never down", alias = "fallback allowed")]
+    NeverDown,
+    /// Bad answers in whatever number; counts towards the downtime when the journey is essential.
+    #[serde(rename = "may be down")]
+    MayBeDown,
+    /// It must have been down: what really happens, stated.
+    #[serde(rename = "goes down")]
+    GoesDown,
+}
+
+/// A rollback that must happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rollback {
+    /// The release that must answer in the end.
+    pub to: String,
+    /// At most this long after the first answer of the bad release.
+    pub within: Span,
+}
+
+/// An alert that must arrive at the drill's receiver.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedAlert {
+    /// Its kind, as the system names it in the field `kind`.
+    pub kind: String,
+    /// At most this long after the outage's (or the fault's) start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Span>,
+    /// A text that its body must contain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contains: Option<String>,
+}
+
+/// What must not happen in a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Never {
+    /// Answers going back from a later release to an earlier one.
+    Rollback,
+    /// Any alert.
+    Alert,
+    /// Any answer by a fallback.
+    Fallback,
+}
+
+/// Why a scenario must breach, and where.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Control {
+    /// What it proves that this one breaches.
+    pub because: String,
+    /// The names of exactly the checks that must breach.
+    pub breaches: Vec<String>,
+}

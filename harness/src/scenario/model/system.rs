@@ -1,0 +1,375 @@
+//! A system file: the services a drill starts, and what its users do.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Texts, is_true, yes};
+use crate::sample::Mode;
+use crate::units::{Rate, Share, Size, Span};
+
+/// A system: the services a drill starts, and what its users do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct System {
+    /// One sentence.
+    pub summary: String,
+    /// The service that users talk to; may be left out when there is only one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
+    /// The services, by name. They start in the order of `after`, then of names.
+    #[serde(rename = "service")]
+    pub services: BTreeMap<String, Service>,
+    /// Records that journeys and seeding speak of, by name: fields as templates over `{n}`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub records: BTreeMap<String, Records>,
+    /// How the store is filled before the drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<Seed>,
+    /// What users do.
+    #[serde(default, rename = "journey")]
+    pub journeys: Vec<Journey>,
+    /// Where an answer says which release gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// How a release reaches production. Without it: all at once (stop the old one, start the new one).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deploy: Vec<DeployAction>,
+}
+
+/// One service of a system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Where it comes from: exactly one of `package`, `image`, `dockerfile`, `command`.
+    pub build: Build,
+    /// Its arguments, as templates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// The release it starts with; `{release}` in templates.
+    #[serde(default)]
+    pub release: String,
+    /// The port it listens on inside a container; `{listen}` gives the whole address to bind.
+    pub port: u16,
+    /// Further ports by name; `{listen.NAME}` gives the address to bind.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ports: BTreeMap<String, u16>,
+    /// Environment variables, as templates. Nothing is inherited from the harness's own.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub env: Texts,
+    /// Folders that outlive the process: name to path inside a container; `{volume.NAME}` gives the path to use.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub volumes: Texts,
+    /// Volumes of other services that this one shares: volume name here to `service/volume` there.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub shares: Texts,
+    /// When it counts as ready.
+    #[serde(default)]
+    pub ready: Ready,
+    /// Services that must be ready before it starts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// `false` leaves it down until a deploy starts it.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub starts: bool,
+    /// What brings it back when its process ends by itself.
+    #[serde(default)]
+    pub restart: Restart,
+    /// Limits of its resources.
+    #[serde(default)]
+    pub limits: ResourceLimits,
+}
+
+/// Where a service comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Build {
+    /// A package of the cargo workspace around the system file: built statically, so that it runs in an empty image.
+    Package {
+        /// The package.
+        name: String,
+        /// Its binary, when it is not named like the package.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bin: Option<String>,
+        /// Packages whose binaries lie beside it (`/NAME` in the image; `{bin.NAME}` gives the path).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<String>,
+    },
+    /// An image the engine has or can pull. Containers only.
+    Image(String),
+    /// A Dockerfile, relative to the system file. Containers only.
+    Dockerfile(PathBuf),
+    /// A program and its first arguments. Local processes only.
+    Command(Vec<String>),
+}
+
+/// When a service counts as ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ready {
+    /// A path that answers with a status below 400; without it, a port that accepts a connection is enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The named port to ask; the main one without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// At most this long (10 s).
+    pub within: Span,
+}
+
+impl Default for Ready {
+    fn default() -> Self {
+        Self {
+            path: None,
+            port: None,
+            within: Span::from_secs(10),
+        }
+    }
+}
+
+/// What brings a service back when its process ends by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Restart {
+    /// Nothing.
+    #[default]
+    No,
+    /// The engine (or the harness, for local processes), with back-off, whenever it ended without being told to.
+    Always,
+}
+
+/// Limits of a service's resources. What a target cannot limit makes the scenario unsupported there.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResourceLimits {
+    /// Memory; beyond it the kernel kills the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Size>,
+    /// Processor share: 50% is half of one core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Share>,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pids: Option<u32>,
+    /// Volumes of a limited size, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub volume: BTreeMap<String, Size>,
+}
+
+/// A family of records: `{NAME.FIELD}` in templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Records {
+    /// How many there are: they are used in turn. Without it every use is a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u32>,
+    /// The fields, as templates over `{n}`, a number of its own for each record.
+    pub fields: Texts,
+}
+
+/// How the store is filled: one request a record, through the front door.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    /// The counted records to store.
+    pub records: String,
+    /// The request that stores one.
+    pub request: Request,
+    /// Its right answer.
+    pub answer: Answer,
+}
+
+/// One thing a user does, with the right answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Journey {
+    /// Its name in reports and expectations.
+    pub name: String,
+    /// Whether the service is down when this journey is (true). Others are reported apart.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub essential: bool,
+    /// Probes in all, shared evenly by its connection modes and clients.
+    pub rate: Rate,
+    /// So many users at the very same instant, each time (1).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub clients: u32,
+    /// How its probes connect (both ways).
+    #[serde(default = "both_modes")]
+    pub connections: Vec<Mode>,
+    /// An answer later than this is bad (250 ms).
+    #[serde(default = "deadline")]
+    pub deadline: Span,
+    /// The client gives up after this (1 s).
+    #[serde(default = "timeout")]
+    pub timeout: Span,
+    /// What is asked.
+    pub request: Request,
+    /// The right answer.
+    pub answer: Answer,
+    /// How a right answer says that it was served another way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Fallback>,
+    /// This journey writes: what was acknowledged is remembered and read back at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remember: Option<Remember>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_one(value: &u32) -> bool {
+    *value == 1
+}
+
+fn both_modes() -> Vec<Mode> {
+    vec![Mode::New, Mode::Reused]
+}
+
+fn deadline() -> Span {
+    Span::from_millis(250)
+}
+
+fn timeout() -> Span {
+    Span::from_secs(1)
+}
+
+/// A request, as templates over records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// The method (GET).
+    #[serde(default = "get")]
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// Headers.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub header: Texts,
+    /// Form fields, sent as `application/x-www-form-urlencoded`.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub form: Texts,
+    /// A body, instead of a form.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+fn get() -> String {
+    "GET".into()
+}
+
+/// The right answer. Content is always checked: a redirect to the wrong place is bad, not up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The status, exactly.
+    pub status: u16,
+    /// Headers that must have exactly these values, as templates.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub header: Texts,
+    /// A text the body must contain, as a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_contains: Option<String>,
+}
+
+/// How a right answer says that it was served another way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fallback {
+    /// The header that names the way.
+    pub header: String,
+    /// Values of it that are the normal way; any other is a fallback, named by the value.
+    pub normal: Vec<String>,
+}
+
+/// How an acknowledged write is read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Remember {
+    /// The header of the acknowledgement that says where it can be read: `{link}` in `request`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_header: Option<String>,
+    /// Where it can be read when the acknowledgement does not say, or when there was none: `{link}` as a template over
+    /// records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// The request that reads it back.
+    pub request: Request,
+    /// The answer when it is there and right.
+    pub answer: Answer,
+    /// The status that says it is not there.
+    #[serde(default = "not_found")]
+    pub gone: u16,
+}
+
+fn not_found() -> u16 {
+    404
+}
+
+/// Where an answer says which release gave it: exactly one of `header`, `body`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Identity {
+    /// The header that names the release.
+    Header(String),
+    /// The part of the body that names it.
+    Body(Between),
+}
+
+/// A part of a text: what stands between two others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Between {
+    /// It begins after the first place where this stands.
+    pub after: String,
+    /// It ends before the next place where this stands.
+    pub until: String,
+}
+
+/// One action of a deploy recipe, in order. `{release}` is the new release, `{service}` the slot it goes to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DeployAction {
+    /// Start the release in the slot: stop what runs there, start the new one under the same address.
+    Replace(#[serde(default)] EmptyTable),
+    /// Ask a service of the system over HTTP.
+    Request {
+        /// The service to ask.
+        service: String,
+        /// Its named port; the main one without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        port: Option<String>,
+        /// What is asked.
+        request: Request,
+        /// At most this long (30 s). An answer of 400 or above is a refusal, recorded as such.
+        #[serde(default = "deploy_limit")]
+        within: Span,
+    },
+    /// Run a program (never a shell), with templates in its arguments.
+    Command {
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// At most this long (5 min).
+        #[serde(default = "command_limit")]
+        within: Span,
+    },
+}
+
+/// A table without keys: `{}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmptyTable {}
+
+fn deploy_limit() -> Span {
+    Span::from_secs(30)
+}
+
+fn command_limit() -> Span {
+    Span::from_secs(300)
+}
