@@ -17,12 +17,17 @@ const CERTAIN: f64 = 1.5;
 const CLEARLY_SEEN: f64 = 6.0;
 /// An outage in which a larger share of the answers was right is *partly down* …
 const RIGHT_WITHIN: f64 = 0.5;
+/// … and about that share it may be called either way: which side of it a run comes out on is chance.
+const EITHER_WAY: std::ops::Range<f64> = 1.0 / 3.0..2.0 / 3.0;
 /// … if there were so many answers that the share means something.
 const ENOUGH: usize = 10;
 /// Good answers prove recovery from *partly down* only after so long.
 const PROOF: Duration = Duration::from_secs(1);
 /// More bracketed states than this are not played through.
 const MOST_BRACKETS: usize = 8;
+
+const DOWN: &str = "down";
+const PARTLY_DOWN: &str = "partly down";
 
 const ARROW: &str = " → ";
 
@@ -32,6 +37,8 @@ pub(super) struct Seen {
     pub(super) state: String,
     /// How long, in intervals of one of the journey's streams.
     pub(super) intervals: f64,
+    /// Whether it may be called *down* or *partly down*.
+    pub(super) either: bool,
 }
 
 /// A journey's states, as its lane and its samples tell them.
@@ -41,21 +48,28 @@ pub(super) fn seen(history: &History, journey: &Journey) -> Vec<Seen> {
     let mut partly = false;
     for segment in &journey.lane {
         let unproved = partly && segment.standing == Standing::Up && segment.time.length() < PROOF;
-        partly =
-            segment.standing == Standing::Down && streams.right_within(history, segment.time) > RIGHT_WITHIN;
+        let right = match segment.standing {
+            Standing::Down => streams.right_within(history, segment.time),
+            _ => 0.0,
+        };
+        partly = right > RIGHT_WITHIN;
         if unproved {
             continue;
         }
         let state = match &segment.standing {
             Standing::Up => "up".to_owned(),
             Standing::Fallback(rung) => format!("fallback ({rung})"),
-            Standing::Down if partly => "partly down".to_owned(),
-            Standing::Down => "down".to_owned(),
+            Standing::Down if partly => PARTLY_DOWN.to_owned(),
+            Standing::Down => DOWN.to_owned(),
         };
         let intervals = segment.time.length().as_secs_f64() / streams.interval;
         match seen.last_mut() {
             Some(last) if last.state == state => last.intervals += intervals,
-            _ => seen.push(Seen { state, intervals }),
+            _ => seen.push(Seen {
+                state,
+                intervals,
+                either: EITHER_WAY.contains(&right),
+            }),
         }
     }
     seen
@@ -154,7 +168,8 @@ pub(super) fn unbracketed(text: &str) -> (&str, bool) {
 }
 
 fn same((state, bracketed): (&str, bool), seen: &Seen) -> bool {
-    state == seen.state && (!bracketed || seen.intervals <= CLEARLY_SEEN)
+    let either = seen.either && [DOWN, PARTLY_DOWN].contains(&state);
+    (state == seen.state || either) && (!bracketed || seen.intervals <= CLEARLY_SEEN)
 }
 
 /// The rungs that stand in the told states of all journeys.
@@ -175,8 +190,24 @@ mod tests {
         let seen = |(state, intervals): &(&str, f64)| Seen {
             state: (*state).to_owned(),
             intervals: *intervals,
+            either: false,
         };
         states.iter().map(seen).collect()
+    }
+
+    #[test]
+    fn what_is_about_half_right_may_be_called_either_way() {
+        let run = |state, either| {
+            let mut run = states(&[("up", 50.0), (state, 50.0)]);
+            run[1].either = either;
+            run
+        };
+        assert_eq!(
+            told(&run("down", true), Some("up → partly down")),
+            "up → partly down"
+        );
+        assert_eq!(told(&run("partly down", true), Some("up → down")), "up → down");
+        assert_eq!(told(&run("down", false), Some("up → partly down")), "up → down");
     }
 
     const RESTART: &str = "up → (down) → up";

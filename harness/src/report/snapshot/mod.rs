@@ -13,7 +13,7 @@ use bands::{NONE, Quantity, Unit};
 
 use crate::history::{Event, History};
 use crate::measure::{Bounds, Measured};
-use crate::scenario::Step;
+use crate::scenario::{Expect, Step};
 use crate::sla::{Judgement, Verdict};
 use crate::units::Span;
 
@@ -61,7 +61,7 @@ pub fn snapshot(
     lines.push(("releases".into(), releases(measured)));
     lines.push(("fallbacks".into(), list(rungs)));
     lines.push(("alerts".into(), list(alerts(history))));
-    lines.push(("links".into(), links(measured, plan.scenario.expect.lost_links)));
+    lines.push(("links".into(), links(measured, &plan.scenario.expect)));
     lines.extend(times(measured, &accepted));
     lines.push(("share of budget".into(), share(judgement, &accepted)));
     lines.extend(verdict(judgement));
@@ -137,19 +137,22 @@ fn alerts(history: &History) -> Vec<String> {
     kinds.into_iter().collect()
 }
 
-/// What became of acknowledged writes. Where a scenario allows that some are lost, how many are is chance.
-fn links(measured: &Measured, allowed: u64) -> String {
+/// What became of acknowledged writes. Where a scenario allows that some are lost or corrupt, how many are is chance.
+fn links(measured: &Measured, expect: &Expect) -> String {
     let data = &measured.data;
     if data.acknowledged == 0 && data.phantom == 0 {
         return "none written".into();
     }
-    let some = |count: usize| if count == 0 { "none" } else { "some" };
-    let lost = if allowed > 0 && data.lost as u64 <= allowed {
-        format!("at most {allowed}")
-    } else {
-        some(data.lost).to_owned()
+    let some = |count: usize, allowed: u64| match count {
+        _ if allowed > 0 && count as u64 <= allowed => format!("at most {allowed}"),
+        0 => "none".to_owned(),
+        _ => "some".to_owned(),
     };
-    let mut told = format!("{lost} lost, {} corrupt", some(data.corrupt));
+    let lost = some(data.lost, expect.lost_links);
+    let mut told = format!(
+        "{lost} lost, {} corrupt",
+        some(data.corrupt, expect.corrupt_links)
+    );
     if data.phantom > 0 {
         told.push_str(", some refused and there all the same");
     }

@@ -225,6 +225,8 @@ pub struct Expect {
     pub releases: Vec<String>,
     /// Acknowledged writes that may be lost (0). A control that must lose some says so in `control.breaches`.
     pub lost_links: u64,
+    /// Acknowledged writes that may be there with another content (0).
+    pub corrupt_links: u64,
     /// A text that must stand in the logs of a service.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub logs: BTreeMap<String, String>,
