@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::own::{Fate, Owner};
 use super::run_id::is_run_id;
@@ -14,6 +15,9 @@ use super::sweep::{Swept, Which};
 pub const OWNER_FILE: &str = "owner";
 /// The events' file of a run folder; the history owns the name, and is not imported here.
 const EVENTS: &str = "events.jsonl";
+/// An engine goes on with what it was asked for when the one who asked is killed: what it makes of that is there by so
+/// long after the last sign of life.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
 /// What services have there.
 const SERVICES: [&str; 3] = ["volumes", "processes", "aside"];
 /// The two sides of a comparison, each with runs of its own.
@@ -86,6 +90,14 @@ impl Run {
         }
     }
 
+    /// When its harness last wrote anything.
+    fn last_sign_of_life(&self) -> Option<SystemTime> {
+        let files = fs::read_dir(&self.path).ok()?.flatten();
+        files
+            .filter_map(|file| file.metadata().ok()?.modified().ok())
+            .max()
+    }
+
     /// Whether its services were containers, as its history says first.
     fn in_containers(&self) -> bool {
         let mut first = String::new();
@@ -97,6 +109,22 @@ impl Run {
         };
         start.get("target").is_some_and(|target| target == "docker")
     }
+}
+
+/// How long to wait until an engine has done what runs that were just killed had asked of it.
+pub(super) fn settling(which: &Which, runs: &Path) -> Duration {
+    let to_sweep = |run: &Run| {
+        let owner = run.owner.parse::<Owner>();
+        owner.is_ok_and(|owner| owner.fate() == Fate::Lost) && which.takes(&run.id, Some(&run.owner)).is_ok()
+    };
+    let now = SystemTime::now();
+    let rest = |run: Run| {
+        let since = now.duration_since(run.last_sign_of_life()?).ok()?;
+        let engine = run.never_began() || run.in_containers();
+        SETTLED_AFTER.checked_sub(since).filter(|_| engine)
+    };
+    let lost = all(runs).into_iter().filter(to_sweep);
+    lost.filter_map(rest).max().unwrap_or_default()
 }
 
 /// What runs kept for their services below `runs`, and run folders without a history. `unseen` says why containers

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Instant;
 
 use serde::Serialize;
 
 use super::own::{Fate, Owner};
 use super::{engine, leftovers, marks, sweep_engine};
+use crate::wait;
 
 /// Which runs are swept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +113,10 @@ pub async fn sweep(which: &Which, runs: &Path) -> Swept {
     let mut swept = Swept::default();
     processes(which, &mut swept).await;
     let seen = match engine::connect().await {
-        Ok((client, _)) => sweep_engine::sweep(&client, which, &mut swept).await,
+        Ok((client, _)) => {
+            wait::until_due(Instant::now() + leftovers::settling(which, runs)).await;
+            sweep_engine::sweep(&client, which, &mut swept).await
+        }
         Err(error) => Err(error.to_string()),
     };
     leftovers::sweep(which, runs, seen.as_ref().err().map(String::as_str), &mut swept).await;
@@ -174,6 +179,22 @@ mod tests {
 
     fn takes(which: &Which, owner: Owner) -> bool {
         which.takes("a", Some(&owner.to_string())).is_ok()
+    }
+
+    #[test]
+    fn an_engine_is_given_the_time_to_do_what_a_killed_run_had_asked_of_it() {
+        let runs = tempfile::tempdir().unwrap();
+        let run = runs.path().join(RUN);
+        fs::create_dir(&run).unwrap();
+        let settling = || leftovers::settling(&LOST, runs.path());
+        fs::write(run.join(OWNER_FILE), Owner::this().to_string()).unwrap();
+        assert!(settling().is_zero(), "it still runs");
+        fs::write(run.join(OWNER_FILE), dead().to_string()).unwrap();
+        assert!(!settling().is_zero(), "it was killed before its history began");
+        fs::write(run.join("events.jsonl"), "{\"target\":\"docker\"}\n").unwrap();
+        assert!(!settling().is_zero(), "it was killed just now");
+        fs::write(run.join("events.jsonl"), "{\"target\":\"process\"}\n").unwrap();
+        assert!(settling().is_zero(), "no engine was asked");
     }
 
     #[test]
