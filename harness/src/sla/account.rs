@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::billing;
+use super::billing::{self, between};
 use super::ledger::Ledger;
 use crate::scenario::{Budget, Contract, Year};
 
@@ -89,11 +89,6 @@ pub struct Account {
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
-}
-
-/// Between two instants; nothing when the second is not later.
-pub(super) fn between(from: Timestamp, until: Timestamp) -> Duration {
-    Duration::try_from(until.duration_since(from)).unwrap_or(Duration::ZERO)
 }
 
 fn after(at: Timestamp, time: Duration) -> Timestamp {

@@ -5,9 +5,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::account::between;
 use super::ledger::Ledger;
 use crate::scenario::Contract;
+
+/// Between two instants; nothing when the second is not later.
+pub(super) fn between(from: Timestamp, until: Timestamp) -> Duration {
+    Duration::try_from(until.duration_since(from)).unwrap_or(Duration::ZERO)
+}
 
 /// What is billed of each dated entry between two instants. A second under two incidents is billed once, of the earlier
 /// one.

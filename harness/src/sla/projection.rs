@@ -6,11 +6,11 @@
 //! cases may have stayed unseen (95 % confidence). That *unseen slow mode* is priced at `manual_recovery` and shown
 //! beside what was measured; only when the year fits with it, too, does the projection say so.
 
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand::Rng;
 use serde::Serialize;
 
 use super::simulation::{BEAR_YEARS, simulate};
+pub use super::simulation::{Risk, Simulation};
 use super::statistics::{ENOUGH_FOR_P95, confidence_of_p95, count, unseen};
 
 /// A budget is kept when at most this share of years goes over it.
@@ -18,32 +18,6 @@ pub const ACCEPTED: f64 = 0.05;
 
 /// More events than this in a year's budget, and the sum is as good as normally distributed.
 const MANY: f64 = 400.0;
-
-/// A thing that happens, and what it cost when it was rehearsed.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Risk {
-    /// The scenario.
-    pub name: String,
-    /// Times in the budget's window.
-    pub rate: f64,
-    /// Where that number comes from.
-    pub because: String,
-    /// What each drill cost, in seconds: at least, at most.
-    pub drills: Vec<(f64, f64)>,
-    /// What an unseen slow mode would cost, in seconds; `None`: nobody has said.
-    pub price: Option<f64>,
-}
-
-/// The order of the simulation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Simulation {
-    /// The budget, in seconds.
-    pub budget: f64,
-    /// Simulated years.
-    pub years: usize,
-    /// What every random choice derives from.
-    pub seed: u64,
-}
 
 /// A year's downtime, as a distribution. In seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -220,16 +194,6 @@ impl Risk {
     /// The mean square of the upper bounds.
     fn square(&self) -> f64 {
         self.drills.iter().map(|drill| drill.1 * drill.1).sum::<f64>() / count(self.drills.len()).max(1.0)
-    }
-
-    /// Its own random numbers: another scenario more or less does not change them.
-    pub(super) fn rng(&self, seed: u64, purpose: u64, chunk: usize) -> ChaCha8Rng {
-        let name = self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3) // FNV-1a
-        });
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(name ^ (purpose + 4 * chunk as u64));
-        rng
     }
 }
 

@@ -1,10 +1,9 @@
 //! The simulated years: every event of every year drawn, in chunks that share the cores and do not depend on how many.
 
-use rand::RngCore;
+use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::poisson::Poisson;
-use super::projection::{Risk, Simulation};
 use super::statistics::{count, unseen};
 
 /// What a scenario could bear is told from so many years: two digits of it.
@@ -13,6 +12,44 @@ pub(super) const BEAR_YEARS: usize = 2000;
 /// Years that are simulated in one go, with random numbers of their own, so that the answer does not depend on how many
 /// cores share the work. At least [`BEAR_YEARS`].
 const CHUNK: usize = 5000;
+
+/// A thing that happens, and what it cost when it was rehearsed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Risk {
+    /// The scenario.
+    pub name: String,
+    /// Times in the budget's window.
+    pub rate: f64,
+    /// Where that number comes from.
+    pub because: String,
+    /// What each drill cost, in seconds: at least, at most.
+    pub drills: Vec<(f64, f64)>,
+    /// What an unseen slow mode would cost, in seconds; `None`: nobody has said.
+    pub price: Option<f64>,
+}
+
+/// The order of the simulation.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Simulation {
+    /// The budget, in seconds.
+    pub budget: f64,
+    /// Simulated years.
+    pub years: usize,
+    /// What every random choice derives from.
+    pub seed: u64,
+}
+
+impl Risk {
+    /// Its own random numbers: another scenario more or less does not change them.
+    pub(super) fn rng(&self, seed: u64, purpose: u64, chunk: usize) -> ChaCha8Rng {
+        let name = self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3) // FNV-1a
+        });
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(name ^ (purpose + 4 * chunk as u64));
+        rng
+    }
+}
 
 /// The simulated years' downtime, in seconds.
 #[derive(Default)]
