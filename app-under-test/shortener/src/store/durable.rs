@@ -2,14 +2,15 @@
 //!
 //! Reads are answered from memory while the file is the generation that memory was read from (one `stat` a request).
 //! When it is another one it is read and verified; when it is damaged the ladder is climbed down, and after
-//! `heal_after` the store is written anew. Writes go through one thread, which takes all that wait at once.
+//! `heal_after` the store is written anew. Writes go through one thread, which takes all that wait at once; nobody who reads
+//! waits for it, or for its disk.
 //!
 //! Two releases may share a store, and one may stand still in the middle of a write. So nobody waits for the other's lock
 //! for long: reads not at all, since the journal has whatever is acknowledged.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, mpsc};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -89,7 +90,7 @@ impl Durable {
 
     pub(super) fn get(&self, code: &Code) -> Result<(Option<Entry>, Rung), StoreError> {
         self.inner.look();
-        let now = self.inner.now.read().unwrap_or_else(PoisonError::into_inner);
+        let now = self.inner.read();
         match entry(&now.links, code) {
             None if now.lost => Err(StoreError::NothingLeft {
                 path: self.inner.files.store(),
@@ -162,6 +163,10 @@ fn complete(links: &mut Links, lines: &[Line]) -> bool {
 }
 
 impl Inner {
+    fn read(&self) -> RwLockReadGuard<'_, Now> {
+        self.now.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn now(&self) -> RwLockWriteGuard<'_, Now> {
         self.now.write().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,7 +175,7 @@ impl Inner {
     /// lines is written anew, and a release that migrates the store does.
     fn settle(&self) -> Result<(), StoreError> {
         let failed = StoreError::file("settle", &self.files.store());
-        let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+        let now = self.read();
         let lines = self.files.journal_lines().len();
         let adopt = self.files.is_foreign() && now.rung == Rung::Store;
         let migrate = self.format == Format::Migrated && now.rung == Rung::Store && !self.files.is_new();
@@ -203,7 +208,7 @@ impl Inner {
     fn look(&self) {
         let identity = self.files.identity();
         {
-            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+            let now = self.read();
             // Nothing was ever stored, and nothing is there: that is no damage.
             let new = identity.is_none() && now.links.is_empty() && now.rung == Rung::Store;
             if now.seen == identity || new {
@@ -219,11 +224,16 @@ impl Inner {
 
     /// Takes in what others have acknowledged since, without the lock.
     fn read_on(&self) {
-        let lines = self.files.journal_lines();
+        self.take_in(self.files.journal_lines());
+    }
+
+    /// Adds lines of the journal to what is known; tells where the rest of that comes from.
+    fn take_in(&self, lines: Vec<Line>) -> Rung {
         let mut now = self.now();
         complete(&mut now.links, &lines);
         now.keys
             .extend(lines.into_iter().filter_map(|line| Some((line.key?, line.code))));
+        now.rung
     }
 
     /// Reads the store again, with the lock held. Damaged: the copy in memory is as good as the store was.
@@ -281,7 +291,7 @@ impl Inner {
     fn heal(&self) {
         self.look();
         let due = {
-            let now = self.now.read().unwrap_or_else(PoisonError::into_inner);
+            let now = self.read();
             !now.lost
                 && now
                     .damaged
@@ -301,10 +311,9 @@ impl Inner {
 
     fn write_anew(&self) -> std::io::Result<()> {
         let _lock = self.files.lock(LOCK_WITHIN)?;
-        let mut now = self.now();
+        let links = self.read().links.clone();
         let known = self.files.journal_lines();
-        let missing = now
-            .links
+        let missing = links
             .iter()
             .filter(|(code, _)| !known.iter().any(|line| line.code == **code));
         let line = |(code, to): (&String, &serde_json::Value)| Line {
@@ -316,7 +325,8 @@ impl Inner {
         if !missing.is_empty() {
             self.files.append(&missing)?;
         }
-        self.files.write(&self.format.encode(&now.links), false)?;
+        self.files.write(&self.format.encode(&links), false)?;
+        let mut now = self.now();
         (now.seen, now.rung, now.damaged) = (self.files.identity(), Rung::Store, None);
         Ok(())
     }
@@ -330,30 +340,29 @@ impl Inner {
                 self.read_on();
             }
         }
-        let mut now = self.now();
         let mut lines = Vec::new();
         let mut answers = Vec::new();
-        let mut links = now.links.clone();
-        let mut keys = Vec::new();
-        for put in batch {
-            let stored = decide(&put, &links, &now.keys, &keys);
-            if stored == Decision::New {
-                let to = serde_json::json!(put.entry);
-                links.insert(put.code.as_str().to_owned(), to.clone());
-                keys.extend(put.key.clone().map(|key| (key, put.code.as_str().to_owned())));
-                lines.push(Line {
-                    code: put.code.as_str().to_owned(),
-                    to,
-                    key: put.key,
-                });
+        let links = {
+            let now = self.read();
+            let mut links = now.links.clone();
+            for put in batch {
+                let decision = decide(&put, &links, &now.keys, &lines);
+                if decision == Decision::New {
+                    let (code, to) = (put.code.as_str().to_owned(), serde_json::json!(put.entry));
+                    links.insert(code.clone(), to.clone());
+                    let key = put.key;
+                    lines.push(Line { code, to, key });
+                }
+                answers.push((decision, put.answer));
             }
-            answers.push((stored, put.answer));
-        }
-        let written = lock.and_then(|_lock| self.store(&mut now, &lines, links, keys));
+            links
+        };
+        let written = lock.and_then(|_lock| self.store(lines, &links));
+        let rung = self.read().rung;
         for (decision, answer) in answers {
             let _ = answer.send(match (decision, &written) {
                 (Decision::Taken, _) => Ok(Stored::Taken),
-                (Decision::Known, _) => Ok(Stored::Yes(now.rung)),
+                (Decision::Known, _) => Ok(Stored::Yes(rung)),
                 (Decision::New, Ok(rung)) => Ok(Stored::Yes(*rung)),
                 (Decision::New, Err(error)) => {
                     let source = std::io::Error::new(error.kind(), error.to_string());
@@ -364,33 +373,24 @@ impl Inner {
     }
 
     /// Journal first, then a new generation. While the store is damaged the journal alone holds the new links, until
-    /// the store is healed.
-    fn store(
-        &self,
-        now: &mut Now,
-        lines: &[Line],
-        links: Links,
-        keys: Vec<(String, String)>,
-    ) -> std::io::Result<Rung> {
+    /// the store is healed. Nobody who reads waits for the disk: what is known is locked for moments only.
+    fn store(&self, lines: Vec<Line>, links: &Links) -> std::io::Result<Rung> {
         if lines.is_empty() {
-            return Ok(now.rung);
+            return Ok(self.read().rung);
         }
-        self.files.append(lines)?;
+        self.files.append(&lines)?;
         // From here on they are durable, whatever becomes of the generation.
-        now.links = links;
-        now.keys.extend(keys);
-        if now.rung != Rung::Store {
+        if self.take_in(lines) != Rung::Store {
             return Ok(Rung::Journal);
         }
-        match self.files.write(&self.format.encode(&now.links), true) {
-            Ok(()) => {
-                now.seen = self.files.identity();
-                Ok(Rung::Store)
-            }
+        let written = self.files.write(&self.format.encode(links), true);
+        let mut now = self.now();
+        now.seen = self.files.identity();
+        match written {
+            Ok(()) => Ok(Rung::Store),
             Err(error) => {
                 tracing::error!("writing the store failed, the journal has the links: {error}");
-                (now.rung, now.damaged, now.seen) =
-                    (Rung::Memory, Some(Instant::now()), self.files.identity());
+                (now.rung, now.damaged) = (Rung::Memory, Some(Instant::now()));
                 Ok(Rung::Journal)
             }
         }
@@ -405,10 +405,10 @@ enum Decision {
 }
 
 /// A repeat with the same key is known; another request for a code that leads elsewhere finds it taken.
-fn decide(put: &Put, links: &Links, keys: &HashMap<String, String>, fresh: &[(String, String)]) -> Decision {
+fn decide(put: &Put, links: &Links, keys: &HashMap<String, String>, fresh: &[Line]) -> Decision {
     let by_key = put.key.as_ref().and_then(|key| {
-        keys.get(key)
-            .or_else(|| fresh.iter().find(|(known, _)| known == key).map(|(_, code)| code))
+        let fresh = || fresh.iter().find(|line| line.key.as_ref() == Some(key));
+        keys.get(key).or_else(|| fresh().map(|line| &line.code))
     });
     match (by_key, links.contains_key(put.code.as_str())) {
         (Some(code), true) if code == put.code.as_str() => Decision::Known,
@@ -465,6 +465,38 @@ mod tests {
         put(&other, 1).await.unwrap();
         let (code, entry) = link(1);
         assert_eq!(one.get(&code).unwrap(), (Some(entry), Rung::Store));
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_takes_its_time_holds_up_nobody_who_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        // Whoever opens a pipe to write to it waits until somebody reads it.
+        let slow = folder.path().join("urls.json.tmp");
+        let made = std::process::Command::new("mkfifo").arg(&slow).status();
+        assert!(made.unwrap().success());
+        let (code, entry) = link(0);
+        let writing = tokio::spawn({
+            let (store, code) = (store.clone(), code.clone());
+            async move { store.put(code, entry, None).await }
+        });
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn({
+            let store = store.clone();
+            move || {
+                while store.get(&code).unwrap().0.is_none() {
+                    std::thread::yield_now();
+                }
+                tell.send(()).unwrap();
+            }
+        });
+        let told = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(20)));
+        told.await
+            .unwrap()
+            .expect("the link is in the journal, and can be read");
+        assert!(!writing.is_finished(), "its generation is not written yet");
+        std::thread::spawn(move || std::fs::read(slow));
+        assert_eq!(writing.await.unwrap().unwrap(), Stored::Yes(Rung::Journal));
     }
 
     #[tokio::test]
