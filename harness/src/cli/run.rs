@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Where the services run. `auto`: containers if an engine answers, else local processes.
     #[arg(long, value_enum, default_value_t = Choice::Auto)]
     target: Choice,
-    /// Drills side by side (containers: twice the cores; processes: four times, a drill mostly waits).
+    /// Drills side by side (containers: as many as cores; processes: four times that, a drill mostly waits).
     #[arg(short, long)]
     jobs: Option<usize>,
     /// Run each scenario so many times, one repeat of all after the other.
@@ -185,7 +185,8 @@ async fn all(call: &Arc<Call>, drills: Vec<Drill>) -> Vec<Outcome> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let usual = match call.kind {
         _ if call.args.against.is_some() => 1,
-        Kind::Docker => cores * 2,
+        // Each is several containers, and a start of one is work for more than a core.
+        Kind::Docker => cores,
         Kind::Process => cores * 4,
     };
     let jobs = call.args.jobs.unwrap_or(usual).max(1);
