@@ -7,7 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use std::panic;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use acceptance::Kind;
 use acceptance::snapshots::{self, Snapshot};
@@ -113,10 +113,7 @@ impl Asked {
             let jobs = jobs.to_string();
             let mut args = vec!["run", "--target", &kind, "--jobs", &jobs];
             args.extend(self.names.iter().map(String::as_str));
-            // One suite at a time: neither is to disturb the other's timing.
-            static RUNNING: Mutex<()> = Mutex::new(());
-            let _one = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-            let ended = acceptance::run(runs.path(), &args);
+            let ended = acceptance::run_alone(runs.path(), &args);
             Suite::read(runs.path(), &ended)
         })
     }

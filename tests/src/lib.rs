@@ -7,7 +7,7 @@ pub mod suite;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 pub use firedrill::target::Kind;
 
@@ -99,6 +99,13 @@ impl std::fmt::Display for Ended {
 /// Runs a command line to its end.
 pub fn run(runs: &Path, args: &[&str]) -> Ended {
     command(runs, args).output().unwrap().into()
+}
+
+/// Runs a suite of drills to its end, while no other of this program runs: neither is to disturb the other's timing.
+pub fn run_alone(runs: &Path, args: &[&str]) -> Ended {
+    static RUNNING: Mutex<()> = Mutex::new(());
+    let _one = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+    run(runs, args)
 }
 
 /// Why there is no container engine here; none when there is one. In CI that is a failure, not a reason to skip.

@@ -48,7 +48,7 @@ impl Folder {
         files.map(|file| file.path()).filter(is_scenario).collect()
     }
 
-    /// Runs all scenarios of the folder: the exit code with all that was said, and the drills by name.
+    /// Runs all scenarios of the folder, and no other folder's meanwhile: the exit code with all that was said, and the drills by name.
     pub(crate) fn run(&self, kind: Kind) -> (acceptance::Ended, BTreeMap<String, Drilled>) {
         let runs = self.0.path().join("runs");
         let kind = kind.to_string();
@@ -61,7 +61,7 @@ impl Folder {
         ];
         args.extend(self.scenarios().iter().map(|path| path.display().to_string()));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let ended = acceptance::run(&runs, &args);
+        let ended = acceptance::run_alone(&runs, &args);
         let drilled = acceptance::run_folders(&runs).into_iter().map(|folder| {
             let history = history::read(&folder).unwrap_or_else(|error| panic!("{error}\n{ended}"));
             let judgement = sla::judge(&history, &measure::measure(&history));

@@ -22,6 +22,13 @@ pub(crate) struct Choice {
     pub(crate) moment: Moment,
 }
 
+impl std::fmt::Display for Choice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (fault, kind) = self.pair;
+        write!(f, "{fault} on {kind}: {}, killed {}", self.scenario, self.moment)
+    }
+}
+
 /// When the harness is killed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Moment {
@@ -50,6 +57,8 @@ pub(crate) struct Choices {
     plans: Vec<Plan>,
     pairs: Vec<Pair>,
     turn: usize,
+    /// Those whose turn came to nothing, and who have it first.
+    again: Vec<Pair>,
     /// Scenarios that a target cannot run.
     unsupported: BTreeSet<(String, Kind)>,
     random: StdRng,
@@ -71,6 +80,7 @@ impl Choices {
             plans,
             pairs,
             turn: 0,
+            again: Vec::new(),
             unsupported: BTreeSet::new(),
             random,
         })
@@ -78,6 +88,11 @@ impl Choices {
 
     /// The next fault's turn, of those that a scenario has.
     pub(crate) fn next(&mut self) -> Result<Choice, Failure> {
+        while let Some(pair) = self.again.pop() {
+            if let Some(choice) = self.of(pair) {
+                return Ok(choice);
+            }
+        }
         for _ in 0..self.pairs.len() {
             let pair = self.pairs[self.turn % self.pairs.len()];
             self.turn += 1;
@@ -134,9 +149,9 @@ impl Choices {
         self.unsupported.insert((choice.scenario.clone(), choice.pair.1));
     }
 
-    /// The last turn came to nothing: it is the same one's again.
-    pub(crate) fn again(&mut self) {
-        self.turn = self.turn.saturating_sub(1);
+    /// A turn came to nothing: it is the same one's again.
+    pub(crate) fn again(&mut self, pair: Pair) {
+        self.again.push(pair);
     }
 
     /// The pairs, each with whether it can be hit at all.

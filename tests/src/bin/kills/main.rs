@@ -14,6 +14,7 @@ mod tally;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bystanders::Bystanders;
@@ -33,6 +34,9 @@ struct Args {
     /// How many kills of a running drill: those that were over by then do not count.
     #[arg(long, default_value_t = 20)]
     times: u32,
+    /// How many drills run side by side, each killed and cleaned up after while the others may still live.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    jobs: u32,
     /// The seed of what is run and of the instants.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -55,8 +59,7 @@ type Failure = String;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    match runtime.block_on(all(&args)) {
+    match all(&args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             say(&format!("FAILED: {failure}"));
@@ -73,9 +76,8 @@ fn say(text: &str) {
 /// So many drills for each kill that is wanted, at most: some are over before their moment.
 const TRIES: u32 = 5;
 
-async fn all(args: &Args) -> Result<(), Failure> {
+fn all(args: &Args) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let runs = folder.path().join("runs");
     let kinds = match args.target.as_str() {
         "both" => vec![Kind::Process, Kind::Docker],
         "docker" => vec![Kind::Docker],
@@ -87,39 +89,46 @@ async fn all(args: &Args) -> Result<(), Failure> {
     let mut tally = Tally::default();
     let (mut kills, mut tries) = (0, 0);
     while kills < args.times && tries < args.times.saturating_mul(TRIES) {
-        tries += 1;
-        let choice = choices.next()?;
-        let (fault, kind) = choice.pair;
-        let what = format!("{fault} on {kind}: {}, killed {}", choice.scenario, choice.moment);
-        let ended = kill(args, &runs, &choice).await;
-        let seen = match ended {
-            Ok(ended) => after(args, &runs, &bystanders, &life)
-                .await
-                .map(|seen| (ended, seen)),
-            Err(failure) => Err(failure),
-        };
-        let (ended, seen) = seen.map_err(|failure| format!("{what}: {failure}"))?;
-        let counts = ended == Ended::Killed && seen.begun;
-        if counts {
-            kills += 1;
-            tally.note(kind, &seen.phase, &seen.faults);
-        } else {
-            if ended == Ended::ByItself && !seen.begun {
-                choices.refuse(&choice);
-            }
-            choices.again();
+        let mut round = Vec::new();
+        for job in 0..args.jobs.min(args.times - kills) {
+            let runs = folder.path().join(format!("runs-{job}"));
+            round.push((choices.next()?, runs));
         }
-        let number = if counts { kills.to_string() } else { "-".into() };
-        let how = match (ended, seen.begun) {
-            (Ended::Killed, true) => format!("in {}, in effect: {}", seen.phase, named(&seen)),
-            (Ended::Killed, false) => "before its drill began: not counted".into(),
-            (Ended::ByItself, true) => "over by then: not counted".into(),
-            (Ended::ByItself, false) => "passed over here: not counted".into(),
-        };
-        say(&format!(
-            "{number:>4} {what}; {how}; {} things removed",
-            seen.removed
-        ));
+        // All of them come to their end, whatever becomes of one.
+        let came_to: Vec<_> = thread::scope(|scope| {
+            let (bystanders, life) = (&bystanders, &life);
+            let start = |(choice, runs): (Choice, PathBuf)| {
+                scope.spawn(move || (one(args, &runs, bystanders, life, &choice), choice))
+            };
+            let drills: Vec<_> = round.into_iter().map(start).collect();
+            drills.into_iter().map(thread::ScopedJoinHandle::join).collect()
+        });
+        for one in came_to {
+            let (seen, choice) = one.map_err(|_| "a thread panicked")?;
+            let (ended, seen) = seen.map_err(|failure| format!("{choice}: {failure}"))?;
+            tries += 1;
+            let counts = ended == Ended::Killed && seen.begun;
+            if counts {
+                kills += 1;
+                tally.note(choice.pair.1, &seen.phase, &seen.faults);
+            } else {
+                if ended == Ended::ByItself && !seen.begun {
+                    choices.refuse(&choice);
+                }
+                choices.again(choice.pair);
+            }
+            let number = if counts { kills.to_string() } else { "-".into() };
+            let how = match (ended, seen.begun) {
+                (Ended::Killed, true) => format!("in {}, in effect: {}", seen.phase, named(&seen)),
+                (Ended::Killed, false) => "before its drill began: not counted".into(),
+                (Ended::ByItself, true) => "over by then: not counted".into(),
+                (Ended::ByItself, false) => "passed over here: not counted".into(),
+            };
+            say(&format!(
+                "{number:>4} {choice}; {how}; {} things removed",
+                seen.removed
+            ));
+        }
     }
     for line in tally.lines(&kinds, &choices.pairs()) {
         say(&line);
@@ -133,6 +142,25 @@ async fn all(args: &Args) -> Result<(), Failure> {
         "{kills} kills of a running drill, {tries} drills: nothing left, nothing else touched, every history reads"
     ));
     Ok(())
+}
+
+/// Kills one drill, and cleans up after it.
+fn one(
+    args: &Args,
+    runs: &Path,
+    bystanders: &Bystanders,
+    life: &str,
+    choice: &Choice,
+) -> Result<(Ended, Seen), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let ended = kill(args, runs, choice).await?;
+        let seen = after(args, runs, bystanders, life).await?;
+        Ok((ended, seen))
+    })
 }
 
 fn named(seen: &Seen) -> String {
