@@ -3,6 +3,9 @@
 //! What a journey's probes can hardly see (a state hardly longer than the time between two of them) is chance: one run
 //! sees it and the next one does not. Such a state stands in brackets, `(down)`: an accepted snapshot that has it in
 //! brackets fits runs with and without it.
+//!
+//! What follows from a fault that may or may not fall into a write is chance too, and may be long. Whoever has understood
+//! that puts it in square brackets by hand, `[fallback (memory)]`: such a state fits however long it is, or not at all.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -139,22 +142,34 @@ fn with_brackets(seen: &Seen) -> String {
     }
 }
 
+/// How an accepted state is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meant {
+    /// It is there.
+    Surely,
+    /// `(down)`: hardly seen, if at all.
+    Briefly,
+    /// `[down]`: there or not, however long.
+    Perhaps,
+}
+
 /// Whether what was seen is the accepted text, with or without what it has in brackets.
 fn fits(seen: &[Seen], accepted: &str) -> bool {
-    let accepted: Vec<(&str, bool)> = accepted.split(ARROW).map(unbracketed).collect();
+    let accepted: Vec<(&str, Meant)> = accepted.split(ARROW).map(meant).collect();
     let brackets = accepted
         .iter()
-        .filter(|(_, bracketed)| *bracketed)
+        .filter(|(_, meant)| *meant != Meant::Surely)
         .count()
         .min(MOST_BRACKETS);
     (0u32..1 << brackets).any(|kept| {
         let mut number = 0;
-        let mut variant: Vec<(&str, bool)> = Vec::new();
-        for (state, bracketed) in &accepted {
+        let mut variant: Vec<(&str, Meant)> = Vec::new();
+        for (state, meant) in &accepted {
+            let bracketed = *meant != Meant::Surely;
             let there = !bracketed || kept & (1 << number) != 0;
-            number += u32::from(*bracketed);
+            number += u32::from(bracketed);
             if there && variant.last().is_none_or(|(last, _)| last != state) {
-                variant.push((state, *bracketed));
+                variant.push((state, *meant));
             }
         }
         variant.len() == seen.len() && variant.iter().zip(seen).all(|(wanted, seen)| same(*wanted, seen))
@@ -167,15 +182,26 @@ pub(super) fn unbracketed(text: &str) -> (&str, bool) {
     inner.map_or((text, false), |state| (state, true))
 }
 
-fn same((state, bracketed): (&str, bool), seen: &Seen) -> bool {
+/// An accepted state without its brackets, round or square.
+fn meant(text: &str) -> (&str, Meant) {
+    if let Some(state) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return (state, Meant::Perhaps);
+    }
+    match unbracketed(text) {
+        (state, true) => (state, Meant::Briefly),
+        (state, false) => (state, Meant::Surely),
+    }
+}
+
+fn same((state, meant): (&str, Meant), seen: &Seen) -> bool {
     let either = seen.either && [DOWN, PARTLY_DOWN].contains(&state);
-    (state == seen.state || either) && (!bracketed || seen.intervals <= CLEARLY_SEEN)
+    (state == seen.state || either) && (meant != Meant::Briefly || seen.intervals <= CLEARLY_SEEN)
 }
 
 /// The rungs that stand in the told states of all journeys.
 pub(super) fn rungs<'t>(told: impl Iterator<Item = &'t String>) -> Vec<String> {
     let rung = |state: &'t str| {
-        let state = unbracketed(state).0;
+        let state = meant(state).0;
         Some(state.strip_prefix("fallback (")?.strip_suffix(')')?.to_owned())
     };
     let rungs: BTreeSet<String> = told.flat_map(|told| told.split(ARROW)).filter_map(rung).collect();
@@ -237,6 +263,21 @@ mod tests {
     fn a_bracketed_state_that_has_become_long_is_shown() {
         let long = states(&[("up", 9.0), ("down", 30.0), ("up", 9.0)]);
         assert_eq!(told(&long, Some(RESTART)), "up → down → up");
+    }
+
+    #[test]
+    fn what_a_person_put_in_square_brackets_may_be_there_or_not_however_long() {
+        let accepted = "up → [fallback (memory)] → up → down → up";
+        let told = |all: &[(&str, f64)]| told(&states(all), Some(accepted));
+        let (up, down) = (("up", 9.0), ("down", 9.0));
+        assert_eq!(told(&[up, down, up]), accepted);
+        assert_eq!(told(&[up, ("fallback (memory)", 90.0), up, down, up]), accepted);
+        assert_eq!(
+            told(&[up, ("fallback (journal)", 90.0), up, down, up]),
+            "up → fallback (journal) → up → down → up"
+        );
+        assert_eq!(told(&[up]), "up", "what stands outside of them must be there");
+        assert_eq!(rungs([accepted.to_owned()].iter()), ["memory"]);
     }
 
     #[test]
