@@ -24,7 +24,8 @@ use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::OnceCell;
 
-use self::call::{CALL_WITHIN, call, gone};
+pub(super) use self::call::removed;
+use self::call::{CALL_WITHIN, call};
 use self::container::here;
 use self::limits::{in_force, update};
 use self::request::container_name;
@@ -456,11 +457,12 @@ impl Target for Containers {
                 left.extend(removed.into_iter().filter_map(Result::err));
             }
         }
+        let network = self.network_name();
         if self.network.get().is_some()
             && let Err(error) = call(
                 "remove the network of",
                 &self.run,
-                gone(self.client.remove_network(&self.network_name())),
+                removed(|| self.client.remove_network(&network)),
             )
             .await
         {

@@ -48,7 +48,8 @@ impl Folder {
         files.map(|file| file.path()).filter(is_scenario).collect()
     }
 
-    /// Runs all scenarios of the folder, and no other folder's meanwhile: the exit code with all that was said, and the drills by name.
+    /// Runs all scenarios of the folder, and no other folder's meanwhile: the exit code with all that was said, and the
+    /// drills by name.
     pub(crate) fn run(&self, kind: Kind) -> (acceptance::Ended, BTreeMap<String, Drilled>) {
         let runs = self.0.path().join("runs");
         let kind = kind.to_string();

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use super::files::{Files, Identity, Line};
+use super::files::{Files, Identity, Line, held};
 use super::{Format, Links, Rung, StoreError, Stored, entry};
 use crate::link::{Code, Entry};
 
@@ -179,8 +179,11 @@ impl Inner {
 
     /// The lock for a write.
     fn lock(&self) -> std::io::Result<File> {
-        let waits = !self.stands_still.load(Ordering::Relaxed);
-        let lock = self.files.lock(if waits { LOCK_WITHIN } else { Duration::ZERO });
+        let lock = if self.stands_still.load(Ordering::Relaxed) {
+            self.files.try_lock().and_then(|lock| lock.ok_or_else(held))
+        } else {
+            self.files.lock(LOCK_WITHIN)
+        };
         self.stands_still.store(lock.is_err(), Ordering::Relaxed);
         lock
     }

@@ -14,7 +14,8 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -75,39 +76,38 @@ impl Files {
 
     /// The lock that whoever writes holds; released when dropped. Waited for no longer than this: who holds it may stand
     /// still.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "on the writer's own thread; no system call waits for a lock and a time"
-    )]
     pub(super) fn lock(&self, within: Duration) -> io::Result<File> {
-        let until = Instant::now() + within;
-        loop {
-            match self.try_lock()? {
-                Some(lock) => return Ok(lock),
-                None if Instant::now() >= until => {
-                    return Err(io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "another writer holds the store",
-                    ));
-                }
-                None => std::thread::sleep(Duration::from_millis(1)),
-            }
+        if let Some(lock) = self.try_lock()? {
+            return Ok(lock);
         }
+        let (gives, given) = mpsc::channel();
+        let file = self.lock_file()?;
+        // No system call waits for a lock and a time. This waits as long as it takes; where nobody wants the lock any more by
+        // then, it is let go at once.
+        let waits = move || drop(gives.send(file.lock().map(|()| file)));
+        std::thread::Builder::new()
+            .name("store-lock".into())
+            .spawn(waits)?;
+        given.recv_timeout(within).unwrap_or_else(|_| Err(held()))
     }
 
     /// The same without waiting; `None` while somebody else holds it.
     pub(super) fn try_lock(&self) -> io::Result<Option<File>> {
-        fs::create_dir_all(&self.folder)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(self.folder.join("urls.lock"))?;
+        let file = self.lock_file()?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn lock_file(&self) -> io::Result<File> {
+        fs::create_dir_all(&self.folder)?;
+        OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(self.folder.join("urls.lock"))
     }
 
     /// What the store is now, without reading it; `None` when it is not there.
@@ -199,6 +199,11 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Somebody else has the lock.
+pub(super) fn held() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "another writer holds the store")
 }
 
 /// Gives a file a second name in one step: whoever reads the first name finds it there at every moment.

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use testcontainers::bollard::errors::Error as EngineError;
 use testcontainers::bollard::query_parameters::{ListContainersOptions, LogsOptions, RemoveContainerOptions};
 
-use super::call::{call, gone};
+use super::call::{call, removed};
 use super::{Containers, RUN_LABEL};
 use crate::target::{Error, operation};
 
@@ -65,7 +65,7 @@ impl Containers {
         call(
             "remove",
             name,
-            gone(self.client.remove_container(id, Some(options))),
+            removed(|| self.client.remove_container(id, Some(options.clone()))),
         )
         .await
     }
