@@ -1,8 +1,8 @@
 //! `firedrill compare`: two sets of repeats, told apart from chance.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::call::{self, Became, Done};
 use super::exit::Exit;
 use super::{output, runs};
 use crate::report;
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> Exit {
         Err(exit) => return exit,
     };
     let mut comparison = compare(&base.drills, &head.drills);
-    comparison.left_out(&base.left_out.union(&head.left_out).cloned().collect());
+    comparison.left_out(&base.left_out, &head.left_out);
     output::print(&if args.json {
         serde_json::json!(comparison).to_string()
     } else if args.markdown {
@@ -61,33 +61,59 @@ fn exit(comparison: &Comparison) -> Exit {
     }
 }
 
-/// One side's drills, and the scenarios of those that have no evidence.
+/// One side's drills, and the scenarios of those that say nothing.
 struct Side {
     drills: Vec<Drill>,
-    left_out: BTreeSet<String>,
+    left_out: Vec<String>,
 }
 
 fn side(folder: &Path) -> Result<Side, Exit> {
     let found = runs::find(&[folder.to_owned()])?;
-    let mut lost = 0;
-    let runs = runs::all(&found.folders, &mut lost);
+    let runs = runs::all(&found.folders, &mut 0);
     let mut side = Side {
         drills: Vec::new(),
-        left_out: BTreeSet::new(),
+        left_out: unusable(&found, &runs),
     };
     for run in &runs {
         let start = &run.history.start;
         match Drill::new(&start.plan.name, &start.wall, &run.measured, &run.judgement) {
             Some(drill) => side.drills.push(drill),
-            None => drop(side.left_out.insert(start.plan.name.clone())),
+            None => side.left_out.push(start.plan.name.clone()),
         }
     }
-    if side.drills.len() < runs.len() {
-        output::note(&format!(
-            "{}: {} drills left out, for want of evidence",
-            folder.display(),
-            runs.len() - side.drills.len()
-        ));
-    }
     Ok(side)
+}
+
+/// The scenarios of drills that could not be run, by the files of their calls, and of those that cannot be read.
+fn unusable(found: &runs::Found, read: &[runs::Judged]) -> Vec<String> {
+    let done: Vec<Done> = found
+        .calls
+        .iter()
+        .filter_map(|path| call::read(path).map_err(|error| left_out(path, &error)).ok())
+        .flat_map(|(_, done)| done)
+        .collect();
+    let failed = done
+        .iter()
+        .filter(|done| matches!(done.became, Became::Failed(_)));
+    let id = |folder: &PathBuf| {
+        folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned()
+    };
+    let is_read = |id: &String| read.iter().any(|run| run.history.start.run == *id);
+    let unread = found.folders.iter().map(id).filter(|id| !is_read(id));
+    let scenario = |id: String| {
+        let of_call = done.iter().find(|done| done.became == Became::Run(id.clone()));
+        of_call.map_or(id, |done| done.scenario.clone())
+    };
+    failed
+        .map(|done| done.scenario.clone())
+        .chain(unread.map(scenario))
+        .collect()
+}
+
+fn left_out(path: &Path, error: &call::Unusable) {
+    output::note(&format!("left out: {}: {error}", path.display()));
 }

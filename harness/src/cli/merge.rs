@@ -184,25 +184,27 @@ fn judged(folder: &Path, name: &str, control: bool) -> (Exit, report::Line) {
             let line = report::Line::failed(name, control, &error.to_string());
             (Exit::Environment, line)
         }
-        Ok(run) => {
-            let line = report::Line::new(&run.history, &run.measured, &run.judgement);
-            let exit = super::run::exit(&run.judgement);
-            (exit.worst(ended(&run.history)), line)
-        }
+        Ok(run) => match ended(&run.history) {
+            Some((false, Some(error))) => {
+                let line = report::Line::failed(name, control, error);
+                (Exit::Environment, line)
+            }
+            end => {
+                let line = report::Line::new(&run.history, &run.measured, &run.judgement);
+                let stopped = matches!(end, Some((true, _)));
+                let exit = super::run::exit(&run.judgement);
+                (if stopped { Exit::Interrupted } else { exit }, line)
+            }
+        },
     }
 }
 
-/// What the drill's own end says: somebody stopped it, or the environment did.
-fn ended(history: &History) -> Exit {
-    let end = history.events.iter().rev().find_map(|event| match &event.event {
-        Event::End { interrupted, error } => Some((*interrupted, error.is_some())),
+/// What the drill's own end says: whether somebody stopped it, and what else went wrong.
+fn ended(history: &History) -> Option<(bool, Option<&str>)> {
+    history.events.iter().rev().find_map(|event| match &event.event {
+        Event::End { interrupted, error } => Some((*interrupted, error.as_deref())),
         _ => None,
-    });
-    match end {
-        Some((true, _)) => Exit::Interrupted,
-        Some((false, true)) => Exit::Environment,
-        _ => Exit::AsStated,
-    }
+    })
 }
 
 /// Run folders without the files of their calls: what is there, and no word on what is not.

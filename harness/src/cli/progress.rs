@@ -124,6 +124,7 @@ fn told(event: &Event) -> Option<String> {
         } => format!("in effect: {evidence}"),
         Event::NotInjected { why, .. } => format!("not injected: {why}"),
         Event::Reverted { evidence, .. } => format!("reverted: {evidence}"),
+        Event::Alert { kind, answered, .. } if *answered >= 400 => format!("alert not taken: {kind}"),
         Event::Alert { kind, .. } => format!("alert: {kind}"),
         _ => return None,
     })

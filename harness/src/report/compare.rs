@@ -125,6 +125,12 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
             comparison.without_evidence.join(", ")
         ));
     }
+    let (base, head) = comparison.left_out;
+    if base + head > 0 {
+        lines.push(format!(
+            "drills left out (without evidence, not run, or unreadable): {base} of the base, {head} of the head"
+        ));
+    }
     let (base, head) = comparison.not_as_stated;
     if base + head > 0 {
         lines.push(format!(

@@ -4,6 +4,7 @@
 mod six_sigma;
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use super::markdown::{escaped, fenced, time_line};
 use super::marks::Kind;
@@ -12,10 +13,23 @@ use super::text::plain;
 use super::words::{origin, percent, place};
 use crate::measure::Journey;
 use crate::sla::Verdict;
+use crate::units::Span;
 
 /// What only people know.
 fn blank(what: &str) -> String {
     format!("_[to be filled in: {what}]_")
+}
+
+/// Whole minutes in words; anything else as files write it.
+fn minutes(time: Duration) -> String {
+    match (
+        time.as_secs() / 60,
+        Duration::from_secs(time.as_secs() / 60 * 60) == time,
+    ) {
+        (1, true) => "1 minute".to_owned(),
+        (minutes @ 1.., true) => format!("{minutes} minutes"),
+        _ => Span(time).to_string(),
+    }
 }
 
 /// The draft.
@@ -70,10 +84,7 @@ impl Draft<'_> {
     fn length(&self) -> String {
         let cost = &self.0.judgement.cost;
         match cost.priced {
-            Some(price) => {
-                let minutes = price.as_secs_f64() / 60.0;
-                format!("{minutes:.0} minutes")
-            }
+            Some(price) => minutes(price),
             None => self.0.measured.downtime.to_string(),
         }
     }
@@ -89,9 +100,9 @@ impl Draft<'_> {
 
     fn impact(&self) -> String {
         let (story, cost) = (self.0, &self.0.judgement.cost);
-        let (budget, days) = (cost.budget.as_secs_f64() / 60.0, cost.window.as_secs() / 86_400);
+        let (budget, days) = (minutes(cost.budget), cost.window.as_secs() / 86_400);
         let mut text = format!(
-            "## Impact\n\n**Down for {}: {} of the {budget:.0} minutes that {days} days allow.**\n\n",
+            "## Impact\n\n**Down for {}: {} of the {budget} that {days} days allow.**\n\n",
             self.length(),
             self.share()
         );
@@ -133,13 +144,14 @@ impl Draft<'_> {
         if let Some(price) = self.0.judgement.cost.priced {
             let _ = writeln!(
                 text,
-                "From here on a person repairs it{}; restored after {:.0}:00 ({}).",
+                "From here on a person repairs it{}; restored after {}:{:02} ({}).",
                 if self.deployed() {
                     ": find the logs, find the error, compare the versions, fix, push, build, test, deploy"
                 } else {
                     ""
                 },
-                price.as_secs_f64() / 60.0,
+                price.as_secs() / 60,
+                price.as_secs() % 60,
                 blank("the instants of the real day")
             );
         }

@@ -182,12 +182,12 @@ pub fn summary(lines: &[&Line], seed: u64, target: &str, colours: bool) -> Strin
             text.push_str(&paint.warn(&format!("{count} {what}")));
         }
     }
-    for line in lines
-        .iter()
-        .filter(|line| !matches!(line.result, Outcome::Judged { stated: true, .. }))
-    {
+    for (told, times) in told_once(lines, colours) {
         text.push_str("\n  ");
-        text.push_str(&line.text(colours));
+        text.push_str(&told);
+        if times > 1 {
+            text.push_str(&format!("  ({times} times)"));
+        }
     }
     if let Some((line, downtime, percent)) = costliest(lines) {
         text.push_str(&format!(
@@ -201,6 +201,19 @@ pub fn summary(lines: &[&Line], seed: u64, target: &str, colours: bool) -> Strin
         );
     }
     text
+}
+
+/// What is said of the drills that are not as stated, and how often: repeats of which the same is to be said are told once.
+fn told_once(lines: &[&Line], colours: bool) -> Vec<(String, usize)> {
+    let mut all: Vec<(String, usize)> = Vec::new();
+    for line in lines.iter().filter(|line| !line.is_stated()) {
+        let text = line.text(colours);
+        match all.iter_mut().find(|(told, _)| *told == text) {
+            Some((_, times)) => *times += 1,
+            None => all.push((text, 1)),
+        }
+    }
+    all
 }
 
 /// What costs the most of the budget, of all that are as stated and no controls: its downtime, and the upper bound of
@@ -259,5 +272,14 @@ mod tests {
         let free = line("free", false, 0.0);
         assert_eq!(costliest(&[&free, &control]), None);
         assert!(!summary(&[&free], 7, "process", false).contains("costliest"));
+    }
+
+    #[test]
+    fn repeats_of_which_the_same_is_to_be_said_are_told_once() {
+        let skipped = Line::skipped("cpu", false, "no control group");
+        let text = summary(&[&skipped, &skipped, &skipped], 7, "process", false);
+        assert!(text.contains("3 skipped: unsupported here"), "{text}");
+        assert_eq!(text.matches("no control group").count(), 1, "{text}");
+        assert!(text.contains("no control group  (3 times)"), "{text}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::words::{percent_of, seconds};
 use crate::history::{Event, History, Stamped};
-use crate::measure::{Blip, Journey, Measured, Outage};
+use crate::measure::{Blip, Interval, Journey, Measured, Outage};
 use crate::sample::Micros;
 
 /// What kind of thing happened.
@@ -149,8 +149,19 @@ fn of_event(event: &Stamped) -> Option<Mark> {
             (Kind::Deploy, format!("{release} {told}: {detail}"))
         }
         Event::State { service, state } => (Kind::State, format!("{service}: {state}")),
-        Event::Alert { kind, .. } if kind.is_empty() => (Kind::Alert, "an alert without a kind".into()),
-        Event::Alert { kind, .. } => (Kind::Alert, kind.clone()),
+        Event::Alert { kind, answered, .. } => {
+            let kind = match kind.as_str() {
+                "" => "an alert without a kind",
+                kind => kind,
+            };
+            match answered {
+                ..400 => (Kind::Alert, kind.into()),
+                refused => (
+                    Kind::Doubt,
+                    format!("alert not taken, answered {refused}: {kind}"),
+                ),
+            }
+        }
         Event::Gap { since, until } => {
             let length = until.since(*since).as_millis();
             (
@@ -207,6 +218,15 @@ pub(super) fn of_blip(blip: &Blip) -> Mark {
         at: blip.at,
         kind: Kind::Blip,
         text: format!("{} fails once: {}; nothing confirms it", blip.journey, blip.kind),
+    }
+}
+
+/// A part of the judged time of which nothing is known.
+pub(super) fn of_unknown(part: &Interval, until: String) -> Mark {
+    Mark {
+        at: part.from,
+        kind: Kind::Doubt,
+        text: format!("unknown until {until}: neither up nor down"),
     }
 }
 

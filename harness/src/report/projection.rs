@@ -47,8 +47,14 @@ fn rate(of: f64) -> String {
     }
 }
 
+/// Between what an unseen slow mode leaves room for, and what was measured alone does.
 fn bears(part: &Part) -> String {
-    part.bears.map_or_else(|| "any".to_owned(), rate)
+    match (part.bears_unseen, part.bears) {
+        (Some(slow), Some(measured)) => range(rate(slow), rate(measured)),
+        (Some(slow), None) => format!("{} or more", rate(slow)),
+        (None, Some(measured)) => format!("at most {}", rate(measured)),
+        (None, None) => "unknown".to_owned(),
+    }
 }
 
 /// The rows of the distribution: what, as measured, with an unseen slow mode.
@@ -226,7 +232,7 @@ pub fn projection(projection: &Projection, gathered: &Gathered, controls: bool, 
         .clamp(8, 44);
     let _ = writeln!(
         text,
-        "\n{}\n  {:widest$}  {:>7}  {:>6}  {:22}  {:>6}  {:>11}",
+        "\n{}\n  {:widest$}  {:>7}  {:>6}  {:22}  {:>6}  {:>14}",
         paint.bold("By scenario"),
         "",
         "a year",
@@ -238,7 +244,7 @@ pub fn projection(projection: &Projection, gathered: &Gathered, controls: bool, 
     for part in &projection.parts {
         let _ = writeln!(
             text,
-            "  {:widest$}  {:>7}  {:>6}  {:22}  {:>4.0} %  {:>11}  {}",
+            "  {:widest$}  {:>7}  {:>6}  {:22}  {:>4.0} %  {:>14}  {}",
             plain(&part.name, widest),
             rate(part.rate),
             part.n,

@@ -75,7 +75,7 @@ pub struct Account {
     pub spent: Duration,
     /// In percent of the budget; never clamped.
     pub percent: f64,
-    /// How fast: 1 spends exactly the budget in the window.
+    /// How fast: 1 spends exactly the budget in the window. Undated incidents count as spread over a whole one.
     pub burn_rate: f64,
     /// The same over the last 30 days.
     pub burn_rate_30d: f64,
@@ -131,6 +131,12 @@ impl Terms {
         let budget = self.budget.downtime.0;
         let billed = self.billed(ledger, from, now);
         let spent: Duration = billed.iter().sum();
+        // Nobody knows when in its year an undated incident was: it is spent, at the pace of a whole window.
+        let undated = ledger.entries.iter().zip(&billed);
+        let undated: Duration = undated
+            .filter(|((_, entry), _)| entry.start.is_none())
+            .map(|(_, billed)| *billed)
+            .sum();
         let percent = |time: Duration| 100.0 * time.as_secs_f64() / budget.as_secs_f64().max(f64::EPSILON);
         let pace = |spent: Duration, time: Duration| {
             let share = time.as_secs_f64() / self.budget.window.0.as_secs_f64().max(1.0);
@@ -165,9 +171,9 @@ impl Terms {
             budget,
             spent,
             percent: percent(spent),
-            burn_rate: pace(spent, elapsed),
+            burn_rate: pace(spent.saturating_sub(undated), elapsed) + pace(undated, self.budget.window.0),
             burn_rate_30d: pace(recently, month),
-            runs_out: self.runs_out(ledger, (from, until), now, spent),
+            runs_out: self.runs_out(ledger, (from, until), now, (spent, undated)),
             incidents,
             unreadable: ledger.unreadable.len(),
         })
@@ -184,20 +190,22 @@ impl Terms {
         billed
     }
 
-    /// When the budget runs out, if downtime goes on as in the window so far. In a rolling year, old incidents leave
+    /// When the budget runs out, if downtime goes on as in the window so far, undated incidents spread over a whole one. In a rolling year, old incidents leave
     /// the window as it moves on, each just when it is a window old.
     fn runs_out(
         &self,
         ledger: &Ledger,
         window: (Timestamp, Timestamp),
         now: Timestamp,
-        spent: Duration,
+        (spent, undated): (Duration, Duration),
     ) -> RunsOut {
         let budget = self.budget.downtime.0.as_secs_f64();
         if spent.as_secs_f64() >= budget {
             return RunsOut::Already;
         }
-        let rate = spent.as_secs_f64() / between(window.0, now).as_secs_f64().max(1.0);
+        let dated = spent.saturating_sub(undated).as_secs_f64();
+        let rate = dated / between(window.0, now).as_secs_f64().max(1.0)
+            + undated.as_secs_f64() / self.budget.window.0.as_secs_f64().max(1.0);
         if rate <= 0.0 {
             return RunsOut::No;
         }
@@ -426,6 +434,22 @@ mod tests {
             panic!("{account:?}")
         };
         let expected = at("2026-10-01T18:00:00Z");
+        assert!(between(full, expected) + between(expected, full) < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn an_undated_incident_is_spent_at_once_and_burns_at_the_pace_of_a_whole_year() {
+        let undated = [(None, minutes_of(10))];
+        let account = terms(Contract::Strict, Year::Calendar)
+            .account(&ledger(&undated), at("2026-01-02T00:00:00Z"))
+            .unwrap();
+        assert_eq!(account.spent, minutes_of(10));
+        assert_eq!(format!("{:.2}", account.burn_rate), "0.67");
+        // Five minutes more would take half a year.
+        let RunsOut::At(full) = account.runs_out else {
+            panic!("{account:?}")
+        };
+        let expected = at("2026-07-03T12:00:00Z");
         assert!(between(full, expected) + between(expected, full) < Duration::from_secs(1));
     }
 

@@ -162,6 +162,8 @@ pub struct Comparison {
     pub unpaired: Vec<String>,
     /// Scenarios that only one side has, because all drills of the other are without evidence.
     pub without_evidence: Vec<String>,
+    /// Drills that say nothing, as they have no evidence, could not be run, or cannot be read: base, head.
+    pub left_out: (usize, usize),
     /// Drills that are not as stated: base, head.
     pub not_as_stated: (usize, usize),
 }
@@ -190,6 +192,7 @@ pub fn compare(base: &[Drill], head: &[Drill]) -> Comparison {
         rows: rows.collect(),
         unpaired: ours.symmetric_difference(&theirs).cloned().collect(),
         without_evidence: Vec::new(),
+        left_out: (0, 0),
         not_as_stated: (not_as_stated(base), not_as_stated(head)),
     }
 }
@@ -343,9 +346,11 @@ fn interleaved(base: &[Drill], head: &[Drill]) -> bool {
 }
 
 impl Comparison {
-    /// Says of which scenarios drills were left out, for want of evidence. Where that left a side none, nothing can be
-    /// said of it: a head that is too broken to be measured is not as good as its base.
-    pub fn left_out(&mut self, scenarios: &BTreeSet<String>) {
+    /// Says of which scenarios drills were left out on either side, one name a drill, as they say nothing. Where that
+    /// left a side none, nothing can be said of it: a head that is too broken to be measured is not as good as its base.
+    pub fn left_out(&mut self, base: &[String], head: &[String]) {
+        self.left_out = (base.len(), head.len());
+        let scenarios: BTreeSet<&String> = base.iter().chain(head).collect();
         let (without, unpaired) = std::mem::take(&mut self.unpaired)
             .into_iter()
             .partition(|name| scenarios.contains(name));

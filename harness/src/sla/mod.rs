@@ -4,6 +4,7 @@
 //! [`Check`] with what was required and what was found; the verdict is the worst of them.
 
 mod account;
+mod bearable;
 mod billing;
 mod budget;
 mod checks;

@@ -68,7 +68,8 @@ impl Poisson {
         for _ in 0..self.parts {
             let draw = rng.next_u32();
             let mut at = usize::from(self.slots[(draw >> 24) as usize]);
-            while self.cumulative.get(at).is_some_and(|until| *until <= draw) {
+            // The last number has what is left of the chances.
+            while at + 1 < self.cumulative.len() && self.cumulative[at] <= draw {
                 at += 1;
             }
             sum += at as u64;
@@ -141,10 +142,29 @@ mod tests {
         }
     }
 
+    /// Draws the highest number that there is.
+    struct Highest;
+
+    impl rand::RngCore for Highest {
+        fn next_u32(&mut self) -> u32 {
+            u32::MAX
+        }
+
+        fn next_u64(&mut self) -> u64 {
+            u64::MAX
+        }
+
+        fn fill_bytes(&mut self, bytes: &mut [u8]) {
+            bytes.fill(u8::MAX);
+        }
+    }
+
     #[test]
     fn a_rate_of_zero_never_comes_and_a_huge_one_always_does() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         assert_eq!(Poisson::new(0.0).draw(&mut rng), 0);
+        // The highest number that there is: one draw in 2^32.
+        assert_eq!(Poisson::new(0.0).draw(&mut Highest), 0);
         assert_eq!(Poisson::new(1e6).draw(&mut rng), 1_000_000);
     }
 }

@@ -6,18 +6,15 @@
 //! cases may have stayed unseen (95 % confidence). That *unseen slow mode* is priced at `manual_recovery` and shown
 //! beside what was measured; only when the year fits with it, too, does the projection say so.
 
-use rand::Rng;
 use serde::Serialize;
 
-use super::simulation::{BEAR_YEARS, simulate};
+use super::bearable::{Event, bearable};
 pub use super::simulation::{Risk, Simulation};
+use super::simulation::{Totals, simulate};
 use super::statistics::{ENOUGH_FOR_P95, confidence_of_p95, count, unseen};
 
 /// A budget is kept when at most this share of years goes over it.
 pub const ACCEPTED: f64 = 0.05;
-
-/// More events than this in a year's budget, and the sum is as good as normally distributed.
-const MANY: f64 = 400.0;
 
 /// A year's downtime, as a distribution. In seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -47,8 +44,10 @@ pub struct Part {
     pub each: (f64, f64),
     /// Its share of the whole mean, in percent, by the upper bounds.
     pub share: f64,
-    /// The largest rate with which the year still keeps its budget, everything else as it is; `None`: any, as measured.
+    /// The largest rate with which the year still keeps its budget, everything else as measured; `None`: any.
     pub bears: Option<f64>,
+    /// The same with an unseen slow mode in every scenario; `None` when one has no price.
+    pub bears_unseen: Option<f64>,
     /// The confidence with which its costliest drill covers the 95th percentile.
     pub confidence: f64,
     /// How often a slow mode may come unseen, as a share of its events.
@@ -94,7 +93,6 @@ pub struct Projection {
 /// Projects a year. Every risk has at least one drill.
 pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
     let (totals, own) = simulate(risks, terms);
-    let first_years: Vec<f64> = totals.high.iter().copied().take(BEAR_YEARS).collect();
     let mean = |cost: fn(&Risk) -> f64| -> f64 { risks.iter().map(|risk| risk.rate * cost(risk)).sum() };
     let whole = mean(|risk| risk.mean().1);
     let priced = risks.iter().all(|risk| risk.price.is_some());
@@ -102,7 +100,8 @@ pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
     let mut parts: Vec<Part> = risks
         .iter()
         .zip(&own)
-        .map(|(risk, own)| Part {
+        .map(|(risk, own)| (risk, bears(risk, own, &totals, terms)))
+        .map(|(risk, (measured, slow))| Part {
             name: risk.name.clone(),
             rate: risk.rate,
             because: risk.because.clone(),
@@ -113,7 +112,8 @@ pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
             } else {
                 0.0
             },
-            bears: bears(risk, risks, own, &first_years, terms),
+            bears: measured,
+            bears_unseen: slow.filter(|_| priced),
             confidence: confidence_of_p95(risk.drills.len()),
             unseen: unseen(risk.drills.len()),
         })
@@ -190,11 +190,6 @@ impl Risk {
         let sum = |of: fn(&(f64, f64)) -> f64| self.drills.iter().map(of).sum::<f64>() / n;
         (sum(|drill| drill.0), sum(|drill| drill.1))
     }
-
-    /// The mean square of the upper bounds.
-    fn square(&self) -> f64 {
-        self.drills.iter().map(|drill| drill.1 * drill.1).sum::<f64>() / count(self.drills.len()).max(1.0)
-    }
 }
 
 fn distribution(mut years: Vec<f64>, mean: f64, budget: f64) -> Distribution {
@@ -212,61 +207,28 @@ fn distribution(mut years: Vec<f64>, mean: f64, budget: f64) -> Distribution {
     }
 }
 
-/// The largest rate with which at most one year in twenty goes over, all other risks as they are, by upper bounds.
-///
-/// Events of a Poisson process come one after the other on a scale of rates: the year goes over at the rate at which
-/// the event comes that spends what the others left. One year in twenty has a lower such rate than the answer.
-fn bears(risk: &Risk, risks: &[Risk], own: &[f64], totals: &[f64], terms: &Simulation) -> Option<f64> {
-    let costly: Vec<f64> = risk
-        .drills
-        .iter()
-        .map(|drill| drill.1)
-        .filter(|cost| *cost > 0.0)
-        .collect();
-    let mean = costly.iter().sum::<f64>() / count(costly.len()).max(1.0);
-    if costly.is_empty() || totals.is_empty() {
-        return None;
-    }
-    if terms.budget / mean > MANY {
-        return Some(bears_many(risk, risks, terms.budget));
-    }
-    let share = count(costly.len()) / count(risk.drills.len());
+/// What a scenario could bear, all others as they are: as measured, and with an unseen slow mode in each.
+fn bears(risk: &Risk, own: &[(f64, f64)], totals: &Totals, terms: &Simulation) -> (Option<f64>, Option<f64>) {
+    let n = risk.drills.len();
+    let each = 1.0 / count(n).max(1.0);
+    let costs = risk.drills.iter().map(|drill| drill.1);
+    let mut events: Vec<Event> = costs.map(|cost| Event { cost, share: each }).collect();
+    let left = |totals: &[f64], own: fn(&(f64, f64)) -> f64, of: &[(f64, f64)]| -> Vec<f64> {
+        let others = totals.iter().zip(of).map(|(total, mine)| total - own(mine));
+        others.map(|others| terms.budget - others).collect()
+    };
     let mut rng = risk.rng(terms.seed, 2, 0);
-    let mut limits: Vec<f64> = totals
-        .iter()
-        .zip(own)
-        .map(|(total, own)| {
-            let (mut left, mut rate) = (terms.budget - (total - own), 0.0);
-            while left >= 0.0 {
-                left -= costly[rng.random_range(0..costly.len())];
-                rate -= (1.0 - rng.random::<f64>()).ln() / share;
-            }
-            rate
-        })
-        .collect();
-    limits.sort_unstable_by(f64::total_cmp);
-    limits.get(limits.len() / 20).copied()
-}
-
-/// The same where one event is small beside the budget: `mean + 1.645 σ` of the year is the budget.
-fn bears_many(risk: &Risk, risks: &[Risk], budget: f64) -> f64 {
-    let others = || risks.iter().filter(|other| other.name != risk.name);
-    let mean: f64 = others().map(|other| other.rate * other.mean().1).sum();
-    let variance: f64 = others().map(|other| other.rate * other.square()).sum();
-    let p95 = |rate: f64| mean + rate * risk.mean().1 + 1.645 * (variance + rate * risk.square()).sqrt();
-    let (mut fits, mut over) = (0.0, budget / risk.mean().1);
-    if p95(fits) > budget {
-        return 0.0;
-    }
-    for _ in 0..60 {
-        let middle = f64::midpoint(fits, over);
-        if p95(middle) > budget {
-            over = middle;
-        } else {
-            fits = middle;
-        }
-    }
-    fits
+    let as_measured = left(&totals.high, |own| own.0, own);
+    let measured = bearable(&events, &as_measured, terms.budget, &mut rng);
+    events.push(Event {
+        cost: risk.price.unwrap_or(0.0),
+        share: unseen(n),
+    });
+    let with_slow = left(&totals.slow, |own| own.1, own);
+    let slow = bearable(&events, &with_slow, terms.budget, &mut rng);
+    // Two estimates from two thousand years each: an order that they had by chance only is put right.
+    let slow = slow.map(|slow| measured.map_or(slow, |measured| slow.min(measured)));
+    (measured, slow)
 }
 
 #[cfg(test)]
@@ -293,6 +255,11 @@ mod tests {
         }
     }
 
+    /// The mean square of what one costs.
+    fn square(risk: &Risk) -> f64 {
+        risk.drills.iter().map(|drill| drill.1 * drill.1).sum::<f64>() / count(risk.drills.len())
+    }
+
     /// The simulated years themselves, by upper bounds.
     fn years(risks: &[Risk], terms: &Simulation) -> Vec<f64> {
         simulate(risks, terms).0.high
@@ -310,7 +277,7 @@ mod tests {
             let n = 20_000;
             let years = years(&risks, &terms(900.0, n));
             let mean: f64 = risks.iter().map(|risk| risk.rate * risk.mean().1).sum();
-            let variance: f64 = risks.iter().map(|risk| risk.rate * risk.square()).sum();
+            let variance: f64 = risks.iter().map(|risk| risk.rate * square(risk)).sum();
             let fourth: f64 = risks
                 .iter()
                 .map(|risk| risk.rate * risk.drills.iter().map(|drill| drill.1.powi(4)).sum::<f64>() / count(risk.drills.len()))
@@ -356,20 +323,45 @@ mod tests {
         assert!((bears - 0.0513).abs() < 0.012, "{bears}");
     }
 
+    fn bears(risks: &[Risk]) -> Part {
+        let parts = project(risks, &terms(900.0, 2000)).parts;
+        parts.into_iter().find(|part| part.name == "a").unwrap()
+    }
+
     #[test]
     fn what_a_scenario_could_bear_is_the_same_by_both_ways_where_they_meet() {
-        // 900 / 2.2 is just above MANY, 900 / 2.3 just below: by closed form and by simulation.
+        // A hundredth of the budget is 9 s: below it summed as normally distributed, above it event by event.
         let others = risk("b", 10.0, &[20.0, 3.0]);
-        let bears = |cost: f64| {
+        let spends = |cost: f64| {
             let both = [risk("a", 5.0, &[cost, cost, 0.0]), others.clone()];
-            let parts = project(&both, &terms(900.0, 2000)).parts;
-            parts.iter().find(|part| part.name == "a").unwrap().bears.unwrap() * cost
+            bears(&both).bears.unwrap() * cost
         };
-        let (closed, simulated) = (bears(2.2), bears(2.3));
-        assert!(
-            (closed / simulated - 1.0).abs() < 0.03,
-            "{closed} and {simulated}"
-        );
+        let (summed, drawn) = (spends(8.9), spends(9.1));
+        assert!((summed / drawn - 1.0).abs() < 0.04, "{summed} and {drawn}");
+    }
+
+    #[test]
+    fn a_cheap_scenario_bears_nothing_beside_a_dear_one_that_goes_over_alone() {
+        let beside = |rate: f64| bears(&[risk("a", 24.0, &[0.2]), risk("b", rate, &[1380.0])]).bears;
+        // One year in ten has a dear event: over already, whatever the cheap one does.
+        assert_eq!(beside(0.1), Some(0.0));
+        // Two in a hundred: the cheap one has three in a hundred for itself. 0.2 r + 1.87 · 0.2 √r = 900.
+        let bears = beside(0.02).unwrap();
+        assert!((4300.0..4440.0).contains(&bears), "{bears}");
+    }
+
+    #[test]
+    fn what_costs_nothing_as_measured_bears_as_much_as_its_unseen_slow_mode_lets_it() {
+        let part = bears(&[risk("a", 24.0, &[0.0; 10])]);
+        assert_eq!(part.bears, None);
+        // 1 − e^(−r · 0.259) = 0.05.
+        let slow = part.bears_unseen.unwrap();
+        assert!((0.14..0.26).contains(&slow), "{slow}");
+        let unpriced = Risk {
+            price: None,
+            ..risk("a", 24.0, &[0.0; 10])
+        };
+        assert_eq!(bears(&[unpriced]).bears_unseen, None);
     }
 
     #[test]

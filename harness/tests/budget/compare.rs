@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::stored::{drill, firedrill};
+use crate::stored::{call, drill, firedrill};
 
 /// Five drills a side, taking turns unless `turns` is false.
 fn store(folder: &Path, base: [u64; 5], head: [u64; 5], turns: bool) {
@@ -65,6 +65,33 @@ fn one_side_after_the_other_or_too_few_cannot_be_said() {
         "{text}"
     );
     firedrill(&few, &["compare", "base", "nowhere"]).refused();
+}
+
+#[test]
+fn a_head_that_could_not_be_run_is_no_head_without_a_regression() {
+    let folder = tempfile::tempdir().unwrap();
+    store(folder.path(), FAST, FAST, true);
+    let broken = drill("frozen", 100);
+    let base = broken.store(&folder.path().join("base"));
+    let done = [(&broken, json!({ "run": base }))];
+    call(&folder.path().join("base"), &["frozen"], 1, None, &done);
+    let failed = [(&broken, json!({ "failed": "cargo build failed" }))];
+    call(&folder.path().join("head"), &["frozen"], 1, None, &failed);
+    let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(3);
+    assert!(
+        text.contains("without evidence, all drills of one side: frozen"),
+        "{text}"
+    );
+    let left_out = "left out (without evidence, not run, or unreadable): 0 of the base, 1 of the head";
+    assert!(text.contains(left_out), "{text}");
+    // The same where a history cannot be read.
+    let other = folder.path().join("head").join(&base);
+    std::fs::create_dir_all(&other).unwrap();
+    std::fs::write(other.join("events.jsonl"), "no history").unwrap();
+    let done = [(&broken, json!({ "run": base }))];
+    call(&folder.path().join("head"), &["frozen"], 1, None, &done);
+    let markdown = firedrill(folder.path(), &["compare", "--markdown", "base", "head"]).exits(3);
+    assert!(markdown.contains("1 of the head"), "{markdown}");
 }
 
 /// Six repeats a side of the stored drill that was rolled back, taking turns; what the head's drills wrote down is changed.

@@ -67,6 +67,20 @@ fn a_suite_split_in_four_and_merged_gives_the_same_summary_as_run_whole() {
 }
 
 #[test]
+fn a_drill_that_the_environment_ended_is_not_run_whatever_was_seen_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut drill = drill("a", 2500);
+    drill.error = Some("reverting pause: no answer from the engine");
+    let id = drill.store(folder.path());
+    call(folder.path(), &["a"], 1, None, &[(&drill, json!({ "run": id }))]);
+    let text = firedrill(folder.path(), &["merge", "."]).exits(4);
+    assert!(
+        text.contains("1 not run") && text.contains("no answer from the engine"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_shard_that_is_missing_or_was_cut_off_is_said_to_be() {
     let folder = tempfile::tempdir().unwrap();
     for part in 1..=3 {

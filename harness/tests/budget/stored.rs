@@ -27,6 +27,8 @@ pub(crate) struct Drill {
     pub(crate) manual_recovery: Option<&'static str>,
     /// It must breach.
     pub(crate) control: bool,
+    /// What ended it before its time.
+    pub(crate) error: Option<&'static str>,
 }
 
 pub(crate) fn drill(scenario: &'static str, down: u64) -> Drill {
@@ -40,6 +42,7 @@ pub(crate) fn drill(scenario: &'static str, down: u64) -> Drill {
         at_most: "2s",
         manual_recovery: Some("23m"),
         control: false,
+        error: None,
     }
 }
 
@@ -126,7 +129,7 @@ impl Drill {
                 WINDOW + 500,
                 Event::End {
                     interrupted: false,
-                    error: None,
+                    error: self.error.map(str::to_owned),
                 },
             ),
         ]

@@ -95,6 +95,38 @@ fn a_rollback_that_does_not_come() {
     ");
 }
 
+/// The receiver answers 500 to every try: nobody was told.
+#[test]
+fn an_alert_that_is_no_longer_taken() {
+    let refused = |history: &mut History| {
+        for event in &mut history.events {
+            if let Event::Alert { answered, .. } = &mut event.event {
+                *answered = 500;
+            }
+        }
+    };
+    let diff = seen("release-rolled-back", refused);
+    insta::assert_snapshot!(diff, @r"
+    - alerts: rolled-back
+    - time to detect: at most 200 ms
+    - verdict: met
+    + alerts: rolled-back (never taken)
+    + time to detect: none
+    + verdict: breached
+    + breached: alert.rolled-back
+    ");
+    let mut history = stored("release-rolled-back");
+    refused(&mut history);
+    let measured = measure::measure(&history);
+    let judgement = sla::judge(&history, &measured);
+    let story = report::Story::new(&history, measured, judgement, Vec::new());
+    let draft = report::incident(&story);
+    assert!(
+        draft.contains("No alert arrived") && !draft.contains("The alert `"),
+        "{draft}"
+    );
+}
+
 /// Where others fail at the same time, the one probe that the deploy refused is no longer by itself: it counts.
 #[test]
 fn a_rung_that_is_gone() {

@@ -274,6 +274,19 @@ fn a_hundred_drills_fit_a_comment() {
 }
 
 #[test]
+fn a_page_of_nothing_but_a_drill_that_did_not_run_says_why() {
+    let failed = Drill::Failed {
+        name: "no-engine".into(),
+        why: "no container engine answers".into(),
+    };
+    let page = report::html(&[failed]).unwrap();
+    assert!(
+        page.contains("1 drill<") && page.contains("no container engine answers"),
+        "{page}"
+    );
+}
+
+#[test]
 fn what_a_service_wrote_is_text_on_the_page() {
     let evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>";
     let failed = Drill::Failed {

@@ -27,6 +27,9 @@ const SCRIPT: &str = include_str!("page.js");
 /// Blips beyond this are counted, not listed among the events.
 const MOST_BLIPS: usize = 200;
 
+/// And as many parts of unknown time.
+const MOST_UNKNOWN: usize = 200;
+
 /// The page.
 ///
 /// # Errors
@@ -185,6 +188,8 @@ type Part = (u64, u64, String);
 /// What each lane is when, for the cursor: `[[name, [[from, until, what], …]], …]`, in microseconds.
 fn lanes(story: &Story) -> String {
     let mut lanes: Vec<(String, Vec<Part>)> = Vec::new();
+    let unknown = story.measured.unknown_parts.iter().take(MOST_UNKNOWN);
+    let unknown = unknown.map(|part| (part.from.0, part.until.0, "unknown".to_owned()));
     for journey in &story.measured.journeys {
         let segments = journey.lane.iter().map(|segment| {
             let what = match &segment.standing {
@@ -194,7 +199,8 @@ fn lanes(story: &Story) -> String {
             };
             (segment.time.from.0, segment.time.until.0, what)
         });
-        lanes.push((journey.name.clone(), segments.collect()));
+        // The first part that an instant lies in is told: what is unknown comes before what was taken for up.
+        lanes.push((journey.name.clone(), unknown.clone().chain(segments).collect()));
     }
     for release in &story.measured.releases {
         let stretches = release.stretches.iter().take(2000);
@@ -229,11 +235,14 @@ fn marks(story: &Story) -> Vec<Value> {
         context! { at => mark.at.0, time => story.time(mark.at), word => mark.kind.word(), class => mark.kind.class(), text => plain(&mark.text, 500) }
     };
     let blips = story.measured.blips.iter().map(super::marks::of_blip);
+    let unknown = story.measured.unknown_parts.iter().take(MOST_UNKNOWN);
+    let unknown = unknown.map(|part| super::marks::of_unknown(part, story.time(part.until)));
     let mut all: Vec<_> = story
         .marks
         .iter()
         .cloned()
         .chain(blips.take(MOST_BLIPS))
+        .chain(unknown)
         .collect();
     all.sort_by_key(|mark| mark.at);
     all.iter().take(2000).map(mark).collect()

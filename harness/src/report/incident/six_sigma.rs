@@ -8,6 +8,14 @@ use super::super::words::{contract, contract_rule, of_budget, percent, times};
 use super::{Draft, blank};
 use crate::units::Span;
 
+/// Defects per million, with three digits: a drill has some hundreds of answers.
+#[expect(clippy::cast_precision_loss, reason = "counts of probes")]
+fn per_million(defects: usize, opportunities: usize) -> f64 {
+    let exact = 1e6 * defects as f64 / opportunities.max(1) as f64;
+    let digit = 10f64.powf(exact.max(1.0).log10().floor() - 2.0).max(1.0);
+    (exact / digit).round() * digit
+}
+
 impl Draft<'_> {
     pub(super) fn six_sigma(&self) -> String {
         let (story, cost) = (self.0, &self.0.judgement.cost);
@@ -41,8 +49,7 @@ impl Draft<'_> {
             );
         }
         let (opportunities, defects) = self.answers();
-        #[expect(clippy::cast_precision_loss, reason = "counts of probes")]
-        let million = (1e3 * defects as f64 / opportunities.max(1) as f64).round() * 1e3;
+        let million = per_million(defects, opportunities);
         let _ = writeln!(
             text,
             "\n{defects} of {opportunities} answers were defects while it was watched: {million} per million opportunities in this drill. Availability in it: {}.\n",
@@ -100,4 +107,19 @@ impl Draft<'_> {
 
 fn availability((low, high): (f64, f64)) -> String {
     format!("{:.1} % to {:.1} %", low * 100.0, high * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defects_per_million_have_three_digits() {
+        let told = |defects, of| per_million(defects, of).to_string();
+        assert_eq!(told(0, 300), "0");
+        assert_eq!(told(1, 3000), "333");
+        assert_eq!(told(25, 275), "90900");
+        assert_eq!(told(5, 5), "1000000");
+        assert_eq!(told(0, 0), "0");
+    }
 }

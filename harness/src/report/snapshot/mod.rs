@@ -126,15 +126,29 @@ fn releases(measured: &Measured) -> String {
     }
 }
 
-/// The kinds of alerts that arrived; in what order is chance where several are due at once.
+/// The kinds of alerts that arrived, and of those that never were taken; in what order is chance where several are due
+/// at once.
 fn alerts(history: &History) -> Vec<String> {
     let kind = |event: &crate::history::Stamped| match &event.event {
-        Event::Alert { kind, .. } if kind.is_empty() => Some("(without a kind)".to_owned()),
-        Event::Alert { kind, .. } => Some(kind.clone()),
+        Event::Alert { kind, answered, .. } if kind.is_empty() => {
+            Some(("(without a kind)".to_owned(), *answered < 400))
+        }
+        Event::Alert { kind, answered, .. } => Some((kind.clone(), *answered < 400)),
         _ => None,
     };
-    let kinds: BTreeSet<String> = history.events.iter().filter_map(kind).collect();
-    kinds.into_iter().collect()
+    let (taken, refused): (BTreeSet<_>, BTreeSet<_>) = history
+        .events
+        .iter()
+        .filter_map(kind)
+        .partition(|(_, taken)| *taken);
+    let never = |kind: &String| !taken.contains(&(kind.clone(), true));
+    let refused = refused.iter().map(|(kind, _)| kind).filter(|kind| never(kind));
+    let refused = refused.map(|kind| format!("{kind} (never taken)"));
+    taken
+        .iter()
+        .map(|(kind, _)| kind.clone())
+        .chain(refused)
+        .collect()
 }
 
 /// What became of acknowledged writes. Where a scenario allows that some are lost or corrupt, how many are is chance.
