@@ -54,7 +54,11 @@ impl Folder {
     }
 
     fn run(&self) -> Child {
-        self.firedrill(&["run", "./one.toml", "--target", "process"])
+        self.run_on("process")
+    }
+
+    fn run_on(&self, target: &str) -> Child {
+        self.firedrill(&["run", "./one.toml", "--target", target])
             .spawn()
             .unwrap()
     }
@@ -103,6 +107,12 @@ fn binary() -> PathBuf {
 fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
+}
+
+/// Says that a test is passed over, and why.
+#[expect(clippy::print_stderr, reason = "a test that is passed over says why")]
+fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
 }
 
 /// Waits for its end, for so long at most.
@@ -173,6 +183,34 @@ async fn stopped_once_it_reverts_and_removes() {
     assert_eq!(output.status.code(), Some(130), "{}", told(&output));
     folder.event("reverted").await;
     assert!(!folder.left(), "{}", told(&output));
+}
+
+/// While its network and its containers are made: what the engine was asked for last comes to be after the signal.
+#[tokio::test]
+async fn stopped_while_the_engine_makes_its_containers_it_leaves_none() {
+    let none = tokio::task::spawn_blocking(acceptance::no_engine);
+    if let Some(why) = none.await.unwrap() {
+        skipped(&why);
+        return;
+    }
+    for milliseconds in [0, 15, 50, 150, 400] {
+        let folder = Folder::new("20/s", FROZEN);
+        let child = folder.run_on("docker");
+        folder.event("start").await;
+        wait::until_due(std::time::Instant::now() + Duration::from_millis(milliseconds)).await;
+        signal(&child, Signal::INT);
+        let output = end(child).await;
+        assert_eq!(output.status.code(), Some(130), "{}", told(&output));
+        assert!(!folder.left(), "{}", told(&output));
+        let run = folder.folder().unwrap();
+        let run = run.file_name().unwrap().to_str().unwrap();
+        let clean = folder
+            .firedrill(&["clean", "--run", run, "--json"])
+            .output()
+            .unwrap();
+        let removed: serde_json::Value = serde_json::from_slice(&clean.stdout).unwrap();
+        assert_eq!(removed["removed"], serde_json::json!([]), "{}", told(&clean));
+    }
 }
 
 #[tokio::test]

@@ -26,6 +26,19 @@ pub(super) struct Args {
     json: bool,
 }
 
+/// What to call to remove what runs of a folder have left behind.
+pub(super) fn command(runs: &Path, more: &str) -> String {
+    let told = runs.display().to_string();
+    let folder = match told.as_str() {
+        "runs" => String::new(),
+        plain if plain.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c)) => {
+            format!(" --runs {plain}")
+        }
+        other => format!(" --runs '{}'", other.replace('\'', "'\\''")),
+    };
+    format!("firedrill clean{more}{folder}")
+}
+
 /// A fault that a lost run had in effect: it goes with what it was in effect on.
 struct Pending {
     run: String,
@@ -123,5 +136,13 @@ mod tests {
         let faults: Vec<&str> = pending.iter().map(|pending| pending.fault.as_str()).collect();
         let last = format!(", step {} of run", usize::MAX);
         assert!(faults.iter().any(|fault| fault.starts_with(&last)), "{faults:?}");
+    }
+
+    #[test]
+    fn the_command_to_finish_with_names_the_folder_of_the_runs() {
+        let told = |runs: &str| command(Path::new(runs), "");
+        assert_eq!(told("runs"), "firedrill clean");
+        assert_eq!(told("/tmp/d-1"), "firedrill clean --runs /tmp/d-1");
+        assert_eq!(told("it's here"), "firedrill clean --runs 'it'\\''s here'");
     }
 }

@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::outcome::{Outcome, conclude, shown};
 use super::progress::Progress;
 use super::render::Wanted;
-use super::{list, logs, output, signals};
+use super::{clean, list, logs, output, signals};
 use crate::drill::{self, Order, RunFolder};
 use crate::scenario::Plan;
 use crate::sla::{Judgement, Verdict};
@@ -119,7 +119,11 @@ pub(super) async fn run(args: Args) -> Exit {
         failed: AtomicBool::new(false),
         args,
     });
-    let signals = tokio::spawn(signals::listen(call.stop.clone(), call.hurry.clone()));
+    let signals = tokio::spawn(signals::listen(
+        call.stop.clone(),
+        call.hurry.clone(),
+        clean::command(&call.args.runs, ""),
+    ));
     let outcomes = all(&call, drills).await;
     signals.abort();
     conclude(&call, outcomes)
@@ -159,9 +163,10 @@ fn offer_to_clean(runs: &Path) {
     let lost = target::lost(runs);
     if !lost.is_empty() {
         output::note(&format!(
-            "{} killed run(s) left things behind in {}; remove them with: firedrill clean",
+            "{} killed run(s) left things behind in {}; remove them with: {}",
             lost.len(),
-            runs.display()
+            runs.display(),
+            clean::command(runs, "")
         ));
     }
 }
@@ -295,8 +300,9 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         Err(left) => {
             let left: Vec<String> = left.iter().map(ToString::to_string).collect();
             output::error(&format!(
-                "{name}: something was left behind:\n  {}\n  finish with: firedrill clean --run {id}",
-                left.join("\n  ")
+                "{name}: something was left behind:\n  {}\n  finish with: {}",
+                left.join("\n  "),
+                clean::command(&drill.runs, &format!(" --run {id}"))
             ));
             exit = Exit::Unclean;
         }

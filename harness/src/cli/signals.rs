@@ -5,8 +5,8 @@ use tokio_util::sync::CancellationToken;
 use super::output;
 
 /// Ctrl-C (or SIGTERM) once: drills stop, faults are reverted, services removed. Twice: nothing more is waited for
-/// but the removal. Three times: out, saying how to finish.
-pub(super) async fn listen(stop: CancellationToken, hurry: CancellationToken) {
+/// but the removal. Three times: out, saying how to `finish`.
+pub(super) async fn listen(stop: CancellationToken, hurry: CancellationToken, finish: String) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -28,7 +28,7 @@ pub(super) async fn listen(stop: CancellationToken, hurry: CancellationToken) {
                 hurry.cancel();
             }
             _ => {
-                output::error("left as it is; finish with: firedrill clean");
+                output::error(&format!("left as it is; finish with: {finish}"));
                 std::process::exit(5);
             }
         }

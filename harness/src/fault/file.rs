@@ -4,12 +4,16 @@
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::kept::{Back, Kept};
 use super::noticed::{Marks, read_unnoticed};
@@ -102,6 +106,16 @@ impl Stored {
         }
         let folder = context.target.volume(&self.service, &self.volume)?;
         let path = folder.join(&self.file);
+        // A link on the way there is followed here, and may mean another place than it does inside a container.
+        let way = path.parent().unwrap_or(&folder).canonicalize();
+        if let (Ok(way), Ok(folder)) = (way, folder.canonicalize())
+            && !way.starts_with(&folder)
+        {
+            return Err(Error::NotInEffect(format!(
+                "{} leaves the volume by a link",
+                self.file.display()
+            )));
+        }
         match fs::symlink_metadata(&path) {
             Ok(meta) if meta.file_type().is_symlink() => Err(Error::NotInEffect(format!(
                 "{} is a link; only plain files are touched",
@@ -119,7 +133,7 @@ impl Stored {
     ) -> Result<Injected, Error> {
         let path = self.path(context)?;
         let original = read(&path)?;
-        self.kept(context).keep(&original)?;
+        self.kept(context).keep(&path, &original)?;
         for attempt in 0..ATTEMPTS {
             let before = read(&path)?;
             let damage = change(&before);
@@ -170,28 +184,38 @@ impl Stored {
         Marks::of(self.own(context, "marks"), context.step)
     }
 
-    /// A folder that all faults of this file share.
+    /// A folder that all faults of this file share, by whatever name they call it: services may share a volume.
     fn own(&self, context: &Context<'_>, what: &str) -> PathBuf {
-        let key = format!("{self}").replace(|c: char| !c.is_alphanumeric(), "_");
+        let place = self.path(context).ok().and_then(|path| {
+            let folder = path.parent()?.canonicalize().ok()?;
+            Some(folder.join(path.file_name()?))
+        });
+        let place = place.unwrap_or_else(|| self.to_string().into());
+        let key = URL_SAFE_NO_PAD.encode(Sha256::digest(place.as_os_str().as_bytes()));
         context.shared().join(what).join(key)
     }
 
     /// Puts back what was there before; under a later damage it stays hidden until that one is reverted.
     pub(super) fn restore(&self, context: &Context<'_>) -> Result<String, Error> {
-        let original = match self.kept(context).give_back()? {
+        let kept = self.kept(context);
+        let (original, mode) = match kept.give_back()? {
             Back::Nothing => return Ok(format!("{self} was not touched")),
             Back::Hidden => return Ok(format!("{self} is damaged by a later step still")),
-            Back::Content(original) => original,
+            Back::Content(original, mode) => (original, mode),
         };
         let path = self.path(context)?;
         let beside = beside(&path);
         write_synced(&beside, &original)?;
+        // Another fault's permissions stay in force.
+        let mode = fs::metadata(&path).map_or(mode, |meta| meta.permissions());
         self.marks(context).hand_on(&path, &beside);
-        fs::rename(&beside, &path).map_err(|source| Error::File {
+        let put = fs::set_permissions(&beside, mode).and_then(|()| fs::rename(&beside, &path));
+        put.map_err(|source| Error::File {
             operation: "put back",
             path,
             source,
         })?;
+        kept.forget()?;
         Ok(format!("{self} is the original again ({} bytes)", original.len()))
     }
 

@@ -126,7 +126,7 @@ impl Fault for FillDisk {
             return Err(Error::NotInEffect(format!("{left} bytes are still free")));
         }
         Ok(Injected::confirmed(format!(
-            "{written} bytes of ballast; {left} bytes are free"
+            "{written} bytes of ballast; {left} bytes are free (who writes is not seen)"
         )))
     }
 

@@ -3,7 +3,8 @@
 //! The newest damage is what one sees. Reverting it shows what was there before it; reverting an older one hands what
 //! was there before that to the next newer, so that the last revert of all brings back the original.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -22,8 +23,8 @@ pub(super) enum Back {
     Nothing,
     /// A later damage hides it.
     Hidden,
-    /// This is what the file is to hold now.
-    Content(Vec<u8>),
+    /// This is what the file is to hold now, and who might read and write it then.
+    Content(Vec<u8>, Permissions),
 }
 
 impl Kept {
@@ -50,13 +51,17 @@ impl Kept {
     }
 
     /// Puts what the file holds on the pile, on the disk before the file is touched.
-    pub(super) fn keep(&self, content: &[u8]) -> Result<(), Error> {
+    pub(super) fn keep(&self, file: &Path, content: &[u8]) -> Result<(), Error> {
         fs::create_dir_all(&self.folder).map_err(failed("make", &self.folder))?;
         let number = self.pile().last().map_or(0, |(number, _)| number + 1);
-        write_synced(&self.path((number, self.step)), content)
+        let mine = self.path((number, self.step));
+        write_synced(&mine, content)?;
+        let mut mode = fs::metadata(file).map_err(failed("look at", file))?.permissions();
+        mode.set_mode(mode.mode() | 0o600); // ours to read again
+        fs::set_permissions(&mine, mode).map_err(failed("keep", &mine))
     }
 
-    /// Takes this step's from the pile.
+    /// Takes this step's from the pile; a content stays there until it is back in its place.
     pub(super) fn give_back(&self) -> Result<Back, Error> {
         let pile = self.pile();
         let Some(at) = pile.iter().position(|(_, step)| *step == self.step) else {
@@ -67,9 +72,19 @@ impl Kept {
             fs::rename(&mine, self.path(*newer)).map_err(failed("hand on", &mine))?;
             return Ok(Back::Hidden);
         }
-        let content = read(&mine)?;
-        fs::remove_file(&mine).map_err(failed("remove", &mine))?;
-        Ok(Back::Content(content))
+        let mode = fs::metadata(&mine)
+            .map_err(failed("look at", &mine))?
+            .permissions();
+        Ok(Back::Content(read(&mine)?, mode))
+    }
+
+    /// This step's content is back in its place.
+    pub(super) fn forget(&self) -> Result<(), Error> {
+        let mine = self.pile().into_iter().find(|(_, step)| *step == self.step);
+        match mine.map(|mine| self.path(mine)) {
+            Some(mine) => fs::remove_file(&mine).map_err(failed("remove", &mine)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -91,17 +106,23 @@ mod tests {
         for order in [[0, 1], [1, 0]] {
             let folder = tempfile::tempdir().unwrap();
             let step = |step| Kept::of(folder.path().join("f"), step);
-            let mut file = b"original".to_vec();
+            let path = folder.path().join("urls.json");
+            std::fs::write(&path, "original").unwrap();
+            let content = || std::fs::read(&path).unwrap();
             for (number, damaged) in [(0, "cut"), (1, "garbage")] {
-                step(number).keep(&file).unwrap();
-                file = damaged.into();
+                step(number).keep(&path, &content()).unwrap();
+                std::fs::write(&path, damaged).unwrap();
             }
             for number in order {
-                if let Back::Content(content) = step(number).give_back().unwrap() {
-                    file = content;
+                // As often as it takes: what could not be put back is there still.
+                for _ in 0..2 {
+                    if let Back::Content(before, _) = step(number).give_back().unwrap() {
+                        std::fs::write(&path, before).unwrap();
+                    }
                 }
+                step(number).forget().unwrap();
             }
-            assert_eq!(file, b"original", "{order:?}");
+            assert_eq!(content(), b"original", "{order:?}");
             assert_eq!(step(0).give_back().unwrap(), Back::Nothing);
         }
     }

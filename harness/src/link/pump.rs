@@ -52,6 +52,8 @@ struct Chunk {
     n: u64,
     /// What is left of it; `None` is the end of the stream.
     bytes: Option<Bytes>,
+    /// Nothing of it has passed yet.
+    whole: bool,
 }
 
 /// What can be done now.
@@ -228,6 +230,7 @@ impl Pump {
             arrived: now,
             n: self.read,
             bytes,
+            whole: true,
         };
         self.read += 1;
         for active in self.active.iter().filter(|active| feels(&chunk, active)) {
@@ -258,17 +261,20 @@ impl Pump {
         }
         match first.bytes.as_ref().map(Bytes::len) {
             None => Next::End,
-            Some(length) => self.admit(length, first.n, due, now),
+            Some(length) => self.admit(length, (first.n, first.whole), due, now),
         }
     }
 
     /// How much of the first chunk, which could have passed since `ready`, may pass, and when.
-    fn admit(&mut self, length: usize, n: u64, ready: Instant, now: Instant) -> Next {
+    fn admit(&mut self, length: usize, (n, is_whole): (u64, bool), ready: Instant, now: Instant) -> Next {
         let mut bytes = length;
         for active in &self.active {
             let toxic = &active.toxic;
             let mut random = active.random(self.connection, Some(self.way), n);
             let slice = toxic.slice(&mut random).map(|slice| slice.size);
+            if is_whole && slice.is_some_and(|size| size < length) {
+                active.hit_chunks(self.connection, 1);
+            }
             let paced = toxic.rate().map(|rate| whole(rate / PIECES_A_SECOND));
             let most = [slice, paced].into_iter().flatten().min().unwrap_or(bytes);
             bytes = bytes.min(most.max(1));
@@ -307,6 +313,7 @@ impl Pump {
             return;
         };
         let n = first.n;
+        first.whole = false;
         let left = first.bytes.as_mut().map_or(0, |chunk| {
             chunk.advance(bytes);
             chunk.len()

@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use testcontainers::bollard::Docker;
-use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest};
+use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest, SystemInfo};
 use testcontainers::bollard::query_parameters::{KillContainerOptions, StopContainerOptions};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
 
 pub(super) use self::call::removed;
 use self::call::{CALL_WITHIN, call};
@@ -53,6 +54,10 @@ pub(super) struct Containers {
     network: OnceCell<()>,
     services: Mutex<BTreeMap<String, Service>>,
     told: Told,
+    /// Calls that make something.
+    making: TaskTracker,
+    /// What the engine says of itself.
+    info: SystemInfo,
 }
 
 /// One service: what it is, where it is published, and its container once there is one.
@@ -71,7 +76,10 @@ impl Containers {
     /// A home on the engine that answers.
     pub(super) async fn open(run: &str, folder: &Path) -> Result<Self, Error> {
         let (client, engine) = engine::connect().await?;
+        let info = call("ask the engine about", "itself", client.info()).await?;
         Ok(Self {
+            info,
+            making: TaskTracker::new(),
             run: run.to_owned(),
             folder: folder.to_owned(),
             client,
@@ -112,15 +120,21 @@ impl Containers {
                 labels: Some(self.labels()),
                 ..Default::default()
             };
-            call(
-                "make the network of",
-                &self.run,
-                self.client.create_network(request),
-            )
-            .await
-            .map(drop)
+            let (client, run) = (self.client.clone(), self.run.clone());
+            let made = async move { call("make the network of", &run, client.create_network(request)).await };
+            self.to_its_end(made).await.map(drop)
         };
         self.network.get_or_try_init(make).await.copied()
+    }
+
+    /// A call that makes something goes on though nobody waits for it any more: the engine has been asked, and what
+    /// comes of it is there to be removed before anybody looks for it.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        made: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let made = self.making.spawn(made).await;
+        made.unwrap_or_else(|panic| Err(operation("make something of", &self.run, panic)))
     }
 
     fn id(&self, service: &str) -> Result<Option<String>, Error> {
@@ -171,6 +185,14 @@ impl Containers {
             call("remove", service, container.rm()).await?;
         }
         Ok(())
+    }
+}
+
+/// Whether the engine keeps limits of something; one that does not say is taken to, and what is in force is read back.
+fn keeps(what: &str, says: Option<bool>) -> Result<(), String> {
+    match says {
+        Some(false) => Err(format!("this engine takes limits of {what} and keeps none")),
+        _ => Ok(()),
     }
 }
 
@@ -227,7 +249,10 @@ impl Target for Containers {
         match capability {
             Capability::Commands => Err("a local command runs as a local process only".into()),
             Capability::SizedVolumes => sized::can(),
-            _ => Ok(()),
+            Capability::MemoryLimit => keeps("memory", self.info.memory_limit),
+            Capability::CpuLimit => keeps("processor time", self.info.cpu_cfs_quota),
+            Capability::PidsLimit => keeps("threads and processes", self.info.pids_limit),
+            Capability::Images | Capability::Permissions | Capability::RestartPolicy => Ok(()),
         }
     }
 
@@ -257,7 +282,9 @@ impl Target for Containers {
             return call("start", service, self.client.start_container(&id, None)).await;
         }
         let request = self.request(service)?;
-        let container = call("start", service, request.start()).await?;
+        let name = service.to_owned();
+        let started = async move { call("start", &name, request.start()).await };
+        let container = self.to_its_end(started).await?;
         self.with(service, |known| known.container = Some(container))
     }
 
@@ -389,23 +416,11 @@ impl Target for Containers {
         let Some(id) = self.id(service)? else {
             return Ok(now);
         };
-        let info = call("ask the engine about", service, self.client.info()).await?;
-        let ignored = [
-            ("memory", now.memory.is_some(), info.memory_limit),
-            ("processor time", now.cpu.is_some(), info.cpu_cfs_quota),
-            ("threads and processes", now.pids.is_some(), info.pids_limit),
-        ];
-        if let Some((what, ..)) = ignored
-            .iter()
-            .find(|(_, asked, can)| *asked && *can == Some(false))
-        {
-            return Err(operation(
-                "limit",
-                service,
-                format!("this engine takes limits of {what} and keeps none"),
-            ));
-        }
-        let update = update(&now, info.ncpu.unwrap_or(1), info.mem_total.unwrap_or(i64::MAX));
+        let (cores, memory) = (
+            self.info.ncpu.unwrap_or(1),
+            self.info.mem_total.unwrap_or(i64::MAX),
+        );
+        let update = update(&now, cores, memory);
         call("limit", service, self.client.update_container(&id, update)).await?;
         let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
         let host = inspected.host_config.unwrap_or_default();
@@ -443,6 +458,8 @@ impl Target for Containers {
 
     async fn clean(&self) -> Result<Vec<String>, Vec<Error>> {
         let mut left = Vec::new();
+        self.making.close();
+        self.making.wait().await;
         for known in self.services().values_mut() {
             // What it guards is removed below, by label.
             if let Some(container) = known.container.take() {
@@ -458,16 +475,8 @@ impl Target for Containers {
             }
         }
         let network = self.network_name();
-        if self.network.get().is_some()
-            && let Err(error) = call(
-                "remove the network of",
-                &self.run,
-                removed(|| self.client.remove_network(&network)),
-            )
-            .await
-        {
-            left.push(error);
-        }
+        let gone = removed(|| self.client.remove_network(&network));
+        left.extend(call("remove the network of", &self.run, gone).await.err());
         finish(&self.run, &self.folder, left).await
     }
 }

@@ -158,6 +158,34 @@ impl Processes {
 }
 
 impl Service {
+    /// Whoever would bring back what ran until now does so no more; what it has brought back meanwhile is ended.
+    fn begin_anew(&mut self) {
+        let mut before = lock(&self.life);
+        before.told = true;
+        let group = before.process.filter(|process| process.is_alive());
+        let group = group.and_then(|process| Pid::from_raw(i32::try_from(process.pid).ok()?));
+        if let Some(group) = group {
+            // Its supervisor waits for its end.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(before);
+        self.life = Arc::default();
+    }
+
+    /// What its process does.
+    fn state(&self) -> State {
+        let life = lock(&self.life);
+        match (life.process, life.exit) {
+            (None, Some(exit)) => State::Exited(exit),
+            (None, None) => State::Absent,
+            (Some(process), _) => match stat(process.pid) {
+                Some(('T', _)) => State::Paused,
+                None if life.paused => State::Paused,
+                _ => State::Running(format!("pid {process}")),
+            },
+        }
+    }
+
     /// The limits in force.
     fn limits(&self) -> ResourceLimits {
         narrowest(
@@ -275,10 +303,18 @@ impl Target for Processes {
     }
 
     async fn start(&self, service: &str) -> Result<(), Error> {
-        if let State::Running(_) | State::Paused = self.state(service).await? {
-            return Err(operation("start", service, "it runs already"));
-        }
-        self.spawn(&self.service(service)?)
+        let known = {
+            let mut services = self.services();
+            let known = services
+                .get_mut(service)
+                .ok_or_else(|| Error::NoSuchService(service.to_owned()))?;
+            if let State::Running(_) | State::Paused = known.state() {
+                return Err(operation("start", service, "it runs already"));
+            }
+            known.begin_anew();
+            known.clone()
+        };
+        self.spawn(&known)
     }
 
     async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
@@ -287,7 +323,7 @@ impl Target for Processes {
             .get_mut(&spec.name)
             .ok_or_else(|| Error::NoSuchService(spec.name.clone()))?;
         service.spec = spec;
-        service.life = Arc::default();
+        service.begin_anew();
         Ok(())
     }
 
@@ -360,17 +396,7 @@ impl Target for Processes {
     }
 
     async fn state(&self, service: &str) -> Result<State, Error> {
-        let known = self.service(service)?;
-        let life = lock(&known.life);
-        Ok(match (life.process, life.exit) {
-            (None, Some(exit)) => State::Exited(exit),
-            (None, None) => State::Absent,
-            (Some(process), _) => match stat(process.pid) {
-                Some(('T', _)) => State::Paused,
-                None if life.paused => State::Paused,
-                _ => State::Running(format!("pid {process}")),
-            },
-        })
+        Ok(self.service(service)?.state())
     }
 
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {

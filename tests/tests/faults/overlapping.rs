@@ -1,5 +1,7 @@
 //! Faults that overlap, reverted in either order: what is left of them is in effect, and after the last all is well.
 
+use std::os::unix::fs::PermissionsExt;
+
 use firedrill::fault::Fault;
 use serde_json::json;
 
@@ -22,6 +24,8 @@ macro_rules! on_both {
 on_both! {
     damages_are_reverted_in_either_order: |kind| damages(kind);
     permissions_are_given_back_in_either_order: |kind| permissions(kind);
+    damages_of_a_shared_volume_are_those_of_one_file: |kind| shared(kind);
+    a_damage_and_permissions_leave_each_other_in_force: |kind| damage_and_permissions(kind);
     outages_end_in_either_order: |kind| outages(kind);
 }
 
@@ -75,6 +79,44 @@ async fn permissions(kind: Kind) {
     stage.close().await;
 }
 
+/// Two services share a volume, and each is told to have its file damaged: it is one file.
+async fn shared(kind: Kind) {
+    let mut other = stored();
+    other["service"] = json!("other");
+    let (cut, garbage) = (fault("truncate-file", stored()), fault("garbage-file", other));
+    let faults = [cut.as_ref(), garbage.as_ref()];
+    let Some(stage) = Stage::of(kind, "v1", &faults).await else {
+        return;
+    };
+    let mut spec = stage.target.spec("app").unwrap();
+    (spec.name, spec.volumes) = ("other".into(), Default::default());
+    spec.shares = [("store".into(), ("app".into(), "store".into()))].into();
+    stage.target.create(spec).await.unwrap();
+    let before = stage.file();
+    overlap(&stage, faults, broken).await;
+    assert_eq!(stage.file(), before);
+    stage.close().await;
+}
+
+/// A file that is put back stays unreadable as long as it is to be, and has its own permissions in the end.
+async fn damage_and_permissions(kind: Kind) {
+    let (cut, unreadable) = (
+        fault("truncate-file", stored()),
+        fault("unreadable-file", stored()),
+    );
+    let faults = [cut.as_ref(), unreadable.as_ref()];
+    let Some(stage) = Stage::of(kind, "v1", &faults).await else {
+        return;
+    };
+    let path = stage.target.volume("app", "store").unwrap().join("urls.json");
+    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let before = stage.file();
+    overlap(&stage, faults, broken).await;
+    assert_eq!((stage.file(), mode()), (before, 0o640));
+    stage.close().await;
+}
+
 async fn outages(kind: Kind) {
     let (kill, stop, pause) = (
         fault("kill", app()),
@@ -87,4 +129,27 @@ async fn outages(kind: Kind) {
     overlap(&stage, [kill.as_ref(), stop.as_ref()], silent).await;
     overlap(&stage, [pause.as_ref(), pause.as_ref()], silent).await;
     stage.close().await;
+}
+
+/// A service may leave a link in its volume; what is outside is not ours.
+#[tokio::test]
+async fn nothing_outside_the_volume_is_damaged_by_way_of_a_link() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("urls.json"), "somebody else's").unwrap();
+    for name in ["truncate-file", "garbage-file", "unreadable-file", "delete-file"] {
+        let file = json!({ "service": "app", "volume": "store", "file": "current/urls.json" });
+        let fault = fault(name, file);
+        let Some(stage) = Stage::of(Kind::Process, "v1", &[fault.as_ref()]).await else {
+            return;
+        };
+        let link = stage.target.volume("app", "store").unwrap().join("current");
+        std::os::unix::fs::symlink(outside.path(), link).unwrap();
+        let aside = stage.aside(0);
+        let injected = fault.inject(&stage.context(0, &aside)).await;
+        let error = injected.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("leaves the volume by a link"), "{name}: {error}");
+        stage.close().await;
+    }
+    let left = std::fs::read_to_string(outside.path().join("urls.json")).unwrap();
+    assert_eq!(left, "somebody else's");
 }

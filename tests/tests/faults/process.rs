@@ -1,10 +1,41 @@
 //! Faults of a process.
 
+use std::time::{Duration, Instant};
+
 use firedrill::scenario::{ResourceLimits, Restart};
 use firedrill::target::State;
+use firedrill::wait;
 use serde_json::json;
 
 use crate::stage::{Kind, Stage, app, fault, proves, right, silent};
+
+/// During a pause of its restart policy a service is started by somebody else: only one process comes of it, and none of
+/// the old command.
+#[tokio::test]
+async fn a_service_that_is_started_during_its_back_off_is_not_started_twice() {
+    let Some(stage) = Stage::with(
+        Kind::Process,
+        "v3",
+        &[],
+        ResourceLimits::default(),
+        Restart::Always,
+    )
+    .await
+    else {
+        return;
+    };
+    for _ in 0..3 {
+        stage.target.kill("app").await.unwrap();
+        stage.start().await;
+    }
+    let state = stage.state().await;
+    assert!(matches!(state, State::Running(_)), "{state}");
+    // Longer than the longest pause that was under way: nobody else has come and taken its place.
+    wait::until_due(Instant::now() + Duration::from_secs(1)).await;
+    assert_eq!(stage.state().await, state);
+    assert_eq!(stage.get().await, right());
+    stage.close().await;
+}
 
 proves! {
     "kill" kill_ends_the_process_and_its_revert_starts_it: |kind, name| proves(kind, "v3", name, app(), silent);

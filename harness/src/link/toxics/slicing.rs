@@ -59,10 +59,6 @@ impl Toxic for Slicing {
         self.on
     }
 
-    fn touches(&self, bytes: usize) -> bool {
-        bytes as u64 > self.size.0 - self.vary.0.min(self.size.0)
-    }
-
     fn slice(&self, random: &mut ChaCha8Rng) -> Option<Slice> {
         let (least, most) = (self.size.0.saturating_sub(self.vary.0), self.size.0 + self.vary.0);
         let size = random.random_range(least..=most).max(1);

@@ -48,6 +48,9 @@ pub(super) fn bind_by_permissions(command: &mut Command) {
 
 pub(super) fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
     let mut life = lock(&service.life);
+    if life.told {
+        return Err(std::io::Error::other("it was told to end"));
+    }
     let child = command.spawn()?;
     if let (Some(pid), Some(memory)) = (child.id(), service.limits().memory) {
         set_memory_limit(pid, Some(memory))?;
@@ -82,9 +85,6 @@ pub(super) async fn supervise(mut child: tokio::process::Child, mut command: Com
         }
         wait::until_due(Instant::now() + back_off).await;
         back_off = (back_off * 2).min(Duration::from_secs(10));
-        if lock(life).told {
-            return;
-        }
         match spawn(&mut command, &service) {
             Ok(again) => child = again,
             Err(_) => return,
