@@ -9,8 +9,8 @@
 use serde::Serialize;
 
 use super::bearable::{Event, bearable};
+use super::simulation::simulate;
 pub use super::simulation::{Risk, Simulation};
-use super::simulation::{Totals, simulate};
 use super::statistics::{ENOUGH_FOR_P95, confidence_of_p95, count, unseen};
 
 /// A budget is kept when at most this share of years goes over it.
@@ -46,7 +46,7 @@ pub struct Part {
     pub share: f64,
     /// The largest rate with which the year still keeps its budget, everything else as measured; `None`: any.
     pub bears: Option<f64>,
-    /// The same with an unseen slow mode in every scenario; `None` when one has no price.
+    /// The same with its own unseen slow mode; `None` when that has no price.
     pub bears_unseen: Option<f64>,
     /// The confidence with which its costliest drill covers the 95th percentile.
     pub confidence: f64,
@@ -100,7 +100,7 @@ pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
     let mut parts: Vec<Part> = risks
         .iter()
         .zip(&own)
-        .map(|(risk, own)| (risk, bears(risk, own, &totals, terms)))
+        .map(|(risk, own)| (risk, bears(risk, own, &totals.high, terms)))
         .map(|(risk, (measured, slow))| Part {
             name: risk.name.clone(),
             rate: risk.rate,
@@ -113,7 +113,7 @@ pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
                 0.0
             },
             bears: measured,
-            bears_unseen: slow.filter(|_| priced),
+            bears_unseen: slow,
             confidence: confidence_of_p95(risk.drills.len()),
             unseen: unseen(risk.drills.len()),
         })
@@ -207,25 +207,21 @@ fn distribution(mut years: Vec<f64>, mean: f64, budget: f64) -> Distribution {
     }
 }
 
-/// What a scenario could bear, all others as they are: as measured, and with an unseen slow mode in each.
-fn bears(risk: &Risk, own: &[(f64, f64)], totals: &Totals, terms: &Simulation) -> (Option<f64>, Option<f64>) {
+/// What a scenario could bear, all others as measured: as measured itself, and with its unseen slow mode.
+fn bears(risk: &Risk, own: &[f64], totals: &[f64], terms: &Simulation) -> (Option<f64>, Option<f64>) {
     let n = risk.drills.len();
-    let each = 1.0 / count(n).max(1.0);
+    let share = 1.0 / count(n).max(1.0);
     let costs = risk.drills.iter().map(|drill| drill.1);
-    let mut events: Vec<Event> = costs.map(|cost| Event { cost, share: each }).collect();
-    let left = |totals: &[f64], own: fn(&(f64, f64)) -> f64, of: &[(f64, f64)]| -> Vec<f64> {
-        let others = totals.iter().zip(of).map(|(total, mine)| total - own(mine));
-        others.map(|others| terms.budget - others).collect()
-    };
+    let mut events: Vec<Event> = costs.map(|cost| Event { cost, share }).collect();
+    let others = totals.iter().zip(own).map(|(total, own)| total - own);
+    let left: Vec<f64> = others.map(|others| terms.budget - others).collect();
     let mut rng = risk.rng(terms.seed, 2, 0);
-    let as_measured = left(&totals.high, |own| own.0, own);
-    let measured = bearable(&events, &as_measured, terms.budget, &mut rng);
-    events.push(Event {
-        cost: risk.price.unwrap_or(0.0),
-        share: unseen(n),
+    let measured = bearable(&events, &left, terms.budget, &mut rng);
+    let slow = risk.price.and_then(|cost| {
+        let share = unseen(n);
+        events.push(Event { cost, share });
+        bearable(&events, &left, terms.budget, &mut rng)
     });
-    let with_slow = left(&totals.slow, |own| own.1, own);
-    let slow = bearable(&events, &with_slow, terms.budget, &mut rng);
     // Two estimates from two thousand years each: an order that they had by chance only is put right.
     let slow = slow.map(|slow| measured.map_or(slow, |measured| slow.min(measured)));
     (measured, slow)

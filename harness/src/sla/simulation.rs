@@ -84,9 +84,8 @@ impl<'a> Ready<'a> {
         }
     }
 
-    /// Adds its events to every year of a chunk; returns what it added to the first years, by upper
-    /// bounds: as measured, and with its slow mode.
-    fn add(&self, totals: &mut Totals, seed: u64, chunk: usize) -> Vec<(f64, f64)> {
+    /// Adds its events to every year of a chunk; returns what it added to the first years, by upper bounds.
+    fn add(&self, totals: &mut Totals, seed: u64, chunk: usize) -> Vec<f64> {
         let (mut rng, mut slow_rng) = (self.risk.rng(seed, 0, chunk), self.risk.rng(seed, 1, chunk));
         let mut own = Vec::new();
         for year in 0..totals.low.len() {
@@ -97,7 +96,7 @@ impl<'a> Ready<'a> {
             let slow = self.slow.draw(&mut slow_rng) as f64 * self.price;
             totals.slow[year] += high + slow;
             if chunk == 0 && year < BEAR_YEARS {
-                own.push((high, high + slow));
+                own.push(high);
             }
         }
         own
@@ -105,7 +104,7 @@ impl<'a> Ready<'a> {
 }
 
 /// Every year, chunk by chunk, on all cores; and what each risk added to the first years.
-pub(super) fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<(f64, f64)>>) {
+pub(super) fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<f64>>) {
     let ready: Vec<Ready<'_>> = risks.iter().map(Ready::new).collect();
     let chunks = terms.years.div_ceil(CHUNK);
     let chunk = |chunk: usize| {
@@ -115,7 +114,7 @@ pub(super) fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<(
             high: vec![0.0; years],
             slow: vec![0.0; years],
         };
-        let own: Vec<Vec<(f64, f64)>> = ready
+        let own: Vec<Vec<f64>> = ready
             .iter()
             .map(|ready| ready.add(&mut totals, terms.seed, chunk))
             .collect();
