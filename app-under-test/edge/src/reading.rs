@@ -122,6 +122,12 @@ fn given(line: &str) -> Option<String> {
 fn parsing(line: &str, given: Option<&str>) -> Option<String> {
     let lower = line.to_lowercase();
     let complains = |text: &str| lower.contains(text);
+    if complains("pars") && given.is_some_and(is_no_text) {
+        // Whatever the parser says of it: by chance it may begin like JSON.
+        return Some(
+            "what the parser was given is no text: the file was overwritten with something else".into(),
+        );
+    }
     if complains("line 1 column 0") && complains("eof while parsing") {
         return Some("the file is empty: it was cut to nothing, or never written".into());
     }
@@ -171,6 +177,12 @@ fn parsing(line: &str, given: Option<&str>) -> Option<String> {
         .iter()
         .any(|mark| complains(mark))
         .then(|| "the file is damaged in the middle: bytes were changed, or two writers wrote at once".into())
+}
+
+/// An eighth of it, or more, is no character that a text is made of: more than a bit that was flipped.
+fn is_no_text(given: &str) -> bool {
+    let odd = |c: &char| *c == char::REPLACEMENT_CHARACTER || (c.is_control() && !c.is_whitespace());
+    given.chars().filter(odd).count() * 8 > given.chars().count()
 }
 
 /// A path and nothing else: no JSON text looks like it.
@@ -228,6 +240,32 @@ mod tests {
             error("invalid type: integer `2`, expected a map", "{\"version\":2").contains("another shape")
         );
         assert!(error("expected `,` or `}` at line 1 column 9", "{\"go\"").contains("damaged in the middle"));
+    }
+
+    proptest! {
+        /// Whatever a parser makes of random bytes, which by chance begin like JSON.
+        #[test]
+        fn random_bytes_are_a_file_that_was_overwritten(
+            begin in prop::sample::select(vec!["", "[", "{", "\"", "1", " ", "-", "t", "n"]),
+            bytes in prop::collection::vec(any::<u8>(), 100..200),
+        ) {
+            let mut content = begin.as_bytes().to_vec();
+            content.extend(bytes);
+            let text = String::from_utf8_lossy(&content).into_owned();
+            let cause = serde_json::from_str::<std::collections::BTreeMap<String, String>>(&text).unwrap_err();
+            let given: String = text.chars().take(60).collect();
+            let log = format!("ERROR GET /go failed: parsing the store /data/urls.json: {cause}\n  it was given: {given:?}\n");
+            prop_assert!(first(&log).contains("the file was overwritten"), "{}", first(&log));
+        }
+    }
+
+    #[test]
+    fn one_flipped_bit_is_damage_in_the_middle() {
+        let given = "{\"known\":{\"url\":\"https\u{fffd}//example.org/\"} \"created\"";
+        let log = format!(
+            "ERROR GET /go failed: parsing the store /data/urls.json: expected `,` or `}}` at line 1 column 49\n  it was given: {given:?}\n"
+        );
+        assert!(first(&log).contains("damaged in the middle"), "{}", first(&log));
     }
 
     #[test]
