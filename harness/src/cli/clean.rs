@@ -142,7 +142,7 @@ mod tests {
     fn the_command_to_finish_with_names_the_folder_of_the_runs() {
         let told = |runs: &str| command(Path::new(runs), "");
         assert_eq!(told("runs"), "firedrill clean");
-        assert_eq!(told("/tmp/d-1"), "firedrill clean --runs /tmp/d-1");
+        assert_eq!(told("nights/d-1"), "firedrill clean --runs nights/d-1");
         assert_eq!(told("it's here"), "firedrill clean --runs 'it'\\''s here'");
     }
 }

@@ -37,8 +37,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> 
 impl Describe for LimitMemory {
     const NAME: &'static str = "limit-memory";
     const SUMMARY: &'static str = "lower a service's memory limit: out of memory, it is killed";
-    const CONFIRMED: &'static str =
-        "the limit in force was read back; whether the service meets it is told by what becomes of it alone";
+    const CONFIRMED: &'static str = limits::CONFIRMED;
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "2s", limit-memory = { service = "app", memory = "64MiB" }"#;
@@ -62,12 +61,8 @@ impl Fault for LimitMemory {
             ..Default::default()
         };
         let seen = |now: &ResourceLimits| {
-            now.memory.map(|memory| {
-                format!(
-                    "{} may have {memory} (whether it wants more is not seen)",
-                    self.service
-                )
-            })
+            now.memory
+                .map(|memory| format!("{} may have {memory}", self.service))
         };
         limits::narrow(context, &self.service, wanted, seen).await
     }

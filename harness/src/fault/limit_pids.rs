@@ -22,8 +22,7 @@ pub(super) struct LimitPids {
 impl Describe for LimitPids {
     const NAME: &'static str = "limit-pids";
     const SUMMARY: &'static str = "let a service start no more threads or processes";
-    const CONFIRMED: &'static str =
-        "the limit in force was read back; whether the service meets it is told by what becomes of it alone";
+    const CONFIRMED: &'static str = limits::CONFIRMED;
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", limit-pids = { service = "app", pids = 1 }"#;
     const LASTS: bool = true;
@@ -46,12 +45,8 @@ impl Fault for LimitPids {
             ..Default::default()
         };
         let seen = |now: &ResourceLimits| {
-            now.pids.map(|pids| {
-                format!(
-                    "{} may have {pids} threads (whether it wants more is not seen)",
-                    self.service
-                )
-            })
+            now.pids
+                .map(|pids| format!("{} may have {pids} threads", self.service))
         };
         limits::narrow(context, &self.service, wanted, seen).await
     }

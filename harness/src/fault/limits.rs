@@ -4,6 +4,10 @@ use super::process::running;
 use super::{Context, Error, Injected};
 use crate::scenario::ResourceLimits;
 
+/// How a limit is confirmed.
+pub(super) const CONFIRMED: &str =
+    "the limit in force was read back; whether the service meets it is told by what becomes of it alone";
+
 /// Narrows, and confirms with `seen` that it is in force.
 pub(super) async fn narrow(
     context: &Context<'_>,
@@ -14,7 +18,9 @@ pub(super) async fn narrow(
     running(context, service).await?;
     let now = context.target.limit(service, context.step, Some(limits)).await?;
     match seen(&now) {
-        Some(evidence) => Ok(Injected::confirmed(evidence)),
+        Some(evidence) => Ok(Injected::confirmed(format!(
+            "{evidence} (whether it wants more is not seen)"
+        ))),
         None => Err(Error::NotInEffect(format!(
             "the limit of {service} is not in force"
         ))),

@@ -37,8 +37,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error>
 impl Describe for StarveCpu {
     const NAME: &'static str = "starve-cpu";
     const SUMMARY: &'static str = "leave a service a small share of a core";
-    const CONFIRMED: &'static str =
-        "the limit in force was read back; whether the service meets it is told by what becomes of it alone";
+    const CONFIRMED: &'static str = limits::CONFIRMED;
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", starve-cpu = { service = "app", cpu = "5%" }"#;
     const LASTS: bool = true;
@@ -60,14 +59,7 @@ impl Fault for StarveCpu {
             cpu: Some(self.cpu),
             ..Default::default()
         };
-        let seen = |now: &ResourceLimits| {
-            now.cpu.map(|cpu| {
-                format!(
-                    "{} has {cpu} of a core (whether it wants more is not seen)",
-                    self.service
-                )
-            })
-        };
+        let seen = |now: &ResourceLimits| now.cpu.map(|cpu| format!("{} has {cpu} of a core", self.service));
         limits::narrow(context, &self.service, wanted, seen).await
     }
 
