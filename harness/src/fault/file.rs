@@ -186,11 +186,10 @@ impl Stored {
 
     /// A folder that all faults of this file share, by whatever name they call it: services may share a volume.
     fn own(&self, context: &Context<'_>, what: &str) -> PathBuf {
-        let place = self.path(context).ok().and_then(|path| {
-            let folder = path.parent()?.canonicalize().ok()?;
-            Some(folder.join(path.file_name()?))
-        });
-        let place = place.unwrap_or_else(|| self.to_string().into());
+        let parts = self.file.components();
+        let file: PathBuf = parts.filter(|part| *part != Component::CurDir).collect();
+        let folder = context.target.volume(&self.service, &self.volume);
+        let place = folder.map_or_else(|_| self.to_string().into(), |folder| folder.join(file));
         let key = URL_SAFE_NO_PAD.encode(Sha256::digest(place.as_os_str().as_bytes()));
         context.shared().join(what).join(key)
     }
