@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-pub use firedrill::target::Kind;
+pub use firedrill::backend::Kind;
 
 /// The workspace's folder.
 pub fn workspace() -> PathBuf {
@@ -117,7 +117,7 @@ pub fn no_engine() -> Option<String> {
             .build()
             .unwrap();
         runtime
-            .block_on(firedrill::target::engine())
+            .block_on(firedrill::backend::engine())
             .err()
             .map(|error| error.to_string())
     };

@@ -9,9 +9,9 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use firedrill::history::History;
+use firedrill::judge::Judgement;
 use firedrill::measure::Measured;
 use firedrill::report;
-use firedrill::sla::Judgement;
 
 use crate::{Kind, profile, workspace};
 

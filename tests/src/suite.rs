@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use firedrill::history::{self, History};
+use firedrill::judge::{self, Judgement};
 use firedrill::measure::{self, Measured};
-use firedrill::sla::{self, Judgement};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -114,7 +114,7 @@ fn ran(folder: &Path) -> Drill {
         Err(error) => Drill::Lost(error.to_string()),
         Ok(history) => {
             let measured = measure::measure(&history);
-            let judgement = sla::judge(&history, &measured);
+            let judgement = judge::judge(&history, &measured);
             Drill::Ran(Box::new(Run {
                 history,
                 measured,

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use acceptance::{home, shortener};
-use firedrill::target::{Owner, Process};
+use firedrill::backend::{Owner, Process};
 use firedrill::wait::{self, Poll};
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -11,8 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use firedrill::backend::{self, Error, Kind, Source, Spec, State, Target};
 use firedrill::scenario::{Ready, ResourceLimits, Restart, System};
-use firedrill::target::{self, Error, Kind, Source, Spec, State, Target};
 use firedrill::units::Size;
 use firedrill::wait::{self, Poll};
 use serde_json::json;
@@ -66,7 +66,7 @@ on_every_target! {
 
 impl Home {
     async fn open(kind: Kind) -> Option<Self> {
-        if let (Kind::Docker, Err(why)) = (kind, target::engine().await) {
+        if let (Kind::Docker, Err(why)) = (kind, backend::engine().await) {
             assert!(std::env::var_os("CI").is_none(), "{why}");
             skipped(&why.to_string());
             return None;
@@ -80,11 +80,11 @@ impl Home {
         }))
         .unwrap();
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut sources = target::sources(&system, here, &|_: &str| {}).await.unwrap();
+        let mut sources = backend::sources(&system, here, &|_: &str| {}).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let run = format!("contract-{:08x}", rand::random::<u32>());
         let home = Self {
-            target: target::open(kind, &run, folder.path()).await.unwrap(),
+            target: backend::open(kind, &run, folder.path()).await.unwrap(),
             folder,
             ready: system.services["app"].ready.clone(),
             source: sources.remove("app").unwrap(),
@@ -122,7 +122,7 @@ impl Home {
     }
 
     async fn ready(&self) {
-        target::ready(self.target.as_ref(), "app", &self.ready)
+        backend::ready(self.target.as_ref(), "app", &self.ready)
             .await
             .unwrap();
     }
@@ -295,7 +295,7 @@ async fn a_shared_volume_is_the_same_folder(home: &Home) {
     let of = |service| home.target.volume(service, "store").unwrap();
     assert_eq!(of("reader"), of("app"));
     home.target.start("reader").await.unwrap();
-    target::ready(home.target.as_ref(), "reader", &home.ready)
+    backend::ready(home.target.as_ref(), "reader", &home.ready)
         .await
         .unwrap();
     assert_ne!(home.target.address("reader", None).unwrap(), home.address());
@@ -354,7 +354,7 @@ async fn nothing_is_left_after_cleaning_and_cleaning_twice_is_cleaning_once(home
 async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned() {
     let folder = tempfile::tempdir().unwrap();
     let run = format!("contract-{:08x}", rand::random::<u32>());
-    let target = target::open(Kind::Process, &run, folder.path()).await.unwrap();
+    let target = backend::open(Kind::Process, &run, folder.path()).await.unwrap();
     let left = folder.path().join("left");
     let words = format!(
         "setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 3000' & exec sleep 3000",
@@ -383,7 +383,7 @@ async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned()
             None => Poll::NotYet("nothing".into()),
         })
     });
-    let process = target::Process::of(pid.await.unwrap()).unwrap();
+    let process = backend::Process::of(pid.await.unwrap()).unwrap();
     target.stop("leaver", WITHIN).await.unwrap();
     assert!(process.is_alive(), "it outlives the service");
     let outlived = target.clean().await.unwrap();

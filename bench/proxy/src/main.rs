@@ -8,12 +8,8 @@
 //! The link is the harness's own source, compiled into this program: `link` needs nothing of the harness but `units` and
 //! `wait`, and so the rest need not be built.
 
-#[path = "../../../harness/src/link/mod.rs"]
-mod link;
-#[path = "../../../harness/src/units.rs"]
-mod units;
-#[path = "../../../harness/src/wait.rs"]
-mod wait;
+use firedrill_model::units;
+use firedrill_proxy as link;
 
 #[path = "../../src/table.rs"]
 mod table;

@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use acceptance::Kind;
 use acceptance::snapshots::{Snapshot, difference};
 use clap::Parser;
-use firedrill::sla::Verdict;
-use firedrill::{history, measure, sla};
+use firedrill::judge::Verdict;
+use firedrill::{history, judge, measure};
 
 /// Look whether stored runs are as their snapshots say.
 #[derive(Parser)]
@@ -84,7 +84,7 @@ fn look(folder: &Path, decided: bool) -> (String, Option<String>) {
     };
     let name = format!("{kind}::{}", history.start.plan.name);
     let measured = measure::measure(&history);
-    let judgement = sla::judge(&history, &measured);
+    let judgement = judge::judge(&history, &measured);
     if decided && judgement.verdict() == Verdict::Undecided {
         return (name, None);
     }

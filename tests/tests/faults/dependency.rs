@@ -43,7 +43,10 @@ async fn misbehaves(kind: Kind, name: &str) {
     for (n, (how, answered)) in WAYS.iter().enumerate() {
         let drill = &drilled[&format!("way-{n}")];
         let (verdict, found) = drill.evidence(0);
-        assert!(verdict == firedrill::sla::Verdict::Met, "{how}: {found}\n{ended}");
+        assert!(
+            verdict == firedrill::judge::Verdict::Met,
+            "{how}: {found}\n{ended}"
+        );
         assert!(
             found.contains("requests"),
             "{how}: what it hit is counted: {found}"

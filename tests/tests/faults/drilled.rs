@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use firedrill::history::{self, Event, History};
-use firedrill::{measure, sla};
+use firedrill::{judge, measure};
 
 use crate::stage::Kind;
 
@@ -14,7 +14,7 @@ pub(crate) struct Folder(tempfile::TempDir);
 /// What became of a drill.
 pub(crate) struct Drilled {
     pub(crate) history: History,
-    pub(crate) judgement: sla::Judgement,
+    pub(crate) judgement: judge::Judgement,
 }
 
 impl Folder {
@@ -65,7 +65,7 @@ impl Folder {
         let ended = acceptance::run_alone(&runs, &args);
         let drilled = acceptance::run_folders(&runs).into_iter().map(|folder| {
             let history = history::read(&folder).unwrap_or_else(|error| panic!("{error}\n{ended}"));
-            let judgement = sla::judge(&history, &measure::measure(&history));
+            let judgement = judge::judge(&history, &measure::measure(&history));
             (history.start.plan.name.clone(), Drilled { history, judgement })
         });
         let drilled = drilled.collect();
@@ -75,7 +75,7 @@ impl Folder {
 
 impl Drilled {
     /// What was found of the evidence for a step, and what follows from it.
-    pub(crate) fn evidence(&self, step: usize) -> (sla::Verdict, &str) {
+    pub(crate) fn evidence(&self, step: usize) -> (judge::Verdict, &str) {
         let name = format!("evidence.fault.{step}");
         let check = self.judgement.checks.iter().find(|check| check.name == name);
         let check = check.unwrap_or_else(|| panic!("there is no {name}"));

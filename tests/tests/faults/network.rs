@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill::fault::{Fault, Struck};
-use firedrill::link::{Link, Route, Speaks};
+use firedrill::proxy::{Link, Route, Speaks};
 use firedrill::wait::{self, Poll};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -90,7 +90,7 @@ async fn exchange(address: SocketAddr) -> Exchange {
 async fn linked(kind: Kind, fault: &dyn Fault) -> Option<(Stage, Arc<Link>)> {
     let stage = Stage::of(kind, "v3", &[fault]).await?;
     let (route, speaks): (Route, Speaks) = fault.link().unwrap();
-    let free = (Ipv4Addr::LOCALHOST, firedrill::target::reserve_port().unwrap());
+    let free = (Ipv4Addr::LOCALHOST, firedrill::backend::reserve_port().unwrap());
     let link = Link::open(free.into(), stage.address(), speaks, 7).await.unwrap();
     stage.links.add(route.clone(), link);
     let link = stage.links.get(&route).unwrap();

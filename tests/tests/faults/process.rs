@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use firedrill::backend::State;
 use firedrill::scenario::{ResourceLimits, Restart};
-use firedrill::target::State;
 use firedrill::wait;
 use serde_json::json;
 

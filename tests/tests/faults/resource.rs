@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use firedrill::target::State;
+use firedrill::backend::State;
 use firedrill::wait::{self, Poll};
 use serde_json::json;
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use firedrill::backend::Kind;
+use firedrill::backend::{self, Spec, State, Target};
 use firedrill::fault::{self, Context, Fault};
-use firedrill::link::Links;
+use firedrill::proxy::Links;
 use firedrill::scenario::{FaultCall, Plan, Project, ResourceLimits, Restart};
-pub(crate) use firedrill::target::Kind;
-use firedrill::target::{self, Spec, State, Target};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
@@ -67,12 +67,12 @@ pub(crate) fn fault(name: &str, params: Value) -> Box<dyn Fault> {
 /// says that it cannot do what one of them needs.
 pub(crate) async fn unsupported(kind: Kind, faults: &[&dyn Fault]) -> Option<String> {
     if kind == Kind::Docker
-        && let Err(error) = target::engine().await
+        && let Err(error) = backend::engine().await
     {
         assert!(std::env::var_os("CI").is_none(), "{error}");
         return Some(error.to_string());
     }
-    let target = target::open(kind, "test-probe", &std::env::temp_dir())
+    let target = backend::open(kind, "test-probe", &std::env::temp_dir())
         .await
         .unwrap();
     let why = faults
@@ -118,8 +118,8 @@ impl Stage {
     async fn open(kind: Kind, plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = format!("test-{:08x}", rand::random::<u32>());
-        let target = target::open(kind, &run, folder.path()).await.unwrap();
-        let sources = target::sources(&plan.system, &plan.folder, &|_: &str| {}).await;
+        let target = backend::open(kind, &run, folder.path()).await.unwrap();
+        let sources = backend::sources(&plan.system, &plan.folder, &|_: &str| {}).await;
         let service = &plan.system.services["app"];
         let spec = Spec {
             name: "app".into(),
@@ -159,7 +159,7 @@ impl Stage {
 
     pub(crate) async fn ready(&self) {
         let ready = &self.plan.system.services["app"].ready;
-        target::ready(self.target.as_ref(), "app", ready).await.unwrap();
+        backend::ready(self.target.as_ref(), "app", ready).await.unwrap();
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

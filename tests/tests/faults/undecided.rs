@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use acceptance::{home, shortener};
+use firedrill::backend::Kind;
 use firedrill::fault;
-use firedrill::sla::Verdict;
-use firedrill::target::Kind;
+use firedrill::judge::Verdict;
 
 use crate::catalogue;
 use crate::drilled::Folder;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use firedrill::target::Process;
+use firedrill::backend::Process;
 
 use crate::{Args, Failure};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use firedrill::scenario::{self, Plan};
-use firedrill::{fault, target::Kind};
+use firedrill::{backend::Kind, fault};
 use rand::Rng;
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use bystanders::Bystanders;
 use choice::{Choice, Choices, Moment};
 use clap::Parser;
-use firedrill::target::Kind;
+use firedrill::backend::Kind;
 use firedrill::wait::{self, Poll};
 use left::nothing_left;
 use rand::SeedableRng;

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use firedrill::backend::Kind;
 use firedrill::drill::{self, UndoEntry};
-use firedrill::target::Kind;
 
 use crate::choice::Pair;
 

@@ -1,0 +1,107 @@
+//! `firedrill faults`: what can be broken.
+
+use std::fmt::Write;
+
+use super::exit::Exit;
+use super::output;
+use firedrill_runner::backend::Capability;
+use firedrill_runner::fault::{CATALOGUE, Entry};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// One JSON object a fault, with the JSON Schema of its parameters.
+    #[arg(long)]
+    json: bool,
+    /// Only these.
+    #[arg(value_name = "FAULT", value_parser = clap::builder::PossibleValuesParser::new(CATALOGUE.iter().map(|entry| entry.kind.name)))]
+    faults: Vec<String>,
+}
+
+pub(super) fn run(args: &Args) -> Exit {
+    let asked =
+        |entry: &&Entry| args.faults.is_empty() || args.faults.iter().any(|name| name == entry.kind.name);
+    for entry in CATALOGUE.iter().filter(asked) {
+        output::print(&if args.json { json(entry) } else { text(entry) });
+    }
+    Exit::AsStated
+}
+
+fn schema(entry: &Entry) -> serde_json::Value {
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12()
+        .with(|s| s.inline_subschemas = true)
+        .into_generator();
+    (entry.kind.schema)(&mut generator).to_value()
+}
+
+/// Where it works. What this very machine lacks is said by `firedrill doctor`.
+fn targets(entry: &Entry) -> &'static str {
+    let example = toml::from_str::<toml::Table>(&format!("step = {{ {} }}", entry.kind.example));
+    let step = example.ok().and_then(|mut table| table.remove("step"));
+    let params = step.as_ref().and_then(|step| step.get(entry.kind.name));
+    let params = params
+        .and_then(|params| serde_json::to_value(params).ok())
+        .unwrap_or_default();
+    let needs = (entry.parse)(params)
+        .map(|fault| fault.needs())
+        .unwrap_or_default();
+    let needs = |capability| needs.contains(&capability);
+    if needs(Capability::CpuLimit) || needs(Capability::PidsLimit) {
+        "docker"
+    } else if needs(Capability::SizedVolumes) {
+        "docker, process; run as root on Linux, for a mount of its own"
+    } else {
+        "docker, process"
+    }
+}
+
+fn json(entry: &Entry) -> String {
+    let kind = &entry.kind;
+    serde_json::json!({
+        "name": kind.name, "family": kind.family, "summary": kind.summary,
+        "lasts": kind.lasts, "example": kind.example, "params": schema(entry), "targets": targets(entry),
+        "confirmed": entry.confirmed,
+    })
+    .to_string()
+}
+
+fn text(entry: &Entry) -> String {
+    let kind = &entry.kind;
+    let mut text = format!("{} ({})\n  {}", kind.name, kind.family, kind.summary);
+    if kind.lasts {
+        text.push_str("; `for` reverts it after a time");
+    }
+    let schema = schema(entry);
+    for (name, of) in schema
+        .get("properties")
+        .and_then(|p| p.as_object())
+        .into_iter()
+        .flatten()
+    {
+        let description = of.get("description").and_then(|d| d.as_str()).unwrap_or_default();
+        let _ = write!(text, "\n    {name:13}{}", description.replace('\n', " "));
+    }
+    let _ = write!(
+        text,
+        "\n  confirmed: {}\n  on: {}",
+        entry.confirmed,
+        targets(entry)
+    );
+    let _ = write!(text, "\n  [[step]]");
+    for line in kind.example.split(", ").fold(Vec::<String>::new(), rejoin) {
+        let _ = write!(text, "\n  {line}");
+    }
+    text.push('\n');
+    text
+}
+
+/// Puts the parts of an inline table together again: a line for each key of the step.
+fn rejoin(mut lines: Vec<String>, part: &str) -> Vec<String> {
+    match lines.last_mut() {
+        Some(last) if last.matches('{').count() > last.matches('}').count() => {
+            last.push_str(", ");
+            last.push_str(part);
+        }
+        _ => lines.push(part.to_owned()),
+    }
+    lines
+}

@@ -1,0 +1,70 @@
+//! Reports of stored histories: byte for byte, within their limits, and in a real browser.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod browser;
+mod cdp;
+mod command;
+mod help;
+mod regressions;
+mod schema;
+mod stored;
+
+use std::path::{Path, PathBuf};
+
+use firedrill::report::{Drill, Excerpt, Filter, Story};
+use firedrill::{history, judge, measure};
+
+/// The stored histories: real runs of the shortener on local processes.
+const STORED: [&str; 3] = [
+    "wrong-json-loader",
+    "wrong-loader-on-the-ladder",
+    "release-rolled-back",
+];
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/histories")
+        .join(name)
+}
+
+/// A stored history as reports tell it.
+fn story(name: &str) -> Story {
+    let folder = folder(name);
+    let history = history::read(&folder).unwrap();
+    let measured = measure::measure(&history);
+    let judgement = judge::judge(&history, &measured);
+    Story::new(&history, measured, judgement, logs(&folder))
+}
+
+/// What its services wrote, filtered.
+fn logs(folder: &Path) -> Vec<Excerpt> {
+    let files = std::fs::read_dir(folder.join(history::LOGS)).unwrap();
+    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    let excerpt = |file: &PathBuf| {
+        let mut log = Filter::new(file.file_stem().unwrap().to_str().unwrap());
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().for_each(|line| log.line(line));
+        log.finish()
+    };
+    files.iter().map(excerpt).collect()
+}
+
+/// All of them, and one drill of each other kind.
+fn drills() -> Vec<Drill> {
+    let failed = Drill::Failed {
+        name: "no-engine".into(),
+        why: "no container engine answers: start one, or use --target process".into(),
+    };
+    let skipped = Drill::Skipped {
+        name: "disk-full".into(),
+        why: "local processes have no volumes of a limited size".into(),
+    };
+    let mut drills: Vec<Drill> = STORED
+        .iter()
+        .map(|name| Drill::Judged(Box::new(story(name))))
+        .collect();
+    drills.extend([failed, skipped]);
+    drills
+}

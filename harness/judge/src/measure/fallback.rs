@@ -1,0 +1,219 @@
+//! Fallback as an outcome of its own: which rung, how long, how many answers; and what a journey was when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::interval::{self, Interval};
+use super::outage::Outage;
+use super::streams::Streams;
+use firedrill_model::history::History;
+use firedrill_model::sample::{Label, Outcome, Sample};
+
+/// Fallback answers further apart than this are two stretches.
+const APART: Duration = Duration::from_secs(1);
+
+/// A fallback that answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rung {
+    /// Its name, as the answers say it.
+    pub name: String,
+    /// How many right answers it gave.
+    pub answers: usize,
+    /// From its first answer's sending to its last one's: how long users were served that way, to the accuracy of the
+    /// probing interval on either side.
+    pub time: Duration,
+}
+
+/// What a journey is at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Standing {
+    /// Right answers, the normal way.
+    Up,
+    /// Right answers by this fallback.
+    Fallback(String),
+    /// An outage.
+    Down,
+}
+
+/// A stretch of one standing.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Segment {
+    /// From when until when.
+    pub time: Interval,
+    /// What it was.
+    pub standing: Standing,
+}
+
+/// A journey's standings, in order and without gaps.
+pub type Lane = Vec<Segment>;
+
+/// The rungs of a journey's streams, and the stretches in which each answered.
+pub(super) fn fallback(
+    history: &History,
+    streams: &Streams<'_>,
+    own: &[usize],
+) -> (Vec<Rung>, Vec<(String, Interval)>) {
+    let mut stretches: BTreeMap<Label, Vec<(Interval, usize)>> = BTreeMap::new();
+    let mut answers: Vec<&Sample> = own
+        .iter()
+        .flat_map(|stream| streams.judged(*stream))
+        .filter(|s| s.outcome == Outcome::Fallback)
+        .collect();
+    answers.sort_by_key(|sample| sample.sent);
+    for sample in answers {
+        let of_rung = stretches.entry(sample.rung).or_default();
+        match of_rung.last_mut() {
+            Some((last, count)) if sample.sent.since(last.until) <= APART => {
+                last.until = last.until.max(sample.ended);
+                *count += 1;
+            }
+            _ => of_rung.push((
+                Interval {
+                    from: sample.sent,
+                    until: sample.ended,
+                },
+                1,
+            )),
+        }
+    }
+    let name = |label: &Label| {
+        history
+            .labels
+            .get(usize::from(label.0))
+            .cloned()
+            .unwrap_or_default()
+    };
+    let rung = |(label, stretches): (&Label, &Vec<(Interval, usize)>)| Rung {
+        name: name(label),
+        answers: stretches.iter().map(|(_, count)| count).sum(),
+        time: stretches.iter().map(|(time, _)| time.length()).sum(),
+    };
+    let rungs = stretches.iter().map(rung).collect();
+    let named = stretches
+        .iter()
+        .flat_map(|(label, of)| of.iter().map(move |(time, _)| (name(label), *time)));
+    let mut named: Vec<(String, Interval)> = named.collect();
+    named.sort_by_key(|(_, time)| *time);
+    (rungs, named)
+}
+
+/// What a journey was when: down where an outage is, else by fallback where one answered, else up.
+pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, Interval)]) -> Lane {
+    let down = |outage: &Outage| {
+        // An outage that did not end is taken to go on: nobody saw a good answer since.
+        let until = match outage.first_good {
+            Some(good) if !outage.open => good,
+            _ => window.until.max(outage.hull.until),
+        };
+        Interval {
+            from: outage.first_bad,
+            until,
+        }
+        .within(window)
+    };
+    let downs = interval::union(outages.iter().filter_map(down));
+    let other = fallbacks.iter().flat_map(|(name, time)| {
+        let parts = time
+            .within(window)
+            .map(|time| interval::without(time, &downs))
+            .unwrap_or_default();
+        parts
+            .into_iter()
+            .map(move |part| (Standing::Fallback(name.clone()), part))
+    });
+    let mut marked: Vec<(Standing, Interval)> = other.collect();
+    marked.extend(downs.iter().map(|time| (Standing::Down, *time)));
+    marked.sort_by_key(|(_, time)| *time);
+    let mut lane = Lane::new();
+    let mut at = window.from;
+    for (standing, time) in marked {
+        let from = time.from.max(at);
+        if from >= time.until {
+            continue;
+        }
+        push(
+            &mut lane,
+            Standing::Up,
+            Interval {
+                from: at,
+                until: from,
+            },
+        );
+        let until = time.until;
+        push(&mut lane, standing, Interval { from, until });
+        at = until;
+    }
+    let until = window.until;
+    push(&mut lane, Standing::Up, Interval { from: at, until });
+    lane
+}
+
+fn push(lane: &mut Lane, standing: Standing, time: Interval) {
+    match lane.last_mut() {
+        _ if time.from >= time.until => {}
+        Some(last) if last.standing == standing => last.time.until = time.until,
+        _ => lane.push(Segment { time, standing }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firedrill_model::sample::Micros;
+
+    fn time(from: u64, until: u64) -> Interval {
+        Interval {
+            from: Micros(from),
+            until: Micros(until),
+        }
+    }
+
+    fn outage(from: u64, until: u64, open: bool) -> Outage {
+        Outage {
+            core: vec![time(from, until)],
+            hull: time(from, until),
+            onset: time(from, from),
+            end: time(until, until),
+            open,
+            first_bad: Micros(from),
+            first_good: (!open).then_some(Micros(until)),
+            kinds: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_outage_inside_a_stretch_of_fallback_is_down() {
+        let lane = lane(
+            time(0, 100),
+            &[outage(40, 50, false)],
+            &[("memory".into(), time(20, 80))],
+        );
+        let told: Vec<(u64, &Standing)> = lane
+            .iter()
+            .map(|segment| (segment.time.from.0, &segment.standing))
+            .collect();
+        let memory = Standing::Fallback("memory".into());
+        assert_eq!(
+            told,
+            [
+                (0, &Standing::Up),
+                (20, &memory),
+                (40, &Standing::Down),
+                (50, &memory),
+                (80, &Standing::Up)
+            ]
+        );
+    }
+
+    #[test]
+    fn an_outage_that_did_not_end_goes_on_to_the_end() {
+        let lane = lane(time(0, 100), &[outage(40, 90, true)], &[]);
+        assert_eq!(
+            lane.last().map(|last| (last.time, &last.standing)),
+            Some((time(40, 100), &Standing::Down))
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! From samples to outages, recovery, latency and data loss. Pure: no clock, no I/O.
+//!
+//! Faces a [`History`] on one side and judging and reporting on the other. Every time it tells has bounds; the formulas
+//! are those of the measuring rules (`docs/measuring.md`), quoted where they are used.
+
+mod data;
+mod fallback;
+mod instants;
+mod interval;
+mod latency;
+mod outage;
+mod over_time;
+mod prober;
+mod releases;
+mod streams;
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use data::Data;
+pub use fallback::{Lane, Rung, Segment, Standing};
+pub use instants::{Instants, RolledBack};
+pub use interval::{Bounds, Interval};
+pub use latency::Latency;
+pub use outage::{Blip, Outage};
+pub use over_time::{Bucket, Series, over_time};
+pub use prober::Prober;
+pub use releases::Release;
+
+use firedrill_model::history::{Event, History, Phase};
+use firedrill_model::sample::{Bad, Micros, Outcome};
+use streams::Streams;
+
+/// What a history comes to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Measured {
+    /// The time that is judged: from the first step's origin to the end of the quiet period.
+    pub window: Interval,
+    /// Each journey by itself, in the order of the system file.
+    pub journeys: Vec<Journey>,
+    /// Outages of the service: the union over its essential journeys.
+    pub outages: Vec<Outage>,
+    /// Single bad answers that nothing confirmed, of all journeys, in order.
+    pub blips: Vec<Blip>,
+    /// The service's downtime.
+    pub downtime: Bounds,
+    /// Time about which nothing is known.
+    pub unknown: Duration,
+    /// When that was: disjoint, in order.
+    pub unknown_parts: Vec<Interval>,
+    /// `[1 − (Σhigh + U)/W, 1 − Σlow/(W − U)]`.
+    pub availability: (f64, f64),
+    /// The releases that answered, in the order of their first answer.
+    pub releases: Vec<Release>,
+    /// The instants of the drill.
+    pub instants: Instants,
+    /// What became of acknowledged writes.
+    pub data: Data,
+    /// How well the prober kept its schedule.
+    pub prober: Prober,
+}
+
+/// One journey.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Journey {
+    /// Its name.
+    pub name: String,
+    /// Whether the service is down when it is.
+    pub essential: bool,
+    /// Answers that were right and normal.
+    pub good: usize,
+    /// Right answers by a fallback.
+    pub fallback: usize,
+    /// Answers that failed the user, by kind.
+    pub bad: Vec<(Bad, usize)>,
+    /// Probes that say nothing.
+    pub void: usize,
+    /// Its outages: the union over its streams.
+    pub outages: Vec<Outage>,
+    /// Its downtime.
+    pub downtime: Bounds,
+    /// Which fallbacks answered.
+    pub rungs: Vec<Rung>,
+    /// What it was when, without gaps.
+    pub lane: Lane,
+    /// How long its good answers took.
+    pub latency: Latency,
+}
+
+impl Measured {
+    /// A journey's single bad answers that nothing confirmed.
+    pub fn blips_of<'m>(&'m self, journey: &'m Journey) -> impl Iterator<Item = &'m Blip> {
+        let own = |blip: &&Blip| blip.journey == journey.name;
+        self.blips.iter().filter(own)
+    }
+}
+
+/// Measures a history.
+pub fn measure(history: &History) -> Measured {
+    let window = window(history);
+    let streams = Streams::new(history, window);
+    let (runs, blips) = outage::of_streams(&streams);
+    let journeys: Vec<Journey> = history
+        .start
+        .plan
+        .system
+        .journeys
+        .iter()
+        .filter(|journey| streams.of_journey(&journey.name).next().is_some())
+        .map(|journey| self::journey(history, &streams, &runs, journey, window))
+        .collect();
+    let essential = runs
+        .iter()
+        .filter(|(stream, _)| streams.essential(*stream))
+        .map(|(_, outage)| outage.clone());
+    let outages = outage::union(essential);
+    let unknown_parts = prober::unknown(history, &streams, window);
+    let unknown = interval::total(&unknown_parts);
+    let downtime = outage::downtime(&outages, window);
+    let releases = releases::releases(history, &streams);
+    let instants = instants::instants(history, &streams, &outages, &releases);
+    Measured {
+        availability: availability(&downtime, unknown, window),
+        releases,
+        data: data::data(history),
+        prober: prober::prober(history, &streams, &outages),
+        window,
+        journeys,
+        outages,
+        blips,
+        downtime,
+        unknown,
+        unknown_parts,
+        instants,
+    }
+}
+
+fn journey(
+    history: &History,
+    streams: &Streams<'_>,
+    runs: &[(usize, Outage)],
+    journey: &firedrill_model::scenario::Journey,
+    window: Interval,
+) -> Journey {
+    let own: Vec<usize> = streams.of_journey(&journey.name).collect();
+    let outages = outage::union(
+        runs.iter()
+            .filter(|(stream, _)| own.contains(stream))
+            .map(|(_, o)| o.clone()),
+    );
+    let mut bad: Vec<(Bad, usize)> = Vec::new();
+    let (mut good, mut fallback, mut void) = (0, 0, 0);
+    for sample in own.iter().flat_map(|stream| streams.judged(*stream)) {
+        match sample.outcome {
+            Outcome::Good => good += 1,
+            Outcome::Fallback => fallback += 1,
+            Outcome::Void(_) => void += 1,
+            Outcome::Bad(kind) => match bad.iter_mut().find(|(known, _)| *known == kind) {
+                Some((_, count)) => *count += 1,
+                None => bad.push((kind, 1)),
+            },
+        }
+    }
+    let (rungs, standing) = fallback::fallback(history, streams, &own);
+    Journey {
+        name: journey.name.clone(),
+        essential: journey.essential,
+        downtime: outage::downtime(&outages, window),
+        lane: fallback::lane(window, &outages, &standing),
+        latency: latency::latency(own.iter().flat_map(|stream| streams.judged(*stream))),
+        good,
+        fallback,
+        bad,
+        void,
+        outages,
+        rungs,
+    }
+}
+
+/// From the first step's origin to the end of the quiet period; for a history that was cut off, to its last stamp.
+fn window(history: &History) -> Interval {
+    let phase = |wanted: Phase| {
+        history
+            .events
+            .iter()
+            .find(|e| matches!(e.event, Event::Phase { phase } if phase == wanted))
+            .map(|e| e.at)
+    };
+    let last_event = history.events.last().map(|event| event.at);
+    let last_sample = history.samples.iter().map(|sample| sample.ended).max();
+    let last = last_event.max(last_sample).unwrap_or_default();
+    let from = phase(Phase::Steps)
+        .or_else(|| phase(Phase::ReadBack))
+        .unwrap_or(last);
+    let until = phase(Phase::ReadBack)
+        .or_else(|| phase(Phase::Done))
+        .unwrap_or(last);
+    Interval {
+        from,
+        until: Micros(until.0.max(from.0)),
+    }
+}
+
+/// The measuring rules' formula. The lower end counts unknown time as down; the upper end leaves it out of the whole, so
+/// that a proven outage never weighs less for what was not seen.
+fn availability(downtime: &Bounds, unknown: Duration, window: Interval) -> (f64, f64) {
+    let whole = window.length().as_secs_f64();
+    if whole <= 0.0 {
+        return (0.0, 1.0);
+    }
+    let high = downtime.high.unwrap_or(window.length()).as_secs_f64();
+    let known = (whole - unknown.as_secs_f64()).max(f64::EPSILON);
+    let worst = 1.0 - (high + unknown.as_secs_f64()) / whole;
+    (
+        worst.max(0.0),
+        (1.0 - downtime.low.as_secs_f64() / known).clamp(0.0, 1.0),
+    )
+}
+
+#[cfg(test)]
+mod tests;

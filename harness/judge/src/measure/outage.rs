@@ -1,0 +1,258 @@
+//! Runs, episodes and blips, with the bounds of each outage.
+//!
+//! For a row of bad samples *B* between good samples *G*: `E = min ē over B`, `L = max s over B`;
+//! `a = max{ s_j : j∈G, ē_j < L }`, `b = min{ ē_j : j∈G, s_j > E }`. The outage began in (a, E] and ended in [L, b):
+//! it lasted at least `max(0, L − E)` and at most `b − a`. Every bad interval touches the outage, and no good one lies
+//! inside it. An episode of several runs began with its first run and ended with its last: `a` and its `L` are the first
+//! run's, `b` and its `E` the last one's; a good sample of the time in between says nothing of the other edge.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::interval::{self, Bounds, Interval};
+use super::streams::Streams;
+use firedrill_model::sample::{Bad, Micros, Outcome, Sample};
+
+/// Runs separated by fewer good samples than this belong to one episode …
+const GOOD_BETWEEN: usize = 10;
+/// … and so do runs separated by less good time than this.
+const GOOD_TIME_BETWEEN: Duration = Duration::from_secs(1);
+/// A single bad sample that nothing confirms within this is a blip.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
+
+/// An episode of outage.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outage {
+    /// When it was certainly under way: the parts (E, L) of what saw it. Empty when nothing proves any length.
+    pub core: Vec<Interval>,
+    /// Outside of this it certainly was not: (a, b).
+    pub hull: Interval,
+    /// It began in this interval: (a, E].
+    pub onset: Interval,
+    /// It ended in this interval: [L, b).
+    pub end: Interval,
+    /// It had not ended when the drill did: the hull's end is only the end of what was seen.
+    pub open: bool,
+    /// The first bad probe was sent then.
+    pub first_bad: Micros,
+    /// The first good probe after it was sent then.
+    pub first_good: Option<Micros>,
+    /// How answers failed, most frequent first.
+    pub kinds: Vec<(Bad, usize)>,
+}
+
+/// A single bad answer that nothing confirms.
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
+pub struct Blip {
+    /// Whose answer it was.
+    pub journey: String,
+    /// When it was sent.
+    pub at: Micros,
+    /// How it failed.
+    pub kind: Bad,
+}
+
+impl Outage {
+    /// How long it lasted.
+    pub fn bounds(&self) -> Bounds {
+        let low = interval::total(&self.core);
+        Bounds {
+            low,
+            high: (!self.open).then(|| self.hull.length().max(low)),
+        }
+    }
+}
+
+/// One stream's run: where its bad samples stand among its valid ones.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    first: usize,
+    last: usize,
+}
+
+/// Every stream's episodes, and the blips of all, as far as they reach into the judged time.
+pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Blip>) {
+    let valid: Vec<Vec<&Sample>> = streams
+        .all()
+        .map(|stream| {
+            streams
+                .samples(stream)
+                .filter(|sample| !sample.outcome.is_void())
+                .collect()
+        })
+        .collect();
+    // What failed before the steady state was seen is no part of what the faults did, nor joined to it.
+    let since = streams.window().from;
+    let mut bad_times: Vec<Micros> = valid
+        .iter()
+        .flatten()
+        .filter(|s| s.outcome.is_bad() && s.sent >= since)
+        .map(|s| s.sent)
+        .collect();
+    bad_times.sort_unstable();
+    let (mut outages, mut blips) = (Vec::new(), Vec::new());
+    for (stream, valid) in valid.iter().enumerate() {
+        for run in episodes(valid, since) {
+            let first = valid[run.first];
+            if run.first == run.last && !confirmed(&bad_times, first.sent) {
+                let judged = streams.window().holds(first.sent);
+                blips.extend(bad(first).filter(|_| judged).map(|kind| Blip {
+                    journey: streams.journey(stream).to_owned(),
+                    at: first.sent,
+                    kind,
+                }));
+            } else {
+                let outage = outage(streams, stream, valid, run);
+                let judged = outage.hull.within(streams.window()).is_some();
+                outages.extend(judged.then_some((stream, outage)));
+            }
+        }
+    }
+    blips.sort_by_key(|blip| blip.at);
+    (outages, blips)
+}
+
+fn bad(sample: &Sample) -> Option<Bad> {
+    match sample.outcome {
+        Outcome::Bad(kind) => Some(kind),
+        _ => None,
+    }
+}
+
+/// Whether another bad sample stands within a second of this one.
+fn confirmed(bad_times: &[Micros], at: Micros) -> bool {
+    let from = bad_times.partition_point(|time| *time < at - CONFIRMED_WITHIN);
+    let until = bad_times.partition_point(|time| *time <= at + CONFIRMED_WITHIN);
+    until - from > 1
+}
+
+/// Rows of bad samples, joined where too little good stands between them.
+fn episodes(valid: &[&Sample], since: Micros) -> Vec<Run> {
+    let mut episodes: Vec<Run> = Vec::new();
+    for (at, sample) in valid
+        .iter()
+        .enumerate()
+        .filter(|(_, sample)| sample.outcome.is_bad() && sample.sent >= since)
+    {
+        if let Some(last) = episodes.last_mut() {
+            let good = at - last.last - 1;
+            let good_time = sample.sent.since(valid[(last.last + 1).min(at)].sent);
+            if good < GOOD_BETWEEN || good_time < GOOD_TIME_BETWEEN {
+                last.last = at;
+                continue;
+            }
+        }
+        episodes.push(Run { first: at, last: at });
+    }
+    episodes
+}
+
+/// An episode's bounds, by the formulas above.
+fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> Outage {
+    let is_bad = |sample: &&&Sample| sample.outcome.is_bad();
+    let evident = |sample: &Sample| streams.evident(stream, sample);
+    let inside = &valid[run.first..=run.last];
+    let first_sent = valid[run.first].sent;
+    // The runs at the two edges: up to the first good sample, and from the last one.
+    let first_run = inside.iter().take_while(is_bad);
+    let last_run = inside.iter().rev().take_while(is_bad);
+    let first_l = first_run.map(|bad| bad.sent).max().unwrap_or(first_sent);
+    let last_e = last_run.map(|bad| evident(bad)).min().unwrap_or(first_sent);
+    let bads = || inside.iter().filter(is_bad);
+    let e = bads().map(|bad| evident(bad)).min().unwrap_or(first_sent);
+    let l = bads().map(|bad| bad.sent).max().unwrap_or(first_sent);
+    let before = valid[..run.first]
+        .iter()
+        .filter(|good| good.outcome.is_up() && evident(good) < first_l);
+    // Without a good sample before it, it may have begun at any time.
+    let a = before.map(|good| good.sent).next_back().unwrap_or_default();
+    let after = valid[run.last + 1..].iter().filter(|good| good.sent > last_e);
+    let b = after.map(|good| evident(good)).min();
+    let last_known = valid.last().map_or(l, |last| evident(last));
+    let until = b.unwrap_or(last_known).max(l);
+    let core = (e < l).then_some(Interval { from: e, until: l });
+    Outage {
+        core: core.into_iter().collect(),
+        hull: Interval {
+            from: a.min(e),
+            until: until.max(e),
+        },
+        onset: Interval {
+            from: a.min(e),
+            until: e,
+        },
+        end: Interval { from: l, until },
+        open: b.is_none(),
+        first_bad: first_sent,
+        first_good: valid.get(run.last + 1).map(|good| good.sent),
+        kinds: kinds(bads().filter_map(|sample| bad(sample))),
+    }
+}
+
+fn kinds(bads: impl Iterator<Item = Bad>) -> Vec<(Bad, usize)> {
+    let mut kinds: Vec<(Bad, usize)> = Vec::new();
+    for kind in bads {
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    kinds
+}
+
+/// Outages of several streams as one: joined where their hulls overlap.
+pub(super) fn union(outages: impl Iterator<Item = Outage>) -> Vec<Outage> {
+    let mut sorted: Vec<Outage> = outages.collect();
+    sorted.sort_by_key(|outage| outage.hull);
+    let mut joined: Vec<Outage> = Vec::new();
+    for outage in sorted {
+        match joined.last_mut() {
+            Some(last) if outage.hull.from <= last.hull.until => join(last, outage),
+            _ => joined.push(outage),
+        }
+    }
+    joined
+}
+
+fn join(into: &mut Outage, other: Outage) {
+    into.hull.until = into.hull.until.max(other.hull.until);
+    into.core = interval::union(into.core.iter().copied().chain(other.core));
+    into.onset.from = into.onset.from.min(other.onset.from);
+    into.onset.until = into.onset.until.min(other.onset.until);
+    into.end.from = into.end.from.max(other.end.from);
+    into.end.until = into.end.until.max(other.end.until);
+    into.open |= other.open;
+    into.first_bad = into.first_bad.min(other.first_bad);
+    into.first_good = into.first_good.zip(other.first_good).map(|(a, b)| a.max(b));
+    for (kind, count) in other.kinds {
+        match into.kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, sum)) => *sum += count,
+            None => into.kinds.push((kind, count)),
+        }
+    }
+    into.kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+}
+
+/// The downtime of disjoint outages, as far as they lie in the window.
+pub(super) fn downtime(outages: &[Outage], window: Interval) -> Bounds {
+    let inside = |interval: &Interval| interval.within(window);
+    let low = outages
+        .iter()
+        .flat_map(|outage| outage.core.iter().filter_map(inside))
+        .map(Interval::length)
+        .sum();
+    let high: Duration = outages
+        .iter()
+        .filter_map(|outage| inside(&outage.hull))
+        .map(Interval::length)
+        .sum();
+    let open = outages
+        .iter()
+        .any(|outage| outage.open && outage.hull.within(window).is_some());
+    Bounds {
+        low,
+        high: (!open).then(|| high.max(low)),
+    }
+}

@@ -1,0 +1,167 @@
+//! The ordered record of a drill, written while it happens: a *run folder*.
+//!
+//! Faces the drill, its sole writer, on one side, and measuring, judging and reporting on the other, which need nothing
+//! else: a stored history can be judged and rendered again without running anything.
+//!
+//! ```text
+//! RUN/events.jsonl   one event a line, flushed as written; the first is `start` with the whole plan
+//! RUN/samples.bin    a 16-byte head, then 32 bytes a sample, little endian (see `samples`)
+//! RUN/logs/NAME.log  the services' own output
+//! RUN/verdict.json   what was judged when it ended
+//! ```
+//! Versioned by [`FORMAT`]; a torn last line or record (a killed harness) is left out and said so.
+
+mod event;
+mod read;
+mod samples;
+mod write;
+
+pub use event::*;
+pub use read::{ReadError, read};
+pub use write::Writer;
+
+use crate::sample::Sample;
+
+/// The version of the format. A reader refuses a newer one and keeps reading older ones.
+pub const FORMAT: u32 = 1;
+
+/// The events' file in a run folder.
+pub const EVENTS: &str = "events.jsonl";
+/// The samples' file in a run folder.
+pub const SAMPLES: &str = "samples.bin";
+/// The folder of the services' logs in a run folder.
+pub const LOGS: &str = "logs";
+/// What was judged when the drill ended, in a run folder.
+pub const VERDICT: &str = "verdict.json";
+
+/// A whole history, as read back from a run folder.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// What was to be done, from the first event.
+    pub start: Start,
+    /// Every event, in the order written.
+    pub events: Vec<Stamped>,
+    /// Every sample, in the order written (by end, roughly).
+    pub samples: Vec<Sample>,
+    /// The texts of labels: `labels[0]` is empty (none).
+    pub labels: Vec<String>,
+    /// What is missing because the writer was cut off, in words; empty for a whole history.
+    pub torn: Vec<String>,
+}
+
+/// A made-up beginning of a history, for tests of what reads one: a service, and these journeys.
+/// # Panics
+/// When `journeys` is not the journeys of a system file.
+#[doc(hidden)]
+#[expect(
+    clippy::unwrap_used,
+    reason = "only tests call it, with journeys that they made"
+)]
+pub fn made_up(name: &str, journeys: &serde_json::Value) -> Start {
+    use crate::scenario::{Plan, Project};
+    let system = serde_json::json!({
+        "summary": "one service", "service": { "app": { "build": { "image": "app" }, "port": 80 } }, "journey": journeys,
+    });
+    let scenario = serde_json::json!({ "summary": "nothing happens", "system": "system.toml" });
+    Start {
+        format: FORMAT,
+        version: "0".into(),
+        run: "r".into(),
+        wall: "2026-01-01T00:00:00Z".into(),
+        seed: 7,
+        target: "process".into(),
+        place: "here".into(),
+        repeat: (1, 1),
+        plan: Plan {
+            name: name.into(),
+            folder: std::path::PathBuf::new(),
+            scenario: serde_json::from_value(scenario).unwrap(),
+            system: serde_json::from_value(system).unwrap(),
+            project: Project::default(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample::{Clock, Label, Labels, Micros, Outcome, StreamId};
+    fn start() -> Event {
+        Event::Start(Box::new(made_up("nothing", &serde_json::json!([]))))
+    }
+
+    fn written(folder: &std::path::Path, samples: u64) {
+        let labels = Labels::default();
+        let release = labels.intern("v1");
+        let mut writer = Writer::create(folder, Clock::start(), labels).unwrap();
+        writer.event(start()).unwrap();
+        for at in 0..samples {
+            let at = Micros(at * 1000);
+            let sample = Sample {
+                stream: StreamId(0),
+                due: at,
+                sent: at,
+                first: at,
+                ended: at,
+                outcome: Outcome::Good,
+                status: 200,
+                release,
+                rung: Label::NONE,
+            };
+            writer.sample(&sample).unwrap();
+        }
+        writer
+            .event(Event::End {
+                interrupted: false,
+                error: None,
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn a_history_reads_back_as_written() {
+        let folder = tempfile::tempdir().unwrap();
+        written(folder.path(), 10);
+        let history = read(folder.path()).unwrap();
+        assert_eq!(
+            (history.samples.len(), history.labels.as_slice()),
+            (10, &[String::new(), "v1".into()][..])
+        );
+        assert_eq!(history.torn, [""; 0]);
+        assert_eq!(history.events[0].event, start());
+    }
+
+    #[test]
+    fn a_history_cut_off_anywhere_after_its_start_is_read_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        written(folder.path(), 3);
+        let events = std::fs::read(folder.path().join(EVENTS)).unwrap();
+        let first_line = events.iter().position(|b| *b == b'\n').unwrap() + 1;
+        for cut in first_line..events.len() - 1 {
+            std::fs::write(folder.path().join(EVENTS), &events[..cut]).unwrap();
+            let history = read(folder.path()).unwrap();
+            assert!(
+                history.torn.iter().any(|t| t.contains("cut off")),
+                "cut at {cut}: {:?}",
+                history.torn
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_events_file_makes_the_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let folder = tempfile::tempdir().unwrap();
+            written(folder.path(), 1);
+            let mut events = std::fs::read(folder.path().join(EVENTS)).unwrap();
+            events.extend_from_slice(&bytes);
+            std::fs::write(folder.path().join(EVENTS), events).unwrap();
+            prop_assert!(read(folder.path()).is_ok());
+            std::fs::write(folder.path().join(EVENTS), &bytes).unwrap();
+            prop_assert!(read(folder.path()).is_err());
+        }
+    }
+}

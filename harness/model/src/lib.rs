@@ -1,0 +1,9 @@
+//! What is rehearsed, and what a drill records. Pure data: no clock, no network, no runtime.
+//!
+//! [`scenario`] turns files into a checked plan; [`history`] is what a drill writes and everything after it reads;
+//! [`units`] and [`sample`] are the words that both share.
+
+pub mod history;
+pub mod sample;
+pub mod scenario;
+pub mod units;

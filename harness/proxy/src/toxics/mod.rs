@@ -1,0 +1,45 @@
+//! The toxics: one small file each, with its parameters as a scenario writes them and its answers to the link.
+
+mod bandwidth;
+mod blackhole;
+mod data_limit;
+mod http_delay;
+mod http_drop_header;
+mod http_garble;
+mod http_status;
+mod latency;
+mod matching;
+mod refuse;
+mod reset;
+mod slicing;
+mod slow_close;
+
+pub use bandwidth::Bandwidth;
+pub use blackhole::Blackhole;
+pub use data_limit::DataLimit;
+pub use http_delay::HttpDelay;
+pub use http_drop_header::HttpDropHeader;
+pub use http_garble::HttpGarble;
+pub use http_status::HttpStatus;
+pub use latency::{Distribution, Latency};
+pub use matching::Matching;
+pub use refuse::{Open, Refuse};
+pub use reset::Reset;
+pub use slicing::Slicing;
+pub use slow_close::SlowClose;
+
+use super::toxic::Ways;
+use firedrill_model::units::Share;
+
+/// What is slow or short in practice is the answer.
+fn answers() -> Ways {
+    Ways::Answers
+}
+
+fn both() -> Ways {
+    Ways::Both
+}
+
+fn all() -> Share {
+    Share(1.0)
+}

@@ -1,0 +1,133 @@
+//! What a reader of a report would do next, from what was found. Sentences that one can act on.
+
+use super::story::Story;
+use firedrill_judge::{Check, Verdict};
+
+/// What to do, most pressing first; one sentence when there is nothing to do.
+pub(super) fn advice(story: &Story) -> Vec<String> {
+    let judgement = &story.judgement;
+    if judgement.stated() {
+        return vec![stated(story)];
+    }
+    let mut advice: Vec<String> = Vec::new();
+    for check in judgement.of(Verdict::Undecided) {
+        advice.extend(undecided(check));
+    }
+    if judgement.control.is_some() {
+        advice.push(control(story));
+    } else {
+        for check in judgement.of(Verdict::Breached) {
+            advice.extend(breached(story, check));
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    advice.retain(|sentence| seen.insert(sentence.clone()));
+    advice
+}
+
+fn stated(story: &Story) -> String {
+    let share = story.judgement.cost.share.high.unwrap_or(0.0);
+    match &story.judgement.control {
+        Some(_) => {
+            "Nothing: this control breached where it must, so the harness still sees this outage.".into()
+        }
+        None if share > 20.0 => {
+            "Nothing failed, but one such event takes over a fifth of the budget: shorten it, or expect few."
+                .into()
+        }
+        None => "Nothing: repeat it (-n 59) before relying on the slowest case.".into(),
+    }
+}
+
+fn undecided(check: &Check) -> Option<String> {
+    let advice = match check.name.as_str() {
+        "evidence.steady" => {
+            "The system was failing before anything was broken: mend that first (the time line says which journey), or lower its rate, then run again."
+        }
+        "evidence.voids" => {
+            "The prober could not keep its schedule: run fewer drills at once (--jobs 1), or lower the rates."
+        }
+        "evidence.gaps" => {
+            "The machine stood still near an edge of the outage: run again when it is less busy."
+        }
+        "evidence.end" => "The drill did not come to its end: mend what stopped it, then run again.",
+        name if name.starts_with("evidence.fault") => {
+            return Some(format!(
+                "The fault did not happen as written ({}): mend the step, then run again.",
+                check.found
+            ));
+        }
+        _ => return None,
+    };
+    Some(advice.into())
+}
+
+fn breached(story: &Story, check: &Check) -> Option<String> {
+    let log = story.loudest().map_or_else(
+        || format!("look into {}/logs/", story.folder),
+        |(log, entry)| {
+            format!(
+                "start at line {} of {}/logs/{}.log",
+                entry.line, story.folder, log.service
+            )
+        },
+    );
+    match check.name.as_str() {
+        "budget" | "downtime" => Some(format!("Users were down for too long: {log}.")),
+        "lost-links" | "corrupt-links" | "phantom-links" => Some(format!(
+            "Acknowledged writes did not survive ({}): find what acknowledged before it was durable; {log}.",
+            check.found
+        )),
+        "rollback" => Some(format!(
+            "The way back was missing or slow ({}): look at what decides it.",
+            check.found
+        )),
+        name if name.starts_with("journey.") => Some(format!(
+            "{} was not as promised ({}): {log}.",
+            &name["journey.".len()..],
+            check.found
+        )),
+        name if name.starts_with("alert.") => Some(format!(
+            "Nobody would have been told in time ({}: {}): look at the alert's way.",
+            check.name, check.found
+        )),
+        _ => Some(format!(
+            "{}: {}; required: {}.",
+            check.name, check.found, check.required
+        )),
+    }
+}
+
+fn control(story: &Story) -> String {
+    let wanted = story.judgement.control.clone().unwrap_or_default().join(", ");
+    let found: Vec<&str> = story
+        .judgement
+        .of(Verdict::Breached)
+        .map(|check| check.name.as_str())
+        .collect();
+    if found.is_empty() {
+        return format!(
+            "This control must breach ({wanted}) and did not: either the harness no longer sees the outage, or it was mended."
+        );
+    }
+    format!(
+        "This control must breach in exactly {wanted}, and breached in {}.",
+        found.join(", ")
+    )
+}
+
+/// Commands to go on with: what for, and the command.
+pub(super) fn commands(story: &Story) -> Vec<(&'static str, String)> {
+    let (name, target, seed) = (story.name(), &story.start.target, story.start.seed);
+    vec![
+        (
+            "the same run",
+            format!("firedrill run {name} --target {target} --seed {seed}"),
+        ),
+        (
+            "in a browser",
+            format!("firedrill report {} --open", story.folder),
+        ),
+        ("logs", format!("{}/logs/", story.folder)),
+    ]
+}

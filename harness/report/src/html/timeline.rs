@@ -1,0 +1,352 @@
+//! The time line: a lane for each journey, each release, each fault, and one for alerts.
+//!
+//! Readable without colour: up is a plain bar, fallback is striped, down is dark and cross-hatched, unknown is dotted; the
+//! edges of an outage, between which it began or ended, are shaded.
+
+use super::svg::{Across, Down, Picture};
+use crate::marks::Kind;
+use crate::story::Story;
+use crate::words;
+use firedrill_judge::measure::{Interval, Journey, Outage, Standing};
+use firedrill_model::sample::Micros;
+
+/// Height of a lane's heading, of its bar, and of the space below.
+const HEADING: u32 = 20;
+const BAR: u32 = 22;
+const SPACE: u32 = 12;
+/// Room for the time at the bottom.
+const AXIS: u32 = 26;
+/// Ticks at most.
+const TICKS: f64 = 8.0;
+
+/// Time, as places across the picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    shown: Interval,
+    origin: Micros,
+}
+
+impl Scale {
+    pub(super) fn new(story: &Story) -> Self {
+        Self {
+            shown: story.shown,
+            origin: story.measured.window.from,
+        }
+    }
+
+    pub(super) fn at(self, at: Micros) -> f64 {
+        let whole = self.shown.length().as_secs_f64().max(1e-9);
+        let at = at.clamp(self.shown.from, self.shown.until.max(self.shown.from));
+        100.0 * at.since(self.shown.from).as_secs_f64() / whole
+    }
+
+    pub(super) fn across(self, from: Micros, until: Micros) -> Across {
+        Across {
+            from: self.at(from),
+            until: self.at(until),
+        }
+    }
+
+    /// Places and names of the ticks: whole steps before and after the origin.
+    pub(super) fn ticks(self) -> Vec<(f64, String)> {
+        let whole = self.shown.length().as_secs_f64().max(1e-9);
+        let before = self.origin.since(self.shown.from).as_secs_f64();
+        let steps = [
+            0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0,
+        ];
+        let step = steps
+            .into_iter()
+            .find(|step| whole / step <= TICKS)
+            .unwrap_or(whole / TICKS);
+        let mut ticks = Vec::new();
+        let mut n = -(before / step).floor();
+        while before + n * step <= whole && ticks.len() < 100 {
+            ticks.push((100.0 * (before + n * step) / whole, named(n * step, step)));
+            n += 1.0;
+        }
+        ticks
+    }
+}
+
+fn named(seconds: f64, step: f64) -> String {
+    let sign = if seconds < -1e-9 { "−" } else { "" };
+    let seconds = seconds.abs();
+    if step >= 60.0 {
+        return format!("{sign}{:.0} min", seconds / 60.0);
+    }
+    let places = if step < 0.1 { 2 } else { usize::from(step < 1.0) };
+    format!("{sign}{seconds:.places$} s")
+}
+
+/// The class of a text inside a bar; one that a phone has no room for is hidden there.
+fn inside(on: &str, across: Across) -> String {
+    let small = if across.until - across.from < 22.0 {
+        " small"
+    } else {
+        ""
+    };
+    format!("inside on-{on}{small}")
+}
+
+struct Sheet<'a> {
+    story: &'a Story,
+    scale: Scale,
+    picture: Picture,
+    y: u32,
+}
+
+/// The picture.
+pub(super) fn timeline(story: &Story, id: &str) -> String {
+    let mut sheet = Sheet {
+        story,
+        scale: Scale::new(story),
+        picture: Picture::default(),
+        y: 4,
+    };
+    let height = sheet.height();
+    sheet.ground(height);
+    for journey in &story.measured.journeys {
+        sheet.journey(journey);
+    }
+    for release in &story.measured.releases {
+        let (answers, good) = release.answers;
+        let y = sheet.lane(
+            &format!("release {}", release.name),
+            &format!("{good} of {answers} answers right"),
+        );
+        let stretches = release
+            .stretches
+            .iter()
+            .map(|stretch| (stretch.from, stretch.until, release.name.clone()));
+        sheet.bars("release", y, &stretches.collect::<Vec<_>>());
+    }
+    for fault in &story.faults {
+        let proof = if fault.confirmed.is_some() {
+            "confirmed"
+        } else {
+            "not confirmed"
+        };
+        let y = sheet.lane("fault", &format!("{}, {proof}", fault.what));
+        let until = fault.until.unwrap_or(story.shown.until);
+        let told = if fault.until.is_some() {
+            "reverted at its end"
+        } else {
+            "stays to the end"
+        };
+        sheet.bars("fault", y, &[(fault.from, until, told.to_owned())]);
+    }
+    sheet.alerts();
+    sheet.axis();
+    let title = format!("Time line of {}", story.title());
+    let description =
+        "What each journey, release and fault was when. The table of events below tells the same in words.";
+    sheet.picture.finish(id, height, &title, description)
+}
+
+impl Sheet<'_> {
+    fn height(&self) -> u32 {
+        let alerts = u32::from(self.story.marks.iter().any(|mark| mark.kind == Kind::Alert));
+        let lanes =
+            self.story.measured.journeys.len() + self.story.measured.releases.len() + self.story.faults.len();
+        (u32::try_from(lanes).unwrap_or(0) + alerts) * (HEADING + BAR + SPACE) + AXIS + 4
+    }
+
+    /// The time before the steps, the ticks, and where faults begin.
+    fn ground(&mut self, height: u32) {
+        let y = Down {
+            from: 0,
+            height: height - AXIS,
+        };
+        let before = self
+            .scale
+            .across(self.story.shown.from, self.story.measured.window.from);
+        self.picture
+            .rect("before", before, y, "before the schedule of steps: not judged");
+        for (x, _) in self.scale.ticks() {
+            self.picture.upright("grid", x, y);
+        }
+        for fault in &self.story.faults {
+            self.picture.upright("guide", self.scale.at(fault.from), y);
+        }
+    }
+
+    /// A lane's heading; where its bar goes.
+    fn lane(&mut self, name: &str, told: &str) -> Down {
+        self.picture.heading(self.y + 14, name, told);
+        let bar = Down {
+            from: self.y + HEADING,
+            height: BAR,
+        };
+        self.y += HEADING + BAR + SPACE;
+        bar
+    }
+
+    fn bars(&mut self, class: &str, y: Down, bars: &[(Micros, Micros, String)]) {
+        let mut last = -1.0;
+        for (from, until, text) in bars {
+            let across = self.scale.across(*from, *until).visible();
+            // What would hide behind the last one is not drawn: an hour may have thousands.
+            if across.until <= last {
+                continue;
+            }
+            last = across.until;
+            let title = format!(
+                "{text}: {} to {}",
+                self.story.time(*from),
+                self.story.time(*until)
+            );
+            self.picture.rect(class, across, y, &title);
+            if across.until - across.from > 12.0 {
+                self.picture.label(&inside("", across), across, y, text);
+            }
+        }
+    }
+
+    fn journey(&mut self, journey: &Journey) {
+        let down = if journey.outages.is_empty() {
+            "never down".to_owned()
+        } else {
+            format!("down {}", journey.downtime)
+        };
+        let aside = if journey.essential { "" } else { ", not essential" };
+        let story = self.story;
+        let blips = match story.measured.blips_of(journey).count() {
+            0 => String::new(),
+            some => format!(", {}", words::blips(some)),
+        };
+        let y = self.lane(&journey.name, &format!("{down}{blips}{aside}"));
+        // The lane tells the judged time; before it there is only what was seen of outages.
+        self.picture.rect(
+            "up",
+            self.scale.across(self.story.shown.from, self.story.shown.until),
+            y,
+            "up",
+        );
+        let mut last = (-1.0, 0);
+        for segment in &journey.lane {
+            let (class, rank, text) = match &segment.standing {
+                Standing::Up => continue,
+                Standing::Fallback(rung) => ("fallback", 1, format!("by {rung}")),
+                Standing::Down => ("down", 2, "down".to_owned()),
+            };
+            let across = self.scale.across(segment.time.from, segment.time.until).visible();
+            if (across.until, rank) <= last {
+                continue;
+            }
+            last = (across.until, rank);
+            let title = format!(
+                "{text}: {} to {}",
+                self.story.time(segment.time.from),
+                self.story.time(segment.time.until)
+            );
+            self.picture.rect(class, across, y, &title);
+            if across.until - across.from > 10.0 {
+                self.picture.label(&inside(class, across), across, y, &text);
+            }
+        }
+        for outage in &journey.outages {
+            self.outage(outage, y);
+        }
+        for part in &self.story.measured.unknown_parts {
+            let title = format!(
+                "unknown: {} to {}",
+                self.story.time(part.from),
+                self.story.time(part.until)
+            );
+            self.picture
+                .rect("unknown", self.scale.across(part.from, part.until), y, &title);
+        }
+        self.blips(journey, y);
+    }
+
+    /// A narrow mark for each blip, over the whole height of the lane.
+    fn blips(&mut self, journey: &Journey, y: Down) {
+        let y = Down {
+            from: y.from - 2,
+            height: y.height + 4,
+        };
+        let mut last = -1.0;
+        for blip in self.story.measured.blips_of(journey) {
+            let across = self.scale.across(blip.at, blip.at).visible();
+            if across.until <= last {
+                continue;
+            }
+            last = across.until;
+            let title = format!(
+                "a blip: {} at {}, confirmed by nothing",
+                blip.kind,
+                self.story.time(blip.at)
+            );
+            self.picture.rect("blip", across, y, &title);
+        }
+    }
+
+    /// The part of an outage before the judged time, and its edges.
+    fn outage(&mut self, outage: &Outage, y: Down) {
+        let window = self.story.measured.window;
+        if outage.first_bad < window.from {
+            let until = outage.first_good.unwrap_or(window.from).min(window.from);
+            let across = self.scale.across(outage.first_bad, until).visible();
+            self.picture
+                .rect("down", across, y, "down before the schedule of steps");
+        }
+        let began = outage.core.first().map_or(outage.first_bad, |core| core.from);
+        let ended = outage.core.last().map_or(outage.first_bad, |core| core.until);
+        let title = format!(
+            "it began between {} and {}",
+            self.story.time(outage.hull.from),
+            self.story.time(began)
+        );
+        self.picture.rect(
+            "unsure",
+            self.scale.across(outage.hull.from, began).visible(),
+            y,
+            &title,
+        );
+        let title = if outage.open {
+            "it had not ended when the drill did".to_owned()
+        } else {
+            format!(
+                "it ended between {} and {}",
+                self.story.time(ended),
+                self.story.time(outage.hull.until)
+            )
+        };
+        self.picture.rect(
+            "unsure",
+            self.scale.across(ended, outage.hull.until).visible(),
+            y,
+            &title,
+        );
+    }
+
+    fn alerts(&mut self) {
+        let alerts: Vec<(Micros, Micros, String)> = self
+            .story
+            .marks
+            .iter()
+            .filter(|mark| mark.kind == Kind::Alert)
+            .map(|mark| (mark.at, mark.at, mark.text.clone()))
+            .collect();
+        if alerts.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = alerts.iter().map(|(_, _, name)| name.as_str()).collect();
+        let told = crate::text::plain(&names.join(", "), 160);
+        let y = self.lane("alerts", &told);
+        self.bars("alert", y, &alerts);
+    }
+
+    fn axis(&mut self) {
+        let y = self.y + 16;
+        let ticks = self.scale.ticks();
+        for (x, name) in &ticks {
+            let anchor = match x {
+                x if *x < 3.0 => "start",
+                x if *x > 97.0 => "end",
+                _ => "middle",
+            };
+            self.picture.text("tick", anchor, *x, y, name);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! JUnit, as CI systems read it: a suite for each target, a case for each drill.
+//!
+//! A drill that is as stated passes (a control that breached where it must, too); one that is not fails; one that
+//! proves nothing, or could not be run, is an error; one that the target cannot do is skipped.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::entry::{Drill, Standing};
+use super::terminal::terminal;
+
+/// Columns of the report that goes with each case.
+const WIDTH: usize = 120;
+
+/// The XML.
+///
+/// # Errors
+/// When it cannot be written, which a string never refuses.
+pub fn junit(drills: &[Drill]) -> Result<String, quick_junit::SerializeError> {
+    let mut suites: Vec<TestSuite> = Vec::new();
+    for drill in drills {
+        let target = drill
+            .story()
+            .map_or("firedrill", |story| story.start.target.as_str());
+        let name = format!("firedrill {target}").replace("firedrill firedrill", "firedrill");
+        let at = match suites.iter().position(|suite| suite.name.as_str() == name) {
+            Some(at) => at,
+            None => {
+                suites.push(TestSuite::new(name));
+                suites.len() - 1
+            }
+        };
+        suites[at].add_test_case(case(drill));
+    }
+    let mut report = Report::new("firedrill");
+    report.add_test_suites(suites);
+    report.to_string()
+}
+
+fn case(drill: &Drill) -> TestCase {
+    let mut case = TestCase::new(drill.title(), status(drill));
+    let Some(story) = drill.story() else {
+        return case;
+    };
+    case.set_classname(format!("{}.{}", story.start.target, story.name()));
+    case.set_time(Duration::from_micros(
+        story.shown.until.0.saturating_sub(story.shown.from.0),
+    ));
+    case.set_system_out(terminal(story, WIDTH, false));
+    case
+}
+
+fn status(drill: &Drill) -> TestCaseStatus {
+    let reason = drill.reason();
+    let not_so = |kind, word: &str| {
+        let mut status = TestCaseStatus::non_success(kind);
+        status
+            .set_type(word)
+            .set_message(reason.clone())
+            .set_description(checks(drill));
+        status
+    };
+    match drill.standing() {
+        Standing::Stated => TestCaseStatus::success(),
+        Standing::Skipped => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason);
+            status
+        }
+        Standing::Breached => not_so(NonSuccessKind::Failure, "breached"),
+        Standing::Undecided => not_so(NonSuccessKind::Error, "undecided"),
+        Standing::Failed => not_so(NonSuccessKind::Error, "not run"),
+    }
+}
+
+/// The checks that did not hold, one a line.
+fn checks(drill: &Drill) -> String {
+    let Some(story) = drill.story() else {
+        return String::new();
+    };
+    let own = story
+        .judgement
+        .checks
+        .iter()
+        .filter(|check| check.verdict != firedrill_judge::Verdict::Met);
+    let lines: Vec<String> = own
+        .map(|check| format!("{}: {}; required: {}", check.name, check.found, check.required))
+        .collect();
+    lines.join("\n")
+}

@@ -1,0 +1,304 @@
+//! Markdown for job summaries and comments: a table of all drills, the worst first, then what happened in each.
+//!
+//! GitHub cuts nothing: a comment over 65,536 characters and a summary over 1 MiB are refused whole. So the text stays
+//! below the smaller one, whatever was run, and says what it left out. Text from outside is escaped: no name, log line
+//! or answer becomes markup, mentions anybody, or refers to an issue.
+
+use std::fmt::Write;
+
+use super::entry::{Drill, Standing, counts, worst_first};
+use super::story::Story;
+use super::text::plain;
+use super::words::{contract, latency, of_budget, percent, place, told};
+use firedrill_judge::Verdict;
+
+/// The longest text, in bytes: below the 65,536 characters of a comment, however they are counted.
+pub const LONGEST: usize = 64_000;
+/// What is kept for the sentence about what was left out.
+const TAIL: usize = 400;
+/// A table of drills takes at most this much.
+const TABLE: usize = LONGEST / 3;
+
+/// The whole report.
+pub fn markdown(drills: &[Drill]) -> String {
+    let sorted = worst_first(drills);
+    let mut text = heading(drills);
+    let mut left_out = table(&mut text, &sorted);
+    let mut details = 0;
+    for drill in sorted
+        .iter()
+        .filter(|drill| drill.standing() != Standing::Skipped)
+    {
+        let Some(story) = drill.story() else { continue };
+        let section = section(story, drill.standing() != Standing::Stated);
+        if text.len() + section.len() + TAIL > LONGEST {
+            details += 1;
+            continue;
+        }
+        text.push_str(&section);
+    }
+    if details > 0 {
+        left_out.push(format!("the details of {details} drills"));
+    }
+    if !left_out.is_empty() {
+        let _ = writeln!(
+            text,
+            "\n_Left out for want of room: {}; the artefacts have them._",
+            left_out.join(" and ")
+        );
+    }
+    text
+}
+
+fn heading(drills: &[Drill]) -> String {
+    let worst = drills
+        .iter()
+        .map(Drill::standing)
+        .min()
+        .unwrap_or(Standing::Undecided);
+    let what = match drills {
+        [one] => escaped(&one.title(), 100),
+        many => format!("{} drills", many.len()),
+    };
+    format!("## {} Firedrill: {what}, {}\n\n", worst.mark(), counts(drills))
+}
+
+/// The table; what did not fit.
+fn table(text: &mut String, drills: &[&Drill]) -> Vec<String> {
+    text.push_str("| | drill | downtime | of the budget | why |\n|---|---|---|---|---|\n");
+    let mut left_out = 0;
+    for drill in drills {
+        let row = row(drill);
+        if text.len() + row.len() > TABLE {
+            left_out += 1;
+        } else {
+            text.push_str(&row);
+        }
+    }
+    text.push('\n');
+    if left_out > 0 {
+        vec![format!("{left_out} rows")]
+    } else {
+        Vec::new()
+    }
+}
+
+fn row(drill: &Drill) -> String {
+    let standing = drill.standing();
+    let (downtime, share) = drill.story().map_or_else(Default::default, |story| {
+        let share = story.judgement.cost.share.high;
+        (
+            story.measured.downtime.to_string(),
+            share.map_or_else(|| "no price".into(), percent),
+        )
+    });
+    let why = match drill.story() {
+        Some(story) if standing == Standing::Stated => match &story.judgement.control {
+            Some(_) => "a control: it breached where it must".into(),
+            None => String::new(),
+        },
+        _ => escaped(&drill.reason(), 300),
+    };
+    let name = escaped(&drill.title(), 80);
+    format!(
+        "| {} {} | {name} | {downtime} | {share} | {why} |\n",
+        standing.mark(),
+        standing.word()
+    )
+}
+
+/// One drill: open when it is not as stated, folded when it is.
+fn section(story: &Story, open: bool) -> String {
+    let open = if open { " open" } else { "" };
+    let mut text = format!(
+        "<details{open}><summary><b>{}</b>: {}</summary>\n\n",
+        html_escaped(&plain(&story.title(), 80)),
+        html_escaped(&told(&story.judgement))
+    );
+    let _ = writeln!(text, "{}\n", escaped(&story.start.plan.scenario.summary, 300));
+    let _ = writeln!(text, "**Why:** {}\n", escaped(&story.reason(), 800));
+    text.push_str(&time_line(story));
+    text.push_str(&journeys(story));
+    text.push_str(&costs(story));
+    text.push_str(&checks(story));
+    text.push_str(&errors(story));
+    let _ = writeln!(
+        text,
+        "<sub>{}</sub>\n\n</details>\n",
+        html_escaped(&plain(&place(&story.start), 200))
+    );
+    text
+}
+
+/// The time line as a table, for this report and for the post-mortem.
+pub(super) fn time_line(story: &Story) -> String {
+    let mut text = String::from("| time | | what happened |\n|---:|---|---|\n");
+    for mark in &story.marks {
+        let (time, word) = (story.time(mark.at), mark.kind.word());
+        let _ = writeln!(text, "| {time} | {word} | {} |", escaped(&mark.text, 300));
+    }
+    text.push('\n');
+    text
+}
+
+fn journeys(story: &Story) -> String {
+    let mut text = String::from(
+        "| journey | good | fallback | bad | blips | downtime | p50 | p99 |\n|---|---:|---:|---:|---:|---|---:|---:|\n",
+    );
+    for journey in &story.measured.journeys {
+        let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {bad} | {} | {} | {} | {} |",
+            escaped(&journey.name, 60),
+            journey.good,
+            journey.fallback,
+            story.measured.blips_of(journey).count(),
+            journey.downtime,
+            latency(journey.latency.p50),
+            latency(journey.latency.p99)
+        );
+    }
+    text.push('\n');
+    text
+}
+
+fn costs(story: &Story) -> String {
+    let bills = story.judgement.bills.iter();
+    let bills: Vec<String> = bills
+        .map(|bill| format!("{} {}", contract(bill.contract), bill.billed))
+        .collect();
+    format!(
+        "**Budget:** {}. By contract: {}.\n\n",
+        of_budget(&story.judgement.cost),
+        bills.join("; ")
+    )
+}
+
+fn checks(story: &Story) -> String {
+    let mut checks: Vec<_> = story
+        .judgement
+        .checks
+        .iter()
+        .filter(|check| check.verdict != Verdict::Met)
+        .collect();
+    let met = story.judgement.checks.len() - checks.len();
+    checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
+    let mut text = String::new();
+    for check in checks {
+        let mark = if check.verdict == Verdict::Breached {
+            "✗ breached"
+        } else {
+            "? undecided"
+        };
+        let (name, found) = (escaped(&check.name, 60), escaped(&check.found, 300));
+        let _ = writeln!(
+            text,
+            "* {mark} **{name}**: {found} (required: {})",
+            escaped(&check.required, 120)
+        );
+    }
+    let _ = writeln!(text, "* ✓ {met} checks hold\n");
+    text
+}
+
+fn errors(story: &Story) -> String {
+    let Some((log, entry)) = story
+        .loudest()
+        .filter(|_| story.judgement.verdict() != Verdict::Met)
+    else {
+        return String::new();
+    };
+    format!(
+        "From `{}.log`, line {}, {} times:\n\n{}\n",
+        code(&log.service),
+        entry.line,
+        entry.count,
+        fenced(
+            &std::iter::once(&entry.text)
+                .chain(&entry.after)
+                .map(|line| plain(line, 300))
+                .collect::<Vec<_>>()
+        )
+    )
+}
+
+/// Lines as code, fenced by more backticks than any of them has.
+pub(super) fn fenced(lines: &[String]) -> String {
+    let longest = lines
+        .iter()
+        .flat_map(|line| line.split(|c| c != '`').map(str::len))
+        .max()
+        .unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    format!("{fence}text\n{}\n{fence}\n", lines.join("\n"))
+}
+
+fn code(text: &str) -> String {
+    plain(text, 80).replace('`', "'")
+}
+
+/// Text from outside as Markdown shows it: on one line, without markup, mentions or references.
+pub(super) fn escaped(text: &str, longest: usize) -> String {
+    let mut escaped = String::new();
+    for c in plain(text, longest).chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '@' => escaped.push_str("&#64;"),
+            '#' => escaped.push_str("&#35;"),
+            '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '~' | '!' | '$' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            c => escaped.push(c),
+        }
+    }
+    // Bare addresses become links by themselves.
+    escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
+}
+
+fn html_escaped(text: &str) -> String {
+    escaped(text, 400)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn failed(name: String, why: String) -> Drill {
+        Drill::Failed { name, why }
+    }
+
+    #[test]
+    fn ten_thousand_drills_stay_below_the_limit_and_say_what_is_missing() {
+        let drills: Vec<Drill> = (0..10_000)
+            .map(|n| failed(format!("drill-{n}"), "no engine".repeat(20)))
+            .collect();
+        let text = markdown(&drills);
+        assert!(text.len() <= LONGEST, "{}", text.len());
+        assert!(
+            text.contains("Left out for want of room"),
+            "{}",
+            &text[text.len() - 200..]
+        );
+    }
+
+    #[test]
+    fn code_that_holds_a_fence_is_fenced_by_a_longer_one() {
+        assert!(fenced(&["a ```` b".into()]).starts_with("`````text\n"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_from_outside_becomes_markup(text in ".{0,80}") {
+            let row = row(&failed(text.clone(), text));
+            prop_assert_eq!(row.matches('\n').count(), 1);
+            prop_assert_eq!(row.replace("\\|", "").matches('|').count(), 6);
+            prop_assert!(!row.contains('<') && !row.contains('@'));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! One drill as every report tells it: what was measured and judged, the marks of its time line, its answers over time
+//! and what its logs say. Some kilobytes, however long the drill was: its samples are not kept.
+
+use super::excerpt::{Entry, Excerpt, without_stamp};
+use super::marks::{self, Mark};
+use super::words;
+use firedrill_judge::Judgement;
+use firedrill_judge::measure::{self, Interval, Measured, Outage, Series};
+use firedrill_model::history::{Event, History, Start};
+use firedrill_model::sample::Micros;
+
+/// Buckets of a journey's answers over time.
+const BUCKETS: usize = 240;
+
+/// A step's fault, from its injection to its revert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct FaultSpan {
+    /// Its name in the catalogue.
+    pub(super) fault: String,
+    /// What it does.
+    pub(super) what: String,
+    /// Its injection began.
+    pub(super) from: Micros,
+    /// It was in effect, with a proof.
+    pub(super) confirmed: Option<Micros>,
+    /// It was reverted; `None`: it stayed.
+    pub(super) until: Option<Micros>,
+    /// It could not be injected.
+    pub(super) failed: bool,
+}
+
+impl FaultSpan {
+    /// Whether it put another release live.
+    pub(super) fn is_deploy(&self) -> bool {
+        self.fault == "deploy"
+    }
+}
+
+/// One drill.
+#[derive(Debug, Clone)]
+pub struct Story {
+    pub(super) start: Start,
+    pub(super) measured: Measured,
+    pub(super) judgement: Judgement,
+    pub(super) marks: Vec<Mark>,
+    pub(super) faults: Vec<FaultSpan>,
+    pub(super) series: Vec<Series>,
+    /// From the first probe to the end of what is judged.
+    pub(super) shown: Interval,
+    pub(super) logs: Vec<Excerpt>,
+    pub(super) folder: String,
+    pub(super) torn: Vec<String>,
+}
+
+impl Story {
+    /// Of a history that was measured and judged. `logs` are the excerpts of its services' logs.
+    pub fn new(history: &History, measured: Measured, judgement: Judgement, logs: Vec<Excerpt>) -> Self {
+        let shown = shown(history, &measured);
+        Self {
+            start: history.start.clone(),
+            marks: marks::marks(history, &measured),
+            faults: faults(history),
+            series: measure::over_time(history, shown, BUCKETS),
+            shown,
+            logs,
+            folder: format!("runs/{}", history.start.run),
+            torn: history.torn.clone(),
+            measured,
+            judgement,
+        }
+    }
+
+    /// Says where the run folder is, as one types it.
+    #[must_use]
+    pub fn in_folder(mut self, folder: &str) -> Self {
+        self.folder = folder.into();
+        self
+    }
+
+    /// How it was judged.
+    pub fn judgement(&self) -> &Judgement {
+        &self.judgement
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.start.plan.name
+    }
+
+    /// The name, with the number of the repeat where there are several.
+    pub(super) fn title(&self) -> String {
+        match self.start.repeat {
+            (_, 0 | 1) => self.name().to_owned(),
+            (this, _) => format!("{} #{this}", self.name()),
+        }
+    }
+
+    /// An instant, counted from the first step's origin.
+    pub(super) fn time(&self, at: Micros) -> String {
+        words::seconds(at, self.measured.window.from)
+    }
+
+    pub(super) fn reason(&self) -> String {
+        words::reason(&self.measured, &self.judgement)
+    }
+
+    /// What it took of the budget, in thousandths of a percent; most of all when nothing prices it.
+    pub(super) fn taken(&self) -> u64 {
+        let share = self.judgement.cost.share.high.unwrap_or(f64::MAX);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "to sort by; the cast saturates"
+        )]
+        let taken = (share * 1e3) as u64;
+        taken
+    }
+
+    /// The outage that the story is about: the service's longest, one that did not end before all others; without one,
+    /// that of a journey that is not essential.
+    pub(super) fn outage(&self) -> Option<&Outage> {
+        let length = |outage: &&Outage| {
+            let first = std::cmp::Reverse(outage.first_bad);
+            (outage.open, outage.bounds().high, first)
+        };
+        let others = || self.measured.journeys.iter().flat_map(|journey| &journey.outages);
+        let own = self.measured.outages.iter().max_by_key(length);
+        own.or_else(|| others().max_by_key(length))
+    }
+
+    /// The fault that the outage came with: of those in effect at its onset the one injected last, else the last one
+    /// before. Without an outage, the last one before the error.
+    pub(super) fn trigger(&self) -> Option<&FaultSpan> {
+        let error = || self.culprit().and_then(|(_, entry)| self.logged_at(entry));
+        let onset = self.outage().map(|outage| outage.onset).or_else(|| {
+            let at = error()?;
+            Some(Interval { from: at, until: at })
+        })?;
+        let before = || {
+            let injected = self.faults.iter().filter(|fault| !fault.failed);
+            injected.filter(|fault| fault.from <= onset.until)
+        };
+        let active = before().filter(|fault| fault.until.is_none_or(|until| until >= onset.from));
+        let last = |fault: &&FaultSpan| fault.from;
+        active.max_by_key(last).or_else(|| before().max_by_key(last))
+    }
+
+    /// The error that tells the cause: among those first logged inside the outage the most frequent. Without an outage,
+    /// among those since the first fault.
+    pub(super) fn culprit(&self) -> Option<(&Excerpt, &Entry)> {
+        let (outage, fault) = (self.outage(), self.faults.first().map(|fault| fault.from));
+        let inside = |at: Micros| match outage {
+            Some(outage) => outage.hull.holds(at),
+            None => Some(at) >= fault,
+        };
+        let then = |(_, entry): &(&Excerpt, &Entry)| self.logged_at(entry).is_some_and(inside);
+        self.errors().filter(then).max_by_key(most)
+    }
+
+    /// The error to read first: the one that tells the cause, else the most frequent, whenever it came.
+    pub(super) fn loudest(&self) -> Option<(&Excerpt, &Entry)> {
+        self.culprit().or_else(|| self.errors().max_by_key(most))
+    }
+
+    fn errors(&self) -> impl Iterator<Item = (&Excerpt, &Entry)> {
+        let of = |log| {
+            let log: &Excerpt = log;
+            log.entries.iter().map(move |entry| (log, entry))
+        };
+        self.logs.iter().flat_map(of)
+    }
+
+    /// When a log line was written, on the drill's clock, when its stamp says so.
+    pub(super) fn logged_at(&self, entry: &Entry) -> Option<Micros> {
+        let stamp: jiff::Timestamp = entry.text.split_whitespace().next()?.parse().ok()?;
+        let wall: jiff::Timestamp = self.start.wall.parse().ok()?;
+        u64::try_from(stamp.duration_since(wall).as_micros())
+            .ok()
+            .map(Micros)
+    }
+
+    /// An error line without its stamp, cut to a length.
+    pub(super) fn error(entry: &Entry, longest: usize) -> String {
+        super::text::plain(without_stamp(&entry.text), longest)
+    }
+}
+
+/// Frequent before rare, early before late.
+fn most((_, entry): &(&Excerpt, &Entry)) -> (usize, std::cmp::Reverse<usize>) {
+    (entry.count, std::cmp::Reverse(entry.line))
+}
+
+/// From the first probe (or the window's start) to the window's end.
+fn shown(history: &History, measured: &Measured) -> Interval {
+    let first = history.samples.iter().map(|sample| sample.due).min();
+    let last = history.samples.iter().map(|sample| sample.due).max();
+    let window = measured.window;
+    let from = first.map_or(window.from, |first| first.min(window.from));
+    let until = if window.from < window.until {
+        window.until
+    } else {
+        last.map_or(window.until, |last| last.max(window.until))
+    };
+    Interval { from, until }
+}
+
+fn faults(history: &History) -> Vec<FaultSpan> {
+    let mut faults: Vec<(usize, FaultSpan)> = Vec::new();
+    for event in &history.events {
+        if let Event::Injecting { step, fault, what } = &event.event {
+            let span = FaultSpan {
+                fault: fault.clone(),
+                what: what.clone(),
+                from: event.at,
+                confirmed: None,
+                until: None,
+                failed: false,
+            };
+            faults.push((*step, span));
+            continue;
+        }
+        let (step, confirmed) = match &event.event {
+            Event::Injected {
+                step,
+                evidence: Some(_),
+            } => (*step, true),
+            Event::Reverted { step, .. } | Event::NotInjected { step, .. } => (*step, false),
+            _ => continue,
+        };
+        if let Some((_, fault)) = faults.iter_mut().rev().find(|(of, _)| *of == step) {
+            let stamp = if confirmed {
+                &mut fault.confirmed
+            } else {
+                &mut fault.until
+            };
+            *stamp = Some(event.at);
+            fault.failed |= matches!(event.event, Event::NotInjected { .. });
+        }
+    }
+    faults.into_iter().map(|(_, fault)| fault).collect()
+}

@@ -1,0 +1,108 @@
+//! A call to the engine: how long it may take, what its failure is called, and when something is removed.
+
+use std::time::Duration;
+
+use testcontainers::bollard::errors::Error as EngineError;
+
+use crate::backend::{Error, operation};
+use firedrill_wait::{Poll, WaitError};
+
+/// No call to the engine takes longer, but builds and pulls.
+pub(super) const CALL_WITHIN: Duration = Duration::from_secs(30);
+
+/// A call to the engine, with the time it may take and a name for its failure.
+pub(super) async fn call<T, E: ToString>(
+    what: &'static str,
+    service: &str,
+    future: impl Future<Output = Result<T, E>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(CALL_WITHIN, future).await {
+        Ok(result) => result.map_err(|cause| operation(what, service, cause.to_string())),
+        Err(_) => Err(operation(
+            what,
+            service,
+            format!("the engine did not answer within {CALL_WITHIN:?}"),
+        )),
+    }
+}
+
+/// Others may be at the same thing: another `clean`, or the engine with what a killed run had asked of it.
+const FREE_WITHIN: Duration = Duration::from_secs(10);
+/// How engines say that somebody else still has a thing, or is about to remove it.
+const BUSY: [&str; 3] = ["already in progress", "active endpoints", "in use"];
+
+/// Removes a thing, once nobody else is at it. What is gone already needs no removing.
+pub(in crate::backend) async fn removed<Removing>(
+    remove: impl Fn() -> Removing,
+) -> Result<(), WaitError<EngineError>>
+where
+    Removing: Future<Output = Result<(), EngineError>>,
+{
+    firedrill_wait::until("nobody else at it", FREE_WITHIN, || async {
+        match remove().await {
+            Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Poll::Done(()),
+            Err(EngineError::DockerResponseServerError { message, .. })
+                if BUSY.iter().any(|busy| message.contains(busy)) =>
+            {
+                Poll::NotYet(message)
+            }
+            Err(error) => Poll::Never(error),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    fn answer(status_code: u16, message: &str) -> EngineError {
+        EngineError::DockerResponseServerError {
+            status_code,
+            message: message.into(),
+        }
+    }
+
+    /// What removing comes to when the engine answers so, one after the other; and what it was not asked any more.
+    async fn after(answers: Vec<EngineError>) -> (Result<(), WaitError<EngineError>>, usize) {
+        let answers = RefCell::new(answers.into_iter());
+        let removed = removed(|| std::future::ready(answers.borrow_mut().next().map_or(Ok(()), Err))).await;
+        (removed, answers.into_inner().len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_else_is_at_is_waited_for() {
+        let busy = || {
+            vec![
+                answer(409, "removal of container 1 is already in progress"),
+                answer(
+                    403,
+                    "error while removing network: network n has active endpoints",
+                ),
+                answer(409, "remove v: volume is in use - [1]"),
+            ]
+        };
+        let (free, _) = after(busy()).await;
+        assert!(free.is_ok(), "{free:?}");
+        let mut gone = busy();
+        gone.push(answer(404, "no such container"));
+        let (gone, _) = after(gone).await;
+        assert!(gone.is_ok(), "{gone:?}");
+        let (busy, unasked) = after((0..10_000).flat_map(|_| busy()).collect()).await;
+        assert!(
+            busy.is_err_and(|error| error.to_string().contains("active endpoints")
+                || error.to_string().contains("in use")
+                || error.to_string().contains("in progress"))
+        );
+        assert!(unasked > 0, "somebody stays at it: that has an end");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_error_is_told_at_once() {
+        let (refused, unasked) = after(vec![answer(500, "the disk is gone"), answer(500, "still")]).await;
+        assert!(refused.is_err_and(|error| error.to_string().contains("the disk is gone")));
+        assert_eq!(unasked, 1);
+    }
+}

@@ -1,0 +1,373 @@
+//! Where a system runs: one trait, several homes.
+//!
+//! Faces the faults and the drill on one side, which speak of services by name, and an engine or an operating system
+//! on the other. A new home (a running service, Compose, an orchestrator) is one new file that implements [`Target`]
+//! and one line in [`Kind`].
+
+mod build;
+mod docker;
+mod engine;
+mod fill;
+mod image;
+mod leftovers;
+mod marks;
+mod own;
+mod ports;
+mod privilege;
+mod process;
+mod ready;
+mod run_id;
+mod sized;
+mod sweep;
+mod sweep_engine;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use build::sources;
+pub use engine::{Engine, engine};
+pub use leftovers::{OWNER_FILE, lost};
+pub use own::{Fate, Owner, Place, Process};
+pub use ports::reserve as reserve_port;
+pub use ready::ready;
+pub use run_id::new_run_id;
+pub use sweep::{Swept, Which, sweep};
+
+use firedrill_model::scenario::{Build, ResourceLimits, Restart, System};
+
+/// A home for systems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Real containers.
+    Docker,
+    /// Local child processes.
+    Process,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "docker",
+            Self::Process => "process",
+        })
+    }
+}
+
+/// What a fault or a system file may need of a target. A target that lacks one makes the scenario *unsupported* there,
+/// with the reason, before anything is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Capability {
+    /// Images and Dockerfiles.
+    Images,
+    /// Local programs.
+    Commands,
+    /// A limit of memory that kills.
+    MemoryLimit,
+    /// A limit of processor time.
+    CpuLimit,
+    /// A limit of processes.
+    PidsLimit,
+    /// Volumes of a limited size.
+    SizedVolumes,
+    /// Making a volume read-only or a file unreadable for the service while it runs.
+    Permissions,
+    /// Bringing back a process that ended by itself.
+    RestartPolicy,
+}
+
+/// Where the pieces of a service come from, after building.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Static binaries: the program first, then what lies beside it, each with its name.
+    Binaries(Vec<(String, PathBuf)>),
+    /// An image the engine has or can pull.
+    Image(String),
+    /// A Dockerfile, to be built by the engine.
+    Dockerfile(PathBuf),
+    /// A local program with its first arguments.
+    Command(Vec<String>),
+}
+
+/// A service as a target is to run it: no templates left but those only the target can fill (see [`Target::create`]).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spec {
+    /// Its name in the system, also its name in the network.
+    pub name: String,
+    /// What to run.
+    pub source: Source,
+    /// Arguments, as templates over `{listen}`, `{listen.NAME}`, `{volume.NAME}`, `{service.NAME}`,
+    /// `{service.NAME.PORT}`, `{bin.NAME}`, `{alerts}`, `{release}`.
+    pub args: Vec<String>,
+    /// Environment, the same templates.
+    pub env: BTreeMap<String, String>,
+    /// The release it runs.
+    pub release: String,
+    /// Its main port, inside.
+    pub port: u16,
+    /// Further ports, inside.
+    pub ports: BTreeMap<String, u16>,
+    /// Volumes of its own: name to path inside.
+    pub volumes: BTreeMap<String, String>,
+    /// Volumes of others: name here to (service, volume) there; mounted at the same path as there.
+    pub shares: BTreeMap<String, (String, String)>,
+    /// What brings it back.
+    pub restart: Restart,
+    /// Limits.
+    pub limits: ResourceLimits,
+}
+
+/// What a service's process is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Running, with an identity that changes with every new process (container id and start time, or pid and start
+    /// time): two equal values mean that it never died in between.
+    Running(String),
+    /// Frozen.
+    Paused,
+    /// Ended; the code, or the signal as a negative number.
+    Exited(i64),
+    /// The kernel killed it: it wanted more memory than it may have.
+    OutOfMemory,
+    /// Not there.
+    Absent,
+}
+
+/// A target's failure: what was tried, on what, and the cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine is not there or does not answer.
+    #[error("the container engine does not answer: {cause}\n  start it, or say --target process")]
+    NoEngine {
+        /// What the engine's client says.
+        cause: String,
+    },
+    /// An operation on a service failed.
+    #[error("{operation} {service}: {cause}")]
+    Operation {
+        /// What was tried: "start", "kill", …
+        operation: &'static str,
+        /// On what.
+        service: String,
+        /// What came of it.
+        cause: String,
+    },
+    /// A service did not become ready.
+    #[error("{service} is not ready after {within:?}: {last}\n  its last words: {log}")]
+    NotReady {
+        /// The service.
+        service: String,
+        /// How long it had.
+        within: Duration,
+        /// What the last look saw.
+        last: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// A build failed.
+    #[error("building {what} failed: {cause}")]
+    Build {
+        /// The package or Dockerfile.
+        what: String,
+        /// The end of the builder's output.
+        cause: String,
+    },
+    /// This target cannot do that.
+    #[error("{kind} cannot do that: {why}")]
+    Unsupported {
+        /// The target.
+        kind: &'static str,
+        /// Why.
+        why: String,
+    },
+    /// Names nothing in this system.
+    #[error("there is no service `{0}` here")]
+    NoSuchService(String),
+}
+
+/// A home for the services of one drill. Every method is safe to cancel and leaves nothing that [`Target::clean`] or
+/// `firedrill clean` would not find: whatever exists bears the run's label from the moment it exists.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Which home this is.
+    fn kind(&self) -> Kind;
+
+    /// What it is, in words: engine and version, or the operating system.
+    fn place(&self) -> String;
+
+    /// Whether it can do something, and if not, why.
+    ///
+    /// # Errors
+    /// The reason, for a reader.
+    fn can(&self, capability: Capability) -> Result<(), String>;
+
+    /// Makes a service known: reserves its addresses and volumes, starts nothing. All services are created before the
+    /// first is started, so that each can be told where the others are.
+    async fn create(&self, spec: Spec) -> Result<(), Error>;
+
+    /// Starts a created or ended service under its reserved address. Waits until the process runs, not until ready.
+    async fn start(&self, service: &str) -> Result<(), Error>;
+
+    /// Replaces what a stopped service runs (another release), keeping its addresses and volumes.
+    async fn reconfigure(&self, spec: Spec) -> Result<(), Error>;
+
+    /// What a service was last created or reconfigured with.
+    fn spec(&self, service: &str) -> Result<Spec, Error>;
+
+    /// What a hole of a template comes to, as seen by the services: `service.app` → `http://app:8000`, `alerts`, …
+    /// `None` for one that is not the same for every service.
+    fn inside(&self, hole: &str) -> Option<String>;
+
+    /// Asks a service to end (SIGTERM), and kills it after `grace`. Its restart policy does not bring it back.
+    async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error>;
+
+    /// Kills a service's process (SIGKILL), as the kernel would: its restart policy applies.
+    async fn kill(&self, service: &str) -> Result<(), Error>;
+
+    /// Freezes a service: its sockets stay open and nothing answers.
+    async fn pause(&self, service: &str) -> Result<(), Error>;
+
+    /// Lets a frozen service go on.
+    async fn resume(&self, service: &str) -> Result<(), Error>;
+
+    /// What its process is doing now.
+    async fn state(&self, service: &str) -> Result<State, Error>;
+
+    /// The address to reach a service at from here, always on 127.0.0.1 and the same over every restart. `port` names
+    /// one of its further ports.
+    fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error>;
+
+    /// The folder here that holds a service's volume: file faults are ordinary file operations on it.
+    fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error>;
+
+    /// The address on which a listener of the harness can be reached by the services: what to bind here, and the host
+    /// name or address under which services reach it.
+    async fn host_for_services(&self) -> Result<(std::net::IpAddr, String), Error>;
+
+    /// Says under which URL services reach the drill's alert receiver: `{alerts}`. Before the first `start`.
+    fn set_alerts_url(&self, url: &str);
+
+    /// Narrows a service's limits while it runs, on behalf of a step, or lifts what that step has narrowed (`None`). Of
+    /// all that is asked for at once, and of the system file's own limits, the narrowest is in force. Returns what is in
+    /// force now, as the engine or the kernel tells it.
+    async fn limit(
+        &self,
+        service: &str,
+        step: usize,
+        limits: Option<ResourceLimits>,
+    ) -> Result<ResourceLimits, Error>;
+
+    /// Whether a service's process is bound by the permissions of files; if not, why.
+    async fn obeys_permissions(&self, service: &str) -> Result<(), Error>;
+
+    /// Says under which URL one service reaches another: `{service.TO}` or `{service.TO.PORT}` in its templates, instead
+    /// of the other's own. Before the first `start`.
+    fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str);
+
+    /// Everything a service has written to its standard output and error so far, oldest first.
+    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error>;
+
+    /// Marks a command that is to run here, beside the services, as this run's: it is ended with everything else.
+    fn mark(&self, command: &mut tokio::process::Command);
+
+    /// Removes everything of this run. Idempotent. Returns the processes that had outlived the services they came from,
+    /// and were ended; what could not be removed is the error.
+    async fn clean(&self) -> Result<Vec<String>, Vec<Error>>;
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Running(identity) => write!(f, "running ({identity})"),
+            Self::Paused => f.write_str("frozen"),
+            Self::Exited(code) if *code < 0 => write!(f, "ended by signal {}", -code),
+            Self::Exited(code) => write!(f, "ended with code {code}"),
+            Self::OutOfMemory => f.write_str("killed by the kernel, out of memory"),
+            Self::Absent => f.write_str("not there"),
+        }
+    }
+}
+
+/// Opens a home for one run.
+///
+/// # Errors
+/// [`Error::NoEngine`] when containers are asked for and no engine answers.
+pub async fn open(kind: Kind, run: &str, folder: &Path) -> Result<Arc<dyn Target>, Error> {
+    match kind {
+        Kind::Process => Ok(Arc::new(process::Processes::open(run, folder))),
+        Kind::Docker => Ok(Arc::new(docker::Containers::open(run, folder).await?)),
+    }
+}
+
+impl State {
+    /// Whether its process has ended, or never was.
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Exited(_) | Self::OutOfMemory | Self::Absent)
+    }
+}
+
+/// A failure of the target itself: what was tried, with which service, and the cause.
+fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
+    Error::Operation {
+        operation,
+        service: service.to_owned(),
+        cause: cause.to_string(),
+    }
+}
+
+/// The end of every target's clean-up: what still runs of a service, or of a deploy's command (they run here on every
+/// target), is ended, and the folders that the run worked in are removed. Returns what outlived its service.
+async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<String>, Vec<Error>> {
+    let (outlived, ended) = marks::end_all(run).await;
+    left.extend(
+        ended
+            .err()
+            .map(|cause| operation("end the processes of", run, cause)),
+    );
+    for name in ["volumes", "processes", "aside"] {
+        let removed = sized::remove_all(&folder.join(name));
+        left.extend(
+            removed
+                .err()
+                .map(|cause| operation("remove the folders of", run, cause)),
+        );
+    }
+    if left.is_empty() { Ok(outlived) } else { Err(left) }
+}
+
+/// The narrowest of what the system file allows and what steps ask for.
+fn narrowest(own: &ResourceLimits, asked: &BTreeMap<usize, ResourceLimits>) -> ResourceLimits {
+    let mut now = own.clone();
+    for limits in asked.values() {
+        now.memory = [now.memory, limits.memory].into_iter().flatten().min();
+        now.pids = [now.pids, limits.pids].into_iter().flatten().min();
+        now.cpu = [now.cpu, limits.cpu]
+            .into_iter()
+            .flatten()
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+    }
+    now
+}
+
+/// What a system needs of a target, whatever is done to it.
+pub fn needs(system: &System) -> Vec<Capability> {
+    let mut needs = Vec::new();
+    for service in system.services.values() {
+        match service.build {
+            Build::Image(_) | Build::Dockerfile(_) => needs.push(Capability::Images),
+            Build::Command(_) => needs.push(Capability::Commands),
+            Build::Package { .. } => {}
+        }
+        let limits = &service.limits;
+        needs.extend(limits.memory.map(|_| Capability::MemoryLimit));
+        needs.extend(limits.cpu.map(|_| Capability::CpuLimit));
+        needs.extend(limits.pids.map(|_| Capability::PidsLimit));
+        needs.extend((!limits.volume.is_empty()).then_some(Capability::SizedVolumes));
+        needs.extend((service.restart == Restart::Always).then_some(Capability::RestartPolicy));
+    }
+    needs
+}

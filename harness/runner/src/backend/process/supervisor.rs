@@ -1,0 +1,123 @@
+//! A service's process from its start to its end, and again: as often as its restart policy says.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+use tokio::process::Command;
+
+use super::Service;
+use crate::backend::own::Process;
+use crate::backend::privilege;
+use firedrill_model::scenario::Restart;
+use firedrill_model::units::Size;
+
+/// A service's process, as its supervisor last saw it.
+#[derive(Debug, Default)]
+pub(super) struct Life {
+    pub(super) process: Option<Process>,
+    pub(super) exit: Option<i64>,
+    pub(super) paused: bool,
+    /// It was told to end: its restart policy is silent.
+    pub(super) told: bool,
+}
+
+pub(super) fn lock(life: &Mutex<Life>) -> MutexGuard<'_, Life> {
+    life.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Permissions bind the child of a harness that runs as root.
+pub(super) fn bind_by_permissions(command: &mut Command) {
+    #[cfg(target_os = "linux")]
+    #[expect(
+        unsafe_code,
+        reason = "between fork and exec; what is called there are plain system calls"
+    )]
+    unsafe {
+        command.pre_exec(|| {
+            if rustix::process::geteuid().is_root() {
+                privilege::give_up()?;
+            }
+            Ok(())
+        });
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = command;
+}
+
+pub(super) fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
+    let mut life = lock(&service.life);
+    if life.told {
+        return Err(std::io::Error::other("it was told to end"));
+    }
+    let child = command.spawn()?;
+    if let (Some(pid), Some(memory)) = (child.id(), service.limits().memory) {
+        set_memory_limit(pid, Some(memory))?;
+    }
+    let pid = child.id().unwrap_or_default();
+    *life = Life {
+        process: Some(Process::of(pid).unwrap_or(Process { pid, started: 0 })),
+        ..Life::default()
+    };
+    Ok(child)
+}
+
+/// Waits for the end of a process, notes how it ended, and brings it back if its policy says so: after 100 ms, then
+/// twice as long each time, up to 10 s; from the start again once it has run for 10 s.
+pub(super) async fn supervise(mut child: tokio::process::Child, mut command: Command, service: Service) {
+    let (life, restart) = (&service.life, service.spec.restart);
+    let mut back_off = Duration::from_millis(100);
+    loop {
+        let since = Instant::now();
+        let exit = child.wait().await.map_or(-1, exit_code);
+        let told = {
+            let mut life = lock(life);
+            life.exit = Some(exit);
+            life.process = None;
+            life.told
+        };
+        if told || restart == Restart::No {
+            return;
+        }
+        if since.elapsed() > Duration::from_secs(10) {
+            back_off = Duration::from_millis(100);
+        }
+        firedrill_wait::until_due(Instant::now() + back_off).await;
+        back_off = (back_off * 2).min(Duration::from_secs(10));
+        match spawn(&mut command, &service) {
+            Ok(again) => child = again,
+            Err(_) => return,
+        }
+    }
+}
+
+/// The exit code, or the signal as a negative number.
+fn exit_code(status: std::process::ExitStatus) -> i64 {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => code.into(),
+        (None, signal) => -i64::from(signal.unwrap_or_default()),
+    }
+}
+
+/// Limits what a process may allocate; an allocation beyond that fails. The kernel's word for it is the data segment.
+#[cfg(target_os = "linux")]
+pub(super) fn set_memory_limit(pid: u32, memory: Option<Size>) -> std::io::Result<()> {
+    use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let maximum = getrlimit(Resource::Data).maximum;
+    let current = memory.map(|size| size.0).or(maximum);
+    let wanted = Rlimit { current, maximum };
+    prlimit(pid, Resource::Data, wanted)?;
+    // Setting it once more tells what was in force.
+    let in_force = prlimit(pid, Resource::Data, wanted)?.current;
+    match in_force == current {
+        true => Ok(()),
+        false => Err(std::io::Error::other(format!("{in_force:?} bytes are in force"))),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn set_memory_limit(_: u32, _: Option<Size>) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}

@@ -1,0 +1,153 @@
+//! The journeys of one drill at work: a prober that sees, and a pump that has it written down.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::Error;
+use super::pulse::Pulse;
+use super::record::Recorder;
+use crate::probe::{self, Seen};
+use firedrill_model::history::Event;
+use firedrill_model::sample::{Clock, Labels};
+use firedrill_model::scenario::Plan;
+
+/// The journeys at work: what they have written so far, how they are now, and how to end them.
+pub(super) struct Journeys {
+    pulse: Arc<Mutex<Pulse>>,
+    writes: Arc<Mutex<Vec<probe::Write>>>,
+    names: Vec<String>,
+    stop: DropGuard,
+    prober: JoinHandle<Result<(), probe::Error>>,
+    pump: JoinHandle<Result<(), Error>>,
+}
+
+impl Journeys {
+    /// Sets the journeys of a plan going towards its entry: a prober, and a pump that writes down what it sees.
+    pub(super) fn start(
+        plan: &Arc<Plan>,
+        seed: u64,
+        entry: SocketAddr,
+        clock: Clock,
+        labels: &Labels,
+        recorder: &Recorder,
+    ) -> Result<Self, Error> {
+        let streams = probe::streams(plan);
+        for stream in &streams {
+            let (journey, mode, rate) = (stream.journey.clone(), stream.mode, stream.rate);
+            recorder.event(Event::Stream {
+                stream: stream.id,
+                journey,
+                mode,
+                rate,
+            })?;
+        }
+        let beats = streams
+            .iter()
+            .map(|stream| (Duration::from_secs_f64(1.0 / stream.rate), stream.deadline));
+        let pulse = Arc::new(Mutex::new(Pulse::new(beats)));
+        let writes = Arc::new(Mutex::new(Vec::new()));
+        let (sink, seen) = mpsc::unbounded_channel();
+        let stop = CancellationToken::new();
+        let prober = probe::probe(
+            Arc::clone(plan),
+            seed,
+            entry,
+            clock,
+            labels.clone(),
+            sink,
+            stop.clone(),
+        );
+        let pump = pump(seen, recorder.clone(), Arc::clone(&pulse), Arc::clone(&writes));
+        Ok(Self {
+            pulse,
+            writes,
+            names: streams
+                .iter()
+                .map(|s| format!("{} ({:?})", s.journey, s.mode).to_lowercase())
+                .collect(),
+            stop: stop.drop_guard(),
+            prober: tokio::spawn(prober),
+            pump: tokio::spawn(pump),
+        })
+    }
+
+    /// Since when all of them have been good without a break.
+    pub(super) fn good_for(&self, clock: &Clock) -> Duration {
+        self.pulse
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .good_for(clock.now())
+    }
+
+    /// Which streams are not good, and what they last saw.
+    pub(super) fn complaint(&self, clock: &Clock) -> String {
+        let not_good = self
+            .pulse
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .not_good(clock.now());
+        let complaints = not_good.iter().map(|(stream, last)| {
+            let name = self.names.get(*stream).map_or("?", String::as_str);
+            match last {
+                Some(firedrill_model::sample::Outcome::Bad(bad)) => format!("{name}: {bad}"),
+                _ => format!("{name}: too few answers"),
+            }
+        });
+        complaints.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Ends the probing; returns every write, to be read back.
+    pub(super) async fn end(self) -> Result<Vec<probe::Write>, Error> {
+        drop(self.stop);
+        self.prober
+            .await
+            .map_err(|panic| Error::Internal(panic.to_string()))?
+            .map_err(Error::Probe)?;
+        self.pump
+            .await
+            .map_err(|panic| Error::Internal(panic.to_string()))??;
+        Ok(std::mem::take(
+            &mut *self.writes.lock().unwrap_or_else(PoisonError::into_inner),
+        ))
+    }
+}
+
+/// What the prober sees is written down so often: a wake-up and a write to disk for each probe would cost more than the
+/// probe.
+const BATCH: Duration = Duration::from_millis(40);
+
+/// Writes down what the prober sees, in batches, and keeps the pulse.
+async fn pump(
+    mut seen: mpsc::UnboundedReceiver<Seen>,
+    recorder: Recorder,
+    pulse: Arc<Mutex<Pulse>>,
+    writes: Arc<Mutex<Vec<probe::Write>>>,
+) -> Result<(), Error> {
+    let mut batch = Vec::new();
+    while seen.recv_many(&mut batch, 4096).await > 0 {
+        let samples = || batch.iter().filter_map(Seen::sample);
+        recorder.samples(samples())?;
+        {
+            let mut pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner);
+            samples().for_each(|sample| pulse.take(&sample));
+        }
+        for seen in batch.drain(..) {
+            match seen {
+                Seen::Write(write) => {
+                    let (stream, n, ack, link) = (write.stream, write.n, write.ack, write.link.clone());
+                    recorder.event(Event::Write { stream, n, ack, link })?;
+                    writes.lock().unwrap_or_else(PoisonError::into_inner).push(write);
+                }
+                Seen::Gap { since, until } => recorder.event(Event::Gap { since, until })?,
+                Seen::Sample(_) => {}
+            }
+        }
+        firedrill_wait::until_due(std::time::Instant::now() + BATCH).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Laying the links that a drill's steps act on, before anything starts. What no step names stays direct.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::{Error, derive};
+use crate::backend::{self, Target};
+use firedrill_model::scenario::Plan;
+use firedrill_proxy::{Link, Links, Route, Speaks, USER};
+
+/// Ports that are free on 127.0.0.1 may be taken elsewhere; so many are tried.
+const ATTEMPTS: usize = 5;
+
+/// Lays the links of a plan, and tells the target of those between services.
+pub(super) async fn lay(plan: &Plan, target: &dyn Target, seed: u64, links: &Links) -> Result<(), Error> {
+    for (route, speaks) in routes(plan)? {
+        let port = route.port.as_deref();
+        let upstream = target.address(&route.to, port)?;
+        let (bind, host) = if route.from == USER {
+            (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.to_string())
+        } else {
+            target.host_for_services().await?
+        };
+        let seed = derive(seed, &format!("link {route}"));
+        let link = open(bind, upstream, speaks, seed).await?;
+        if route.from != USER {
+            let url = format!("http://{host}:{}", link.address().port());
+            target.set_link_url(&route.from, &route.to, port, &url);
+        }
+        links.add(route, link);
+    }
+    Ok(())
+}
+
+/// Where users reach the system: its entry, or the link that leads there.
+pub(super) fn entry(plan: &Plan, target: &dyn Target, links: &Links) -> Result<SocketAddr, Error> {
+    let route = Route {
+        from: USER.into(),
+        to: plan.entry().into(),
+        port: None,
+    };
+    match links.get(&route) {
+        Ok(link) => Ok(link.address()),
+        Err(_) => Ok(target.address(plan.entry(), None)?),
+    }
+}
+
+/// The links that steps name. One HTTP fault among several makes a link understand HTTP.
+fn routes(plan: &Plan) -> Result<BTreeMap<Route, Speaks>, Error> {
+    let mut routes = BTreeMap::new();
+    for step in &plan.scenario.steps {
+        let fault = crate::fault::parse(&step.fault).map_err(Error::Internal)?;
+        if let Some((route, speaks)) = fault.link() {
+            let known = routes.entry(route).or_insert(speaks);
+            *known = speaks.max(*known);
+        }
+    }
+    Ok(routes)
+}
+
+/// Opens a link at a port that stays ours while it is closed.
+async fn open(bind: IpAddr, upstream: SocketAddr, speaks: Speaks, seed: u64) -> Result<Link, Error> {
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let listen = backend::reserve_port().map(|port| SocketAddr::new(bind, port));
+        let listen = listen.map_err(|source| firedrill_proxy::Error::Listen {
+            address: SocketAddr::new(bind, 0),
+            source,
+        })?;
+        match Link::open(listen, upstream, speaks, seed).await {
+            Ok(link) => return Ok(link),
+            Err(firedrill_proxy::Error::Listen { source, .. })
+                if source.kind() == std::io::ErrorKind::AddrInUse && attempts < ATTEMPTS => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

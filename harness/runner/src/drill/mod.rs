@@ -1,0 +1,408 @@
+//! One drill from start to end: the sole writer of the history.
+//!
+//! Faces a checked [`Plan`] and a [`Target`] on one side, and the run folder on the other. The phases: prepare (create,
+//! start, seed) → steady state → steps while journeys run → quiet period → read back every acknowledged write →
+//! collect logs → the faults that are left are reverted. The caller judges the history, stores the verdict, and only
+//! then cleans the target.
+
+mod alerts;
+mod folder;
+mod journeys;
+mod links;
+mod pulse;
+mod record;
+mod steps;
+mod undo;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+pub use folder::{RunFolder, new_run_id};
+pub use record::Watch;
+pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
+
+use crate::backend::{self, Source, Spec, Target};
+use crate::probe;
+use firedrill_model::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
+use firedrill_model::sample::{Clock, Labels};
+use firedrill_model::scenario::{Plan, Service};
+use firedrill_wait::Poll;
+use journeys::Journeys;
+use record::Recorder;
+use steps::Steps;
+
+/// A drill that could not be carried through.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The target failed, before or between the faults.
+    #[error(transparent)]
+    Target(#[from] backend::Error),
+    /// The history cannot be written.
+    #[error("cannot write the run folder: {0}")]
+    History(#[source] std::io::Error),
+    /// The store could not be filled.
+    #[error("seeding the store: {0}")]
+    Seed(#[source] probe::Error),
+    /// The journeys could not be watched.
+    #[error(transparent)]
+    Probe(probe::Error),
+    /// The alert receiver cannot listen.
+    #[error("the alert receiver cannot listen: {0}")]
+    Alerts(#[source] std::io::Error),
+    /// A link between two parts of the system cannot be laid.
+    #[error(transparent)]
+    Link(#[from] firedrill_proxy::Error),
+    /// A fault of ours.
+    #[error("a fault of firedrill's own, please report it: {0}")]
+    Internal(String),
+}
+
+/// What to run, and where.
+pub struct Order {
+    /// What.
+    pub plan: Arc<Plan>,
+    /// Where.
+    pub target: Arc<dyn Target>,
+    /// The services' programs or images, by service.
+    pub sources: BTreeMap<String, Source>,
+    /// The run folder, new.
+    pub folder: RunFolder,
+    /// What every random choice derives from.
+    pub seed: u64,
+    /// Which of how many repeats, from 1.
+    pub repeat: (u32, u32),
+    /// Sees every event.
+    pub watch: Watch,
+}
+
+/// How a drill ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Somebody stopped it.
+    pub interrupted: bool,
+    /// What kept it from being carried through.
+    pub error: Option<Error>,
+}
+
+/// A part's own seed: one seed a drill, derived per part by name, so that adding a part does not shift the others.
+pub fn derive(seed: u64, part: &str) -> u64 {
+    let digest = Sha256::new()
+        .chain_update(seed.to_le_bytes())
+        .chain_update(part.as_bytes())
+        .finalize();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(first)
+}
+
+/// Runs one drill. Whatever happens, faults are reverted and the history is closed; services are left for the caller
+/// to clean.
+pub async fn run(order: Order, stop: CancellationToken) -> Ended {
+    let clock = Clock::start();
+    let labels = Labels::default();
+    let writer = match Writer::create(&order.folder.path, clock, labels.clone()) {
+        Ok(writer) => writer,
+        Err(error) => {
+            return Ended {
+                interrupted: false,
+                error: Some(Error::History(error)),
+            };
+        }
+    };
+    let recorder = Recorder::new(writer, Arc::clone(&order.watch));
+    let steps = Steps::new(
+        Arc::clone(&order.plan),
+        Arc::clone(&order.target),
+        recorder.clone(),
+        clock,
+        order.seed,
+        &order.folder.path,
+    );
+    let steps = match steps {
+        Ok(steps) => Arc::new(steps),
+        Err(error) => {
+            return Ended {
+                interrupted: false,
+                error: Some(error),
+            };
+        }
+    };
+    let drill = Drill {
+        order,
+        clock,
+        labels,
+        recorder,
+        steps,
+    };
+    drill.carry_through(stop).await
+}
+
+struct Drill {
+    order: Order,
+    clock: Clock,
+    labels: Labels,
+    recorder: Recorder,
+    steps: Arc<Steps>,
+}
+
+/// How long the steady state may take to come about, beyond its own length.
+const WARM_UP: Duration = Duration::from_secs(5);
+
+impl Drill {
+    /// The phases, with whatever ends them early, and what must be done in any case.
+    async fn carry_through(self, stop: CancellationToken) -> Ended {
+        let this = Arc::new(self);
+        let work = tokio::spawn({
+            let this = Arc::clone(&this);
+            async move { this.phases().await }
+        });
+        let abort = work.abort_handle();
+        let (interrupted, result) = tokio::select! {
+            result = work => (false, result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())))),
+            () = stop.cancelled() => (true, Ok(())),
+        };
+        abort.abort();
+        let reverted = this.steps.revert_all().await;
+        let error = result.and(reverted).err();
+        let end = Event::End {
+            interrupted,
+            error: error.as_ref().map(ToString::to_string),
+        };
+        let error = error.or(this.recorder.event(end).err());
+        Ended { interrupted, error }
+    }
+
+    fn phase(&self, phase: Phase) -> Result<(), Error> {
+        self.recorder.event(Event::Phase { phase })
+    }
+
+    async fn phases(&self) -> Result<(), Error> {
+        self.recorder.event(Event::Start(Box::new(self.start())))?;
+        self.phase(Phase::Prepare)?;
+        let _alerts = self.prepare().await?;
+        let _watching: Vec<_> = (self.order.plan.system.services.keys())
+            .map(|name| {
+                watch::watch(
+                    Arc::clone(&self.order.target),
+                    name.clone(),
+                    self.recorder.clone(),
+                )
+            })
+            .collect();
+        let entry = links::entry(&self.order.plan, self.order.target.as_ref(), &self.steps.links)?;
+        let journeys = Journeys::start(
+            &self.order.plan,
+            self.order.seed,
+            entry,
+            self.clock,
+            &self.labels,
+            &self.recorder,
+        )?;
+        self.phase(Phase::Steady)?;
+        let mut settled = true;
+        if self.steady(&journeys).await? {
+            self.phase(Phase::Steps)?;
+            self.steps.run(self.clock.now()).await?;
+            self.phase(Phase::Quiet)?;
+            settled = self.quiet(&journeys).await;
+        }
+        let writes = journeys.end().await?;
+        self.phase(Phase::ReadBack)?;
+        if !settled {
+            // Whether a link is lost shows after recovery: now somebody comes and mends what the system did not.
+            self.steps.revert_all().await?;
+        }
+        self.read_back(&writes).await?;
+        self.phase(Phase::Collect)?;
+        self.collect().await?;
+        self.phase(Phase::Done)
+    }
+
+    fn start(&self) -> Start {
+        Start {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            run: self.order.folder.id.clone(),
+            wall: jiff::Timestamp::now().to_string(),
+            seed: self.order.seed,
+            target: self.order.target.kind().to_string(),
+            place: self.order.target.place(),
+            repeat: self.order.repeat,
+            plan: (*self.order.plan).clone(),
+        }
+    }
+
+    /// Creates and starts the services and fills the store.
+    async fn prepare(&self) -> Result<Option<alerts::Receiver>, Error> {
+        let (plan, target) = (&self.order.plan, &self.order.target);
+        let receiver = self.alert_receiver().await?;
+        for (name, service) in &plan.system.services {
+            target.create(self.spec(name, service)?).await?;
+        }
+        links::lay(plan, target.as_ref(), self.order.seed, &self.steps.links).await?;
+        for name in start_order(&plan.system.services) {
+            let service = &plan.system.services[name];
+            if service.starts {
+                target.start(name).await?;
+                backend::ready(target.as_ref(), name, &service.ready).await?;
+                let (release, what) = (service.release.clone(), format!("{:?}", service.build));
+                self.recorder.event(Event::Service {
+                    service: name.clone(),
+                    release,
+                    what,
+                })?;
+            }
+        }
+        if plan.scenario.seeded && plan.system.seed.is_some() {
+            let entry = target.address(plan.entry(), None)?;
+            let stored = probe::seed(plan, entry, self.order.seed)
+                .await
+                .map_err(Error::Seed)?;
+            self.recorder.event(Event::Note {
+                text: format!("{stored} records stored"),
+            })?;
+        }
+        Ok(receiver)
+    }
+
+    /// The alert receiver, for systems that speak of one.
+    async fn alert_receiver(&self) -> Result<Option<alerts::Receiver>, Error> {
+        let speaks = |service: &Service| {
+            service
+                .env
+                .values()
+                .chain(&service.args)
+                .any(|text| text.contains("{alerts}"))
+        };
+        if !self.order.plan.system.services.values().any(speaks) {
+            return Ok(None);
+        }
+        let (bind, host) = self.order.target.host_for_services().await?;
+        let receiver = alerts::Receiver::start(bind, host, self.recorder.clone())
+            .await
+            .map_err(Error::Alerts)?;
+        self.order.target.set_alerts_url(&receiver.url());
+        // Set once a drill: prepare runs once.
+        let _ = self.steps.alerts.set(receiver.switch());
+        Ok(Some(receiver))
+    }
+
+    fn spec(&self, name: &str, service: &Service) -> Result<Spec, Error> {
+        let source = self.order.sources.get(name).cloned();
+        let source = source.ok_or_else(|| Error::Internal(format!("nothing was built for {name}")))?;
+        let shares = service.shares.iter().filter_map(|(here, there)| {
+            let (owner, volume) = there.split_once('/')?;
+            Some((here.clone(), (owner.to_owned(), volume.to_owned())))
+        });
+        Ok(Spec {
+            name: name.to_owned(),
+            source,
+            args: service.args.clone(),
+            env: service.env.clone(),
+            release: service.release.clone(),
+            port: service.port,
+            ports: service.ports.clone(),
+            volumes: service.volumes.clone(),
+            shares: shares.collect(),
+            restart: service.restart,
+            limits: service.limits.clone(),
+        })
+    }
+
+    /// All journeys good for long enough, or the drill ends here, undecided.
+    async fn steady(&self, journeys: &Journeys) -> Result<bool, Error> {
+        let wanted = self.order.plan.scenario.timing.steady.0;
+        let look = || {
+            std::future::ready(match journeys.good_for(&self.clock) {
+                good if good >= wanted => Poll::<_, std::convert::Infallible>::Done(good),
+                _ => Poll::NotYet(journeys.complaint(&self.clock)),
+            })
+        };
+        let (good, evidence) = match firedrill_wait::until("all journeys good", wanted + WARM_UP, look).await
+        {
+            Ok(good) => (true, format!("every journey good for {} ms", good.as_millis())),
+            Err(error) => (false, error.to_string()),
+        };
+        self.recorder.event(Event::Steady { good, evidence })?;
+        Ok(good)
+    }
+
+    /// Waits until all journeys have been good for the quiet period, or the time to settle is over: then the outage is
+    /// open, and measured as that. Returns whether they have.
+    async fn quiet(&self, journeys: &Journeys) -> bool {
+        let timing = &self.order.plan.scenario.timing;
+        let since = self.clock.now();
+        let look = || {
+            let good = journeys.good_for(&self.clock).min(self.clock.now().since(since));
+            let quiet = good >= timing.quiet.0;
+            std::future::ready(if quiet {
+                Poll::<_, std::convert::Infallible>::Done(())
+            } else {
+                Poll::NotYet(String::new())
+            })
+        };
+        firedrill_wait::until("recovery", timing.settle.0.max(timing.quiet.0), look)
+            .await
+            .is_ok()
+    }
+
+    async fn read_back(&self, writes: &[probe::Write]) -> Result<(), Error> {
+        let entry = self.order.target.address(self.order.plan.entry(), None)?;
+        for (write, found) in probe::read_back(&self.order.plan, self.order.seed, entry, writes).await {
+            let (stream, n, ack) = (write.stream, write.n, write.ack);
+            self.recorder.event(Event::ReadBack {
+                stream,
+                n,
+                ack,
+                found,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Stores the services' logs, and looks in them for what the scenario expects there.
+    async fn collect(&self) -> Result<(), Error> {
+        let folder = self.order.folder.path.join(LOGS);
+        std::fs::create_dir_all(&folder).map_err(Error::History)?;
+        for service in self.order.plan.system.services.keys() {
+            let log = self.order.target.logs(service).await?;
+            std::fs::write(folder.join(format!("{service}.log")), &log).map_err(Error::History)?;
+            if let Some(text) = self.order.plan.scenario.expect.logs.get(service) {
+                let found = String::from_utf8_lossy(&log).contains(text.as_str());
+                let (service, text) = (service.clone(), text.clone());
+                self.recorder.event(Event::Logged { service, text, found })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Services in the order in which they must start: those named in `after` first. A circle was refused by the loader.
+fn start_order(services: &BTreeMap<String, Service>) -> Vec<&String> {
+    fn visit<'a>(
+        name: &'a String,
+        services: &'a BTreeMap<String, Service>,
+        order: &mut Vec<&'a String>,
+        depth: usize,
+    ) {
+        if order.contains(&name) || depth > services.len() {
+            return;
+        }
+        for before in services.get(name).into_iter().flat_map(|service| &service.after) {
+            if let Some((before, _)) = services.get_key_value(before) {
+                visit(before, services, order, depth + 1);
+            }
+        }
+        order.push(name);
+    }
+    let mut order = Vec::new();
+    for name in services.keys() {
+        visit(name, services, &mut order, 0);
+    }
+    order
+}

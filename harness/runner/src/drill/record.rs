@@ -1,0 +1,53 @@
+//! The one hand that writes the history: everything that happens goes through here, to disk and to whoever watches.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Error;
+use firedrill_model::history::{Event, Stamped, Writer};
+use firedrill_model::sample::Sample;
+
+/// Sees every event right after it was written.
+pub type Watch = Arc<dyn Fn(&Stamped) + Send + Sync>;
+
+/// The history's writer, shared by the parts of one drill.
+#[derive(Clone)]
+pub(super) struct Recorder {
+    writer: Arc<Mutex<Writer>>,
+    watch: Watch,
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Recorder").finish()
+    }
+}
+
+impl Recorder {
+    pub(super) fn new(writer: Writer, watch: Watch) -> Self {
+        Self {
+            writer: Arc::new(Mutex::new(writer)),
+            watch,
+        }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes an event down.
+    pub(super) fn event(&self, event: Event) -> Result<(), Error> {
+        let stamped = self.writer().event(event).map_err(Error::History)?;
+        (self.watch)(&stamped);
+        Ok(())
+    }
+
+    /// Writes samples down and hands them to the operating system.
+    pub(super) fn samples(&self, samples: impl Iterator<Item = Sample>) -> Result<(), Error> {
+        let mut writer = self.writer();
+        for sample in samples {
+            writer.sample(&sample).map_err(Error::History)?;
+        }
+        writer.flush().map_err(Error::History)
+    }
+}

@@ -1,0 +1,257 @@
+//! The steps: injected on schedule, confirmed, reverted when their time is over, and in any case at the end.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::record::Recorder;
+use super::undo::{Entry, Log};
+use super::{Error, derive};
+use crate::backend::Target;
+use crate::fault::{Context, Fault, Struck, receiver};
+use firedrill_model::history::Event;
+use firedrill_model::sample::{Clock, Micros};
+use firedrill_model::scenario::{Plan, Step};
+use firedrill_proxy::Links;
+
+/// An injection that takes longer is given up: its drill is undecided.
+const INJECT_WITHIN: Duration = Duration::from_secs(120);
+/// A revert that takes longer than this and than its service may take to be ready is given up: the service is removed
+/// instead, when everything is.
+const REVERT_WITHIN: Duration = Duration::from_secs(20);
+
+/// What every step needs.
+pub(super) struct Steps {
+    pub(super) plan: Arc<Plan>,
+    pub(super) target: Arc<dyn Target>,
+    pub(super) recorder: Recorder,
+    pub(super) clock: Clock,
+    pub(super) seed: u64,
+    /// The links that steps act on.
+    pub(super) links: Links,
+    /// The alert receiver's switch, once there is one.
+    pub(super) alerts: OnceLock<receiver::Switch>,
+    undo: Mutex<Log>,
+    active: Mutex<Vec<Active>>,
+    folder: PathBuf,
+}
+
+/// A fault that has been begun and not reverted.
+#[derive(Clone)]
+struct Active {
+    step: usize,
+    fault: Arc<dyn Fault>,
+    aside: PathBuf,
+}
+
+impl Steps {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        target: Arc<dyn Target>,
+        recorder: Recorder,
+        clock: Clock,
+        seed: u64,
+        folder: &Path,
+    ) -> Result<Self, Error> {
+        let undo = Mutex::new(Log::create(folder).map_err(Error::History)?);
+        Ok(Self {
+            plan,
+            target,
+            recorder,
+            clock,
+            seed,
+            links: Links::default(),
+            alerts: OnceLock::new(),
+            undo,
+            active: Mutex::default(),
+            folder: folder.join("aside"),
+        })
+    }
+
+    /// Runs all steps, and returns when the last one has been injected and, where it has an end, reverted.
+    pub(super) async fn run(self: &Arc<Self>, origin: Micros) -> Result<(), Error> {
+        let mut running = JoinSet::new();
+        for (number, step) in self.plan.scenario.steps.iter().cloned().enumerate() {
+            let this = Arc::clone(self);
+            running.spawn(async move { this.step(number, &step, origin).await });
+        }
+        while let Some(ended) = running.join_next().await {
+            ended.map_err(|panic| Error::Internal(panic.to_string()))??;
+        }
+        Ok(())
+    }
+
+    /// One step's life.
+    async fn step(&self, number: usize, step: &Step, origin: Micros) -> Result<(), Error> {
+        let due = origin + step.at.0;
+        firedrill_wait::until_due(self.clock.instant(due)).await;
+        let Some(active) = self.inject(number, step).await? else {
+            return Ok(());
+        };
+        if let Some(lasting) = step.lasting {
+            firedrill_wait::until_due(self.clock.instant(self.clock.now() + lasting.0)).await;
+            self.revert(&active).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down what undoes it, injects, and records what proves it. `None` when it could not be injected.
+    async fn inject(&self, number: usize, step: &Step) -> Result<Option<Active>, Error> {
+        let fault: Arc<dyn Fault> = crate::fault::parse(&step.fault).map_err(Error::Internal)?.into();
+        let aside = self.folder.join(number.to_string());
+        std::fs::create_dir_all(&aside).map_err(Error::History)?;
+        let (name, params) = (step.fault.name.clone(), step.fault.params.clone());
+        self.log(&Entry::Pending {
+            step: number,
+            fault: name.clone(),
+            params,
+        })?;
+        let active = Active {
+            step: number,
+            fault,
+            aside,
+        };
+        self.active
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(active.clone());
+        self.recorder.event(Event::Injecting {
+            step: number,
+            fault: name,
+            what: active.fault.describe(),
+        })?;
+        match tokio::time::timeout(INJECT_WITHIN, active.fault.inject(&self.context(&active))).await {
+            Ok(Ok(injected)) => {
+                self.recorder.event(Event::Injected {
+                    step: number,
+                    evidence: injected.evidence,
+                })?;
+                if let Some(deployed) = injected.deployed {
+                    let (release, accepted, detail) = (deployed.release, deployed.accepted, deployed.detail);
+                    self.recorder.event(Event::Deploy {
+                        release,
+                        accepted,
+                        detail,
+                    })?;
+                }
+                Ok(Some(active))
+            }
+            Ok(Err(error)) => self.not_injected(number, error.to_string()),
+            Err(_) => self.not_injected(number, format!("not done after {INJECT_WITHIN:?}")),
+        }
+    }
+
+    fn not_injected(&self, step: usize, why: String) -> Result<Option<Active>, Error> {
+        self.recorder.event(Event::NotInjected { step, why })?;
+        Ok(None)
+    }
+
+    /// Reverts one fault, once: whoever takes it out of the list does it.
+    async fn revert(&self, active: &Active) -> Result<(), Error> {
+        {
+            let mut list = self.active.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(at) = list.iter().position(|other| other.step == active.step) else {
+                return Ok(());
+            };
+            list.remove(at);
+        }
+        let step = active.step;
+        // Reverting may wipe out the traces.
+        let struck = active.fault.struck(&self.context(active));
+        let within = self.revert_within();
+        let reverted = tokio::time::timeout(within, active.fault.revert(&self.context(active))).await;
+        let event = match reverted {
+            Ok(Ok(evidence)) => Event::Reverted { step, evidence },
+            Ok(Err(error)) => Event::NotReverted {
+                step,
+                why: error.to_string(),
+            },
+            Err(_) => Event::NotReverted {
+                step,
+                why: format!("not done after {within:?}"),
+            },
+        };
+        self.hits(step, struck)?;
+        let done = matches!(event, Event::Reverted { .. });
+        self.recorder.event(event)?;
+        if done {
+            self.log(&Entry::Done { step })?;
+        }
+        Ok(())
+    }
+
+    /// Reverting may mean to start a service again, which may take as long as its system file says.
+    fn revert_within(&self) -> Duration {
+        let ready = self
+            .plan
+            .system
+            .services
+            .values()
+            .map(|service| service.ready.within.0);
+        REVERT_WITHIN + ready.max().unwrap_or_default()
+    }
+
+    /// Writes down what a fault has hit, if it counts that.
+    fn hits(&self, step: usize, struck: Option<Struck>) -> Result<(), Error> {
+        let Some(struck) = struck else { return Ok(()) };
+        self.recorder.event(Event::Hit {
+            step,
+            connections: struck.hits.connections,
+            chunks: struck.hits.chunks,
+            requests: struck.hits.requests,
+            read: struck.read,
+            all_counted: struck.all_counted,
+        })
+    }
+
+    /// Reverts what is left, last in first out. What cannot be reverted goes with its service when the target is
+    /// cleaned.
+    pub(super) async fn revert_all(&self) -> Result<(), Error> {
+        loop {
+            let last = self
+                .active
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .last()
+                .cloned();
+            let Some(last) = last else { return Ok(()) };
+            if self.leaves(&last) {
+                self.active.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                self.log(&Entry::Done { step: last.step })?;
+            } else {
+                self.revert(&last).await?;
+            }
+        }
+    }
+
+    /// Nothing of it outlives the services: there is nothing to revert.
+    fn leaves(&self, active: &Active) -> bool {
+        let name = &self.plan.scenario.steps[active.step].fault.name;
+        crate::fault::kinds()
+            .iter()
+            .any(|kind| kind.name == name && !kind.lasts)
+    }
+
+    fn context<'a>(&'a self, active: &'a Active) -> Context<'a> {
+        let seed = derive(self.seed, &format!("step {}", active.step));
+        Context {
+            target: self.target.as_ref(),
+            plan: &self.plan,
+            alerts: self.alerts.get(),
+            links: &self.links,
+            step: active.step,
+            aside: &active.aside,
+            seed,
+        }
+    }
+
+    fn log(&self, entry: &Entry) -> Result<(), Error> {
+        self.undo
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .write(entry)
+            .map_err(Error::History)
+    }
+}

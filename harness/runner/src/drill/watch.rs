@@ -1,0 +1,61 @@
+//! What the processes of the system do by themselves: ends, and the returns that a restart policy brings, with the
+//! engine's own pauses between them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::task::AbortOnDropHandle;
+
+use super::record::Recorder;
+use crate::backend::{State, Target};
+use firedrill_model::history::Event;
+
+/// Between two looks at a service.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// Writes down every change of a service's state until the handle is dropped.
+pub(super) fn watch(target: Arc<dyn Target>, service: String, recorder: Recorder) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(async move {
+        let mut last = None;
+        loop {
+            firedrill_wait::until_due(Instant::now() + EVERY).await;
+            let Ok(now) = target.state(&service).await else {
+                continue;
+            };
+            if let Some(state) = last.as_ref().and_then(|last| change(last, &now)) {
+                let service = service.clone();
+                // A full disk is found by the next event of the drill itself.
+                let _ = recorder.event(Event::State { service, state });
+            }
+            last = Some(now);
+        }
+    }))
+}
+
+/// A change, in words without identities, which would only say that they differ.
+fn change(last: &State, now: &State) -> Option<String> {
+    match (last, now) {
+        (last, now) if last == now => None,
+        (State::Running(_), State::Running(_)) => Some("ended, and runs again".into()),
+        (State::Paused, State::Running(_)) => Some("goes on".into()),
+        (_, State::Running(_)) => Some("runs".into()),
+        (_, state) => Some(state.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_between_two_looks_is_seen_by_the_identity() {
+        let (one, other) = (State::Running("1".into()), State::Running("2".into()));
+        assert_eq!(change(&one, &one), None);
+        assert_eq!(change(&one, &other).as_deref(), Some("ended, and runs again"));
+        assert_eq!(
+            change(&one, &State::Exited(-9)).as_deref(),
+            Some("ended by signal 9")
+        );
+        assert_eq!(change(&State::Exited(-9), &other).as_deref(), Some("runs"));
+    }
+}

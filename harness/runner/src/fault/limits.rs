@@ -1,0 +1,34 @@
+//! What the faults of resources share: a limit is narrowed while the service runs, read back, and lifted again.
+
+use super::process::running;
+use super::{Context, Error, Injected};
+use firedrill_model::scenario::ResourceLimits;
+
+/// How a limit is confirmed.
+pub(super) const CONFIRMED: &str =
+    "the limit in force was read back; whether the service meets it is told by what becomes of it alone";
+
+/// Narrows, and confirms with `seen` that it is in force.
+pub(super) async fn narrow(
+    context: &Context<'_>,
+    service: &str,
+    limits: ResourceLimits,
+    seen: impl Fn(&ResourceLimits) -> Option<String>,
+) -> Result<Injected, Error> {
+    running(context, service).await?;
+    let now = context.target.limit(service, context.step, Some(limits)).await?;
+    match seen(&now) {
+        Some(evidence) => Ok(Injected::confirmed(format!(
+            "{evidence} (whether it wants more is not seen)"
+        ))),
+        None => Err(Error::NotInEffect(format!(
+            "the limit of {service} is not in force"
+        ))),
+    }
+}
+
+/// Lifts what this step has narrowed.
+pub(super) async fn lift(context: &Context<'_>, service: &str) -> Result<String, Error> {
+    context.target.limit(service, context.step, None).await?;
+    Ok(format!("{service} has its own limits again"))
+}

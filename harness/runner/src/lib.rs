@@ -1,0 +1,7 @@
+//! Runs a drill: starts a system on a [`backend`], injects [`fault`]s, probes it as its users would ([`probe`]), and
+//! records what happened ([`drill`]).
+
+pub mod backend;
+pub mod drill;
+pub mod fault;
+pub mod probe;

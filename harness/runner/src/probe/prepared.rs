@@ -1,0 +1,159 @@
+//! Requests and right answers, prepared: templates parsed once, filled per probe.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+
+use super::Error;
+use super::records::Book;
+use firedrill_model::scenario::{Answer, Request, Template};
+
+/// A request with its right answer, as templates.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    method: Method,
+    path: Template,
+    headers: Vec<(HeaderName, Template)>,
+    form: Vec<(String, Template)>,
+    body: Option<Template>,
+    status: u16,
+    want_headers: Vec<(HeaderName, Template)>,
+    want_body: Option<Template>,
+}
+
+/// A request ready to be sent, with its right answer.
+#[derive(Debug, Clone)]
+pub(super) struct Concrete {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+    pub(super) want: Want,
+}
+
+/// The right answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Want {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(HeaderName, String)>,
+    pub(super) body_contains: Option<String>,
+}
+
+fn wrong(text: &str, why: impl ToString) -> Error {
+    Error::Template {
+        text: text.to_owned(),
+        why: why.to_string(),
+    }
+}
+
+fn template(text: &str) -> Result<Template, Error> {
+    Template::parse(text).map_err(|error| wrong(text, error))
+}
+
+fn headers<'a>(
+    texts: impl Iterator<Item = (&'a String, &'a String)>,
+) -> Result<Vec<(HeaderName, Template)>, Error> {
+    texts
+        .map(|(name, value)| {
+            Ok((
+                name.parse::<HeaderName>().map_err(|error| wrong(name, error))?,
+                template(value)?,
+            ))
+        })
+        .collect()
+}
+
+impl Prepared {
+    /// Parses every template.
+    pub(super) fn new(request: &Request, answer: &Answer) -> Result<Self, Error> {
+        let form = request
+            .form
+            .iter()
+            .map(|(name, value)| Ok((name.clone(), template(value)?)));
+        Ok(Self {
+            method: request
+                .method
+                .parse()
+                .map_err(|error| wrong(&request.method, error))?,
+            path: template(&request.path)?,
+            headers: headers(request.header.iter())?,
+            form: form.collect::<Result<_, Error>>()?,
+            body: request.body.as_deref().map(template).transpose()?,
+            status: answer.status,
+            want_headers: headers(answer.header.iter())?,
+            want_body: answer.body_contains.as_deref().map(template).transpose()?,
+        })
+    }
+
+    /// Every template of it.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        let named = self
+            .headers
+            .iter()
+            .chain(&self.want_headers)
+            .map(|(_, value)| value);
+        let form = self.form.iter().map(|(_, value)| value);
+        std::iter::once(&self.path)
+            .chain(named)
+            .chain(form)
+            .chain(&self.body)
+            .chain(&self.want_body)
+    }
+
+    /// The request of probe number `n`; `link` fills `{link}`.
+    pub(super) fn concrete(&self, book: &Book<'_>, n: u64, link: Option<&str>) -> Result<Concrete, Error> {
+        let fill = |template: &Template| {
+            let filled = template.fill(|hole| match hole {
+                "link" => link.map(|link| link.to_owned().into()),
+                hole => book.field(hole, n),
+            });
+            filled.map_err(|error| wrong("request", error))
+        };
+        let path = fill(&self.path)?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in &self.headers {
+            let value = fill(value)?;
+            headers.insert(
+                name,
+                HeaderValue::from_str(&value).map_err(|error| wrong(&value, error))?,
+            );
+        }
+        let want = |(name, value): &(HeaderName, Template)| Ok((name.clone(), fill(value)?));
+        Ok(Concrete {
+            method: self.method.clone(),
+            uri: path.parse().map_err(|error| wrong(&path, error))?,
+            body: self.body(&fill, &mut headers)?,
+            headers,
+            want: Want {
+                status: self.status,
+                headers: self.want_headers.iter().map(want).collect::<Result<_, Error>>()?,
+                body_contains: self.want_body.as_ref().map(fill).transpose()?,
+            },
+        })
+    }
+
+    fn body(
+        &self,
+        fill: &dyn Fn(&Template) -> Result<String, Error>,
+        headers: &mut HeaderMap,
+    ) -> Result<Bytes, Error> {
+        if let Some(body) = &self.body {
+            return Ok(fill(body)?.into());
+        }
+        if self.form.is_empty() {
+            return Ok(Bytes::new());
+        }
+        let mut form = Vec::new();
+        for (name, value) in &self.form {
+            form.push(format!("{}={}", encode(name), encode(&fill(value)?)));
+        }
+        headers.insert(
+            http::header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        Ok(form.join("&").into())
+    }
+}
+
+fn encode(text: &str) -> impl std::fmt::Display + '_ {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+}

@@ -1,0 +1,433 @@
+//! The open-loop schedule: probe *i* of a stream is due at `t0 + i/rate`, whatever became of earlier ones.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::answer::{Telling, acknowledgement, text};
+use super::connection::{Exchange, Way};
+use super::prepared::{Concrete, Prepared};
+use super::records::Book;
+use super::still::Standstills;
+use super::{Error, Seen, Write};
+use firedrill_model::sample::{
+    Ack, Bad, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void,
+};
+use firedrill_model::scenario::{Journey, Plan};
+
+/// One journey over one connection mode.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    /// Its number.
+    pub id: StreamId,
+    /// Its journey.
+    pub journey: String,
+    /// How it connects.
+    pub mode: Mode,
+    /// Probes per second.
+    pub rate: f64,
+    /// An answer later than this is bad.
+    pub deadline: Duration,
+    /// When its first probe is due, after the start: streams are staggered.
+    offset: Duration,
+}
+
+/// Prepared requests are kept up to so many.
+const KEPT: u64 = 4096;
+
+/// The streams of a plan: a journey's rate is shared evenly by its connection modes. On an empty store, journeys that
+/// use counted records are left out.
+pub fn streams(plan: &Plan) -> Vec<Stream> {
+    let journeys: Vec<&Journey> = plan
+        .system
+        .journeys
+        .iter()
+        .filter(|journey| plan.scenario.seeded || !needs_records(plan, journey))
+        .collect();
+    let mut streams = Vec::new();
+    for (journey, stagger) in journeys.iter().zip(staggers(&journeys)) {
+        let modes = u32::try_from(journey.connections.len()).unwrap_or(1).max(1);
+        let clients = journey.clients.max(1);
+        let rate = journey.rate.0 / f64::from(modes * clients);
+        for (at, mode) in (0u32..).zip(&journey.connections) {
+            for _ in 0..clients {
+                streams.push(Stream {
+                    id: StreamId(u16::try_from(streams.len()).unwrap_or(u16::MAX)),
+                    journey: journey.name.clone(),
+                    mode: *mode,
+                    rate,
+                    deadline: journey.deadline.0,
+                    offset: stagger + journey.rate.interval() * clients * at,
+                });
+            }
+        }
+    }
+    streams
+}
+
+/// How much later than the first each journey begins: the shortest interval of all, divided among them. Journeys whose
+/// rates are multiples of each other (they mostly are) then never meet at the same instant: they do not disturb each
+/// other by our doing, and only `clients` makes users meet.
+fn staggers(journeys: &[&Journey]) -> Vec<Duration> {
+    let shortest = journeys.iter().map(|journey| journey.rate.interval()).min();
+    let part = shortest.unwrap_or_default() / u32::try_from(journeys.len()).unwrap_or(1).max(1);
+    (0u32..).zip(journeys).map(|(at, _)| part * at).collect()
+}
+
+/// Whether a journey speaks of counted records, which only a seeded store has.
+fn needs_records(plan: &Plan, journey: &Journey) -> bool {
+    let Ok(prepared) = Prepared::new(&journey.request, &journey.answer) else {
+        return false;
+    };
+    let counted = |hole: &str| {
+        let record = hole.split_once('.').map(|(record, _)| record);
+        record
+            .and_then(|record| plan.system.records.get(record))
+            .is_some_and(|record| record.count.is_some())
+    };
+    prepared
+        .templates()
+        .flat_map(firedrill_model::scenario::Template::holes)
+        .any(counted)
+}
+
+/// Runs every stream until `stop`; then lets what is in flight end, which takes at most the longest timeout.
+///
+/// The prober has a thread of its own: its stamps do not wait for whatever else the drill does, and a probe costs no
+/// hand-over between threads.
+///
+/// # Errors
+/// [`Error::Start`] when there is no thread or no event loop to be had.
+pub async fn probe(
+    plan: Arc<Plan>,
+    seed: u64,
+    entry: SocketAddr,
+    clock: Clock,
+    labels: Labels,
+    sink: mpsc::UnboundedSender<Seen>,
+    stop: CancellationToken,
+) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Start)?;
+    let (ended, end) = tokio::sync::oneshot::channel();
+    let work = move || {
+        go_first();
+        runtime.block_on(probe_here(&plan, seed, entry, clock, &labels, &sink, &stop));
+        drop(sink);
+        // Nobody waits any more: the drill was given up.
+        let _ = ended.send(());
+    };
+    std::thread::Builder::new()
+        .name("prober".into())
+        .spawn(work)
+        .map_err(Error::Start)?;
+    end.await.map_err(|_| Error::Panicked)
+}
+
+/// Whoever measures must not wait for what is measured: on Linux a thread has a priority of its own. Where that is not
+/// ours to raise the prober does without, and says when it was late.
+fn go_first() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, -10);
+}
+
+/// All streams, on the thread that calls it.
+async fn probe_here(
+    plan: &Arc<Plan>,
+    seed: u64,
+    entry: SocketAddr,
+    clock: Clock,
+    labels: &Labels,
+    sink: &mpsc::UnboundedSender<Seen>,
+    stop: &CancellationToken,
+) {
+    let tracker = TaskTracker::new();
+    let streams = streams(plan);
+    let still = Arc::new(Standstills::default());
+    let origin = Instant::now();
+    for stream in &streams {
+        let Some(line) = Line::new(
+            plan,
+            stream,
+            streams.len(),
+            seed,
+            entry,
+            clock,
+            labels,
+            sink,
+            &still,
+        ) else {
+            continue;
+        };
+        let (line, tracker_of_line, stop) = (Arc::new(line), tracker.clone(), stop.clone());
+        tracker.spawn(async move { line.run(origin, &tracker_of_line, &stop).await });
+    }
+    tracker.close();
+    let tell = |since, until| {
+        let (since, until) = (clock.stamp(since), clock.stamp(until));
+        let _ = sink.send(Seen::Gap { since, until });
+    };
+    tokio::select! {
+        () = tracker.wait() => {}
+        () = still.watch(tell) => {}
+    }
+}
+
+/// A stream at work.
+struct Line {
+    plan: Arc<Plan>,
+    stream: Stream,
+    journey: Arc<str>,
+    timeout: Duration,
+    prepared: Prepared,
+    kept: Vec<OnceLock<Arc<Concrete>>>,
+    telling: Telling,
+    link_header: Option<http::HeaderName>,
+    writes: bool,
+    streams: u64,
+    seed: u64,
+    way: Way,
+    still: Arc<Standstills>,
+    in_flight: Arc<Semaphore>,
+    clock: Clock,
+    labels: Labels,
+    sink: mpsc::UnboundedSender<Seen>,
+}
+
+impl Line {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of a line, assembled in one place"
+    )]
+    fn new(
+        plan: &Arc<Plan>,
+        stream: &Stream,
+        streams: usize,
+        seed: u64,
+        entry: SocketAddr,
+        clock: Clock,
+        labels: &Labels,
+        sink: &mpsc::UnboundedSender<Seen>,
+        still: &Arc<Standstills>,
+    ) -> Option<Self> {
+        let journey = plan
+            .system
+            .journeys
+            .iter()
+            .find(|journey| journey.name == stream.journey)?;
+        let prepared = Prepared::new(&journey.request, &journey.answer).ok()?;
+        let cycle = Book { plan, seed }
+            .cycle(prepared.templates())
+            .filter(|cycle| *cycle <= KEPT);
+        let link = journey
+            .remember
+            .as_ref()
+            .and_then(|remember| remember.link_header.as_ref());
+        Some(Self {
+            plan: Arc::clone(plan),
+            stream: stream.clone(),
+            timeout: journey.timeout.0,
+            kept: (0..cycle.unwrap_or(0)).map(|_| OnceLock::new()).collect(),
+            prepared,
+            telling: Telling::new(plan.system.identity.as_ref(), journey.fallback.as_ref()),
+            link_header: link.and_then(|name| name.parse().ok()),
+            writes: journey.remember.is_some(),
+            streams: streams as u64,
+            seed,
+            way: Way::new(entry, stream.mode),
+            still: Arc::clone(still),
+            in_flight: Arc::new(Semaphore::new(in_flight_limit(
+                stream.rate,
+                journey.timeout.0,
+                stream.deadline,
+            ))),
+            journey: stream.journey.as_str().into(),
+            clock,
+            labels: labels.clone(),
+            sink: sink.clone(),
+        })
+    }
+
+    /// The schedule. Late wake-ups are caught up with: every probe that was due has a sample.
+    async fn run(self: &Arc<Self>, origin: Instant, tracker: &TaskTracker, stop: &CancellationToken) {
+        let due = |i| origin + self.stream.offset + nth(i, self.stream.rate);
+        // The timer of the next probe is set before this one's ends: one that is earlier than all others would have the
+        // event loop write a wake-up call to itself, for every probe.
+        let mut this = std::pin::pin!(firedrill_wait::until_due(due(0)));
+        let mut next = std::pin::pin!(firedrill_wait::until_due(due(1)));
+        for i in 0u64.. {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = &mut this => {}
+                () = &mut next => {}
+            }
+            std::mem::swap(&mut this, &mut next);
+            next.set(firedrill_wait::until_due(due(i + 2)));
+            let due = due(i);
+            match Arc::clone(&self.in_flight).try_acquire_owned() {
+                Err(_) => self.void(i, due, Void::InFlight),
+                Ok(permit) => {
+                    let line = Arc::clone(self);
+                    tracker.spawn(async move { line.one(i, due, permit).await });
+                }
+            }
+        }
+    }
+
+    /// One probe, from its sending to its sample.
+    async fn one(&self, i: u64, due: Instant, permit: OwnedSemaphorePermit) {
+        if due.elapsed() > self.stream.deadline / 2 {
+            return self.void(i, due, Void::SentLate);
+        }
+        let n = self.record_number(i);
+        let Ok(concrete) = self.concrete(n) else {
+            return self.void(i, due, Void::Unsendable);
+        };
+        let exchange = self.way.exchange(&concrete, self.timeout).await;
+        drop(permit);
+        let mut sample = self.sample(due, &exchange, &concrete);
+        let ack = acknowledgement(sample.outcome);
+        if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
+            && self.still.between(exchange.sent, exchange.ended).await
+        {
+            sample.outcome = Outcome::Void(Void::StoodStill);
+        }
+        let _ = self.sink.send(Seen::Sample(sample));
+        if self.writes {
+            let header = self.link_header.as_ref();
+            let link = exchange
+                .result
+                .ok()
+                .and_then(|answer| header.map(|name| text(&answer.headers, name).to_owned()));
+            self.remember(n, ack, link.filter(|link| !link.is_empty()));
+        }
+    }
+
+    /// Different for every probe of every stream, so that nobody writes what another one wrote. Streams that only read
+    /// counted records use all of them in turn, each from another one on.
+    fn record_number(&self, i: u64) -> u64 {
+        let stream = u64::from(self.stream.id.0);
+        if self.kept.is_empty() || self.writes {
+            i * self.streams + stream
+        } else {
+            i + stream
+        }
+    }
+
+    fn concrete(&self, n: u64) -> Result<Arc<Concrete>, Error> {
+        let make = || {
+            self.prepared
+                .concrete(
+                    &Book {
+                        plan: &self.plan,
+                        seed: self.seed,
+                    },
+                    n,
+                    None,
+                )
+                .map(Arc::new)
+        };
+        let slot = self
+            .kept
+            .get(usize::try_from(n % (self.kept.len().max(1) as u64)).unwrap_or(usize::MAX));
+        match slot {
+            Some(slot) => match slot.get() {
+                Some(kept) => Ok(Arc::clone(kept)),
+                None => make().map(|made| Arc::clone(slot.get_or_init(|| made))),
+            },
+            None => make(),
+        }
+    }
+
+    fn sample(&self, due: Instant, exchange: &Exchange, concrete: &Concrete) -> Sample {
+        // Counted from the sending, as the evidence interval is: a prober that was a little late must not turn a right
+        // answer into a wrong one, and one that was very late is void. Latency counts from the due time.
+        let late = exchange.ended.saturating_duration_since(exchange.sent) > self.stream.deadline;
+        let (outcome, status, release, rung) = match &exchange.result {
+            Err(outcome) => (*outcome, 0, Label::NONE, Label::NONE),
+            Ok(answer) => {
+                let rung = self.telling.rung(&answer.headers, &self.labels);
+                let outcome = match concrete.want.judge(answer) {
+                    Some(bad) => Outcome::Bad(bad),
+                    None if late => Outcome::Bad(Bad::Late),
+                    None if rung != Label::NONE => Outcome::Fallback,
+                    None => Outcome::Good,
+                };
+                (
+                    outcome,
+                    answer.status.as_u16(),
+                    self.telling.release(answer, &self.labels),
+                    rung,
+                )
+            }
+        };
+        let stamp = |instant| self.clock.stamp(instant);
+        Sample {
+            stream: self.stream.id,
+            due: stamp(due),
+            sent: stamp(exchange.sent),
+            first: stamp(exchange.first.unwrap_or(exchange.ended)),
+            ended: stamp(exchange.ended),
+            outcome,
+            status,
+            release,
+            rung,
+        }
+    }
+
+    fn void(&self, i: u64, due: Instant, void: Void) {
+        let now = self.clock.now();
+        let (stream, due) = (self.stream.id, self.clock.stamp(due));
+        let (outcome, status, release, rung) = (Outcome::Void(void), 0, Label::NONE, Label::NONE);
+        let sent = Micros(now.0.max(due.0));
+        let _ = self.sink.send(Seen::Sample(Sample {
+            stream,
+            due,
+            sent,
+            first: sent,
+            ended: sent,
+            outcome,
+            status,
+            release,
+            rung,
+        }));
+        if self.writes && void == Void::Unsendable {
+            self.remember(self.record_number(i), Ack::Refused, None);
+        }
+    }
+
+    fn remember(&self, n: u64, ack: Ack, link: Option<String>) {
+        let (stream, journey) = (self.stream.id, Arc::clone(&self.journey));
+        let _ = self.sink.send(Seen::Write(Write {
+            stream,
+            journey,
+            n,
+            ack,
+            link,
+        }));
+    }
+}
+
+/// `i / rate` without the drift of adding intervals.
+fn nth(i: u64, rate: f64) -> Duration {
+    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 probes")]
+    Duration::from_secs_f64(i as f64 / rate)
+}
+
+/// At most `rate × timeout` in flight, and always one. A probe may be sent half a deadline after it was due, and is in
+/// flight for so much longer: without that room a stall would void the probes that are due while others time out.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate of at most 20000/s times minutes"
+)]
+fn in_flight_limit(rate: f64, timeout: Duration, deadline: Duration) -> usize {
+    ((rate * (timeout + deadline / 2).as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
+}

@@ -1,0 +1,39 @@
+//! Records: which one a probe uses, and what its fields are.
+
+use std::borrow::Cow;
+
+use firedrill_model::scenario::{Plan, Template, record_field};
+
+/// The plan's records with the drill's seed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Book<'p> {
+    pub(super) plan: &'p Plan,
+    pub(super) seed: u64,
+}
+
+impl<'p> Book<'p> {
+    /// The value of `{record.field}` for probe number `n`: counted records are used in turn, others are new each time.
+    pub(super) fn field(&self, hole: &str, n: u64) -> Option<Cow<'p, str>> {
+        let (record, _) = hole.split_once('.')?;
+        let records = &self.plan.system.records;
+        let index = records
+            .get(record)?
+            .count
+            .map_or(n, |count| n % u64::from(count.max(1)));
+        record_field(records, hole, index, self.seed).map(Cow::from)
+    }
+
+    /// After how many probes the same values come again; `None` when never.
+    pub(super) fn cycle<'t>(&self, templates: impl Iterator<Item = &'t Template>) -> Option<u64> {
+        let mut cycle = 1u64;
+        for hole in templates.flat_map(Template::holes) {
+            let count = self.plan.system.records.get(hole.split_once('.')?.0)?.count?;
+            let count = u64::from(count.max(1));
+            if cycle != 1 && cycle != count {
+                return None;
+            }
+            cycle = count;
+        }
+        Some(cycle)
+    }
+}
