@@ -130,7 +130,7 @@ impl Asked {
         snapshots::mark_held(self.kind, name)?;
         let report = || {
             let (measured, judgement) = (run.measured.clone(), run.judgement.clone());
-            let story = report::Story::new(&run.history, measured, judgement, Vec::new());
+            let story = report::DrillReport::new(&run.history, measured, judgement, Vec::new());
             report::terminal(&story, 120, false)
         };
         if !run.judgement.stated() {

@@ -15,7 +15,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use firedrill::history::{self, EVENTS, SAMPLES};
-use firedrill::report::{self, Drill, Story};
+use firedrill::report::{self, DrillOutcome, DrillReport};
 use firedrill::{drill, fault, judge, measure, scenario};
 use proptest::prelude::*;
 
@@ -280,11 +280,11 @@ fn tell(history: &history::History) {
     let judgement = judge::judge(history, &measured);
     drop(report::json(history, &measured, &judgement));
     report::snapshot(history, &measured, &judgement, None);
-    report::Line::new(history, &measured, &judgement).text(false);
-    let story = Story::new(history, measured, judgement, Vec::new());
+    report::DrillSummary::new(history, &measured, &judgement).text(false);
+    let story = DrillReport::new(history, measured, judgement, Vec::new());
     report::terminal(&story, 100, false);
     report::incident(&story);
-    let drills = [Drill::Judged(Box::new(story))];
+    let drills = [DrillOutcome::Judged(Box::new(story))];
     report::markdown(&drills);
     report::github(&drills);
     report::junit(&drills).unwrap();

@@ -1,23 +1,23 @@
 //! What a reader of a report would do next, from what was found. Sentences that one can act on.
 
-use super::story::Story;
+use super::drill::DrillReport;
 use firedrill_judge::{Check, Verdict};
 
 /// What to do, most pressing first; one sentence when there is nothing to do.
-pub(super) fn advice(story: &Story) -> Vec<String> {
-    let judgement = &story.judgement;
+pub(super) fn advice(report: &DrillReport) -> Vec<String> {
+    let judgement = &report.judgement;
     if judgement.stated() {
-        return vec![stated(story)];
+        return vec![stated(report)];
     }
     let mut advice: Vec<String> = Vec::new();
     for check in judgement.of(Verdict::Undecided) {
         advice.extend(undecided(check));
     }
     if judgement.control.is_some() {
-        advice.push(control(story));
+        advice.push(control(report));
     } else {
         for check in judgement.of(Verdict::Breached) {
-            advice.extend(breached(story, check));
+            advice.extend(breached(report, check));
         }
     }
     let mut seen = std::collections::HashSet::new();
@@ -25,9 +25,9 @@ pub(super) fn advice(story: &Story) -> Vec<String> {
     advice
 }
 
-fn stated(story: &Story) -> String {
-    let share = story.judgement.cost.share.high.unwrap_or(0.0);
-    match &story.judgement.control {
+fn stated(report: &DrillReport) -> String {
+    let share = report.judgement.cost.share.high.unwrap_or(0.0);
+    match &report.judgement.control {
         Some(_) => {
             "Nothing: this control breached where it must, so the harness still sees this outage.".into()
         }
@@ -62,13 +62,13 @@ fn undecided(check: &Check) -> Option<String> {
     Some(advice.into())
 }
 
-fn breached(story: &Story, check: &Check) -> Option<String> {
-    let log = story.loudest().map_or_else(
-        || format!("look into {}/logs/", story.folder),
+fn breached(report: &DrillReport, check: &Check) -> Option<String> {
+    let log = report.loudest().map_or_else(
+        || format!("look into {}/logs/", report.folder),
         |(log, entry)| {
             format!(
                 "start at line {} of {}/logs/{}.log",
-                entry.line, story.folder, log.service
+                entry.line, report.folder, log.service
             )
         },
     );
@@ -98,9 +98,9 @@ fn breached(story: &Story, check: &Check) -> Option<String> {
     }
 }
 
-fn control(story: &Story) -> String {
-    let wanted = story.judgement.control.clone().unwrap_or_default().join(", ");
-    let found: Vec<&str> = story
+fn control(report: &DrillReport) -> String {
+    let wanted = report.judgement.control.clone().unwrap_or_default().join(", ");
+    let found: Vec<&str> = report
         .judgement
         .of(Verdict::Breached)
         .map(|check| check.name.as_str())
@@ -117,8 +117,8 @@ fn control(story: &Story) -> String {
 }
 
 /// Commands to go on with: what for, and the command.
-pub(super) fn commands(story: &Story) -> Vec<(&'static str, String)> {
-    let (name, target, seed) = (story.name(), &story.start.target, story.start.seed);
+pub(super) fn commands(report: &DrillReport) -> Vec<(&'static str, String)> {
+    let (name, target, seed) = (report.name(), &report.start.target, report.start.seed);
     vec![
         (
             "the same run",
@@ -126,8 +126,8 @@ pub(super) fn commands(story: &Story) -> Vec<(&'static str, String)> {
         ),
         (
             "in a browser",
-            format!("firedrill report {} --open", story.folder),
+            format!("firedrill report {} --open", report.folder),
         ),
-        ("logs", format!("{}/logs/", story.folder)),
+        ("logs", format!("{}/logs/", report.folder)),
     ]
 }

@@ -4,29 +4,29 @@
 //! many more there are. Message and properties are escaped as the runner wants it, so that no text of a service can
 //! begin a command of its own.
 
-use super::entry::{Drill, Standing, worst_first};
+use super::outcome::{DrillOutcome, Status, worst_first};
 use super::text::plain;
 
 /// So many of a kind are shown.
 const MOST: usize = 10;
 
 /// One line an annotation; empty when every drill came out as stated.
-pub fn github(drills: &[Drill]) -> String {
+pub fn github(drills: &[DrillOutcome]) -> String {
     let kinds = [
-        ("error", &[Standing::Breached, Standing::Failed][..]),
-        ("warning", &[Standing::Undecided][..]),
-        ("notice", &[Standing::Skipped][..]),
+        ("error", &[Status::Breached, Status::Failed][..]),
+        ("warning", &[Status::Undecided][..]),
+        ("notice", &[Status::Skipped][..]),
     ];
     let sorted = worst_first(drills);
     let mut text = String::new();
-    for (command, standings) in kinds {
-        let own: Vec<&&Drill> = sorted
+    for (command, statuses) in kinds {
+        let own: Vec<&&DrillOutcome> = sorted
             .iter()
-            .filter(|drill| standings.contains(&drill.standing()))
+            .filter(|drill| statuses.contains(&drill.status()))
             .collect();
         let shown = if own.len() > MOST { MOST - 1 } else { own.len() };
         for drill in &own[..shown] {
-            let title = format!("{}: {}", drill.title(), drill.standing().word());
+            let title = format!("{}: {}", drill.title(), drill.status().word());
             text.push_str(&line(command, &title, &message(drill)));
         }
         if own.len() > shown {
@@ -39,10 +39,10 @@ pub fn github(drills: &[Drill]) -> String {
 }
 
 /// The reason, and the error in the logs that goes with it.
-fn message(drill: &Drill) -> String {
+fn message(drill: &DrillOutcome) -> String {
     let mut message = plain(&drill.reason(), 1000);
-    if let Some((log, entry)) = drill.story().and_then(super::Story::loudest) {
-        let error = super::Story::error(entry, 400);
+    if let Some((log, entry)) = drill.report().and_then(super::DrillReport::loudest) {
+        let error = super::DrillReport::error(entry, 400);
         message.push_str(&format!("\n{}.log:{}: {error}", log.service, entry.line));
     }
     message
@@ -70,14 +70,14 @@ mod tests {
 
     use super::*;
 
-    fn failed(name: &str, why: &str) -> Drill {
+    fn failed(name: &str, why: &str) -> DrillOutcome {
         let (name, why) = (name.to_owned(), why.to_owned());
-        Drill::Failed { name, why }
+        DrillOutcome::Failed { name, why }
     }
 
     #[test]
     fn the_last_of_ten_says_how_many_more_there_are() {
-        let drills: Vec<Drill> = (0..25)
+        let drills: Vec<DrillOutcome> = (0..25)
             .map(|n| failed(&format!("drill-{n:02}"), "no engine"))
             .collect();
         let text = github(&drills);

@@ -6,10 +6,10 @@ mod six_sigma;
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::drill::{DrillReport, FaultSpan};
 use super::markdown::{escaped, fenced, time_line};
-use super::marks::Kind;
-use super::story::{FaultSpan, Story};
 use super::text::plain;
+use super::timeline::Kind;
 use super::words::{origin, percent, place};
 use firedrill_judge::Verdict;
 use firedrill_judge::measure::Journey;
@@ -33,8 +33,8 @@ fn minutes(time: Duration) -> String {
 }
 
 /// The draft.
-pub fn incident(story: &Story) -> String {
-    let draft = Draft(story);
+pub fn incident(report: &DrillReport) -> String {
+    let draft = Draft(report);
     let parts = [
         draft.title(),
         draft.impact(),
@@ -50,17 +50,17 @@ pub fn incident(story: &Story) -> String {
     parts.join("\n")
 }
 
-struct Draft<'a>(&'a Story);
+struct Draft<'a>(&'a DrillReport);
 
 impl Draft<'_> {
     fn title(&self) -> String {
-        let story = self.0;
+        let report = self.0;
         format!(
             "# Post-mortem (draft): {}\n\n{}\n\n* Rehearsed: {}\n* Run: `{}`\n* Severity: {}\n* Author and reviewers: {}\n",
-            escaped(story.name(), 100),
-            escaped(&story.start.plan.scenario.summary, 300),
-            escaped(&place(&story.start), 200),
-            plain(&story.start.run, 120).replace('`', "'"),
+            escaped(report.name(), 100),
+            escaped(&report.start.plan.scenario.summary, 300),
+            escaped(&place(&report.start), 200),
+            plain(&report.start.run, 120).replace('`', "'"),
             blank("by your own scale"),
             blank("names"),
         )
@@ -76,8 +76,8 @@ impl Draft<'_> {
 
     /// Whether an outage came with a deploy: only then is there a release to test, to gate and to roll back.
     fn deployed(&self) -> bool {
-        let story = self.0;
-        story.outage().is_some() && story.trigger().is_some_and(FaultSpan::is_deploy)
+        let report = self.0;
+        report.outage().is_some() && report.trigger().is_some_and(FaultSpan::is_deploy)
     }
 
     /// The downtime that is accounted: the price of an outage that no rehearsal waits for, or what was measured.
@@ -99,7 +99,7 @@ impl Draft<'_> {
     }
 
     fn impact(&self) -> String {
-        let (story, cost) = (self.0, &self.0.judgement.cost);
+        let (report, cost) = (self.0, &self.0.judgement.cost);
         let (budget, days) = (minutes(cost.budget), cost.window.as_secs() / 86_400);
         let mut text = format!(
             "## Impact\n\n**Down for {}: {} of the {budget} that {days} days allow.**\n\n",
@@ -110,13 +110,13 @@ impl Draft<'_> {
             let _ = writeln!(
                 text,
                 "The rehearsal saw it down {}, and it did not recover by itself; it is accounted at the time until a person has repaired it.\n",
-                story.measured.downtime
+                report.measured.downtime
             );
         }
-        for journey in &story.measured.journeys {
+        for journey in &report.measured.journeys {
             let _ = writeln!(text, "* {}", suffered(journey));
         }
-        let data = story.measured.data;
+        let data = report.measured.data;
         if data.acknowledged > 0 {
             let unknown = match data.unknown {
                 0 => String::new(),
@@ -159,13 +159,13 @@ impl Draft<'_> {
     }
 
     fn detection(&self) -> String {
-        let (story, instants) = (self.0, &self.0.measured.instants);
+        let (report, instants) = (self.0, &self.0.measured.instants);
         let told = match instants.time_to_detect {
             Some(time) => format!("The first alert arrived {time} after {}.", origin(instants)),
             None => "**No alert arrived.** Whoever noticed it was a person.".into(),
         };
         let mut blind: Vec<String> = Vec::new();
-        for journey in story.measured.journeys.iter().filter(|j| j.outages.is_empty()) {
+        for journey in report.measured.journeys.iter().filter(|j| j.outages.is_empty()) {
             blind.push(format!("`{}`", plain(&journey.name, 60).replace('`', "'")));
         }
         let green = if blind.is_empty() || self.down().next().is_none() {
@@ -218,13 +218,13 @@ impl Draft<'_> {
     }
 
     fn root_cause(&self) -> String {
-        let story = self.0;
+        let report = self.0;
         let mut text = String::from("## Root cause\n\n");
-        let trigger = story.trigger();
+        let trigger = report.trigger();
         if trigger.is_none() {
             let _ = writeln!(text, "* Trigger: {}", blank("what the outage came with"));
         }
-        for fault in &story.faults {
+        for fault in &report.faults {
             let proof = match (fault.confirmed, fault.failed) {
                 (Some(_), _) => "confirmed",
                 (None, true) => "not injected",
@@ -239,10 +239,10 @@ impl Draft<'_> {
                 text,
                 "* {part}: {} ({proof}, at {})",
                 escaped(&fault.what, 200),
-                story.time(fault.from)
+                report.time(fault.from)
             );
         }
-        for release in &story.measured.releases {
+        for release in &report.measured.releases {
             let (answers, good) = release.answers;
             let _ = writeln!(
                 text,
@@ -250,12 +250,12 @@ impl Draft<'_> {
                 escaped(&release.name, 60)
             );
         }
-        match story.loudest() {
+        match report.loudest() {
             Some((log, entry)) => {
                 let _ = writeln!(
                     text,
                     "\n{}he log of `{}` says, at line {} and {} times in all:\n",
-                    if story.culprit().is_some() {
+                    if report.culprit().is_some() {
                         "T"
                     } else {
                         "No error is known to have come up inside the outage. Apart from it t"
@@ -298,7 +298,12 @@ impl Draft<'_> {
         };
         let second = self.0.culprit().map_or_else(
             || blank("what failed inside"),
-            |(_, entry)| format!("The service said: {}", escaped(&Story::error(entry, 200), 200)),
+            |(_, entry)| {
+                format!(
+                    "The service said: {}",
+                    escaped(&DrillReport::error(entry, 200), 200)
+                )
+            },
         );
         let why = if down.is_empty() {
             "What failed all the same?"
@@ -321,9 +326,9 @@ impl Draft<'_> {
     }
 
     fn went_well(&self) -> String {
-        let story = self.0;
+        let report = self.0;
         let mut text = String::from("## What went well\n\n");
-        for journey in story
+        for journey in report
             .measured
             .journeys
             .iter()
@@ -331,7 +336,7 @@ impl Draft<'_> {
         {
             let _ = writeln!(text, "* {} never went down.", escaped(&journey.name, 60));
         }
-        for journey in &story.measured.journeys {
+        for journey in &report.measured.journeys {
             for rung in &journey.rungs {
                 let _ = writeln!(
                     text,
@@ -342,16 +347,16 @@ impl Draft<'_> {
                 );
             }
         }
-        let data = story.measured.data;
+        let data = report.measured.data;
         if data.acknowledged > 0 && data.intact == data.acknowledged {
             let _ = writeln!(text, "* No acknowledged write was lost.");
         }
-        for mark in story.marks.iter().filter(|mark| mark.kind == Kind::Alert) {
+        for mark in report.timeline.iter().filter(|mark| mark.kind == Kind::Alert) {
             let _ = writeln!(
                 text,
                 "* The alert `{}` arrived at {}.",
                 plain(&mark.text, 60).replace('`', "'"),
-                story.time(mark.at)
+                report.time(mark.at)
             );
         }
         let _ = writeln!(text, "* {}", blank("what people did well"));
@@ -359,7 +364,7 @@ impl Draft<'_> {
     }
 
     fn actions(&self) -> String {
-        let story = self.0;
+        let report = self.0;
         let mut text = String::from("## Action items\n\n| what | why | owner | due |\n|---|---|---|---|\n");
         let mut row = |what: &str, why: String| {
             let _ = writeln!(text, "| {what} | {why} | {} | {} |", blank("name"), blank("date"));
@@ -374,28 +379,28 @@ impl Draft<'_> {
                 "an empty store can hide it".into(),
             );
         }
-        if story.measured.instants.rollback.is_none() && self.deployed() {
+        if report.measured.instants.rollback.is_none() && self.deployed() {
             row(
                 "Mitigate: roll back by itself when answers go bad after a push",
                 format!("it would have ended {} of downtime within seconds", self.length()),
             );
         }
-        if story.measured.instants.detected.is_none() && self.down().next().is_some() {
+        if report.measured.instants.detected.is_none() && self.down().next().is_some() {
             row(
                 "Detect: alert on the journeys that failed",
                 "no alert arrived".into(),
             );
         }
-        if story.measured.data.lost + story.measured.data.corrupt > 0 {
+        if report.measured.data.lost + report.measured.data.corrupt > 0 {
             row(
                 "Mend: acknowledge writes only when they are durable",
                 format!(
                     "{} lost, {} corrupt",
-                    story.measured.data.lost, story.measured.data.corrupt
+                    report.measured.data.lost, report.measured.data.corrupt
                 ),
             );
         }
-        for check in story.judgement.of(Verdict::Breached) {
+        for check in report.judgement.of(Verdict::Breached) {
             row(
                 &format!("Meet `{}`", plain(&check.name, 60).replace('`', "'")),
                 format!(
@@ -407,7 +412,7 @@ impl Draft<'_> {
         }
         row(
             "Verify: run this scenario every night",
-            format!("`firedrill run {}`", plain(story.name(), 80).replace('`', "'")),
+            format!("`firedrill run {}`", plain(report.name(), 80).replace('`', "'")),
         );
         text
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::entry::{Drill, Standing};
+use super::outcome::{DrillOutcome, Status};
 use super::terminal::terminal;
 
 /// Columns of the report that goes with each case.
@@ -17,12 +17,12 @@ const WIDTH: usize = 120;
 ///
 /// # Errors
 /// When it cannot be written, which a string never refuses.
-pub fn junit(drills: &[Drill]) -> Result<String, quick_junit::SerializeError> {
+pub fn junit(drills: &[DrillOutcome]) -> Result<String, quick_junit::SerializeError> {
     let mut suites: Vec<TestSuite> = Vec::new();
     for drill in drills {
         let target = drill
-            .story()
-            .map_or("firedrill", |story| story.start.target.as_str());
+            .report()
+            .map_or("firedrill", |report| report.start.target.as_str());
         let name = format!("firedrill {target}").replace("firedrill firedrill", "firedrill");
         let at = match suites.iter().position(|suite| suite.name.as_str() == name) {
             Some(at) => at,
@@ -38,20 +38,20 @@ pub fn junit(drills: &[Drill]) -> Result<String, quick_junit::SerializeError> {
     report.to_string()
 }
 
-fn case(drill: &Drill) -> TestCase {
+fn case(drill: &DrillOutcome) -> TestCase {
     let mut case = TestCase::new(drill.title(), status(drill));
-    let Some(story) = drill.story() else {
+    let Some(report) = drill.report() else {
         return case;
     };
-    case.set_classname(format!("{}.{}", story.start.target, story.name()));
+    case.set_classname(format!("{}.{}", report.start.target, report.name()));
     case.set_time(Duration::from_micros(
-        story.shown.until.0.saturating_sub(story.shown.from.0),
+        report.shown.until.0.saturating_sub(report.shown.from.0),
     ));
-    case.set_system_out(terminal(story, WIDTH, false));
+    case.set_system_out(terminal(report, WIDTH, false));
     case
 }
 
-fn status(drill: &Drill) -> TestCaseStatus {
+fn status(drill: &DrillOutcome) -> TestCaseStatus {
     let reason = drill.reason();
     let not_so = |kind, word: &str| {
         let mut status = TestCaseStatus::non_success(kind);
@@ -61,25 +61,25 @@ fn status(drill: &Drill) -> TestCaseStatus {
             .set_description(checks(drill));
         status
     };
-    match drill.standing() {
-        Standing::Stated => TestCaseStatus::success(),
-        Standing::Skipped => {
+    match drill.status() {
+        Status::AsExpected => TestCaseStatus::success(),
+        Status::Skipped => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(reason);
             status
         }
-        Standing::Breached => not_so(NonSuccessKind::Failure, "breached"),
-        Standing::Undecided => not_so(NonSuccessKind::Error, "undecided"),
-        Standing::Failed => not_so(NonSuccessKind::Error, "not run"),
+        Status::Breached => not_so(NonSuccessKind::Failure, "breached"),
+        Status::Undecided => not_so(NonSuccessKind::Error, "undecided"),
+        Status::Failed => not_so(NonSuccessKind::Error, "not run"),
     }
 }
 
 /// The checks that did not hold, one a line.
-fn checks(drill: &Drill) -> String {
-    let Some(story) = drill.story() else {
+fn checks(drill: &DrillOutcome) -> String {
+    let Some(report) = drill.report() else {
         return String::new();
     };
-    let own = story
+    let own = report
         .judgement
         .checks
         .iter()

@@ -6,8 +6,8 @@
 
 use std::fmt::Write;
 
-use super::entry::{Drill, Standing, counts, worst_first};
-use super::story::Story;
+use super::drill::DrillReport;
+use super::outcome::{DrillOutcome, Status, counts, worst_first};
 use super::text::plain;
 use super::words::{contract, latency, of_budget, percent, place, told};
 use firedrill_judge::Verdict;
@@ -20,17 +20,14 @@ const TAIL: usize = 400;
 const TABLE: usize = LONGEST / 3;
 
 /// The whole report.
-pub fn markdown(drills: &[Drill]) -> String {
+pub fn markdown(drills: &[DrillOutcome]) -> String {
     let sorted = worst_first(drills);
     let mut text = heading(drills);
     let mut left_out = table(&mut text, &sorted);
     let mut details = 0;
-    for drill in sorted
-        .iter()
-        .filter(|drill| drill.standing() != Standing::Skipped)
-    {
-        let Some(story) = drill.story() else { continue };
-        let section = section(story, drill.standing() != Standing::Stated);
+    for drill in sorted.iter().filter(|drill| drill.status() != Status::Skipped) {
+        let Some(report) = drill.report() else { continue };
+        let section = section(report, drill.status() != Status::AsExpected);
         if text.len() + section.len() + TAIL > LONGEST {
             details += 1;
             continue;
@@ -50,12 +47,12 @@ pub fn markdown(drills: &[Drill]) -> String {
     text
 }
 
-fn heading(drills: &[Drill]) -> String {
+fn heading(drills: &[DrillOutcome]) -> String {
     let worst = drills
         .iter()
-        .map(Drill::standing)
+        .map(DrillOutcome::status)
         .min()
-        .unwrap_or(Standing::Undecided);
+        .unwrap_or(Status::Undecided);
     let what = match drills {
         [one] => escaped(&one.title(), 100),
         many => format!("{} drills", many.len()),
@@ -64,7 +61,7 @@ fn heading(drills: &[Drill]) -> String {
 }
 
 /// The table; what did not fit.
-fn table(text: &mut String, drills: &[&Drill]) -> Vec<String> {
+fn table(text: &mut String, drills: &[&DrillOutcome]) -> Vec<String> {
     text.push_str("| | drill | downtime | of the budget | why |\n|---|---|---|---|---|\n");
     let mut left_out = 0;
     for drill in drills {
@@ -83,17 +80,17 @@ fn table(text: &mut String, drills: &[&Drill]) -> Vec<String> {
     }
 }
 
-fn row(drill: &Drill) -> String {
-    let standing = drill.standing();
-    let (downtime, share) = drill.story().map_or_else(Default::default, |story| {
-        let share = story.judgement.cost.share.high;
+fn row(drill: &DrillOutcome) -> String {
+    let status = drill.status();
+    let (downtime, share) = drill.report().map_or_else(Default::default, |report| {
+        let share = report.judgement.cost.share.high;
         (
-            story.measured.downtime.to_string(),
+            report.measured.downtime.to_string(),
             share.map_or_else(|| "no price".into(), percent),
         )
     });
-    let why = match drill.story() {
-        Some(story) if standing == Standing::Stated => match &story.judgement.control {
+    let why = match drill.report() {
+        Some(report) if status == Status::AsExpected => match &report.judgement.control {
             Some(_) => "a control: it breached where it must".into(),
             None => String::new(),
         },
@@ -102,50 +99,50 @@ fn row(drill: &Drill) -> String {
     let name = escaped(&drill.title(), 80);
     format!(
         "| {} {} | {name} | {downtime} | {share} | {why} |\n",
-        standing.mark(),
-        standing.word()
+        status.mark(),
+        status.word()
     )
 }
 
 /// One drill: open when it is not as stated, folded when it is.
-fn section(story: &Story, open: bool) -> String {
+fn section(report: &DrillReport, open: bool) -> String {
     let open = if open { " open" } else { "" };
     let mut text = format!(
         "<details{open}><summary><b>{}</b>: {}</summary>\n\n",
-        html_escaped(&plain(&story.title(), 80)),
-        html_escaped(&told(&story.judgement))
+        html_escaped(&plain(&report.title(), 80)),
+        html_escaped(&told(&report.judgement))
     );
-    let _ = writeln!(text, "{}\n", escaped(&story.start.plan.scenario.summary, 300));
-    let _ = writeln!(text, "**Why:** {}\n", escaped(&story.reason(), 800));
-    text.push_str(&time_line(story));
-    text.push_str(&journeys(story));
-    text.push_str(&costs(story));
-    text.push_str(&checks(story));
-    text.push_str(&errors(story));
+    let _ = writeln!(text, "{}\n", escaped(&report.start.plan.scenario.summary, 300));
+    let _ = writeln!(text, "**Why:** {}\n", escaped(&report.reason(), 800));
+    text.push_str(&time_line(report));
+    text.push_str(&journeys(report));
+    text.push_str(&costs(report));
+    text.push_str(&checks(report));
+    text.push_str(&errors(report));
     let _ = writeln!(
         text,
         "<sub>{}</sub>\n\n</details>\n",
-        html_escaped(&plain(&place(&story.start), 200))
+        html_escaped(&plain(&place(&report.start), 200))
     );
     text
 }
 
 /// The time line as a table, for this report and for the post-mortem.
-pub(super) fn time_line(story: &Story) -> String {
+pub(super) fn time_line(report: &DrillReport) -> String {
     let mut text = String::from("| time | | what happened |\n|---:|---|---|\n");
-    for mark in &story.marks {
-        let (time, word) = (story.time(mark.at), mark.kind.word());
+    for mark in &report.timeline {
+        let (time, word) = (report.time(mark.at), mark.kind.word());
         let _ = writeln!(text, "| {time} | {word} | {} |", escaped(&mark.text, 300));
     }
     text.push('\n');
     text
 }
 
-fn journeys(story: &Story) -> String {
+fn journeys(report: &DrillReport) -> String {
     let mut text = String::from(
         "| journey | good | fallback | bad | blips | downtime | p50 | p99 |\n|---|---:|---:|---:|---:|---|---:|---:|\n",
     );
-    for journey in &story.measured.journeys {
+    for journey in &report.measured.journeys {
         let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
         let _ = writeln!(
             text,
@@ -153,7 +150,7 @@ fn journeys(story: &Story) -> String {
             escaped(&journey.name, 60),
             journey.good,
             journey.fallback,
-            story.measured.blips_of(journey).count(),
+            report.measured.blips_of(journey).count(),
             journey.downtime,
             latency(journey.latency.p50),
             latency(journey.latency.p99)
@@ -163,26 +160,26 @@ fn journeys(story: &Story) -> String {
     text
 }
 
-fn costs(story: &Story) -> String {
-    let bills = story.judgement.bills.iter();
+fn costs(report: &DrillReport) -> String {
+    let bills = report.judgement.bills.iter();
     let bills: Vec<String> = bills
         .map(|bill| format!("{} {}", contract(bill.contract), bill.billed))
         .collect();
     format!(
         "**Budget:** {}. By contract: {}.\n\n",
-        of_budget(&story.judgement.cost),
+        of_budget(&report.judgement.cost),
         bills.join("; ")
     )
 }
 
-fn checks(story: &Story) -> String {
-    let mut checks: Vec<_> = story
+fn checks(report: &DrillReport) -> String {
+    let mut checks: Vec<_> = report
         .judgement
         .checks
         .iter()
         .filter(|check| check.verdict != Verdict::Met)
         .collect();
-    let met = story.judgement.checks.len() - checks.len();
+    let met = report.judgement.checks.len() - checks.len();
     checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
     let mut text = String::new();
     for check in checks {
@@ -202,10 +199,10 @@ fn checks(story: &Story) -> String {
     text
 }
 
-fn errors(story: &Story) -> String {
-    let Some((log, entry)) = story
+fn errors(report: &DrillReport) -> String {
+    let Some((log, entry)) = report
         .loudest()
-        .filter(|_| story.judgement.verdict() != Verdict::Met)
+        .filter(|_| report.judgement.verdict() != Verdict::Met)
     else {
         return String::new();
     };
@@ -269,13 +266,13 @@ mod tests {
 
     use super::*;
 
-    fn failed(name: String, why: String) -> Drill {
-        Drill::Failed { name, why }
+    fn failed(name: String, why: String) -> DrillOutcome {
+        DrillOutcome::Failed { name, why }
     }
 
     #[test]
     fn ten_thousand_drills_stay_below_the_limit_and_say_what_is_missing() {
-        let drills: Vec<Drill> = (0..10_000)
+        let drills: Vec<DrillOutcome> = (0..10_000)
             .map(|n| failed(format!("drill-{n}"), "no engine".repeat(20)))
             .collect();
         let text = markdown(&drills);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::line::{Line, Outcome};
+use super::summary::{DrillSummary, Outcome};
 use super::text::word;
 use firedrill_judge::Verdict;
 use firedrill_judge::compare::LEAST;
@@ -16,7 +16,7 @@ use firedrill_judge::measure::Bounds;
 const MOST_ROWS: usize = 150;
 
 /// How a line's result is called.
-fn result(line: &Line) -> &'static str {
+fn result(line: &DrillSummary) -> &'static str {
     match &line.result {
         Outcome::Judged { stated: true, .. } if line.control => "as stated",
         Outcome::Judged { stated: true, .. } => "met",
@@ -28,7 +28,7 @@ fn result(line: &Line) -> &'static str {
 }
 
 /// What a reader must see first has the lowest number.
-fn urgency(line: &Line) -> u8 {
+fn urgency(line: &DrillSummary) -> u8 {
     match result(line) {
         "breached" | "not as stated" => 0,
         "not run" => 1,
@@ -38,12 +38,12 @@ fn urgency(line: &Line) -> u8 {
     }
 }
 
-fn count(lines: &[&Line], wanted: &str) -> usize {
+fn count(lines: &[&DrillSummary], wanted: &str) -> usize {
     lines.iter().filter(|line| result(line) == wanted).count()
 }
 
 /// The summary as one JSON value: counts, and an object a drill.
-pub fn summary_json(lines: &[&Line], seed: u64, target: &str) -> Value {
+pub fn summary_json(lines: &[&DrillSummary], seed: u64, target: &str) -> Value {
     let stated = lines.iter().filter(|line| line.is_stated()).count();
     json!({
         "format": 1,
@@ -60,7 +60,7 @@ pub fn summary_json(lines: &[&Line], seed: u64, target: &str) -> Value {
     })
 }
 
-fn row(line: &Line) -> Value {
+fn row(line: &DrillSummary) -> Value {
     let mut row = json!({ "scenario": line.name, "control": line.control, "result": result(line) });
     match &line.result {
         Outcome::Judged {
@@ -87,8 +87,8 @@ fn row(line: &Line) -> Value {
 /// All repeats of one scenario.
 struct Row<'a> {
     /// The one that is told: the worst.
-    worst: &'a Line,
-    repeats: Vec<&'a Line>,
+    worst: &'a DrillSummary,
+    repeats: Vec<&'a DrillSummary>,
 }
 
 impl Row<'_> {
@@ -145,7 +145,7 @@ fn median(downtimes: &[Bounds]) -> Bounds {
     }
 }
 
-fn downtime(line: &Line) -> Option<Bounds> {
+fn downtime(line: &DrillSummary) -> Option<Bounds> {
     match &line.result {
         Outcome::Judged { downtime, .. } => Some(*downtime),
         Outcome::Skipped(_) | Outcome::Failed(_) => None,
@@ -153,7 +153,7 @@ fn downtime(line: &Line) -> Option<Bounds> {
 }
 
 /// The order of repeats and rows: what is urgent, then what took most of the budget; without a price, most of all.
-fn weight(line: &Line) -> (u8, std::cmp::Reverse<u64>) {
+fn weight(line: &DrillSummary) -> (u8, std::cmp::Reverse<u64>) {
     let taken = match &line.result {
         Outcome::Judged { percent, .. } => percent.unwrap_or(f64::MAX),
         Outcome::Skipped(_) | Outcome::Failed(_) => 0.0,
@@ -168,12 +168,12 @@ fn weight(line: &Line) -> (u8, std::cmp::Reverse<u64>) {
 }
 
 /// A row a scenario, the worst first.
-fn rows<'a>(lines: &[&'a Line]) -> Vec<Row<'a>> {
-    let mut scenarios: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+fn rows<'a>(lines: &[&'a DrillSummary]) -> Vec<Row<'a>> {
+    let mut scenarios: BTreeMap<&str, Vec<&DrillSummary>> = BTreeMap::new();
     for line in lines {
         scenarios.entry(&line.name).or_default().push(line);
     }
-    let row = |repeats: Vec<&'a Line>| {
+    let row = |repeats: Vec<&'a DrillSummary>| {
         let worst = *repeats.iter().min_by_key(|line| weight(line))?;
         Some(Row { worst, repeats })
     };
@@ -184,7 +184,7 @@ fn rows<'a>(lines: &[&'a Line]) -> Vec<Row<'a>> {
 
 /// The summary as Markdown: a headline, what is not as stated, and the rest folded away. A row for each scenario, its
 /// repeats in it.
-pub fn summary_markdown(lines: &[&Line], seed: u64, target: &str) -> String {
+pub fn summary_markdown(lines: &[&DrillSummary], seed: u64, target: &str) -> String {
     let (stated, other): (Vec<Row<'_>>, Vec<Row<'_>>) = rows(lines).into_iter().partition(Row::stated);
     let mut text = format!(
         "### Firedrill: {} of {} drills as stated\n\nOn {}, seed {seed}.",
@@ -279,9 +279,9 @@ pub(super) fn cell(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn judged(name: &str, verdict: Verdict, millis: u64) -> Line {
+    fn judged(name: &str, verdict: Verdict, millis: u64) -> DrillSummary {
         let time = Duration::from_millis(millis);
-        let mut line = Line::failed(name, false, "");
+        let mut line = DrillSummary::failed(name, false, "");
         line.result = Outcome::Judged {
             verdict,
             stated: verdict == Verdict::Met,
@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn a_night_is_a_row_a_scenario_with_its_repeats_folded_and_the_worst_first() {
-        let mut night: Vec<Line> = Vec::new();
+        let mut night: Vec<DrillSummary> = Vec::new();
         for scenario in 0..43u64 {
             for repeat in 0..20 {
                 let verdict = match (scenario, repeat) {
@@ -314,7 +314,7 @@ mod tests {
                 ));
             }
         }
-        let lines: Vec<&Line> = night.iter().collect();
+        let lines: Vec<&DrillSummary> = night.iter().collect();
         let text = summary_markdown(&lines, 7, "docker");
         let rows: Vec<&str> = text.lines().filter(|line| line.contains("| s")).collect();
         assert_eq!(rows.len(), 43 + 2, "a row a scenario, and two headings: {text}");
@@ -367,8 +367,8 @@ mod tests {
 
     #[test]
     fn the_worst_comes_first_and_nothing_breaks_out_of_its_cell() {
-        let skipped = Line::skipped("a", false, "no limits here");
-        let failed = Line::failed("b|c", false, "no\n<img> @team `x`");
+        let skipped = DrillSummary::skipped("a", false, "no limits here");
+        let failed = DrillSummary::failed("b|c", false, "no\n<img> @team `x`");
         let text = summary_markdown(&[&skipped, &failed], 7, "process");
         let rows: Vec<&str> = text
             .lines()

@@ -4,18 +4,18 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use super::advice;
-use super::marks::Kind;
-use super::story::Story;
+use super::drill::DrillReport;
 use super::text::{Paint, plain, word, wrap};
+use super::timeline::Kind;
 use super::words::{self, contract, latency, of_budget, percent, place, times, told};
 use firedrill_judge::Verdict;
 use firedrill_judge::measure::{Journey, Standing};
 use firedrill_model::sample::Micros;
 
 /// The whole report. Readable without colours; `width` is the terminal's.
-pub fn terminal(story: &Story, width: usize, colours: bool) -> String {
+pub fn terminal(report: &DrillReport, width: usize, colours: bool) -> String {
     let page = Page {
-        story,
+        report,
         width: width.clamp(60, 160),
         paint: Paint(colours),
     };
@@ -33,14 +33,14 @@ pub fn terminal(story: &Story, width: usize, colours: bool) -> String {
 }
 
 struct Page<'a> {
-    story: &'a Story,
+    report: &'a DrillReport,
     width: usize,
     paint: Paint,
 }
 
 impl Page<'_> {
     fn headline(&self) -> String {
-        let (start, judgement) = (&self.story.start, &self.story.judgement);
+        let (start, judgement) = (&self.report.start, &self.report.judgement);
         let verdict = if judgement.stated() {
             Verdict::Met
         } else {
@@ -49,10 +49,10 @@ impl Page<'_> {
         let told = self.paint.verdict(verdict, &told(judgement));
         let mut text = format!(
             "\n{}  {}\n",
-            self.paint.bold(&self.story.title()),
+            self.paint.bold(&self.report.title()),
             self.paint.bold(&told)
         );
-        text.push_str(&self.indented("", &self.story.reason()));
+        text.push_str(&self.indented("", &self.report.reason()));
         text.push_str(&self.indented("", &plain(&start.plan.scenario.summary, 300)));
         if let Some(control) = &start.plan.scenario.control {
             text.push_str(&self.indented("a control: ", &plain(&control.because, 300)));
@@ -75,8 +75,8 @@ impl Page<'_> {
     fn time_line(&self) -> String {
         let dim = self.paint.dim("0 s is when the schedule of steps begins");
         let mut text = format!("{}  {dim}\n", self.paint.bold("What happened"));
-        for mark in &self.story.marks {
-            let time = format!("{:>9}", self.story.time(mark.at));
+        for mark in &self.report.timeline {
+            let time = format!("{:>9}", self.report.time(mark.at));
             let word = format!("{:9}", mark.kind.word());
             let word = match mark.kind {
                 Kind::Down | Kind::Open => self.paint.bad(&word),
@@ -94,7 +94,7 @@ impl Page<'_> {
     }
 
     fn lanes(&self) -> String {
-        let measured = &self.story.measured;
+        let measured = &self.report.measured;
         let mut text = format!(
             "{}  {}\n",
             self.paint.bold("Journeys"),
@@ -123,9 +123,9 @@ impl Page<'_> {
 
     /// The faults under the lanes, between the start and the end of the time that is judged.
     fn axis(&self, columns: usize) -> String {
-        let window = self.story.measured.window;
+        let window = self.report.measured.window;
         let mut axis: Vec<char> = vec!['─'; columns];
-        for fault in &self.story.faults {
+        for fault in &self.report.faults {
             for at in [Some(fault.from), fault.until]
                 .into_iter()
                 .flatten()
@@ -144,14 +144,14 @@ impl Page<'_> {
         }
         let line: String = axis.into_iter().collect();
         let end = format!("{:.1} s", window.length().as_secs_f64());
-        let key = if self.story.faults.is_empty() {
+        let key = if self.report.faults.is_empty() {
             ""
         } else {
             "▲ fault  △ reverted"
         };
         let room = columns.saturating_sub(end.chars().count() + 3);
         let widest = self
-            .story
+            .report
             .measured
             .journeys
             .iter()
@@ -162,7 +162,7 @@ impl Page<'_> {
     }
 
     fn lane(&self, journey: &Journey, columns: usize) -> String {
-        let window = self.story.measured.window;
+        let window = self.report.measured.window;
         let whole = window.length().as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "columns of a terminal")]
         let edge =
@@ -194,12 +194,12 @@ impl Page<'_> {
     }
 
     fn unknown(&self, from: Micros, until: Micros) -> bool {
-        let parts = &self.story.measured.unknown_parts;
+        let parts = &self.report.measured.unknown_parts;
         parts.iter().any(|part| part.from < until && from < part.until)
     }
 
     fn cost(&self) -> String {
-        let (measured, cost) = (&self.story.measured, &self.story.judgement.cost);
+        let (measured, cost) = (&self.report.measured, &self.report.judgement.cost);
         let mut text = format!("{}\n", self.paint.bold("What it cost"));
         let unknown = if measured.unknown.is_zero() {
             String::new()
@@ -208,7 +208,7 @@ impl Page<'_> {
         };
         let _ = writeln!(text, "  downtime     {}{unknown}", measured.downtime);
         let _ = writeln!(text, "  budget       {}", self.budget());
-        if let (Some(per_year), Some(because)) = (cost.per_year, &self.story.start.plan.scenario.per_year) {
+        if let (Some(per_year), Some(because)) = (cost.per_year, &self.report.start.plan.scenario.per_year) {
             let high = per_year.high.map_or_else(|| "unknown".into(), percent);
             let told = format!(
                 "up to {high} of it: {} a year, {}",
@@ -234,7 +234,7 @@ impl Page<'_> {
                 counts.join(", ")
             );
         }
-        let bills = self.story.judgement.bills.iter();
+        let bills = self.report.judgement.bills.iter();
         let bills: Vec<String> = bills
             .map(|bill| format!("{}: {}", contract(bill.contract), bill.billed))
             .collect();
@@ -244,7 +244,7 @@ impl Page<'_> {
 
     /// The year's budget as a bar: what this took of it.
     fn budget(&self) -> String {
-        let cost = &self.story.judgement.cost;
+        let cost = &self.report.judgement.cost;
         let Some(high) = cost.share.high else {
             return of_budget(cost);
         };
@@ -265,7 +265,7 @@ impl Page<'_> {
     }
 
     fn checks(&self) -> String {
-        let mut checks: Vec<_> = self.story.judgement.checks.iter().collect();
+        let mut checks: Vec<_> = self.report.judgement.checks.iter().collect();
         checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
         let widest = checks
             .iter()
@@ -299,9 +299,9 @@ impl Page<'_> {
     /// The error that most likely tells the cause, with the lines after it.
     fn log(&self) -> String {
         let Some((log, entry)) = self
-            .story
+            .report
             .loudest()
-            .filter(|_| self.story.judgement.verdict() != Verdict::Met)
+            .filter(|_| self.report.judgement.verdict() != Verdict::Met)
         else {
             return String::new();
         };
@@ -313,7 +313,7 @@ impl Page<'_> {
                 log.service, entry.line, entry.count
             ))
         );
-        let mut lines = vec![Story::error(entry, 400)];
+        let mut lines = vec![DrillReport::error(entry, 400)];
         lines.extend(
             entry
                 .after
@@ -329,10 +329,10 @@ impl Page<'_> {
 
     fn next(&self) -> String {
         let mut text = format!("{}\n", self.paint.bold("What next"));
-        for advice in advice::advice(self.story) {
+        for advice in advice::advice(self.report) {
             text.push_str(&self.indented("• ", &advice));
         }
-        for (what, command) in advice::commands(self.story) {
+        for (what, command) in advice::commands(self.report) {
             let _ = writeln!(text, "  {}", self.paint.dim(&format!("{what:14}{command}")));
         }
         text.trim_end().to_owned()

@@ -36,7 +36,7 @@ pub(super) struct Args {
 struct Suite {
     seed: u64,
     target: String,
-    drills: Vec<(Exit, firedrill_report::Line)>,
+    drills: Vec<(Exit, firedrill_report::DrillSummary)>,
 }
 
 pub(super) fn run(args: &Args) -> Exit {
@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> Exit {
 }
 
 fn conclude(args: &Args, suite: &Suite) -> Exit {
-    let lines: Vec<&firedrill_report::Line> = suite.drills.iter().map(|(_, line)| line).collect();
+    let lines: Vec<&firedrill_report::DrillSummary> = suite.drills.iter().map(|(_, line)| line).collect();
     if args.json {
         output::print(&firedrill_report::summary_json(&lines, suite.seed, &suite.target).to_string());
     } else if args.markdown {
@@ -155,8 +155,11 @@ fn of_calls(ordered: &Ordered, calls: &Calls, folders: &[PathBuf]) -> Suite {
         .map(|(name, repeat)| match done.get(&(name.as_str(), repeat)) {
             Some(done) => drill(done, folders),
             None => {
-                let line =
-                    firedrill_report::Line::failed(name, false, &format!("no shard ran repeat {repeat}"));
+                let line = firedrill_report::DrillSummary::failed(
+                    name,
+                    false,
+                    &format!("no shard ran repeat {repeat}"),
+                );
                 (Exit::Undecided, line)
             }
         });
@@ -167,16 +170,16 @@ fn of_calls(ordered: &Ordered, calls: &Calls, folders: &[PathBuf]) -> Suite {
     }
 }
 
-fn drill(done: &Done, folders: &[PathBuf]) -> (Exit, firedrill_report::Line) {
+fn drill(done: &Done, folders: &[PathBuf]) -> (Exit, firedrill_report::DrillSummary) {
     let (name, control) = (done.scenario.as_str(), done.control);
     match &done.became {
         Became::Skipped(why) => (
             Exit::AsStated,
-            firedrill_report::Line::skipped(name, control, why),
+            firedrill_report::DrillSummary::skipped(name, control, why),
         ),
         Became::Failed(why) => (
             Exit::Environment,
-            firedrill_report::Line::failed(name, control, why),
+            firedrill_report::DrillSummary::failed(name, control, why),
         ),
         Became::Run(id) => match folders.iter().find(|folder| folder.ends_with(id)) {
             Some(folder) => judged(folder, name, control),
@@ -184,26 +187,26 @@ fn drill(done: &Done, folders: &[PathBuf]) -> (Exit, firedrill_report::Line) {
                 let why = format!("its run folder {id} is not here");
                 (
                     Exit::Undecided,
-                    firedrill_report::Line::failed(name, control, &why),
+                    firedrill_report::DrillSummary::failed(name, control, &why),
                 )
             }
         },
     }
 }
 
-fn judged(folder: &Path, name: &str, control: bool) -> (Exit, firedrill_report::Line) {
+fn judged(folder: &Path, name: &str, control: bool) -> (Exit, firedrill_report::DrillSummary) {
     match runs::judged(folder) {
         Err(error) => {
-            let line = firedrill_report::Line::failed(name, control, &error.to_string());
+            let line = firedrill_report::DrillSummary::failed(name, control, &error.to_string());
             (Exit::Environment, line)
         }
         Ok(run) => match ended(&run.history) {
             Some((false, Some(error))) => {
-                let line = firedrill_report::Line::failed(name, control, error);
+                let line = firedrill_report::DrillSummary::failed(name, control, error);
                 (Exit::Environment, line)
             }
             end => {
-                let line = firedrill_report::Line::new(&run.history, &run.measured, &run.judgement);
+                let line = firedrill_report::DrillSummary::new(&run.history, &run.measured, &run.judgement);
                 let stopped = matches!(end, Some((true, _)));
                 let exit = super::run::exit(&run.judgement);
                 (if stopped { Exit::Interrupted } else { exit }, line)

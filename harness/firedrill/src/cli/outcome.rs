@@ -11,10 +11,10 @@ use super::run::Call;
 pub(super) struct Outcome {
     pub(super) name: String,
     /// Its run folder, or why there is none.
-    pub(super) stored: Result<PathBuf, firedrill_report::Drill>,
+    pub(super) stored: Result<PathBuf, firedrill_report::DrillOutcome>,
     pub(super) repeat: u32,
     pub(super) exit: Exit,
-    pub(super) line: firedrill_report::Line,
+    pub(super) line: firedrill_report::DrillSummary,
 }
 
 /// The summary, and the worst of all exits.
@@ -38,7 +38,8 @@ pub(super) fn conclude(call: &Call, mut outcomes: Vec<Outcome>) -> Exit {
         exit = exit.worst(Exit::Undecided);
     }
     if !call.args.json && !call.alone {
-        let lines: Vec<&firedrill_report::Line> = outcomes.iter().map(|outcome| &outcome.line).collect();
+        let lines: Vec<&firedrill_report::DrillSummary> =
+            outcomes.iter().map(|outcome| &outcome.line).collect();
         output::print(&firedrill_report::summary(
             &lines,
             call.seed,
@@ -59,14 +60,14 @@ fn reports(call: &Call, outcomes: &[Outcome]) -> Exit {
         Err(drill) => Told::not_run(drill.clone(), outcome.exit),
         Ok(folder) => render::told(folder).unwrap_or_else(|error| {
             let (name, why) = (outcome.name.clone(), error.to_string());
-            Told::not_run(firedrill_report::Drill::Failed { name, why }, outcome.exit)
+            Told::not_run(firedrill_report::DrillOutcome::Failed { name, why }, outcome.exit)
         }),
     });
     render::write_all(&call.args.report, &told.collect::<Vec<_>>())
 }
 
 /// After many drills: where to look, and what they say of the year. What is not as stated comes before what it cost.
-fn what_next(call: &Call, outcomes: &[Outcome], lines: &[&firedrill_report::Line]) {
+fn what_next(call: &Call, outcomes: &[Outcome], lines: &[&firedrill_report::DrillSummary]) {
     let runs = shown(&call.args.runs);
     let mut next = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| outcome.exit != Exit::AsStated) {

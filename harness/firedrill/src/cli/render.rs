@@ -7,7 +7,7 @@ use std::str::FromStr;
 use super::exit::Exit;
 use super::{logs, output, runs};
 use firedrill_model::history::ReadError;
-use firedrill_report::Drill;
+use firedrill_report::DrillOutcome;
 
 /// The forms that a report has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -52,7 +52,7 @@ impl FromStr for Wanted {
 
 /// A stored run: what reports tell of it, and what it means for CI.
 pub(super) struct Told {
-    pub(super) drill: Drill,
+    pub(super) drill: DrillOutcome,
     pub(super) exit: Exit,
     /// The machine-readable report, a line of its own.
     json: String,
@@ -67,22 +67,22 @@ pub(super) fn told(folder: &Path) -> Result<Told, ReadError> {
     } = runs::judged(folder)?;
     let json = firedrill_report::json(&history, &measured, &judgement).to_string();
     let exit = super::run::exit(&judgement);
-    let story = firedrill_report::Story::new(&history, measured, judgement, logs::excerpts(folder));
-    let drill = Drill::Judged(Box::new(story.in_folder(&folder.display().to_string())));
+    let story = firedrill_report::DrillReport::new(&history, measured, judgement, logs::excerpts(folder));
+    let drill = DrillOutcome::Judged(Box::new(story.in_folder(&folder.display().to_string())));
     Ok(Told { drill, exit, json })
 }
 
 impl Told {
     /// A drill that is not stored.
-    pub(super) fn not_run(drill: Drill, exit: Exit) -> Self {
+    pub(super) fn not_run(drill: DrillOutcome, exit: Exit) -> Self {
         let json = match &drill {
-            Drill::Skipped { name, why } => {
+            DrillOutcome::Skipped { name, why } => {
                 serde_json::json!({ "scenario": name, "skipped": why }).to_string()
             }
-            Drill::Failed { name, why } => {
+            DrillOutcome::Failed { name, why } => {
                 serde_json::json!({ "scenario": name, "not_run": why }).to_string()
             }
-            Drill::Judged(_) => String::new(),
+            DrillOutcome::Judged(_) => String::new(),
         };
         Self { drill, exit, json }
     }
@@ -90,15 +90,17 @@ impl Told {
 
 /// The report of all of them.
 pub(super) fn render(format: Format, told: &[Told], width: usize, colours: bool) -> Result<String, String> {
-    let drills: Vec<Drill> = told.iter().map(|told| told.drill.clone()).collect();
+    let drills: Vec<DrillOutcome> = told.iter().map(|told| told.drill.clone()).collect();
     Ok(match format {
         Format::Terminal => {
-            let text = |drill: &Drill| match drill {
-                Drill::Judged(story) => firedrill_report::terminal(story, width, colours),
-                Drill::Skipped { name, why } => {
-                    firedrill_report::Line::skipped(name, false, why).text(colours)
+            let text = |drill: &DrillOutcome| match drill {
+                DrillOutcome::Judged(story) => firedrill_report::terminal(story, width, colours),
+                DrillOutcome::Skipped { name, why } => {
+                    firedrill_report::DrillSummary::skipped(name, false, why).text(colours)
                 }
-                Drill::Failed { name, why } => firedrill_report::Line::failed(name, false, why).text(colours),
+                DrillOutcome::Failed { name, why } => {
+                    firedrill_report::DrillSummary::failed(name, false, why).text(colours)
+                }
             };
             drills.iter().map(text).collect::<Vec<_>>().join("\n")
         }

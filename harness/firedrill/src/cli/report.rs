@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::exit::Exit;
 use super::render::{self, Format, Told};
 use super::{output, runs};
-use firedrill_report::Drill;
+use firedrill_report::DrillOutcome;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -55,7 +55,7 @@ pub(super) fn run(args: &Args) -> Exit {
             }
             Err(error) => {
                 let (name, why) = (folder.display().to_string(), error.to_string());
-                told.push(Told::not_run(Drill::Failed { name, why }, Exit::Usage));
+                told.push(Told::not_run(DrillOutcome::Failed { name, why }, Exit::Usage));
             }
         }
     }
@@ -76,7 +76,7 @@ fn text(args: &Args, told: &[Told]) -> Result<String, String> {
         return match told {
             [
                 Told {
-                    drill: Drill::Judged(story),
+                    drill: DrillOutcome::Judged(story),
                     ..
                 },
             ] => Ok(firedrill_report::incident(story)),

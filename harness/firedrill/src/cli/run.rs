@@ -239,7 +239,7 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
     let (plan, repeat) = (Arc::clone(&drill.plan), drill.repeat);
     let name = plan.name.clone();
     let control = plan.scenario.control.is_some();
-    let ended = |became: Became, exit: Exit, line: firedrill_report::Line| {
+    let ended = |became: Became, exit: Exit, line: firedrill_report::DrillSummary| {
         let name = name.clone();
         let outcome = Outcome {
             stored: stored(&drill.runs, &name, &became),
@@ -255,7 +255,7 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         Ok(folder) => folder,
         Err(error) => {
             let why = format!("cannot make a run folder in {}: {error}", drill.runs.display());
-            let line = firedrill_report::Line::failed(&name, control, &why);
+            let line = firedrill_report::DrillSummary::failed(&name, control, &why);
             return ended(Became::Failed(why), Exit::Environment, line);
         }
     };
@@ -265,12 +265,12 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         Err(Unready::Unsupported(why)) => {
             // Nothing was started; an empty run folder would only confuse.
             drop(std::fs::remove_dir_all(&folder.path));
-            let line = firedrill_report::Line::skipped(&name, control, &why);
+            let line = firedrill_report::DrillSummary::skipped(&name, control, &why);
             call.progress.done(&line.text(output::colours()));
             return ended(Became::Skipped(why), Exit::AsStated, line);
         }
         Err(Unready::Failed(why)) => {
-            let line = firedrill_report::Line::failed(&name, control, &why);
+            let line = firedrill_report::DrillSummary::failed(&name, control, &why);
             call.progress.done(&line.text(output::colours()));
             return ended(Became::Failed(why), Exit::Environment, line);
         }
@@ -290,7 +290,7 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         exit = Exit::Interrupted;
     } else if let Some(error) = error {
         exit = Exit::Environment;
-        line = firedrill_report::Line::failed(&name, control, &error.to_string());
+        line = firedrill_report::DrillSummary::failed(&name, control, &error.to_string());
     }
     call.progress.done(&line.text(output::colours()));
     match target.clean().await {
@@ -313,15 +313,15 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
 }
 
 /// Where a drill's history is, or why there is none.
-fn stored(runs: &Path, name: &str, became: &Became) -> Result<PathBuf, firedrill_report::Drill> {
+fn stored(runs: &Path, name: &str, became: &Became) -> Result<PathBuf, firedrill_report::DrillOutcome> {
     let name = name.to_owned();
     match became {
         Became::Run(id) => Ok(runs.join(id)),
-        Became::Skipped(why) => Err(firedrill_report::Drill::Skipped {
+        Became::Skipped(why) => Err(firedrill_report::DrillOutcome::Skipped {
             name,
             why: why.clone(),
         }),
-        Became::Failed(why) => Err(firedrill_report::Drill::Failed {
+        Became::Failed(why) => Err(firedrill_report::DrillOutcome::Failed {
             name,
             why: why.clone(),
         }),
@@ -382,14 +382,14 @@ fn supported(plan: &Plan, target: &dyn Target) -> Result<(), String> {
 }
 
 /// Judges what was written, stores the verdict beside it, and shows the report where it is wanted.
-fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, firedrill_report::Line) {
+fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, firedrill_report::DrillSummary) {
     let control = plan.scenario.control.is_some();
     let history = match history::read(&folder.path) {
         Ok(history) => history,
         Err(error) => {
             return (
                 Exit::Environment,
-                firedrill_report::Line::failed(&plan.name, control, &error.to_string()),
+                firedrill_report::DrillSummary::failed(&plan.name, control, &error.to_string()),
             );
         }
     };
@@ -397,7 +397,7 @@ fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, firedrill_repor
     let judgement = firedrill_judge::judge(&history, &measured);
     let json = firedrill_report::json(&history, &measured, &judgement);
     let exit = exit(&judgement);
-    let mut line = firedrill_report::Line::new(&history, &measured, &judgement);
+    let mut line = firedrill_report::DrillSummary::new(&history, &measured, &judgement);
     if let Err(error) = store(&folder.path, &json.to_string()) {
         line.note(&format!("the verdict could not be stored: {error}"));
     }
@@ -405,7 +405,8 @@ fn judge(call: &Call, plan: &Plan, folder: &RunFolder) -> (Exit, firedrill_repor
         call.progress
             .print(&serde_json::json!({ "run": folder.id, "report": json }).to_string());
     } else if call.alone || call.args.verbose || exit != Exit::AsStated {
-        let story = firedrill_report::Story::new(&history, measured, judgement, logs::excerpts(&folder.path));
+        let story =
+            firedrill_report::DrillReport::new(&history, measured, judgement, logs::excerpts(&folder.path));
         let story = story.in_folder(&shown(&folder.path));
         call.progress.print(&firedrill_report::terminal(
             &story,

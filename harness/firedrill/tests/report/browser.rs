@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
-use firedrill::report::{self, Drill};
+use firedrill::report::{self, DrillOutcome};
 
 use crate::cdp::{Browser, installed};
 use crate::{drills, story};
@@ -26,14 +26,16 @@ fn browser() -> Option<Browser> {
 }
 
 /// A page on disk.
-fn page(folder: &Path, drills: &[Drill]) -> PathBuf {
+fn page(folder: &Path, drills: &[DrillOutcome]) -> PathBuf {
     let path = folder.join("report.html");
     std::fs::write(&path, report::html(drills).unwrap()).unwrap();
     path
 }
 
-fn one() -> Vec<Drill> {
-    vec![Drill::Judged(Box::new(story("wrong-loader-on-the-ladder")))]
+fn one() -> Vec<DrillOutcome> {
+    vec![DrillOutcome::Judged(Box::new(story(
+        "wrong-loader-on-the-ladder",
+    )))]
 }
 
 /// Whatever the page loaded besides itself, and whatever the browser complained about.

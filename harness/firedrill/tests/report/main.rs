@@ -12,7 +12,7 @@ mod stored;
 
 use std::path::{Path, PathBuf};
 
-use firedrill::report::{Drill, Excerpt, Filter, Story};
+use firedrill::report::{DrillOutcome, DrillReport, Excerpt, Filter};
 use firedrill::{history, judge, measure};
 
 /// The stored histories: real runs of the shortener on local processes.
@@ -29,12 +29,12 @@ fn folder(name: &str) -> PathBuf {
 }
 
 /// A stored history as reports tell it.
-fn story(name: &str) -> Story {
+fn story(name: &str) -> DrillReport {
     let folder = folder(name);
     let history = history::read(&folder).unwrap();
     let measured = measure::measure(&history);
     let judgement = judge::judge(&history, &measured);
-    Story::new(&history, measured, judgement, logs(&folder))
+    DrillReport::new(&history, measured, judgement, logs(&folder))
 }
 
 /// What its services wrote, filtered.
@@ -52,18 +52,18 @@ fn logs(folder: &Path) -> Vec<Excerpt> {
 }
 
 /// All of them, and one drill of each other kind.
-fn drills() -> Vec<Drill> {
-    let failed = Drill::Failed {
+fn drills() -> Vec<DrillOutcome> {
+    let failed = DrillOutcome::Failed {
         name: "no-engine".into(),
         why: "no container engine answers: start one, or use --target process".into(),
     };
-    let skipped = Drill::Skipped {
+    let skipped = DrillOutcome::Skipped {
         name: "disk-full".into(),
         why: "local processes have no volumes of a limited size".into(),
     };
-    let mut drills: Vec<Drill> = STORED
+    let mut drills: Vec<DrillOutcome> = STORED
         .iter()
-        .map(|name| Drill::Judged(Box::new(story(name))))
+        .map(|name| DrillOutcome::Judged(Box::new(story(name))))
         .collect();
     drills.extend([failed, skipped]);
     drills

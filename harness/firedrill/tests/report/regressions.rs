@@ -119,7 +119,7 @@ fn an_alert_that_is_no_longer_taken() {
     refused(&mut history);
     let measured = measure::measure(&history);
     let judgement = judge::judge(&history, &measured);
-    let story = report::Story::new(&history, measured, judgement, Vec::new());
+    let story = report::DrillReport::new(&history, measured, judgement, Vec::new());
     let draft = report::incident(&story);
     assert!(
         draft.contains("No alert arrived") && !draft.contains("The alert `"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use firedrill::history::{Event, History};
-use firedrill::report::{self, Drill, Story};
+use firedrill::report::{self, DrillOutcome, DrillReport};
 use firedrill::sample::{Bad, Found, Outcome, StreamId};
 use firedrill::{history, judge, measure};
 
@@ -47,7 +47,7 @@ fn the_annotations() {
 
 #[test]
 fn the_page() {
-    let drill = Drill::Judged(Box::new(story("wrong-loader-on-the-ladder")));
+    let drill = DrillOutcome::Judged(Box::new(story("wrong-loader-on-the-ladder")));
     insta::assert_snapshot!("page", report::html(&[drill]).unwrap());
 }
 
@@ -122,7 +122,7 @@ fn where_users_felt_nothing_no_report_speaks_of_an_outage_that_began() {
         draft.contains("2. What failed all the same? The service said"),
         "{draft}"
     );
-    let page = report::html(&[Drill::Judged(Box::new(story))]).unwrap();
+    let page = report::html(&[DrillOutcome::Judged(Box::new(story))]).unwrap();
     assert!(
         page.contains(after) && !page.contains("after the onset"),
         "{page}"
@@ -146,10 +146,10 @@ fn an_outage_before_any_fault_has_no_trigger() {
 }
 
 /// A story of a history that was changed, without logs.
-fn told(history: &History) -> Story {
+fn told(history: &History) -> DrillReport {
     let measured = measure::measure(history);
     let judgement = judge::judge(history, &measured);
-    Story::new(history, measured, judgement, Vec::new())
+    DrillReport::new(history, measured, judgement, Vec::new())
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_blip_is_counted_for_its_journey_and_marked_on_its_lane() {
     assert_eq!((measured.blips.len(), measured.outages.len()), (1, 0));
     let terminal = report::terminal(&story, 100, false);
     assert_eq!(terminal.matches("1 blip").count(), 1, "{terminal}");
-    let one = [Drill::Judged(Box::new(story))];
+    let one = [DrillOutcome::Judged(Box::new(story))];
     let markdown = report::markdown(&one);
     assert!(
         markdown.contains("| journey | good | fallback | bad | blips |"),
@@ -229,7 +229,7 @@ fn writes_that_were_lost_and_tolerated_are_told_in_every_report() {
         "{} of {} acknowledged writes kept",
         data.intact, data.acknowledged
     );
-    let one = [Drill::Judged(Box::new(story.clone()))];
+    let one = [DrillOutcome::Judged(Box::new(story.clone()))];
     for text in [
         report::terminal(&story, 100, false),
         report::markdown(&one),
@@ -264,7 +264,7 @@ fn a_page_of_many_drills_begins_with_the_worst() {
 
 #[test]
 fn a_hundred_drills_fit_a_comment() {
-    let many: Vec<Drill> = (0..50).flat_map(|_| drills()).collect();
+    let many: Vec<DrillOutcome> = (0..50).flat_map(|_| drills()).collect();
     let text = report::markdown(&many);
     assert!(
         text.len() <= report::MARKDOWN_LONGEST && text.chars().count() < 65_536,
@@ -275,7 +275,7 @@ fn a_hundred_drills_fit_a_comment() {
 
 #[test]
 fn a_page_of_nothing_but_a_drill_that_did_not_run_says_why() {
-    let failed = Drill::Failed {
+    let failed = DrillOutcome::Failed {
         name: "no-engine".into(),
         why: "no container engine answers".into(),
     };
@@ -289,7 +289,7 @@ fn a_page_of_nothing_but_a_drill_that_did_not_run_says_why() {
 #[test]
 fn what_a_service_wrote_is_text_on_the_page() {
     let evil = "</script><script>alert(1)</script><img src=x onerror=alert(1)>";
-    let failed = Drill::Failed {
+    let failed = DrillOutcome::Failed {
         name: evil.into(),
         why: evil.into(),
     };

@@ -1,17 +1,17 @@
 //! The year's budget as a bar: a cell for each part of it, what one such event takes, and what a year's events take.
 
 use super::svg::{Across, Down, Picture};
-use crate::story::Story;
+use crate::drill::DrillReport;
 use crate::words::percent;
 use firedrill_judge::Share;
 
 const BAR: u32 = 26;
 
 /// The picture.
-pub(super) fn budget(story: &Story, id: &str) -> String {
-    let cost = &story.judgement.cost;
+pub(super) fn budget(report: &DrillReport, id: &str) -> String {
+    let cost = &report.judgement.cost;
     let mut rows = vec![("one such event".to_owned(), cost.share)];
-    if let (Some(share), Some(times)) = (cost.per_year, &story.start.plan.scenario.per_year) {
+    if let (Some(share), Some(times)) = (cost.per_year, &report.start.plan.scenario.per_year) {
         rows.push((format!("a year's events ({} of them)", times.times), share));
     }
     let largest = rows
@@ -31,7 +31,7 @@ pub(super) fn budget(story: &Story, id: &str) -> String {
                 from: y + 20,
                 height: BAR,
             },
-            cells(story),
+            cells(report),
         );
         y += 20 + BAR + 12;
     }
@@ -50,7 +50,7 @@ pub(super) fn budget(story: &Story, id: &str) -> String {
         y + 6,
         &format!("the whole budget: {}", firedrill_model::units::Span(cost.budget)),
     );
-    let title = format!("What {} takes of the budget", story.title());
+    let title = format!("What {} takes of the budget", report.title());
     picture.finish(
         id,
         y + 14,
@@ -69,8 +69,8 @@ fn told(share: Share) -> String {
 }
 
 /// A cell a minute, where that can be seen.
-fn cells(story: &Story) -> u64 {
-    let minutes = story.judgement.cost.budget.as_secs() / 60;
+fn cells(report: &DrillReport) -> u64 {
+    let minutes = report.judgement.cost.budget.as_secs() / 60;
     if (2..=60).contains(&minutes) { minutes } else { 10 }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::svg::{Down, Picture};
 use super::timeline::Scale;
-use crate::story::Story;
+use crate::drill::DrillReport;
 use crate::words;
 use firedrill_judge::measure::{Bucket, Series};
 
@@ -17,15 +17,15 @@ const BAD: u32 = 22;
 const AXIS: u32 = 22;
 
 /// One picture for each journey that was probed.
-pub(super) fn latencies(story: &Story, id: &str) -> Vec<String> {
-    let charts = story.series.iter().enumerate();
+pub(super) fn latencies(report: &DrillReport, id: &str) -> Vec<String> {
+    let charts = report.series.iter().enumerate();
     charts
-        .map(|(n, series)| chart(story, series, &format!("{id}-l{n}")))
+        .map(|(n, series)| chart(report, series, &format!("{id}-l{n}")))
         .collect()
 }
 
-fn chart(story: &Story, series: &Series, id: &str) -> String {
-    let journey = story
+fn chart(report: &DrillReport, series: &Series, id: &str) -> String {
+    let journey = report
         .start
         .plan
         .system
@@ -50,7 +50,7 @@ fn chart(story: &Story, series: &Series, id: &str) -> String {
     for (y, _) in &levels {
         picture.level("grid", *y);
     }
-    for (x, name) in Scale::new(story).ticks() {
+    for (x, name) in Scale::new(report).ticks() {
         picture.upright(
             "grid",
             x,
@@ -80,7 +80,7 @@ fn chart(story: &Story, series: &Series, id: &str) -> String {
         ),
         ("median", line(&series.buckets, |bucket| y(bucket.p50))),
     ];
-    let columns = columns(story, series);
+    let columns = columns(report, series);
     picture.stretched(columns, plot, &paths);
     for (y, name) in &levels {
         picture.text("tick", "start", 0.0, y.saturating_sub(3), name);
@@ -139,8 +139,8 @@ fn heading(series: &Series) -> String {
 }
 
 /// How many buckets fill the time that is shown: the last one may reach beyond it.
-fn columns(story: &Story, series: &Series) -> usize {
-    let shown = story.shown.length().as_micros();
+fn columns(report: &DrillReport, series: &Series) -> usize {
+    let shown = report.shown.length().as_micros();
     let columns = shown.div_ceil(series.width.as_micros().max(1));
     usize::try_from(columns).unwrap_or(1).max(1)
 }

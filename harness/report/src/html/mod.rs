@@ -14,8 +14,8 @@ use minijinja::{Environment, Value, context};
 use sha2::{Digest, Sha256};
 
 use super::advice;
-use super::entry::{Drill, Standing, counts, worst_first};
-use super::story::Story;
+use super::drill::DrillReport;
+use super::outcome::{DrillOutcome, Status, counts, worst_first};
 use super::text::{plain, word};
 use super::words::{contract, contract_rule, latency as time, of_budget, origin, percent, place, told};
 use firedrill_judge::measure::Standing as Lane;
@@ -34,7 +34,7 @@ const MOST_UNKNOWN: usize = 200;
 ///
 /// # Errors
 /// When the template does not fit what it is given: our fault, and found by the tests.
-pub fn html(drills: &[Drill]) -> Result<String, minijinja::Error> {
+pub fn html(drills: &[DrillOutcome]) -> Result<String, minijinja::Error> {
     let sorted = worst_first(drills);
     let mut engine = Environment::new();
     engine.set_syntax(
@@ -46,7 +46,7 @@ pub fn html(drills: &[Drill]) -> Result<String, minijinja::Error> {
     engine.add_template("page.html", PAGE)?;
     let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     let title = match drills {
-        [one] => format!("{}: {}", one.title(), one.standing().word()),
+        [one] => format!("{}: {}", one.title(), one.status().word()),
         many => format!("{} drills: {}", many.len(), counts(many)),
     };
     engine.get_template("page.html")?.render(context! {
@@ -56,68 +56,68 @@ pub fn html(drills: &[Drill]) -> Result<String, minijinja::Error> {
         script => Value::from_safe_string(SCRIPT.to_owned()),
         counts => counts(drills),
         rows => sorted.iter().enumerate().map(|(n, drill)| row(n, drill)).collect::<Vec<_>>(),
-        drills => sorted.iter().enumerate().filter_map(|(n, drill)| Some(section(n, drill, drill.story()?))).collect::<Vec<_>>(),
+        drills => sorted.iter().enumerate().filter_map(|(n, drill)| Some(section(n, drill, drill.report()?))).collect::<Vec<_>>(),
     })
 }
 
 /// A verdict's class in the style sheet.
-fn class(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Breached | Standing::Failed => "bad",
-        Standing::Undecided | Standing::Skipped => "unsure",
-        Standing::Stated => "good",
+fn class(status: Status) -> &'static str {
+    match status {
+        Status::Breached | Status::Failed => "bad",
+        Status::Undecided | Status::Skipped => "unsure",
+        Status::AsExpected => "good",
     }
 }
 
-fn row(n: usize, drill: &Drill) -> Value {
-    let standing = drill.standing();
-    let story = drill.story();
+fn row(n: usize, drill: &DrillOutcome) -> Value {
+    let status = drill.status();
+    let report = drill.report();
     context! {
-        id => story.map(|_| format!("d{n}")),
+        id => report.map(|_| format!("d{n}")),
         title => drill.title(),
-        class => class(standing),
-        mark => standing.mark(),
-        word => standing.word(),
-        downtime => story.map(|story| story.measured.downtime.to_string()),
-        share => story.and_then(|story| story.judgement.cost.share.high).map(percent),
+        class => class(status),
+        mark => status.mark(),
+        word => status.word(),
+        downtime => report.map(|report| report.measured.downtime.to_string()),
+        share => report.and_then(|report| report.judgement.cost.share.high).map(percent),
         reason => plain(&drill.reason(), 300),
     }
 }
 
-fn section(n: usize, drill: &Drill, story: &Story) -> Value {
+fn section(n: usize, drill: &DrillOutcome, report: &DrillReport) -> Value {
     let id = format!("d{n}");
-    let standing = drill.standing();
+    let status = drill.status();
     let safe = |svg: String| Value::from_safe_string(svg);
     context! {
         id => id.clone(),
-        title => story.title(),
-        class => class(standing),
-        mark => standing.mark(),
-        told => told(&story.judgement),
-        reason => story.reason(),
-        summary => plain(&story.start.plan.scenario.summary, 400),
-        control => story.start.plan.scenario.control.as_ref().map(|control| plain(&control.because, 300)),
-        place => plain(&place(&story.start), 200),
-        run => plain(&story.start.run, 120),
-        facts => facts(story).into_iter().map(|fact| context! { name => fact.name, value => fact.value, aside => fact.aside }).collect::<Vec<_>>(),
-        timeline => safe(timeline::timeline(story, &format!("{id}-time"))),
-        lanes => safe(lanes(story)),
-        blips => story.measured.blips.len(),
+        title => report.title(),
+        class => class(status),
+        mark => status.mark(),
+        told => told(&report.judgement),
+        reason => report.reason(),
+        summary => plain(&report.start.plan.scenario.summary, 400),
+        control => report.start.plan.scenario.control.as_ref().map(|control| plain(&control.because, 300)),
+        place => plain(&place(&report.start), 200),
+        run => plain(&report.start.run, 120),
+        facts => facts(report).into_iter().map(|fact| context! { name => fact.name, value => fact.value, aside => fact.aside }).collect::<Vec<_>>(),
+        timeline => safe(timeline::timeline(report, &format!("{id}-time"))),
+        lanes => safe(lanes(report)),
+        blips => report.measured.blips.len(),
         span => context! {
-            from => story.shown.from.0, until => story.shown.until.0, origin => story.measured.window.from.0,
-            start => interesting(story).0,
+            from => report.shown.from.0, until => report.shown.until.0, origin => report.measured.window.from.0,
+            start => interesting(report).0,
         },
-        marks => marks(story),
-        journeys => journeys(story),
-        latencies => latency::latencies(story, &id).into_iter().map(safe).collect::<Vec<_>>(),
-        budget => safe(budget::budget(story, &format!("{id}-budget"))),
-        of_budget => of_budget(&story.judgement.cost),
-        bills => bills(story),
-        checks => checks(story),
-        logs => logs(story),
-        torn => story.torn.clone(),
-        advice => advice::advice(story),
-        commands => advice::commands(story).into_iter().map(|(what, command)| context! { what, command }).collect::<Vec<_>>(),
+        marks => marks(report),
+        journeys => journeys(report),
+        latencies => latency::latencies(report, &id).into_iter().map(safe).collect::<Vec<_>>(),
+        budget => safe(budget::budget(report, &format!("{id}-budget"))),
+        of_budget => of_budget(&report.judgement.cost),
+        bills => bills(report),
+        checks => checks(report),
+        logs => logs(report),
+        torn => report.torn.clone(),
+        advice => advice::advice(report),
+        commands => advice::commands(report).into_iter().map(|(what, command)| context! { what, command }).collect::<Vec<_>>(),
     }
 }
 
@@ -127,8 +127,8 @@ struct Fact {
     aside: String,
 }
 
-fn facts(story: &Story) -> Vec<Fact> {
-    let (measured, cost) = (&story.measured, &story.judgement.cost);
+fn facts(report: &DrillReport) -> Vec<Fact> {
+    let (measured, cost) = (&report.measured, &report.judgement.cost);
     let (low, high) = measured.availability;
     let data = measured.data;
     let mut facts = vec![
@@ -186,11 +186,11 @@ fn facts(story: &Story) -> Vec<Fact> {
 type Part = (u64, u64, String);
 
 /// What each lane is when, for the cursor: `[[name, [[from, until, what], …]], …]`, in microseconds.
-fn lanes(story: &Story) -> String {
+fn lanes(report: &DrillReport) -> String {
     let mut lanes: Vec<(String, Vec<Part>)> = Vec::new();
-    let unknown = story.measured.unknown_parts.iter().take(MOST_UNKNOWN);
+    let unknown = report.measured.unknown_parts.iter().take(MOST_UNKNOWN);
     let unknown = unknown.map(|part| (part.from.0, part.until.0, "unknown".to_owned()));
-    for journey in &story.measured.journeys {
+    for journey in &report.measured.journeys {
         let segments = journey.lane.iter().map(|segment| {
             let what = match &segment.standing {
                 Lane::Up => "up".to_owned(),
@@ -202,13 +202,13 @@ fn lanes(story: &Story) -> String {
         // The first part that an instant lies in is told: what is unknown comes before what was taken for up.
         lanes.push((journey.name.clone(), unknown.clone().chain(segments).collect()));
     }
-    for release in &story.measured.releases {
+    for release in &report.measured.releases {
         let stretches = release.stretches.iter().take(2000);
         let stretches = stretches.map(|stretch| (stretch.from.0, stretch.until.0, "answers".to_owned()));
         lanes.push((release.name.clone(), stretches.collect()));
     }
-    for fault in &story.faults {
-        let until = fault.until.unwrap_or(story.shown.until).0;
+    for fault in &report.faults {
+        let until = fault.until.unwrap_or(report.shown.until).0;
         lanes.push((
             fault.what.clone(),
             vec![(fault.from.0, until, "in effect".to_owned())],
@@ -221,24 +221,24 @@ fn lanes(story: &Story) -> String {
 }
 
 /// Where the cursor stands first: in the middle of the first outage that is judged, else at the first fault.
-fn interesting(story: &Story) -> firedrill_model::sample::Micros {
-    let window = story.measured.window;
-    let lanes = story.measured.journeys.iter().flat_map(|journey| &journey.lane);
+fn interesting(report: &DrillReport) -> firedrill_model::sample::Micros {
+    let window = report.measured.window;
+    let lanes = report.measured.journeys.iter().flat_map(|journey| &journey.lane);
     let downs = lanes.filter(|segment| segment.standing == Lane::Down);
-    let fault = story.faults.first().map(|fault| fault.from);
+    let fault = report.faults.first().map(|fault| fault.from);
     let first = downs.map(|segment| segment.time).min();
     first.map_or(fault.unwrap_or(window.from), |time| time.from + time.length() / 2)
 }
 
-fn marks(story: &Story) -> Vec<Value> {
-    let mark = |mark: &super::marks::Mark| {
-        context! { at => mark.at.0, time => story.time(mark.at), word => mark.kind.word(), class => mark.kind.class(), text => plain(&mark.text, 500) }
+fn marks(report: &DrillReport) -> Vec<Value> {
+    let mark = |mark: &super::timeline::Moment| {
+        context! { at => mark.at.0, time => report.time(mark.at), word => mark.kind.word(), class => mark.kind.class(), text => plain(&mark.text, 500) }
     };
-    let blips = story.measured.blips.iter().map(super::marks::of_blip);
-    let unknown = story.measured.unknown_parts.iter().take(MOST_UNKNOWN);
-    let unknown = unknown.map(|part| super::marks::of_unknown(part, story.time(part.until)));
-    let mut all: Vec<_> = story
-        .marks
+    let blips = report.measured.blips.iter().map(super::timeline::of_blip);
+    let unknown = report.measured.unknown_parts.iter().take(MOST_UNKNOWN);
+    let unknown = unknown.map(|part| super::timeline::of_unknown(part, report.time(part.until)));
+    let mut all: Vec<_> = report
+        .timeline
         .iter()
         .cloned()
         .chain(blips.take(MOST_BLIPS))
@@ -248,7 +248,7 @@ fn marks(story: &Story) -> Vec<Value> {
     all.iter().take(2000).map(mark).collect()
 }
 
-fn journeys(story: &Story) -> Vec<Value> {
+fn journeys(report: &DrillReport) -> Vec<Value> {
     let journey = |journey: &firedrill_judge::measure::Journey| {
         let bad: Vec<String> = journey
             .bad
@@ -271,17 +271,17 @@ fn journeys(story: &Story) -> Vec<Value> {
             name => journey.name.clone(), essential => journey.essential, good => journey.good,
             fallback => if rungs.is_empty() { "–".to_owned() } else { rungs.join(", ") },
             bad => if bad.is_empty() { "–".to_owned() } else { bad.join(", ") },
-            blips => story.measured.blips_of(journey).count(), void => journey.void, downtime => journey.downtime.to_string(),
+            blips => report.measured.blips_of(journey).count(), void => journey.void, downtime => journey.downtime.to_string(),
             p50 => time(journey.latency.p50), p99 => time(journey.latency.p99), max => time(journey.latency.max),
         }
     };
-    story.measured.journeys.iter().map(journey).collect()
+    report.measured.journeys.iter().map(journey).collect()
 }
 
-fn bills(story: &Story) -> Vec<Value> {
+fn bills(report: &DrillReport) -> Vec<Value> {
     let seconds = |bill: &firedrill_judge::Bill| bill.billed.high.unwrap_or(bill.billed.low).as_secs_f64();
-    let most = story.judgement.bills.iter().map(seconds).fold(1e-9, f64::max);
-    let used = story.start.plan.contract();
+    let most = report.judgement.bills.iter().map(seconds).fold(1e-9, f64::max);
+    let used = report.start.plan.contract();
     let bill = |bill: &firedrill_judge::Bill| {
         let width = format!("{:.1}", 100.0 * seconds(bill) / most);
         context! {
@@ -289,11 +289,11 @@ fn bills(story: &Story) -> Vec<Value> {
             width, used => bill.contract == used, unknown => bill.unknown_slices,
         }
     };
-    story.judgement.bills.iter().map(bill).collect()
+    report.judgement.bills.iter().map(bill).collect()
 }
 
-fn checks(story: &Story) -> Vec<Value> {
-    let mut checks: Vec<_> = story.judgement.checks.iter().collect();
+fn checks(report: &DrillReport) -> Vec<Value> {
+    let mut checks: Vec<_> = report.judgement.checks.iter().collect();
     checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
     let check = |check: &firedrill_judge::Check| {
         let (mark, class) = match check.verdict {
@@ -309,9 +309,9 @@ fn checks(story: &Story) -> Vec<Value> {
     checks.into_iter().map(check).collect()
 }
 
-fn logs(story: &Story) -> Vec<Value> {
+fn logs(report: &DrillReport) -> Vec<Value> {
     let entry = |entry: &super::Entry| {
-        let at = story.logged_at(entry).map(|at| story.time(at));
+        let at = report.logged_at(entry).map(|at| report.time(at));
         context! { line => entry.line, count => entry.count, before => entry.before.clone(), text => entry.text.clone(), after => entry.after.clone(), at }
     };
     let log = |log: &super::Excerpt| {
@@ -320,5 +320,5 @@ fn logs(story: &Story) -> Vec<Value> {
             entries => log.entries.iter().map(entry).collect::<Vec<_>>(),
         }
     };
-    story.logs.iter().map(log).collect()
+    report.logs.iter().map(log).collect()
 }

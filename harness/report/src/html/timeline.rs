@@ -4,8 +4,8 @@
 //! edges of an outage, between which it began or ended, are shaded.
 
 use super::svg::{Across, Down, Picture};
-use crate::marks::Kind;
-use crate::story::Story;
+use crate::drill::DrillReport;
+use crate::timeline::Kind;
 use crate::words;
 use firedrill_judge::measure::{Interval, Journey, Outage, Standing};
 use firedrill_model::sample::Micros;
@@ -27,10 +27,10 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    pub(super) fn new(story: &Story) -> Self {
+    pub(super) fn new(report: &DrillReport) -> Self {
         Self {
-            shown: story.shown,
-            origin: story.measured.window.from,
+            shown: report.shown,
+            origin: report.measured.window.from,
         }
     }
 
@@ -89,26 +89,26 @@ fn inside(on: &str, across: Across) -> String {
 }
 
 struct Sheet<'a> {
-    story: &'a Story,
+    report: &'a DrillReport,
     scale: Scale,
     picture: Picture,
     y: u32,
 }
 
 /// The picture.
-pub(super) fn timeline(story: &Story, id: &str) -> String {
+pub(super) fn timeline(report: &DrillReport, id: &str) -> String {
     let mut sheet = Sheet {
-        story,
-        scale: Scale::new(story),
+        report,
+        scale: Scale::new(report),
         picture: Picture::default(),
         y: 4,
     };
     let height = sheet.height();
     sheet.ground(height);
-    for journey in &story.measured.journeys {
+    for journey in &report.measured.journeys {
         sheet.journey(journey);
     }
-    for release in &story.measured.releases {
+    for release in &report.measured.releases {
         let (answers, good) = release.answers;
         let y = sheet.lane(
             &format!("release {}", release.name),
@@ -120,14 +120,14 @@ pub(super) fn timeline(story: &Story, id: &str) -> String {
             .map(|stretch| (stretch.from, stretch.until, release.name.clone()));
         sheet.bars("release", y, &stretches.collect::<Vec<_>>());
     }
-    for fault in &story.faults {
+    for fault in &report.faults {
         let proof = if fault.confirmed.is_some() {
             "confirmed"
         } else {
             "not confirmed"
         };
         let y = sheet.lane("fault", &format!("{}, {proof}", fault.what));
-        let until = fault.until.unwrap_or(story.shown.until);
+        let until = fault.until.unwrap_or(report.shown.until);
         let told = if fault.until.is_some() {
             "reverted at its end"
         } else {
@@ -137,7 +137,7 @@ pub(super) fn timeline(story: &Story, id: &str) -> String {
     }
     sheet.alerts();
     sheet.axis();
-    let title = format!("Time line of {}", story.title());
+    let title = format!("Time line of {}", report.title());
     let description =
         "What each journey, release and fault was when. The table of events below tells the same in words.";
     sheet.picture.finish(id, height, &title, description)
@@ -145,9 +145,10 @@ pub(super) fn timeline(story: &Story, id: &str) -> String {
 
 impl Sheet<'_> {
     fn height(&self) -> u32 {
-        let alerts = u32::from(self.story.marks.iter().any(|mark| mark.kind == Kind::Alert));
-        let lanes =
-            self.story.measured.journeys.len() + self.story.measured.releases.len() + self.story.faults.len();
+        let alerts = u32::from(self.report.timeline.iter().any(|mark| mark.kind == Kind::Alert));
+        let lanes = self.report.measured.journeys.len()
+            + self.report.measured.releases.len()
+            + self.report.faults.len();
         (u32::try_from(lanes).unwrap_or(0) + alerts) * (HEADING + BAR + SPACE) + AXIS + 4
     }
 
@@ -159,13 +160,13 @@ impl Sheet<'_> {
         };
         let before = self
             .scale
-            .across(self.story.shown.from, self.story.measured.window.from);
+            .across(self.report.shown.from, self.report.measured.window.from);
         self.picture
             .rect("before", before, y, "before the schedule of steps: not judged");
         for (x, _) in self.scale.ticks() {
             self.picture.upright("grid", x, y);
         }
-        for fault in &self.story.faults {
+        for fault in &self.report.faults {
             self.picture.upright("guide", self.scale.at(fault.from), y);
         }
     }
@@ -192,8 +193,8 @@ impl Sheet<'_> {
             last = across.until;
             let title = format!(
                 "{text}: {} to {}",
-                self.story.time(*from),
-                self.story.time(*until)
+                self.report.time(*from),
+                self.report.time(*until)
             );
             self.picture.rect(class, across, y, &title);
             if across.until - across.from > 12.0 {
@@ -209,8 +210,8 @@ impl Sheet<'_> {
             format!("down {}", journey.downtime)
         };
         let aside = if journey.essential { "" } else { ", not essential" };
-        let story = self.story;
-        let blips = match story.measured.blips_of(journey).count() {
+        let report = self.report;
+        let blips = match report.measured.blips_of(journey).count() {
             0 => String::new(),
             some => format!(", {}", words::blips(some)),
         };
@@ -218,7 +219,7 @@ impl Sheet<'_> {
         // The lane tells the judged time; before it there is only what was seen of outages.
         self.picture.rect(
             "up",
-            self.scale.across(self.story.shown.from, self.story.shown.until),
+            self.scale.across(self.report.shown.from, self.report.shown.until),
             y,
             "up",
         );
@@ -236,8 +237,8 @@ impl Sheet<'_> {
             last = (across.until, rank);
             let title = format!(
                 "{text}: {} to {}",
-                self.story.time(segment.time.from),
-                self.story.time(segment.time.until)
+                self.report.time(segment.time.from),
+                self.report.time(segment.time.until)
             );
             self.picture.rect(class, across, y, &title);
             if across.until - across.from > 10.0 {
@@ -247,11 +248,11 @@ impl Sheet<'_> {
         for outage in &journey.outages {
             self.outage(outage, y);
         }
-        for part in &self.story.measured.unknown_parts {
+        for part in &self.report.measured.unknown_parts {
             let title = format!(
                 "unknown: {} to {}",
-                self.story.time(part.from),
-                self.story.time(part.until)
+                self.report.time(part.from),
+                self.report.time(part.until)
             );
             self.picture
                 .rect("unknown", self.scale.across(part.from, part.until), y, &title);
@@ -266,7 +267,7 @@ impl Sheet<'_> {
             height: y.height + 4,
         };
         let mut last = -1.0;
-        for blip in self.story.measured.blips_of(journey) {
+        for blip in self.report.measured.blips_of(journey) {
             let across = self.scale.across(blip.at, blip.at).visible();
             if across.until <= last {
                 continue;
@@ -275,7 +276,7 @@ impl Sheet<'_> {
             let title = format!(
                 "a blip: {} at {}, confirmed by nothing",
                 blip.kind,
-                self.story.time(blip.at)
+                self.report.time(blip.at)
             );
             self.picture.rect("blip", across, y, &title);
         }
@@ -283,7 +284,7 @@ impl Sheet<'_> {
 
     /// The part of an outage before the judged time, and its edges.
     fn outage(&mut self, outage: &Outage, y: Down) {
-        let window = self.story.measured.window;
+        let window = self.report.measured.window;
         if outage.first_bad < window.from {
             let until = outage.first_good.unwrap_or(window.from).min(window.from);
             let across = self.scale.across(outage.first_bad, until).visible();
@@ -294,8 +295,8 @@ impl Sheet<'_> {
         let ended = outage.core.last().map_or(outage.first_bad, |core| core.until);
         let title = format!(
             "it began between {} and {}",
-            self.story.time(outage.hull.from),
-            self.story.time(began)
+            self.report.time(outage.hull.from),
+            self.report.time(began)
         );
         self.picture.rect(
             "unsure",
@@ -308,8 +309,8 @@ impl Sheet<'_> {
         } else {
             format!(
                 "it ended between {} and {}",
-                self.story.time(ended),
-                self.story.time(outage.hull.until)
+                self.report.time(ended),
+                self.report.time(outage.hull.until)
             )
         };
         self.picture.rect(
@@ -322,8 +323,8 @@ impl Sheet<'_> {
 
     fn alerts(&mut self) {
         let alerts: Vec<(Micros, Micros, String)> = self
-            .story
-            .marks
+            .report
+            .timeline
             .iter()
             .filter(|mark| mark.kind == Kind::Alert)
             .map(|mark| (mark.at, mark.at, mark.text.clone()))

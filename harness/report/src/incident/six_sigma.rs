@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::super::drill::DrillReport;
 use super::super::markdown::escaped;
-use super::super::story::Story;
 use super::super::words::{contract, contract_rule, of_budget, percent, times};
 use super::{Draft, blank};
 use firedrill_model::units::Span;
@@ -18,7 +18,7 @@ fn per_million(defects: usize, opportunities: usize) -> f64 {
 
 impl Draft<'_> {
     pub(super) fn six_sigma(&self) -> String {
-        let (story, cost) = (self.0, &self.0.judgement.cost);
+        let (report, cost) = (self.0, &self.0.judgement.cost);
         let mut text = String::from("## Define, measure, analyse, improve, control\n\n");
         let down: Vec<String> = self.down().map(|journey| escaped(&journey.name, 60)).collect();
         let lost = if down.is_empty() {
@@ -35,11 +35,11 @@ impl Draft<'_> {
         let _ = writeln!(
             text,
             "**Measure.** {}, that is {}. By contract:\n",
-            story.measured.downtime,
+            report.measured.downtime,
             of_budget(cost)
         );
         text.push_str("| contract | bills | counts |\n|---|---|---|\n");
-        for bill in &story.judgement.bills {
+        for bill in &report.judgement.bills {
             let _ = writeln!(
                 text,
                 "| {} | {} | {} |",
@@ -53,11 +53,11 @@ impl Draft<'_> {
         let _ = writeln!(
             text,
             "\n{defects} of {opportunities} answers were defects while it was watched: {million} per million opportunities in this drill. Availability in it: {}.\n",
-            availability(story.measured.availability)
+            availability(report.measured.availability)
         );
         let cause = self.0.culprit().map_or_else(
             || blank("cause: no error is known to have come up inside the outage"),
-            |(_, entry)| escaped(&Story::error(entry, 200), 200),
+            |(_, entry)| escaped(&DrillReport::error(entry, 200), 200),
         );
         let _ = writeln!(
             text,
@@ -69,7 +69,7 @@ impl Draft<'_> {
             "**Improve.** The action items above; the expected downtime afterwards: {}\n",
             blank("to be rehearsed, not guessed")
         );
-        let per_year = match (&story.start.plan.scenario.per_year, cost.per_year) {
+        let per_year = match (&report.start.plan.scenario.per_year, cost.per_year) {
             (Some(rate), Some(share)) => format!(
                 "Expected {} a year ({}): up to {} of the budget.",
                 times(rate.times),

@@ -7,7 +7,7 @@ use firedrill_model::history::History;
 
 /// One drill in one line.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Line {
+pub struct DrillSummary {
     pub(super) name: String,
     pub(super) control: bool,
     pub(super) result: Outcome,
@@ -31,7 +31,7 @@ pub(super) enum Outcome {
     Failed(String),
 }
 
-impl Line {
+impl DrillSummary {
     /// A drill that was judged.
     pub fn new(history: &History, measured: &Measured, judgement: &Judgement) -> Self {
         let verdict = judgement.verdict();
@@ -160,12 +160,12 @@ impl Line {
 }
 
 /// All drills of one call.
-pub fn summary(lines: &[&Line], seed: u64, target: &str, colours: bool) -> String {
+pub fn summary(lines: &[&DrillSummary], seed: u64, target: &str, colours: bool) -> String {
     let paint = Paint(colours);
-    let count = |wanted: fn(&Line) -> bool| lines.iter().filter(|line| wanted(line)).count();
+    let count = |wanted: fn(&DrillSummary) -> bool| lines.iter().filter(|line| wanted(line)).count();
     let stated = count(|line| matches!(line.result, Outcome::Judged { stated: true, .. }));
     let controls = count(|line| line.control && matches!(line.result, Outcome::Judged { stated: true, .. }));
-    let skipped = count(Line::is_skipped);
+    let skipped = count(DrillSummary::is_skipped);
     let failed = count(|line| matches!(line.result, Outcome::Failed(_)));
     let unstated = lines.len() - stated - skipped - failed;
     let mut text = format!("\n{} drills on {target}, seed {seed}: ", lines.len());
@@ -204,7 +204,7 @@ pub fn summary(lines: &[&Line], seed: u64, target: &str, colours: bool) -> Strin
 }
 
 /// What is said of the drills that are not as stated, and how often: repeats of which the same is to be said are told once.
-fn told_once(lines: &[&Line], colours: bool) -> Vec<(String, usize)> {
+fn told_once(lines: &[&DrillSummary], colours: bool) -> Vec<(String, usize)> {
     let mut all: Vec<(String, usize)> = Vec::new();
     for line in lines.iter().filter(|line| !line.is_stated()) {
         let text = line.text(colours);
@@ -218,7 +218,7 @@ fn told_once(lines: &[&Line], colours: bool) -> Vec<(String, usize)> {
 
 /// What costs the most of the budget, of all that are as stated and no controls: its downtime, and the upper bound of
 /// its share in percent.
-pub fn costliest<'a>(lines: &[&'a Line]) -> Option<(&'a Line, Bounds, f64)> {
+pub fn costliest<'a>(lines: &[&'a DrillSummary]) -> Option<(&'a DrillSummary, Bounds, f64)> {
     let priced = lines.iter().filter_map(|line| match &line.result {
         Outcome::Judged {
             stated: true,
@@ -235,7 +235,7 @@ pub fn costliest<'a>(lines: &[&'a Line]) -> Option<(&'a Line, Bounds, f64)> {
 mod tests {
     use super::*;
 
-    fn line(name: &str, control: bool, percent: f64) -> Line {
+    fn line(name: &str, control: bool, percent: f64) -> DrillSummary {
         let result = Outcome::Judged {
             verdict: Verdict::Met,
             stated: true,
@@ -244,7 +244,7 @@ mod tests {
             data: String::new(),
             why: String::new(),
         };
-        Line {
+        DrillSummary {
             name: name.into(),
             control,
             result,
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn repeats_of_which_the_same_is_to_be_said_are_told_once() {
-        let skipped = Line::skipped("cpu", false, "no control group");
+        let skipped = DrillSummary::skipped("cpu", false, "no control group");
         let text = summary(&[&skipped, &skipped, &skipped], 7, "process", false);
         assert!(text.contains("3 skipped: unsupported here"), "{text}");
         assert_eq!(text.matches("no control group").count(), 1, "{text}");

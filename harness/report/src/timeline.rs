@@ -1,4 +1,4 @@
-//! The marks of the time line: what happened when, in words, for every report alike.
+//! The moments of the time line: what happened when, in words, for every report alike.
 
 use super::words::{percent_of, seconds};
 use firedrill_judge::measure::{Blip, Interval, Journey, Measured, Outage};
@@ -73,7 +73,7 @@ impl Kind {
 
 /// One entry of the time line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(super) struct Moment {
     /// When, on the drill's clock.
     pub(super) at: Micros,
     /// What kind of thing.
@@ -82,15 +82,15 @@ pub(super) struct Mark {
     pub(super) text: String,
 }
 
-/// All marks, in order.
-pub(super) fn marks(history: &History, measured: &Measured) -> Vec<Mark> {
-    let mut marks: Vec<Mark> = history.events.iter().filter_map(of_event).collect();
+/// All moments, in order.
+pub(super) fn timeline(history: &History, measured: &Measured) -> Vec<Moment> {
+    let mut moments: Vec<Moment> = history.events.iter().filter_map(of_event).collect();
     for journey in &measured.journeys {
         for outage in &journey.outages {
-            marks.extend(of_outage(journey, outage));
+            moments.extend(of_outage(journey, outage));
         }
         if let Some((at, rung)) = first_fallback(journey) {
-            marks.push(Mark {
+            moments.push(Moment {
                 at,
                 kind: Kind::Fallback,
                 text: format!("{} is answered by {rung}", journey.name),
@@ -104,7 +104,7 @@ pub(super) fn marks(history: &History, measured: &Measured) -> Vec<Mark> {
         } else {
             format!("until {}", seconds(release.last.1, measured.window.from))
         };
-        marks.push(Mark {
+        moments.push(Moment {
             at: release.first.0,
             kind: Kind::Release,
             text: format!(
@@ -114,15 +114,17 @@ pub(super) fn marks(history: &History, measured: &Measured) -> Vec<Mark> {
             ),
         });
     }
-    marks.sort_by_key(|mark| mark.at);
+    moments.sort_by_key(|moment| moment.at);
     // A deploy that went through tells the same as its fault's evidence.
-    let proofs = marks.iter().filter(|mark| mark.kind == Kind::InEffect);
-    let proofs: Vec<String> = proofs.map(|mark| mark.text.clone()).collect();
-    marks.retain(|mark| mark.kind != Kind::Deploy || !proofs.iter().any(|proof| mark.text.ends_with(proof)));
-    marks
+    let proofs = moments.iter().filter(|moment| moment.kind == Kind::InEffect);
+    let proofs: Vec<String> = proofs.map(|moment| moment.text.clone()).collect();
+    moments.retain(|moment| {
+        moment.kind != Kind::Deploy || !proofs.iter().any(|proof| moment.text.ends_with(proof))
+    });
+    moments
 }
 
-fn of_event(event: &Stamped) -> Option<Mark> {
+fn of_event(event: &Stamped) -> Option<Moment> {
     let (kind, text) = match &event.event {
         Event::Steady { good: true, evidence } => (Kind::Steady, evidence.clone()),
         Event::Steady {
@@ -178,10 +180,10 @@ fn of_event(event: &Stamped) -> Option<Mark> {
         _ => return None,
     };
     let at = event.at;
-    Some(Mark { at, kind, text })
+    Some(Moment { at, kind, text })
 }
 
-fn of_outage(journey: &Journey, outage: &Outage) -> [Mark; 2] {
+fn of_outage(journey: &Journey, outage: &Outage) -> [Moment; 2] {
     let name = &journey.name;
     let kinds: Vec<String> = outage
         .kinds
@@ -190,12 +192,12 @@ fn of_outage(journey: &Journey, outage: &Outage) -> [Mark; 2] {
         .collect();
     let aside = if journey.essential { "" } else { ", not essential" };
     let end = match outage.first_good {
-        Some(at) if !outage.open => Mark {
+        Some(at) if !outage.open => Moment {
             at,
             kind: Kind::Up,
             text: format!("{name} is served again, down for {}", outage.bounds()),
         },
-        _ => Mark {
+        _ => Moment {
             at: outage.hull.until,
             kind: Kind::Open,
             text: format!(
@@ -204,7 +206,7 @@ fn of_outage(journey: &Journey, outage: &Outage) -> [Mark; 2] {
             ),
         },
     };
-    let began = Mark {
+    let began = Moment {
         at: outage.first_bad,
         kind: Kind::Down,
         text: format!("{name} fails: {}{aside}", kinds.join(", ")),
@@ -213,8 +215,8 @@ fn of_outage(journey: &Journey, outage: &Outage) -> [Mark; 2] {
 }
 
 /// A blip, for where each is listed.
-pub(super) fn of_blip(blip: &Blip) -> Mark {
-    Mark {
+pub(super) fn of_blip(blip: &Blip) -> Moment {
+    Moment {
         at: blip.at,
         kind: Kind::Blip,
         text: format!("{} fails once: {}; nothing confirms it", blip.journey, blip.kind),
@@ -222,8 +224,8 @@ pub(super) fn of_blip(blip: &Blip) -> Mark {
 }
 
 /// A part of the judged time of which nothing is known.
-pub(super) fn of_unknown(part: &Interval, until: String) -> Mark {
-    Mark {
+pub(super) fn of_unknown(part: &Interval, until: String) -> Moment {
+    Moment {
         at: part.from,
         kind: Kind::Doubt,
         text: format!("unknown until {until}: neither up nor down"),

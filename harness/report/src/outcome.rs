@@ -1,13 +1,13 @@
 //! What the reports over several drills are made of: drills that were judged, and those that were not.
 
-use super::story::Story;
+use super::drill::DrillReport;
 use firedrill_judge::Verdict;
 
 /// One drill of a report.
 #[derive(Debug, Clone)]
-pub enum Drill {
+pub enum DrillOutcome {
     /// It was judged.
-    Judged(Box<Story>),
+    Judged(Box<DrillReport>),
     /// Not run: the target cannot do what it needs.
     Skipped {
         /// The scenario.
@@ -26,7 +26,7 @@ pub enum Drill {
 
 /// What a drill comes to for whoever reads a report: the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(super) enum Status {
     /// Not as its scenario states, with evidence.
     Breached,
     /// Nothing can be said.
@@ -36,10 +36,10 @@ pub(super) enum Standing {
     /// The target cannot do it.
     Skipped,
     /// As stated.
-    Stated,
+    AsExpected,
 }
 
-impl Standing {
+impl Status {
     /// A mark that can be read without colour.
     pub(super) fn mark(self) -> &'static str {
         match self {
@@ -47,7 +47,7 @@ impl Standing {
             Self::Undecided => "?",
             Self::Failed => "!",
             Self::Skipped => "–",
-            Self::Stated => "✓",
+            Self::AsExpected => "✓",
         }
     }
 
@@ -58,35 +58,35 @@ impl Standing {
             Self::Undecided => "undecided",
             Self::Failed => "not run",
             Self::Skipped => "skipped",
-            Self::Stated => "as stated",
+            Self::AsExpected => "as stated",
         }
     }
 }
 
-impl Drill {
+impl DrillOutcome {
     /// Its name, with the number of its repeat where there are several.
     pub(super) fn title(&self) -> String {
         match self {
-            Self::Judged(story) => story.title(),
+            Self::Judged(report) => report.title(),
             Self::Skipped { name, .. } | Self::Failed { name, .. } => name.clone(),
         }
     }
 
-    pub(super) fn story(&self) -> Option<&Story> {
+    pub(super) fn report(&self) -> Option<&DrillReport> {
         match self {
-            Self::Judged(story) => Some(story),
+            Self::Judged(report) => Some(report),
             _ => None,
         }
     }
 
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn status(&self) -> Status {
         match self {
-            Self::Skipped { .. } => Standing::Skipped,
-            Self::Failed { .. } => Standing::Failed,
-            Self::Judged(story) => match (story.judgement.stated(), story.judgement.verdict()) {
-                (true, _) => Standing::Stated,
-                (false, Verdict::Undecided) => Standing::Undecided,
-                (false, _) => Standing::Breached,
+            Self::Skipped { .. } => Status::Skipped,
+            Self::Failed { .. } => Status::Failed,
+            Self::Judged(report) => match (report.judgement.stated(), report.judgement.verdict()) {
+                (true, _) => Status::AsExpected,
+                (false, Verdict::Undecided) => Status::Undecided,
+                (false, _) => Status::Breached,
             },
         }
     }
@@ -94,33 +94,33 @@ impl Drill {
     /// Why it came to that, in a sentence.
     pub(super) fn reason(&self) -> String {
         match self {
-            Self::Judged(story) => story.reason(),
+            Self::Judged(report) => report.reason(),
             Self::Skipped { why, .. } | Self::Failed { why, .. } => why.clone(),
         }
     }
 }
 
 /// The worst first, then by what they took of the budget, then by name.
-pub(super) fn worst_first(drills: &[Drill]) -> Vec<&Drill> {
-    let mut sorted: Vec<&Drill> = drills.iter().collect();
+pub(super) fn worst_first(drills: &[DrillOutcome]) -> Vec<&DrillOutcome> {
+    let mut sorted: Vec<&DrillOutcome> = drills.iter().collect();
     sorted.sort_by_cached_key(|drill| {
-        let taken = drill.story().map_or(0, Story::taken);
-        (drill.standing(), std::cmp::Reverse(taken), drill.title())
+        let taken = drill.report().map_or(0, DrillReport::taken);
+        (drill.status(), std::cmp::Reverse(taken), drill.title())
     });
     sorted
 }
 
 /// How many came to what: `2 breached, 1 undecided, 40 as stated`.
-pub(super) fn counts(drills: &[Drill]) -> String {
+pub(super) fn counts(drills: &[DrillOutcome]) -> String {
     let all = [
-        Standing::Breached,
-        Standing::Undecided,
-        Standing::Failed,
-        Standing::Skipped,
-        Standing::Stated,
+        Status::Breached,
+        Status::Undecided,
+        Status::Failed,
+        Status::Skipped,
+        Status::AsExpected,
     ];
-    let count = |standing| drills.iter().filter(|drill| drill.standing() == standing).count();
-    let counts = all.iter().map(|standing| (count(*standing), standing.word()));
+    let count = |status| drills.iter().filter(|drill| drill.status() == status).count();
+    let counts = all.iter().map(|status| (count(*status), status.word()));
     let counts: Vec<String> = counts
         .filter(|(count, _)| *count > 0)
         .map(|(count, word)| format!("{count} {word}"))

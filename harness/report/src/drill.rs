@@ -2,7 +2,7 @@
 //! and what its logs say. Some kilobytes, however long the drill was: its samples are not kept.
 
 use super::excerpt::{Entry, Excerpt, without_stamp};
-use super::marks::{self, Mark};
+use super::timeline::{self, Moment};
 use super::words;
 use firedrill_judge::Judgement;
 use firedrill_judge::measure::{self, Interval, Measured, Outage, Series};
@@ -38,11 +38,11 @@ impl FaultSpan {
 
 /// One drill.
 #[derive(Debug, Clone)]
-pub struct Story {
+pub struct DrillReport {
     pub(super) start: Start,
     pub(super) measured: Measured,
     pub(super) judgement: Judgement,
-    pub(super) marks: Vec<Mark>,
+    pub(super) timeline: Vec<Moment>,
     pub(super) faults: Vec<FaultSpan>,
     pub(super) series: Vec<Series>,
     /// From the first probe to the end of what is judged.
@@ -52,13 +52,13 @@ pub struct Story {
     pub(super) torn: Vec<String>,
 }
 
-impl Story {
+impl DrillReport {
     /// Of a history that was measured and judged. `logs` are the excerpts of its services' logs.
     pub fn new(history: &History, measured: Measured, judgement: Judgement, logs: Vec<Excerpt>) -> Self {
         let shown = shown(history, &measured);
         Self {
             start: history.start.clone(),
-            marks: marks::marks(history, &measured),
+            timeline: timeline::timeline(history, &measured),
             faults: faults(history),
             series: measure::over_time(history, shown, BUCKETS),
             shown,
@@ -115,7 +115,7 @@ impl Story {
         taken
     }
 
-    /// The outage that the story is about: the service's longest, one that did not end before all others; without one,
+    /// The outage that the report is about: the service's longest, one that did not end before all others; without one,
     /// that of a journey that is not essential.
     pub(super) fn outage(&self) -> Option<&Outage> {
         let length = |outage: &&Outage| {
