@@ -3,6 +3,7 @@
 //! [`scenario`] turns files into a checked plan; [`history`] is what a drill writes and everything after it reads;
 //! [`units`] and [`sample`] are the words that both share.
 
+pub mod check;
 pub mod history;
 pub mod sample;
 pub mod scenario;

@@ -286,7 +286,7 @@ pub struct ExpectedAlert {
 }
 
 /// What must not happen in a drill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Never {
     /// Answers going back from a later release to an earlier one.
@@ -295,6 +295,20 @@ pub enum Never {
     Alert,
     /// Any answer by a fallback.
     Fallback,
+}
+
+impl Never {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rollback, Self::Alert, Self::Fallback];
+
+    /// Its word in a scenario file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Alert => "alert",
+            Self::Fallback => "fallback",
+        }
+    }
 }
 
 /// Why a scenario must breach, and where.
