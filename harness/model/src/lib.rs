@@ -4,6 +4,7 @@
 //! [`units`] and [`sample`] are the words that both share.
 
 pub mod check;
+pub mod format;
 pub mod history;
 pub mod sample;
 pub mod scenario;
