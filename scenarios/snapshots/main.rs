@@ -133,7 +133,7 @@ impl Asked {
             let story = report::DrillReport::new(&run.history, measured, judgement, Vec::new());
             report::terminal(&story, 120, false)
         };
-        if !run.judgement.stated() {
+        if !run.judgement.as_expected() {
             let differs = if held.is_err() {
                 ", nor as its snapshot says"
             } else {

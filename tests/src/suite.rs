@@ -95,7 +95,7 @@ impl Suite {
         const UNDECIDED: i32 = 3;
         const ENVIRONMENT: i32 = 4;
         let amiss = |drill: &Drill| match drill {
-            Drill::Ran(run) => !run.judgement.stated(),
+            Drill::Ran(run) => !run.judgement.as_expected(),
             Drill::Skipped => false,
             Drill::Lost(_) => true,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::projection::Risk;
-use firedrill_judge::{Judgement, Verdict};
+use firedrill_judge::Judgement;
 use firedrill_model::scenario::{Budget, Plan};
 
 /// What can happen in a year, by the drills there are.
@@ -42,7 +42,8 @@ pub fn gather<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a Judgement)>, con
         let scenario = scenarios.entry(&plan.name).or_default();
         scenario.plan = Some(plan);
         gathered.budget = plan.project.budget;
-        if lacks_evidence(judgement) {
+        // Without evidence it does not say what the next event will cost.
+        if !judgement.has_evidence() {
             gathered.undecided += 1;
             continue;
         }
@@ -87,15 +88,6 @@ impl Gathered {
             price: plan.manual_recovery().map(|price| price.0.as_secs_f64()),
         });
     }
-}
-
-/// A drill without evidence says nothing on what the next event will cost.
-fn lacks_evidence(judgement: &Judgement) -> bool {
-    let evidence = judgement
-        .checks
-        .iter()
-        .filter(|check| check.name.starts_with("evidence."));
-    evidence.map(|check| check.verdict).max() != Some(Verdict::Met)
 }
 
 /// What one drill cost, in seconds; `None` for an outage that was still open and has no price.

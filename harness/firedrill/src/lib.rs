@@ -8,7 +8,7 @@ pub mod cli;
 pub use firedrill_budget as budget;
 pub use firedrill_judge as judge;
 pub use firedrill_judge::measure;
-pub use firedrill_model::{history, sample, scenario, units};
+pub use firedrill_model::{check, history, sample, scenario, units};
 pub use firedrill_proxy as proxy;
 pub use firedrill_report as report;
 pub use firedrill_runner::{backend, drill, fault, probe};

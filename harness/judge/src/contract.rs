@@ -114,7 +114,7 @@ fn slices(history: &History, measured: &Measured) -> Vec<Slice> {
     for sample in history
         .samples
         .iter()
-        .filter(|sample| measured.window.holds(sample.due))
+        .filter(|sample| measured.window.contains(sample.due))
     {
         if !essential
             .get(usize::from(sample.stream.0))

@@ -1,19 +1,24 @@
-//! When a run says nothing: *undecided*, never a pass.
+//! Whether a drill proves anything. What lacks evidence is *undecided*, never met.
+//!
+//! Takes the history and gives the evidence checks: steady state, one a fault, voids, stalls and the drill's end.
 
-use super::{Check, Verdict};
+use super::Verdict;
+use super::check::{Check, EndFound, FaultFound, Found, Hits, Required};
 use crate::measure::Measured;
+use firedrill_model::check::CheckId;
 use firedrill_model::history::{Event, History, Phase};
 use firedrill_model::sample::{Bad, Micros, Outcome};
 
-/// More voids than this and the probing itself is in doubt.
+/// With a larger share of voids the probing itself is in doubt.
 const MOST_VOIDS: f64 = 0.001;
 
-fn check(name: impl Into<String>, required: &str, found: impl Into<String>, good: bool) -> Check {
+/// Missing evidence never breaches: it leaves the drill undecided.
+fn check(id: CheckId, required: Required, found: Found, good: bool) -> Check {
     let verdict = if good { Verdict::Met } else { Verdict::Undecided };
     Check {
-        name: name.into(),
-        required: required.into(),
-        found: found.into(),
+        id,
+        required,
+        found,
         verdict,
     }
 }
@@ -22,15 +27,13 @@ pub(super) fn checks(history: &History, measured: &Measured) -> Vec<Check> {
     let mut checks = vec![steady(history)];
     checks.extend((0..history.start.plan.scenario.steps.len()).map(|step| fault(history, step)));
     checks.push(voids(measured));
+    // Listed only where it matters: most drills on a busy machine have some stall somewhere.
     if measured.prober.gap_near_edge {
-        let found = format!(
-            "{} standstills, one within 5 s of an edge",
-            measured.prober.gaps.len()
-        );
+        let stalls = Found::Stalls(measured.prober.gaps.len());
         checks.push(check(
-            "evidence.gaps",
-            "no standstill of the prober near an outage's edge",
-            found,
+            CheckId::EvidenceGaps,
+            Required::NoStallNearEdge,
+            stalls,
             false,
         ));
     }
@@ -38,93 +41,106 @@ pub(super) fn checks(history: &History, measured: &Measured) -> Vec<Check> {
     checks
 }
 
-/// Whether the drill began to break anything: before that there is nothing to judge.
-pub(super) fn came_to_its_steps(history: &History) -> bool {
-    history
-        .events
-        .iter()
-        .any(|event| matches!(event.event, Event::Phase { phase: Phase::Steps }))
+/// Whether the drill reached its steps: before them there is nothing to judge.
+pub(super) fn reached_steps(history: &History) -> bool {
+    let mut events = history.events.iter();
+    events.any(|event| matches!(event.event, Event::Phase { phase: Phase::Steps }))
 }
 
 fn steady(history: &History) -> Check {
     let seen = history.events.iter().find_map(|event| match &event.event {
-        Event::Steady { good, evidence } => Some((*good, evidence.clone())),
+        Event::Steady { good, evidence } => Some((*good, Found::SteadyState(evidence.clone()))),
         _ => None,
     });
-    let (good, found) = seen.unwrap_or((false, "the drill did not come that far".into()));
-    check(
-        "evidence.steady",
-        "every journey good before the first fault",
-        found,
-        good,
-    )
+    let (good, found) = seen.unwrap_or((false, Found::NotReached));
+    check(CheckId::EvidenceSteady, Required::SteadyState, found, good)
 }
 
-/// Injected, confirmed, and met by traffic.
+/// Whether a step's fault was injected and confirmed, and whether requests hit it.
 fn fault(history: &History, step: usize) -> Check {
-    let name = format!("evidence.fault.{step}");
-    let mut since = None;
-    let mut until = None;
-    let mut outcome = Err("never injected".to_owned());
-    let mut hit = None;
-    for event in &history.events {
-        match &event.event {
-            Event::Injecting { step: at, .. } if *at == step => since = Some(event.at),
-            Event::Injected { step: at, evidence } if *at == step => {
-                outcome = evidence
-                    .clone()
-                    .ok_or_else(|| "nothing proves that it took effect".into());
+    let record = FaultRecord::of(history, step);
+    let found = record.found(history, step);
+    let good = matches!(found, FaultFound::InEffect { .. });
+    let required = Required::FaultInEffect {
+        counts_hits: record.hit.is_some(),
+    };
+    check(CheckId::EvidenceFault(step), required, Found::Fault(found), good)
+}
+
+/// What the history says of one step's fault.
+struct FaultRecord<'h> {
+    /// When its injection began.
+    since: Option<Micros>,
+    /// When it was reverted.
+    until: Option<Micros>,
+    /// What confirms it, or what went wrong.
+    confirmed: Result<&'h str, FaultFound>,
+    /// Its last count of hits.
+    hit: Option<&'h Event>,
+}
+
+impl<'h> FaultRecord<'h> {
+    fn of(history: &'h History, step: usize) -> Self {
+        let mut record = Self {
+            since: None,
+            until: None,
+            confirmed: Err(FaultFound::NeverInjected),
+            hit: None,
+        };
+        for event in &history.events {
+            record.add(step, event.at, &event.event);
+        }
+        record
+    }
+
+    /// Takes in an event. A later one overrules an earlier one: a fault that could not be reverted is no evidence,
+    /// however well it was confirmed.
+    fn add(&mut self, step: usize, at: Micros, event: &'h Event) {
+        match event {
+            Event::Injecting { step: of, .. } if *of == step => self.since = Some(at),
+            Event::Injected { step: of, evidence } if *of == step => {
+                self.confirmed = evidence.as_deref().ok_or(FaultFound::Unconfirmed);
             }
-            Event::NotInjected { step: at, why } if *at == step => outcome = Err(why.clone()),
-            Event::Hit { step: at, .. } if *at == step => hit = Some(&event.event),
-            Event::Reverted { step: at, .. } if *at == step => until = Some(event.at),
-            Event::NotReverted { step: at, why } if *at == step => {
-                outcome = Err(format!("in effect, but not reverted: {why}"));
+            Event::NotInjected { step: of, why } if *of == step => {
+                self.confirmed = Err(FaultFound::NotInjected(why.clone()));
+            }
+            Event::Hit { step: of, .. } if *of == step => self.hit = Some(event),
+            Event::Reverted { step: of, .. } if *of == step => self.until = Some(at),
+            Event::NotReverted { step: of, why } if *of == step => {
+                self.confirmed = Err(FaultFound::NotReverted(why.clone()));
             }
             _ => {}
         }
     }
-    let required = match hit {
-        Some(_) => "in effect, confirmed, and met by traffic",
-        None => "in effect and confirmed, while users asked",
-    };
-    match (outcome, since) {
-        (Ok(_), Some(since)) if !met_by_traffic(history, since, until) => {
-            check(name, required, "no probe was sent while it was in effect", false)
+
+    fn found(&self, history: &History, step: usize) -> FaultFound {
+        let evidence = match &self.confirmed {
+            Ok(evidence) => (*evidence).to_owned(),
+            Err(found) => return found.clone(),
+        };
+        if self
+            .since
+            .is_some_and(|since| !probed(history, since, self.until))
+        {
+            return FaultFound::NoProbes;
         }
-        (Ok(evidence), since) => match (hit.map(hits), since) {
-            (None, _) => check(name, required, evidence, true),
-            (Some(Ok(hits)), _) => check(name, required, format!("{evidence}; {hits}"), true),
-            (Some(Err(Unhit::Nothing)), _) => {
-                check(name, required, "nothing that passed was hit by it", false)
-            }
-            (Some(Err(Unhit::Unread)), _) => check(name, required, "nobody read the damaged file", false),
-            (Some(Err(Unhit::Uncounted)), Some(since))
-                if of_users(history, step) && users_refused(history, since, until) =>
+        let hits = match (self.hit.map(hits), self.since) {
+            (None, _) => None,
+            (Some(Ok(hits)), _) => Some(hits),
+            // A closed port turns connections away unseen, but users' probes saw the refusal.
+            (Some(Err(FaultFound::HitsNotCounted)), Some(since))
+                if of_users(history, step) && users_refused(history, since, self.until) =>
             {
-                check(name, required, format!("{evidence}; users were refused"), true)
+                Some(Hits::UsersRefused)
             }
-            (Some(Err(Unhit::Uncounted)), _) => {
-                let found = "no connection was open, and what a closed port turns away is not seen";
-                check(name, required, found, false)
-            }
-        },
-        (Err(why), _) => check(name, required, why, false),
+            (Some(Err(found)), _) => return found,
+        };
+        FaultFound::InEffect { evidence, hits }
     }
 }
 
-/// Why a fault that counts its hits has none.
-enum Unhit {
-    /// It would have counted.
-    Nothing,
-    /// A damaged file, and nobody read it.
-    Unread,
-    /// It cannot count what it hits.
-    Uncounted,
-}
-
-/// What a fault has hit, in words.
-fn hits(event: &Event) -> Result<String, Unhit> {
+/// What a fault hit, or why it has hit nothing that proves anything.
+fn hits(event: &Event) -> Result<Hits, FaultFound> {
     let Event::Hit {
         connections,
         chunks,
@@ -134,30 +150,24 @@ fn hits(event: &Event) -> Result<String, Unhit> {
         ..
     } = event
     else {
-        return Err(Unhit::Nothing);
+        return Err(FaultFound::NoHits);
     };
-    match (
-        connections.saturating_add(*chunks).saturating_add(*requests),
-        all_counted,
-    ) {
-        _ if *read == Some(true) => Ok("it was read".into()),
-        _ if *read == Some(false) => Err(Unhit::Unread),
-        (0, true) => Err(Unhit::Nothing),
-        (0, false) => Err(Unhit::Uncounted),
-        _ => {
-            let parts = [
-                (*connections, "connections"),
-                (*chunks, "chunks"),
-                (*requests, "requests"),
-            ];
-            let parts = parts.iter().filter(|(count, _)| *count > 0);
-            let parts: Vec<String> = parts.map(|(count, what)| format!("{count} {what}")).collect();
-            Ok(format!("it hit {}", parts.join(", ")))
-        }
+    let (connections, chunks, requests) = (*connections, *chunks, *requests);
+    let sum = connections.saturating_add(chunks).saturating_add(requests);
+    match (read, sum, all_counted) {
+        (Some(true), ..) => Ok(Hits::FileRead),
+        (Some(false), ..) => Err(FaultFound::FileNotRead),
+        (None, 0, true) => Err(FaultFound::NoHits),
+        (None, 0, false) => Err(FaultFound::HitsNotCounted),
+        (None, ..) => Ok(Hits::Traffic {
+            connections,
+            chunks,
+            requests,
+        }),
     }
 }
 
-/// Whether a step acts on the users' own link: what they meet says nothing of one between services.
+/// Whether a step acts on the users' own connections: what users see says nothing of those between services.
 fn of_users(history: &History, step: usize) -> bool {
     let step = &history.start.plan.scenario.steps[step];
     step.fault.params.get("from").is_none_or(|from| from == "user")
@@ -165,63 +175,47 @@ fn of_users(history: &History, step: usize) -> bool {
 
 /// Whether users' connection attempts were refused in that time.
 fn users_refused(history: &History, since: Micros, until: Option<Micros>) -> bool {
-    let until = until.unwrap_or(Micros(u64::MAX));
-    history.samples.iter().any(|sample| {
-        sample.outcome == Outcome::Bad(Bad::Refused) && since <= sample.ended && sample.sent <= until
-    })
+    under_way(history, since, until).any(|outcome| outcome == Outcome::Bad(Bad::Refused))
 }
 
-fn met_by_traffic(history: &History, since: Micros, until: Option<Micros>) -> bool {
+/// Whether any probe that says something was under way in that time.
+fn probed(history: &History, since: Micros, until: Option<Micros>) -> bool {
+    under_way(history, since, until).any(|outcome| !outcome.is_void())
+}
+
+/// The outcomes of the probes whose evidence interval `[s, e]` touches a time; one without an end lasts for good.
+fn under_way(history: &History, since: Micros, until: Option<Micros>) -> impl Iterator<Item = Outcome> {
     let until = until.unwrap_or(Micros(u64::MAX));
-    history
-        .samples
-        .iter()
-        .any(|sample| !sample.outcome.is_void() && since <= sample.ended && sample.sent <= until)
+    let samples = history.samples.iter();
+    samples
+        .filter(move |sample| since <= sample.ended && sample.sent <= until)
+        .map(|sample| sample.outcome)
 }
 
 fn voids(measured: &Measured) -> Check {
-    let share = measured.prober.void_share();
-    let reasons: Vec<String> = measured
-        .prober
-        .voids
-        .iter()
-        .map(|(void, count)| format!("{count} {void}"))
-        .collect();
-    let found = match reasons.as_slice() {
-        [] => format!("none of {}", measured.prober.probes),
-        reasons => format!(
-            "{:.2} % of {}: {}",
-            share * 100.0,
-            measured.prober.probes,
-            reasons.join(", ")
-        ),
+    let prober = &measured.prober;
+    let found = Found::Voids {
+        probes: prober.probes,
+        voids: prober.voids.clone(),
     };
-    let good = share <= MOST_VOIDS && measured.prober.probes > 0;
-    check(
-        "evidence.voids",
-        "at most 0.1 % of probes say nothing",
-        found,
-        good,
-    )
+    // A drill without any probe has no voids either, and proves nothing.
+    let good = prober.void_share() <= MOST_VOIDS && prober.probes > 0;
+    check(CheckId::EvidenceVoids, Required::FewVoids, found, good)
 }
 
 fn end(history: &History) -> Check {
-    let required = "the drill was carried through";
     let ended = history.events.iter().rev().find_map(|event| match &event.event {
-        Event::End {
-            interrupted: true, ..
-        } => Some(Err("somebody stopped it".to_owned())),
-        Event::End {
-            error: Some(error), ..
-        } => Some(Err(error.clone())),
-        Event::End { .. } => Some(Ok(())),
+        Event::End { interrupted, error } => Some((*interrupted, error.as_ref())),
         _ => None,
     });
-    match ended.unwrap_or_else(|| Err(history.torn.join("; "))) {
-        Ok(()) if history.torn.is_empty() => check("evidence.end", required, "yes", true),
-        Ok(()) => check("evidence.end", required, history.torn.join("; "), false),
-        Err(why) => check("evidence.end", required, why, false),
-    }
+    let found = match ended {
+        Some((true, _)) => EndFound::Interrupted,
+        Some((false, Some(error))) => EndFound::Failed(error.clone()),
+        Some((false, None)) if history.torn.is_empty() => EndFound::Complete,
+        Some((false, None)) | None => EndFound::CutOff(history.torn.clone()),
+    };
+    let good = found == EndFound::Complete;
+    check(CheckId::EvidenceEnd, Required::Complete, Found::End(found), good)
 }
 
 #[cfg(test)]
@@ -237,13 +231,16 @@ mod tests {
         history::read(&stored).unwrap()
     }
 
-    /// What is said of the first step when this event is the last.
-    fn said(event: Event) -> (Verdict, String) {
+    /// What is found of the first step when this event is the last.
+    fn found_after(event: Event) -> (Verdict, FaultFound) {
         let mut history = rolled_back();
         let at = history.events.last().unwrap().at;
         history.events.push(Stamped { at, event });
         let check = fault(&history, 0);
-        (check.verdict, check.found)
+        match check.found {
+            Found::Fault(found) => (check.verdict, found),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn hit(read: Option<bool>, connections: u64, requests: u64) -> Event {
@@ -260,27 +257,22 @@ mod tests {
     #[test]
     fn a_fault_that_was_not_reverted_leaves_its_drill_undecided() {
         assert_eq!(fault(&rolled_back(), 0).verdict, Verdict::Met);
-        let (verdict, found) = said(Event::NotReverted {
+        let why = "the engine was gone".to_owned();
+        let found = found_after(Event::NotReverted {
             step: 0,
-            why: "the engine was gone".into(),
+            why: why.clone(),
         });
-        assert_eq!(
-            (verdict, found.as_str()),
-            (
-                Verdict::Undecided,
-                "in effect, but not reverted: the engine was gone"
-            )
-        );
+        assert_eq!(found, (Verdict::Undecided, FaultFound::NotReverted(why)));
     }
 
     #[test]
     fn a_damaged_file_proves_something_only_when_it_was_read() {
         assert_eq!(
-            said(hit(Some(false), 0, 0)),
-            (Verdict::Undecided, "nobody read the damaged file".into())
+            found_after(hit(Some(false), 0, 0)),
+            (Verdict::Undecided, FaultFound::FileNotRead)
         );
-        assert_eq!(said(hit(Some(true), 0, 0)).0, Verdict::Met);
-        assert_eq!(said(hit(None, 0, 0)).0, Verdict::Undecided);
-        assert_eq!(said(hit(None, u64::MAX, 1)).0, Verdict::Met, "no overflow");
+        assert_eq!(found_after(hit(Some(true), 0, 0)).0, Verdict::Met);
+        assert_eq!(found_after(hit(None, 0, 0)).0, Verdict::Undecided);
+        assert_eq!(found_after(hit(None, u64::MAX, 1)).0, Verdict::Met, "no overflow");
     }
 }

@@ -2,11 +2,12 @@
 
 use super::drill::DrillReport;
 use firedrill_judge::{Check, Verdict};
+use firedrill_model::check::CheckId;
 
 /// What to do, most pressing first; one sentence when there is nothing to do.
 pub(super) fn advice(report: &DrillReport) -> Vec<String> {
     let judgement = &report.judgement;
-    if judgement.stated() {
+    if judgement.as_expected() {
         return vec![stated(report)];
     }
     let mut advice: Vec<String> = Vec::new();
@@ -40,18 +41,18 @@ fn stated(report: &DrillReport) -> String {
 }
 
 fn undecided(check: &Check) -> Option<String> {
-    let advice = match check.name.as_str() {
-        "evidence.steady" => {
+    let advice = match &check.id {
+        CheckId::EvidenceSteady => {
             "The system was failing before anything was broken: mend that first (the time line says which journey), or lower its rate, then run again."
         }
-        "evidence.voids" => {
+        CheckId::EvidenceVoids => {
             "The prober could not keep its schedule: run fewer drills at once (--jobs 1), or lower the rates."
         }
-        "evidence.gaps" => {
+        CheckId::EvidenceGaps => {
             "The machine stood still near an edge of the outage: run again when it is less busy."
         }
-        "evidence.end" => "The drill did not come to its end: mend what stopped it, then run again.",
-        name if name.starts_with("evidence.fault") => {
+        CheckId::EvidenceEnd => "The drill did not come to its end: mend what stopped it, then run again.",
+        CheckId::EvidenceFault(_) => {
             return Some(format!(
                 "The fault did not happen as written ({}): mend the step, then run again.",
                 check.found
@@ -72,38 +73,41 @@ fn breached(report: &DrillReport, check: &Check) -> Option<String> {
             )
         },
     );
-    match check.name.as_str() {
-        "budget" | "downtime" => Some(format!("Users were down for too long: {log}.")),
-        "lost-links" | "corrupt-links" | "phantom-links" => Some(format!(
+    match &check.id {
+        CheckId::Budget | CheckId::Downtime => Some(format!("Users were down for too long: {log}.")),
+        CheckId::LostWrites | CheckId::CorruptWrites | CheckId::PhantomWrites => Some(format!(
             "Acknowledged writes did not survive ({}): find what acknowledged before it was durable; {log}.",
             check.found
         )),
-        "rollback" => Some(format!(
+        CheckId::Rollback => Some(format!(
             "The way back was missing or slow ({}): look at what decides it.",
             check.found
         )),
-        name if name.starts_with("journey.") => Some(format!(
-            "{} was not as promised ({}): {log}.",
-            &name["journey.".len()..],
-            check.found
-        )),
-        name if name.starts_with("alert.") => Some(format!(
+        CheckId::Journey(name) => Some(format!("{} was not as promised ({}): {log}.", name, check.found)),
+        CheckId::Alert(_) => Some(format!(
             "Nobody would have been told in time ({}: {}): look at the alert's way.",
-            check.name, check.found
+            check.id, check.found
         )),
         _ => Some(format!(
             "{}: {}; required: {}.",
-            check.name, check.found, check.required
+            check.id, check.found, check.required
         )),
     }
 }
 
 fn control(report: &DrillReport) -> String {
-    let wanted = report.judgement.control.clone().unwrap_or_default().join(", ");
-    let found: Vec<&str> = report
+    let ids = |checks: &[CheckId]| {
+        checks
+            .iter()
+            .map(CheckId::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let wanted = report.judgement.control.as_deref().map_or_else(String::new, ids);
+    let found: Vec<String> = report
         .judgement
         .of(Verdict::Breached)
-        .map(|check| check.name.as_str())
+        .map(|check| check.id.to_string())
         .collect();
     if found.is_empty() {
         return format!(

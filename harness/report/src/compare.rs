@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::budget::spoken;
 use super::suite::cell;
 use super::text::{Paint, plain};
-use firedrill_judge::compare::{Comparison, Finding, LEAST, Metric, Row, Unsaid, Values, duration};
+use firedrill_judge::compare::{Comparison, Doubt, Finding, MIN_DRILLS, Metric, Row, Values, duration};
 
 fn metric(of: Metric) -> &'static str {
     match of {
@@ -14,7 +14,7 @@ fn metric(of: Metric) -> &'static str {
         Metric::RollbackTime => "rollback time",
         Metric::TimeToRecover => "time to recover",
         Metric::DataLoss => "data loss",
-        Metric::NotAsStated => "not as stated",
+        Metric::Unexpected => "not as stated",
     }
 }
 
@@ -23,9 +23,9 @@ fn finding(of: Finding) -> &'static str {
         Finding::Regression => "REGRESSION",
         Finding::Improvement => "better",
         Finding::NoDifference => "no difference",
-        Finding::CannotSay(Unsaid::TooFew) => "cannot say: too few",
-        Finding::CannotSay(Unsaid::NotInterleaved) => "cannot say: not interleaved",
-        Finding::CannotSay(Unsaid::NoEvidence) => "cannot say: no evidence",
+        Finding::Inconclusive(Doubt::TooFew) => "cannot say: too few",
+        Finding::Inconclusive(Doubt::NotInterleaved) => "cannot say: not interleaved",
+        Finding::Inconclusive(Doubt::NoEvidence) => "cannot say: no evidence",
     }
 }
 
@@ -39,7 +39,7 @@ fn time(of: Metric, seconds: f64) -> String {
 
 /// Whether drills are counted, and not timed.
 fn is_count(row: &Row) -> bool {
-    matches!(row.metric, Metric::DataLoss | Metric::NotAsStated)
+    matches!(row.metric, Metric::DataLoss | Metric::Unexpected)
 }
 
 /// Median with least and greatest; of fewer than five, the values and no median.
@@ -50,7 +50,7 @@ fn side(row: &Row, values: &Values) -> String {
         let so = values.values.iter().filter(|value| **value > 0.0).count();
         return format!("{so} of {n} drills");
     }
-    if n < LEAST {
+    if n < MIN_DRILLS {
         let all: Vec<String> = values.values.iter().map(|value| time(*value)).collect();
         return all.join(", ");
     }
@@ -67,9 +67,9 @@ fn side(row: &Row, values: &Values) -> String {
 }
 
 fn change(row: &Row) -> String {
-    let (base, head) = (row.base.median, row.head.median);
+    let (base, head) = (row.baseline.median, row.head.median);
     let time = |seconds: f64| time(row.metric, seconds);
-    if is_count(row) || base == head || row.base.values.len().min(row.head.values.len()) < LEAST {
+    if is_count(row) || base == head || row.baseline.values.len().min(row.head.values.len()) < MIN_DRILLS {
         return "–".to_owned();
     }
     if base > 0.0 && base.is_finite() && head.is_finite() {
@@ -83,7 +83,7 @@ fn verdict(comparison: &Comparison) -> String {
     let count =
         |wanted: fn(&Finding) -> bool| comparison.rows.iter().filter(|row| wanted(&row.finding)).count();
     let regressions = count(|finding| *finding == Finding::Regression);
-    let unsaid = count(|finding| matches!(finding, Finding::CannotSay(_)));
+    let unsaid = count(|finding| matches!(finding, Finding::Inconclusive(_)));
     let without = comparison.without_evidence.len();
     match (comparison.rows.len(), regressions, unsaid) {
         (_, 0, 0) if without == 1 => "Cannot say, of a scenario without evidence.".to_owned(),
@@ -98,18 +98,18 @@ fn verdict(comparison: &Comparison) -> String {
 
 fn remarks(comparison: &Comparison) -> Vec<String> {
     let mut lines = Vec::new();
-    let has = |wanted: Unsaid| {
+    let has = |wanted: Doubt| {
         comparison
             .rows
             .iter()
-            .any(|row| row.finding == Finding::CannotSay(wanted))
+            .any(|row| row.finding == Finding::Inconclusive(wanted))
     };
-    if has(Unsaid::TooFew) {
+    if has(Doubt::TooFew) {
         lines.push(format!(
-            "too few: a difference needs at least {LEAST} drills a side (firedrill run -n 10 --against BASE)"
+            "too few: a difference needs at least {MIN_DRILLS} drills a side (firedrill run -n 10 --against BASE)"
         ));
     }
-    if has(Unsaid::NotInterleaved) {
+    if has(Doubt::NotInterleaved) {
         lines.push(
             "not interleaved: one side was run after the other, and what drifted on the machine looks like a \
              regression (firedrill run --against BASE takes turns)"
@@ -131,7 +131,7 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
             "drills left out (without evidence, not run, or unreadable): {base} of the base, {head} of the head"
         ));
     }
-    let (base, head) = comparison.not_as_stated;
+    let (base, head) = comparison.unexpected;
     if base + head > 0 {
         lines.push(format!(
             "drills not as stated: {base} of the base, {head} of the head"
@@ -154,7 +154,7 @@ pub fn comparison(comparison: &Comparison, colours: bool) -> String {
     };
     let name = widest(|row| row.scenario.clone(), 8);
     let (base, head) = (
-        widest(|row| side(row, &row.base), 4),
+        widest(|row| side(row, &row.baseline), 4),
         widest(|row| side(row, &row.head), 4),
     );
     let mut text = format!(
@@ -167,14 +167,14 @@ pub fn comparison(comparison: &Comparison, colours: bool) -> String {
             Finding::Regression => paint.bad(told),
             Finding::Improvement => paint.good(told),
             Finding::NoDifference => paint.dim(told),
-            Finding::CannotSay(_) => paint.warn(told),
+            Finding::Inconclusive(_) => paint.warn(told),
         };
         let _ = writeln!(
             text,
             "{:name$}  {:15}  {:base$}  {:head$}  {:>8}  {:>6.3}  {told}",
             plain(&row.scenario, name),
             metric(row.metric),
-            side(row, &row.base),
+            side(row, &row.baseline),
             side(row, &row.head),
             change(row),
             row.p
@@ -223,7 +223,7 @@ fn table(rows: &[&Row]) -> String {
             finding(row.finding),
             cell(&row.scenario),
             metric(row.metric),
-            side(row, &row.base),
+            side(row, &row.baseline),
             side(row, &row.head),
             change(row),
             row.p

@@ -149,7 +149,7 @@ impl DrillReport {
     pub(super) fn culprit(&self) -> Option<(&Excerpt, &Entry)> {
         let (outage, fault) = (self.outage(), self.faults.first().map(|fault| fault.from));
         let inside = |at: Micros| match outage {
-            Some(outage) => outage.hull.holds(at),
+            Some(outage) => outage.hull.contains(at),
             None => Some(at) >= fault,
         };
         let then = |(_, entry): &(&Excerpt, &Entry)| self.logged_at(entry).is_some_and(inside);

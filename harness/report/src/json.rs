@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use firedrill_judge::measure::{self, Interval, Measured};
 use firedrill_judge::{Check, Judgement, Verdict};
+use firedrill_model::check::CheckId;
 use firedrill_model::history::History;
 use firedrill_model::sample::{Bad, Void};
 use firedrill_model::scenario::Contract;
@@ -57,7 +58,7 @@ struct Report<'a> {
     /// Whether it came out as the scenario states: met, or, for a control, breached exactly where it must.
     as_stated: bool,
     /// For a control: the checks that must breach.
-    control: &'a Option<Vec<String>>,
+    control: &'a Option<Vec<CheckId>>,
     /// Everything that was looked at.
     checks: &'a [Check],
     /// The service's downtime.
@@ -309,7 +310,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
             of: start.repeat.1,
         },
         verdict: judgement.verdict(),
-        as_stated: judgement.stated(),
+        as_stated: judgement.as_expected(),
         control: &judgement.control,
         checks: &judgement.checks,
         downtime: measured.downtime.into(),

@@ -85,7 +85,7 @@ fn checks(drill: &DrillOutcome) -> String {
         .iter()
         .filter(|check| check.verdict != firedrill_judge::Verdict::Met);
     let lines: Vec<String> = own
-        .map(|check| format!("{}: {}; required: {}", check.name, check.found, check.required))
+        .map(|check| format!("{}: {}; required: {}", check.id, check.found, check.required))
         .collect();
     lines.join("\n")
 }

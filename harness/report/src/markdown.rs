@@ -188,11 +188,14 @@ fn checks(report: &DrillReport) -> String {
         } else {
             "? undecided"
         };
-        let (name, found) = (escaped(&check.name, 60), escaped(&check.found, 300));
+        let (name, found) = (
+            escaped(&check.id.to_string(), 60),
+            escaped(&check.found.to_string(), 300),
+        );
         let _ = writeln!(
             text,
             "* {mark} **{name}**: {found} (required: {})",
-            escaped(&check.required, 120)
+            escaped(&check.required.to_string(), 120)
         );
     }
     let _ = writeln!(text, "* ✓ {met} checks hold\n");

@@ -83,7 +83,7 @@ impl DrillOutcome {
         match self {
             Self::Skipped { .. } => Status::Skipped,
             Self::Failed { .. } => Status::Failed,
-            Self::Judged(report) => match (report.judgement.stated(), report.judgement.verdict()) {
+            Self::Judged(report) => match (report.judgement.as_expected(), report.judgement.verdict()) {
                 (true, _) => Status::AsExpected,
                 (false, Verdict::Undecided) => Status::Undecided,
                 (false, _) => Status::Breached,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::summary::{DrillSummary, Outcome};
 use super::text::word;
 use firedrill_judge::Verdict;
-use firedrill_judge::compare::LEAST;
+use firedrill_judge::compare::MIN_DRILLS;
 use firedrill_judge::measure::Bounds;
 
 /// Rows beyond this are counted, not listed: a comment holds 65 536 characters.
@@ -117,7 +117,7 @@ impl Row<'_> {
         let downtimes: Vec<Bounds> = self.repeats.iter().filter_map(|line| downtime(line)).collect();
         match downtimes.len() {
             0 | 1 => "–".to_owned(),
-            n if n < LEAST => downtimes
+            n if n < MIN_DRILLS => downtimes
                 .iter()
                 .map(Bounds::to_string)
                 .collect::<Vec<_>>()

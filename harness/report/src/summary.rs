@@ -39,7 +39,7 @@ impl DrillSummary {
             .checks
             .iter()
             .filter(|check| check.verdict == verdict && verdict != Verdict::Met);
-        let why: Vec<&str> = failed.map(|check| check.name.as_str()).collect();
+        let why: Vec<String> = failed.map(|check| check.id.to_string()).collect();
         let data = &measured.data;
         let lost = if data.lost + data.corrupt > 0 {
             format!("{} lost, {} corrupt", data.lost, data.corrupt)
@@ -51,7 +51,7 @@ impl DrillSummary {
             control: judgement.control.is_some(),
             result: Outcome::Judged {
                 verdict,
-                stated: judgement.stated(),
+                stated: judgement.as_expected(),
                 downtime: measured.downtime,
                 percent: judgement.cost.share.high,
                 data: lost,

@@ -9,7 +9,7 @@ use super::text::{Paint, plain, word, wrap};
 use super::timeline::Kind;
 use super::words::{self, contract, latency, of_budget, percent, place, times, told};
 use firedrill_judge::Verdict;
-use firedrill_judge::measure::{Journey, Standing};
+use firedrill_judge::measure::{Journey, JourneyState};
 use firedrill_model::sample::Micros;
 
 /// The whole report. Readable without colours; `width` is the terminal's.
@@ -41,7 +41,7 @@ struct Page<'a> {
 impl Page<'_> {
     fn headline(&self) -> String {
         let (start, judgement) = (&self.report.start, &self.report.judgement);
-        let verdict = if judgement.stated() {
+        let verdict = if judgement.as_expected() {
             Verdict::Met
         } else {
             judgement.verdict().max(Verdict::Undecided)
@@ -129,7 +129,7 @@ impl Page<'_> {
             for at in [Some(fault.from), fault.until]
                 .into_iter()
                 .flatten()
-                .filter(|at| window.holds(*at))
+                .filter(|at| window.contains(*at))
             {
                 let share = at.since(window.from).as_secs_f64() / window.length().as_secs_f64().max(1e-9);
                 #[expect(
@@ -170,26 +170,26 @@ impl Page<'_> {
         let cell = |column: usize| {
             let (from, until) = (edge(column), edge(column + 1));
             match self.worst(journey, from, until) {
-                Some(Standing::Down) => self.paint.bad("·"),
-                Some(Standing::Fallback(_)) => self.paint.warn("▒"),
-                Some(Standing::Up) if self.unknown(from, until) => self.paint.dim("?"),
-                Some(Standing::Up) => self.paint.good("█"),
+                Some(JourneyState::Down) => self.paint.bad("·"),
+                Some(JourneyState::Fallback(_)) => self.paint.warn("▒"),
+                Some(JourneyState::Up) if self.unknown(from, until) => self.paint.dim("?"),
+                Some(JourneyState::Up) => self.paint.good("█"),
                 None => " ".into(),
             }
         };
         (0..columns).map(cell).collect()
     }
 
-    fn worst<'j>(&self, journey: &'j Journey, from: Micros, until: Micros) -> Option<&'j Standing> {
+    fn worst<'j>(&self, journey: &'j Journey, from: Micros, until: Micros) -> Option<&'j JourneyState> {
         let here = journey
             .lane
             .iter()
             .filter(|segment| segment.time.from < until && from < segment.time.until);
-        here.map(|segment| &segment.standing)
+        here.map(|segment| &segment.state)
             .max_by_key(|standing| match standing {
-                Standing::Up => 0,
-                Standing::Fallback(_) => 1,
-                Standing::Down => 2,
+                JourneyState::Up => 0,
+                JourneyState::Fallback(_) => 1,
+                JourneyState::Down => 2,
             })
     }
 
@@ -269,7 +269,7 @@ impl Page<'_> {
         checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
         let widest = checks
             .iter()
-            .map(|check| check.name.chars().count())
+            .map(|check| check.id.to_string().chars().count())
             .max()
             .unwrap_or(0)
             .min(32);
@@ -278,15 +278,15 @@ impl Page<'_> {
             let verdict = format!("{:9}", word(check.verdict));
             let found = format!(
                 "{}  (required: {})",
-                plain(&check.found, 300),
-                plain(&check.required, 120)
+                plain(&check.found.to_string(), 300),
+                plain(&check.required.to_string(), 120)
             );
             let mut lines = wrap(&found, self.width.saturating_sub(widest + 15)).into_iter();
             let _ = writeln!(
                 text,
                 "  {}  {:widest$}  {}",
                 self.paint.verdict(check.verdict, &verdict),
-                plain(&check.name, widest),
+                plain(&check.id.to_string(), widest),
                 lines.next().unwrap_or_default()
             );
             for line in lines {

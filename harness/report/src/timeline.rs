@@ -234,8 +234,8 @@ pub(super) fn of_unknown(part: &Interval, until: String) -> Moment {
 
 /// The first stretch of a journey's lane that a fallback served.
 fn first_fallback(journey: &Journey) -> Option<(Micros, &str)> {
-    journey.lane.iter().find_map(|segment| match &segment.standing {
-        firedrill_judge::measure::Standing::Fallback(rung) => Some((segment.time.from, rung.as_str())),
+    journey.lane.iter().find_map(|segment| match &segment.state {
+        firedrill_judge::measure::JourneyState::Fallback(rung) => Some((segment.time.from, rung.as_str())),
         _ => None,
     })
 }

@@ -100,7 +100,7 @@ pub(super) fn contract_rule(contract: Contract) -> &'static str {
 /// The verdict as a headline says it.
 pub(super) fn told(judgement: &Judgement) -> String {
     let verdict = judgement.verdict();
-    match (&judgement.control, judgement.stated()) {
+    match (&judgement.control, judgement.as_expected()) {
         (Some(_), true) => "BREACHED, as a control must".into(),
         (Some(_), false) => format!("{}, and not as this control must", word(verdict).to_uppercase()),
         (None, _) => word(verdict).to_uppercase(),
@@ -160,8 +160,8 @@ pub(super) fn reason(measured: &Measured, judgement: &Judgement) -> String {
 
 fn sentence(check: &Check, verdict: Verdict) -> String {
     match verdict {
-        Verdict::Breached => format!("{}: {}, required: {}", check.name, check.found, check.required),
-        _ => format!("{}: {}", check.name, check.found),
+        Verdict::Breached => format!("{}: {}, required: {}", check.id, check.found, check.required),
+        _ => format!("{}: {}", check.id, check.found),
     }
 }
 

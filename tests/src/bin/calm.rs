@@ -95,7 +95,7 @@ fn look(folder: &Path, decided: bool) -> (String, Option<String>) {
     let text = snapshot.text(&history, &measured, &judgement);
     let accepted = snapshot.accepted.unwrap_or_default();
     let mut said = difference(&accepted, &text);
-    if !decided && !judgement.stated() {
+    if !decided && !judgement.as_expected() {
         said.push_str("not as stated\n");
     }
     (name, (!said.is_empty()).then_some(said))

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use firedrill::check::CheckId;
 use firedrill::history::{self, Event, History};
+use firedrill::judge::check::{FaultFound, Found};
 use firedrill::{judge, measure};
 
 use crate::stage::Kind;
@@ -75,11 +77,14 @@ impl Folder {
 
 impl Drilled {
     /// What was found of the evidence for a step, and what follows from it.
-    pub(crate) fn evidence(&self, step: usize) -> (judge::Verdict, &str) {
-        let name = format!("evidence.fault.{step}");
-        let check = self.judgement.checks.iter().find(|check| check.name == name);
-        let check = check.unwrap_or_else(|| panic!("there is no {name}"));
-        (check.verdict, &check.found)
+    pub(crate) fn evidence(&self, step: usize) -> (judge::Verdict, &FaultFound) {
+        let id = CheckId::EvidenceFault(step);
+        let check = self.judgement.checks.iter().find(|check| check.id == id);
+        let check = check.unwrap_or_else(|| panic!("no check is called {id}"));
+        match &check.found {
+            Found::Fault(found) => (check.verdict, found),
+            other => panic!("{id}: {other}"),
+        }
     }
 
     /// The statuses with which alerts were answered before a step was reverted, and from then on.

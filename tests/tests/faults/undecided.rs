@@ -7,6 +7,7 @@ use acceptance::{home, shortener};
 use firedrill::backend::Kind;
 use firedrill::fault;
 use firedrill::judge::Verdict;
+use firedrill::judge::check::FaultFound;
 
 use crate::catalogue;
 use crate::drilled::Folder;
@@ -270,7 +271,7 @@ async fn come_to_nothing(kind: Kind) {
         for (n, (name, _)) in possible.iter().enumerate() {
             let (verdict, found) = drill.evidence(vain.first.len() + n);
             assert_eq!(verdict, Verdict::Undecided, "{name}, {}: {found}", vain.reason);
-            assert_ne!(found, "never injected", "{name}, {}", vain.reason);
+            assert_ne!(found, &FaultFound::NeverInjected, "{name}, {}", vain.reason);
         }
     }
     assert_eq!(ended.code, Some(3), "{ended}");

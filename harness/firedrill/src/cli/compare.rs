@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::call::{self, Became, Done};
 use super::exit::Exit;
 use super::{output, runs};
-use firedrill_judge::compare::{Comparison, Drill, Finding, compare};
+use firedrill_judge::compare::{ComparedDrill, Comparison, Finding, compare};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -56,13 +56,13 @@ fn exit(comparison: &Comparison) -> Exit {
     match comparison.worst() {
         Some(Finding::Regression) => Exit::Breached,
         Some(Finding::Improvement | Finding::NoDifference) => Exit::AsStated,
-        Some(Finding::CannotSay(_)) | None => Exit::Undecided,
+        Some(Finding::Inconclusive(_)) | None => Exit::Undecided,
     }
 }
 
 /// One side's drills, and the scenarios of those that say nothing.
 struct Side {
-    drills: Vec<Drill>,
+    drills: Vec<ComparedDrill>,
     left_out: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ fn side(folder: &Path) -> Result<Side, Exit> {
     };
     for run in &runs {
         let start = &run.history.start;
-        match Drill::new(&start.plan.name, &start.wall, &run.measured, &run.judgement) {
+        match ComparedDrill::new(&start.plan.name, &start.wall, &run.measured, &run.judgement) {
             Some(drill) => side.drills.push(drill),
             None => side.left_out.push(start.plan.name.clone()),
         }

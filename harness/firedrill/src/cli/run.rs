@@ -426,7 +426,7 @@ fn store(folder: &Path, json: &str) -> std::io::Result<()> {
 
 /// What a judgement means for CI.
 pub(super) fn exit(judgement: &Judgement) -> Exit {
-    match (judgement.stated(), judgement.verdict()) {
+    match (judgement.as_expected(), judgement.verdict()) {
         (true, _) => Exit::AsStated,
         (false, Verdict::Undecided) => Exit::Undecided,
         (false, Verdict::Met | Verdict::Breached) => Exit::Breached,

@@ -1,29 +1,29 @@
-//! Sets of drills, made up, and what their comparison says.
+//! Made-up sets of drills, compared.
 
 use proptest::prelude::*;
 
 use super::*;
 
-fn drills(side: u32, downtimes: &[Option<u64>], turns: bool) -> Vec<Drill> {
+fn drills(side: u32, downtimes: &[Option<u64>], turns: bool) -> Vec<ComparedDrill> {
     let drill = |(at, downtime): (u32, &Option<u64>)| {
         let minute = if turns { at * 2 + side } else { at + side * 30 };
         let low = Duration::from_millis(downtime.unwrap_or(5000));
         let high = downtime.map(|ms| Duration::from_millis(ms + 10));
-        Drill {
+        ComparedDrill {
             scenario: "a".into(),
             wall: format!("2026-01-01T00:{minute:02}:00Z"),
             times: vec![(Metric::Downtime, Bounds { low, high })],
             down: true,
             exposed: false,
             lost: false,
-            stated: true,
+            as_expected: true,
         }
     };
     (0..).zip(downtimes).map(drill).collect()
 }
 
-fn found(base: &[Option<u64>], head: &[Option<u64>], turns: bool) -> Finding {
-    compare(&drills(0, base, turns), &drills(1, head, turns)).rows[0].finding
+fn found(baseline: &[Option<u64>], head: &[Option<u64>], turns: bool) -> Finding {
+    compare(&drills(0, baseline, turns), &drills(1, head, turns)).rows[0].finding
 }
 
 fn all(values: [u64; 5]) -> [Option<u64>; 5] {
@@ -39,7 +39,7 @@ fn a_slower_head_is_a_regression_and_a_faster_one_an_improvement() {
 }
 
 #[test]
-fn what_never_ended_is_slower_than_anything() {
+fn an_outage_without_an_end_is_slower_than_any_other() {
     assert_eq!(
         found(&all([200, 205, 210, 215, 220]), &[None; 5], true),
         Finding::Regression
@@ -49,9 +49,9 @@ fn what_never_ended_is_slower_than_anything() {
 
 #[test]
 fn small_ratios_small_shifts_and_overlaps_are_no_difference() {
-    let base = all([200, 205, 210, 215, 220]);
+    let baseline = all([200, 205, 210, 215, 220]);
     assert_eq!(
-        found(&base, &all([280, 285, 290, 295, 300]), true),
+        found(&baseline, &all([280, 285, 290, 295, 300]), true),
         Finding::NoDifference,
         "below 1.5 times"
     );
@@ -62,45 +62,50 @@ fn small_ratios_small_shifts_and_overlaps_are_no_difference() {
         "below 50 ms"
     );
     assert_eq!(
-        found(&base, &all([200, 400, 405, 410, 415]), true),
+        found(&baseline, &all([200, 400, 405, 410, 415]), true),
         Finding::NoDifference,
         "p above 0.01"
     );
 }
 
 #[test]
-fn too_few_or_one_side_after_the_other_cannot_be_said() {
+fn too_few_drills_or_one_side_after_the_other_is_inconclusive() {
     let (fast, slow) = (all([200, 205, 210, 215, 220]), all([400, 405, 410, 415, 420]));
-    assert_eq!(found(&fast[..4], &slow, true), Finding::CannotSay(Unsaid::TooFew));
+    assert_eq!(
+        found(&fast[..4], &slow, true),
+        Finding::Inconclusive(Doubt::TooFew)
+    );
     assert_eq!(
         found(&fast, &slow, false),
-        Finding::CannotSay(Unsaid::NotInterleaved)
+        Finding::Inconclusive(Doubt::NotInterleaved)
     );
 }
 
 #[test]
-fn one_lost_link_is_a_regression_whatever_the_times() {
-    let base = drills(0, &all([200; 5]), true);
+fn one_lost_write_is_a_regression_whatever_the_times() {
+    let baseline = drills(0, &all([200; 5]), true);
     let mut head = drills(1, &all([200; 5]), true);
     head[3].lost = true;
-    let comparison = compare(&base, &head);
+    let comparison = compare(&baseline, &head);
     assert_eq!(comparison.worst(), Some(Finding::Regression));
     assert_eq!(comparison.rows[1].metric, Metric::DataLoss);
 }
 
-/// Six drills a side, of which some of the head have no alert.
-fn alerted(base_down: bool, head_down: bool, head: [bool; 6]) -> Comparison {
-    let side = |side: u32, down: bool, told: [bool; 6]| {
+/// Six drills a side; some of the head's have no alert.
+fn alerted(baseline_down: bool, head_down: bool, head: [bool; 6]) -> Comparison {
+    let side = |side: u32, down: bool, alerts: [bool; 6]| {
         let mut drills = drills(side, &[Some(200); 6], true);
-        for (drill, told) in drills.iter_mut().zip(told) {
+        for (drill, alerted) in drills.iter_mut().zip(alerts) {
             let alert = Bounds::between(Duration::from_millis(100), Duration::from_millis(110));
             drill.times = vec![(Metric::Downtime, Bounds::ZERO)];
-            drill.times.extend(told.then_some((Metric::TimeToDetect, alert)));
+            drill
+                .times
+                .extend(alerted.then_some((Metric::TimeToDetect, alert)));
             drill.down = down;
         }
         drills
     };
-    compare(&side(0, base_down, [true; 6]), &side(1, head_down, head))
+    compare(&side(0, baseline_down, [true; 6]), &side(1, head_down, head))
 }
 
 fn of(comparison: &Comparison, metric: Metric) -> Option<&Row> {
@@ -125,61 +130,62 @@ fn an_alert_that_no_longer_comes_is_a_regression() {
     assert_eq!(
         fallback.worst(),
         Some(Finding::Regression),
-        "users felt nothing, and nobody is told"
+        "users felt nothing, and nobody is alerted"
     );
 }
 
 #[test]
-fn where_the_outage_is_gone_no_alert_is_missed() {
+fn without_an_outage_no_alert_is_missed() {
     let better = alerted(true, false, [false; 6]);
     assert_eq!(better.worst(), Some(Finding::Improvement));
 }
 
 #[test]
-fn a_release_that_stays_is_never_left_and_one_that_never_came_need_not_be() {
+fn a_bad_release_that_stays_is_a_regression_and_one_that_never_answered_is_not() {
     let rollback = Bounds::between(Duration::from_millis(300), Duration::from_millis(310));
-    let mut base = drills(0, &all([200; 5]), true);
-    base.iter_mut()
+    let mut baseline = drills(0, &all([200; 5]), true);
+    baseline
+        .iter_mut()
         .for_each(|drill| drill.times.push((Metric::RollbackTime, rollback)));
     let mut head = drills(1, &all([200; 5]), true);
     for drill in &mut head {
         (drill.down, drill.exposed) = (false, true);
     }
-    assert_eq!(compare(&base, &head).worst(), Some(Finding::Regression));
+    assert_eq!(compare(&baseline, &head).worst(), Some(Finding::Regression));
     head.iter_mut().for_each(|drill| drill.exposed = false);
-    assert_eq!(compare(&base, &head).worst(), Some(Finding::Improvement));
+    assert_eq!(compare(&baseline, &head).worst(), Some(Finding::Improvement));
 }
 
 #[test]
-fn a_head_that_is_not_as_stated_is_a_regression_by_the_same_rule() {
-    let base = drills(0, &all([200; 5]), true);
+fn unexpected_ends_are_a_regression_by_the_same_rule() {
+    let baseline = drills(0, &all([200; 5]), true);
     let mut head = drills(1, &all([200; 5]), true);
-    head[0].stated = false;
+    head[0].as_expected = false;
     assert_eq!(
-        compare(&base, &head).worst(),
+        compare(&baseline, &head).worst(),
         Some(Finding::NoDifference),
         "one may be chance"
     );
-    head.iter_mut().for_each(|drill| drill.stated = false);
-    let comparison = compare(&base, &head);
+    head.iter_mut().for_each(|drill| drill.as_expected = false);
+    let comparison = compare(&baseline, &head);
     assert_eq!(comparison.worst(), Some(Finding::Regression));
     assert_eq!(
-        of(&comparison, Metric::NotAsStated).unwrap().finding,
+        of(&comparison, Metric::Unexpected).unwrap().finding,
         Finding::Regression
     );
-    assert_eq!(compare(&head, &base).worst(), Some(Finding::Improvement));
-    let few = compare(&base[..4], &head[..4]);
-    assert_eq!(few.worst(), Some(Finding::CannotSay(Unsaid::TooFew)));
+    assert_eq!(compare(&head, &baseline).worst(), Some(Finding::Improvement));
+    let few = compare(&baseline[..4], &head[..4]);
+    assert_eq!(few.worst(), Some(Finding::Inconclusive(Doubt::TooFew)));
 }
 
 proptest! {
     /// Whichever of the head's alerts are gone, they count: the side is never shorter than its drills, and to lose
     /// one more is never less of a regression.
     #[test]
-    fn no_drill_is_dropped_for_what_it_lacks(told in prop::array::uniform6(any::<bool>()), also in 0usize..6) {
-        let mut fewer = told;
+    fn no_drill_is_dropped_for_a_missing_time(alerts in prop::array::uniform6(any::<bool>()), also in 0usize..6) {
+        let mut fewer = alerts;
         fewer[also] = false;
-        let (some, less) = (alerted(true, true, told), alerted(true, true, fewer));
+        let (some, less) = (alerted(true, true, alerts), alerted(true, true, fewer));
         let row = |comparison: &Comparison| of(comparison, Metric::TimeToDetect).cloned().unwrap();
         prop_assert_eq!(row(&some).head.values.len(), 6);
         prop_assert!(row(&less).head.median >= row(&some).head.median);
@@ -190,15 +196,15 @@ proptest! {
 
     #[test]
     fn the_sides_can_be_swapped(
-        base in prop::collection::vec(prop::option::weighted(0.9, 0u64..2000), 5..9),
+        baseline in prop::collection::vec(prop::option::weighted(0.9, 0u64..2000), 5..9),
         head in prop::collection::vec(prop::option::weighted(0.9, 0u64..2000), 5..9),
     ) {
-        let mirrored = match found(&base, &head, true) {
+        let mirrored = match found(&baseline, &head, true) {
             Finding::Regression => Finding::Improvement,
             Finding::Improvement => Finding::Regression,
             same => same,
         };
-        prop_assert_eq!(found(&head, &base, true), mirrored);
+        prop_assert_eq!(found(&head, &baseline, true), mirrored);
     }
 
 }

@@ -26,10 +26,10 @@ pub struct Rung {
     pub time: Duration,
 }
 
-/// What a journey is at a time.
+/// The state of a journey at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
+pub enum JourneyState {
     /// Right answers, the normal way.
     Up,
     /// Right answers by this fallback.
@@ -38,16 +38,17 @@ pub enum Standing {
     Down,
 }
 
-/// A stretch of one standing.
+/// A stretch of time in one state.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Segment {
     /// From when until when.
     pub time: Interval,
-    /// What it was.
-    pub standing: Standing,
+    /// The state.
+    #[serde(rename = "standing")]
+    pub state: JourneyState,
 }
 
-/// A journey's standings, in order and without gaps.
+/// A journey's states, in order and without gaps.
 pub type Lane = Vec<Segment>;
 
 /// The rungs of a journey's streams, and the stretches in which each answered.
@@ -122,40 +123,41 @@ pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, I
             .unwrap_or_default();
         parts
             .into_iter()
-            .map(move |part| (Standing::Fallback(name.clone()), part))
+            .map(move |part| (JourneyState::Fallback(name.clone()), part))
     });
-    let mut marked: Vec<(Standing, Interval)> = other.collect();
-    marked.extend(downs.iter().map(|time| (Standing::Down, *time)));
+    let mut marked: Vec<(JourneyState, Interval)> = other.collect();
+    marked.extend(downs.iter().map(|time| (JourneyState::Down, *time)));
     marked.sort_by_key(|(_, time)| *time);
     let mut lane = Lane::new();
     let mut at = window.from;
-    for (standing, time) in marked {
+    for (state, time) in marked {
         let from = time.from.max(at);
         if from >= time.until {
             continue;
         }
         push(
             &mut lane,
-            Standing::Up,
+            JourneyState::Up,
             Interval {
                 from: at,
                 until: from,
             },
         );
         let until = time.until;
-        push(&mut lane, standing, Interval { from, until });
+        push(&mut lane, state, Interval { from, until });
         at = until;
     }
     let until = window.until;
-    push(&mut lane, Standing::Up, Interval { from: at, until });
+    push(&mut lane, JourneyState::Up, Interval { from: at, until });
     lane
 }
 
-fn push(lane: &mut Lane, standing: Standing, time: Interval) {
+/// Adds a stretch, joined to the last one where the state is the same; an empty stretch is none.
+fn push(lane: &mut Lane, state: JourneyState, time: Interval) {
     match lane.last_mut() {
         _ if time.from >= time.until => {}
-        Some(last) if last.standing == standing => last.time.until = time.until,
-        _ => lane.push(Segment { time, standing }),
+        Some(last) if last.state == state => last.time.until = time.until,
+        _ => lane.push(Segment { time, state }),
     }
 }
 
@@ -191,19 +193,19 @@ mod tests {
             &[outage(40, 50, false)],
             &[("memory".into(), time(20, 80))],
         );
-        let told: Vec<(u64, &Standing)> = lane
+        let states: Vec<(u64, &JourneyState)> = lane
             .iter()
-            .map(|segment| (segment.time.from.0, &segment.standing))
+            .map(|segment| (segment.time.from.0, &segment.state))
             .collect();
-        let memory = Standing::Fallback("memory".into());
+        let memory = JourneyState::Fallback("memory".into());
         assert_eq!(
-            told,
+            states,
             [
-                (0, &Standing::Up),
+                (0, &JourneyState::Up),
                 (20, &memory),
-                (40, &Standing::Down),
+                (40, &JourneyState::Down),
                 (50, &memory),
-                (80, &Standing::Up)
+                (80, &JourneyState::Up)
             ]
         );
     }
@@ -212,8 +214,8 @@ mod tests {
     fn an_outage_that_did_not_end_goes_on_to_the_end() {
         let lane = lane(time(0, 100), &[outage(40, 90, true)], &[]);
         assert_eq!(
-            lane.last().map(|last| (last.time, &last.standing)),
-            Some((time(40, 100), &Standing::Down))
+            lane.last().map(|last| (last.time, &last.state)),
+            Some((time(40, 100), &JourneyState::Down))
         );
     }
 }

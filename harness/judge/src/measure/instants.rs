@@ -323,7 +323,7 @@ mod tests {
             let seen = found.seen.unwrap();
             prop_assert_eq!(seen, Interval { from: first.sent, until: first.ended });
             let switched = found.switched.unwrap();
-            prop_assert!(switched.holds(Micros(until)), "{:?} {}", switched, until);
+            prop_assert!(switched.contains(Micros(until)), "{:?} {}", switched, until);
             // The bad release was live from some instant of its first answer on.
             let longest = Micros(until).since(seen.from.max(Micros(from)));
             let shortest = Micros(until).since(seen.until);

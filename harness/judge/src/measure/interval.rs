@@ -29,7 +29,7 @@ impl Interval {
     }
 
     /// Whether an instant lies in it, its edges included.
-    pub fn holds(self, at: Micros) -> bool {
+    pub fn contains(self, at: Micros) -> bool {
         self.from <= at && at <= self.until
     }
 }
@@ -59,7 +59,7 @@ impl Bounds {
     }
 
     /// Whether a duration is possible.
-    pub fn holds(self, truth: Duration) -> bool {
+    pub fn contains(self, truth: Duration) -> bool {
         self.low <= truth && self.high.is_none_or(|high| truth <= high)
     }
 }
@@ -94,10 +94,10 @@ fn digits(bound: Duration, uncertainty: Duration, outward: fn(f64) -> f64) -> St
 impl fmt::Display for Bounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.high {
-            None if self.low < Duration::from_millis(1) => f.write_str("still open"),
+            None if self.low < Duration::from_millis(1) => f.write_str("still down"),
             None => {
                 let low = digits(self.low, Duration::from_millis(50), f64::floor);
-                write!(f, "at least {low}")
+                write!(f, "≥ {low}")
             }
             Some(Duration::ZERO) => f.write_str("none"),
             Some(high) => {
@@ -198,7 +198,7 @@ mod tests {
                 high: None
             }
             .to_string(),
-            "at least 5.00 s"
+            "≥ 5.00 s"
         );
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use data::Data;
-pub use fallback::{Lane, Rung, Segment, Standing};
+pub use fallback::{JourneyState, Lane, Rung, Segment};
 pub use instants::{Instants, RolledBack};
 pub use interval::{Bounds, Interval};
 pub use latency::Latency;
@@ -28,6 +28,7 @@ pub use over_time::{Bucket, Series, over_time};
 pub use prober::Prober;
 pub use releases::Release;
 
+use crate::tally;
 use firedrill_model::history::{Event, History, Phase};
 use firedrill_model::sample::{Bad, Micros, Outcome};
 use streams::Streams;
@@ -86,6 +87,14 @@ pub struct Journey {
     pub lane: Lane,
     /// How long its good answers took.
     pub latency: Latency,
+}
+
+impl Journey {
+    /// Probes that say something: good, fallback and bad ones.
+    pub fn answers(&self) -> usize {
+        let bad: usize = self.bad.iter().map(|(_, count)| count).sum();
+        self.good + self.fallback + bad
+    }
 }
 
 impl Measured {
@@ -156,10 +165,7 @@ fn journey(
             Outcome::Good => good += 1,
             Outcome::Fallback => fallback += 1,
             Outcome::Void(_) => void += 1,
-            Outcome::Bad(kind) => match bad.iter_mut().find(|(known, _)| *known == kind) {
-                Some((_, count)) => *count += 1,
-                None => bad.push((kind, 1)),
-            },
+            Outcome::Bad(kind) => *tally::entry(&mut bad, kind) += 1,
         }
     }
     let (rungs, standing) = fallback::fallback(history, streams, &own);

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::interval::{self, Bounds, Interval};
 use super::streams::Streams;
+use crate::tally;
 use firedrill_model::sample::{Bad, Micros, Outcome, Sample};
 
 /// Runs separated by fewer good samples than this belong to one episode …
@@ -96,7 +97,7 @@ pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Bl
         for run in episodes(valid, since) {
             let first = valid[run.first];
             if run.first == run.last && !confirmed(&bad_times, first.sent) {
-                let judged = streams.window().holds(first.sent);
+                let judged = streams.window().contains(first.sent);
                 blips.extend(bad(first).filter(|_| judged).map(|kind| Blip {
                     journey: streams.journey(stream).to_owned(),
                     at: first.sent,
@@ -193,10 +194,7 @@ fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> 
 fn kinds(bads: impl Iterator<Item = Bad>) -> Vec<(Bad, usize)> {
     let mut kinds: Vec<(Bad, usize)> = Vec::new();
     for kind in bads {
-        match kinds.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, count)) => *count += 1,
-            None => kinds.push((kind, 1)),
-        }
+        *tally::entry(&mut kinds, kind) += 1;
     }
     kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     kinds
@@ -227,10 +225,7 @@ fn join(into: &mut Outage, other: Outage) {
     into.first_bad = into.first_bad.min(other.first_bad);
     into.first_good = into.first_good.zip(other.first_good).map(|(a, b)| a.max(b));
     for (kind, count) in other.kinds {
-        match into.kinds.iter_mut().find(|(known, _)| *known == kind) {
-            Some((_, sum)) => *sum += count,
-            None => into.kinds.push((kind, count)),
-        }
+        *tally::entry(&mut into.kinds, kind) += count;
     }
     into.kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
 }

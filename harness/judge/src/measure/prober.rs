@@ -9,6 +9,7 @@ use super::Interval;
 use super::interval::union;
 use super::outage::Outage;
 use super::streams::Streams;
+use crate::tally;
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::{Outcome, Void};
 
@@ -79,10 +80,7 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
             let _ = late.record(sample.sent.0.saturating_sub(sample.due.0));
         }
         if let Outcome::Void(reason) = sample.outcome {
-            match voids.iter_mut().find(|(known, _)| *known == reason) {
-                Some((_, count)) => *count += 1,
-                None => voids.push((reason, 1)),
-            }
+            *tally::entry(&mut voids, reason) += 1;
         }
     }
     let at = |quantile: f64| {
@@ -96,9 +94,9 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
             from: gap.from - NEAR,
             until: gap.until + NEAR,
         };
-        outages
-            .iter()
-            .any(|outage| wide.holds(outage.hull.from) || (!outage.open && wide.holds(outage.hull.until)))
+        outages.iter().any(|outage| {
+            wide.contains(outage.hull.from) || (!outage.open && wide.contains(outage.hull.until))
+        })
     };
     let gap_near_edge = gaps.iter().filter(|gap| gap.length() > LONG).any(near);
     Prober {

@@ -126,7 +126,7 @@ impl<'h> Streams<'h> {
     pub(super) fn judged(&self, stream: usize) -> impl Iterator<Item = &'h Sample> + Clone + '_ {
         let window = self.window;
         self.samples(stream)
-            .filter(move |sample| window.holds(sample.due))
+            .filter(move |sample| window.contains(sample.due))
     }
 
     /// `ē = min(e, s + δ)`: the outcome was decided by the service's state at some instant in `[s, ē]`.

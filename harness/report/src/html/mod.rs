@@ -18,7 +18,7 @@ use super::drill::DrillReport;
 use super::outcome::{DrillOutcome, Status, counts, worst_first};
 use super::text::{plain, word};
 use super::words::{contract, contract_rule, latency as time, of_budget, origin, percent, place, told};
-use firedrill_judge::measure::Standing as Lane;
+use firedrill_judge::measure::JourneyState as Lane;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -192,7 +192,7 @@ fn lanes(report: &DrillReport) -> String {
     let unknown = unknown.map(|part| (part.from.0, part.until.0, "unknown".to_owned()));
     for journey in &report.measured.journeys {
         let segments = journey.lane.iter().map(|segment| {
-            let what = match &segment.standing {
+            let what = match &segment.state {
                 Lane::Up => "up".to_owned(),
                 Lane::Fallback(rung) => format!("by {rung}"),
                 Lane::Down => "DOWN".to_owned(),
@@ -224,7 +224,7 @@ fn lanes(report: &DrillReport) -> String {
 fn interesting(report: &DrillReport) -> firedrill_model::sample::Micros {
     let window = report.measured.window;
     let lanes = report.measured.journeys.iter().flat_map(|journey| &journey.lane);
-    let downs = lanes.filter(|segment| segment.standing == Lane::Down);
+    let downs = lanes.filter(|segment| segment.state == Lane::Down);
     let fault = report.faults.first().map(|fault| fault.from);
     let first = downs.map(|segment| segment.time).min();
     first.map_or(fault.unwrap_or(window.from), |time| time.from + time.length() / 2)
@@ -302,8 +302,8 @@ fn checks(report: &DrillReport) -> Vec<Value> {
             firedrill_judge::Verdict::Breached => ("✗", "bad"),
         };
         context! {
-            mark, class, word => word(check.verdict), name => check.name.clone(),
-            required => plain(&check.required, 300), found => plain(&check.found, 500),
+            mark, class, word => word(check.verdict), name => check.id.to_string(),
+            required => plain(&check.required.to_string(), 300), found => plain(&check.found.to_string(), 500),
         }
     };
     checks.into_iter().map(check).collect()

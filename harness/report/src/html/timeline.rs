@@ -7,7 +7,7 @@ use super::svg::{Across, Down, Picture};
 use crate::drill::DrillReport;
 use crate::timeline::Kind;
 use crate::words;
-use firedrill_judge::measure::{Interval, Journey, Outage, Standing};
+use firedrill_judge::measure::{Interval, Journey, JourneyState, Outage};
 use firedrill_model::sample::Micros;
 
 /// Height of a lane's heading, of its bar, and of the space below.
@@ -225,10 +225,10 @@ impl Sheet<'_> {
         );
         let mut last = (-1.0, 0);
         for segment in &journey.lane {
-            let (class, rank, text) = match &segment.standing {
-                Standing::Up => continue,
-                Standing::Fallback(rung) => ("fallback", 1, format!("by {rung}")),
-                Standing::Down => ("down", 2, "down".to_owned()),
+            let (class, rank, text) = match &segment.state {
+                JourneyState::Up => continue,
+                JourneyState::Fallback(rung) => ("fallback", 1, format!("by {rung}")),
+                JourneyState::Down => ("down", 2, "down".to_owned()),
             };
             let across = self.scale.across(segment.time.from, segment.time.until).visible();
             if (across.until, rank) <= last {

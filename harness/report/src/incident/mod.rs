@@ -402,11 +402,11 @@ impl Draft<'_> {
         }
         for check in report.judgement.of(Verdict::Breached) {
             row(
-                &format!("Meet `{}`", plain(&check.name, 60).replace('`', "'")),
+                &format!("Meet `{}`", plain(&check.id.to_string(), 60).replace('`', "'")),
                 format!(
                     "{}; required: {}",
-                    escaped(&check.found, 200),
-                    escaped(&check.required, 120)
+                    escaped(&check.found.to_string(), 200),
+                    escaped(&check.required.to_string(), 120)
                 ),
             );
         }

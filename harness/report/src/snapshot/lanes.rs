@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use firedrill_judge::measure::{Interval, Journey, Standing};
+use firedrill_judge::measure::{Interval, Journey, JourneyState};
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::StreamId;
 
@@ -50,20 +50,20 @@ pub(super) fn seen(history: &History, journey: &Journey) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     let mut partly = false;
     for segment in &journey.lane {
-        let unproved = partly && segment.standing == Standing::Up && segment.time.length() < PROOF;
-        let right = match segment.standing {
-            Standing::Down => streams.right_within(history, segment.time),
+        let unproved = partly && segment.state == JourneyState::Up && segment.time.length() < PROOF;
+        let right = match segment.state {
+            JourneyState::Down => streams.right_within(history, segment.time),
             _ => 0.0,
         };
         partly = right > RIGHT_WITHIN;
         if unproved {
             continue;
         }
-        let state = match &segment.standing {
-            Standing::Up => "up".to_owned(),
-            Standing::Fallback(rung) => format!("fallback ({rung})"),
-            Standing::Down if partly => PARTLY_DOWN.to_owned(),
-            Standing::Down => DOWN.to_owned(),
+        let state = match &segment.state {
+            JourneyState::Up => "up".to_owned(),
+            JourneyState::Fallback(rung) => format!("fallback ({rung})"),
+            JourneyState::Down if partly => PARTLY_DOWN.to_owned(),
+            JourneyState::Down => DOWN.to_owned(),
         };
         let intervals = segment.time.length().as_secs_f64() / streams.interval;
         match seen.last_mut() {

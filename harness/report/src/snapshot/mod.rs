@@ -230,8 +230,8 @@ fn share(judgement: &Judgement, accepted: &Accepted<'_>) -> String {
 
 /// The verdict, and the checks behind it where it is not *met*.
 fn verdict(judgement: &Judgement) -> Vec<(String, String)> {
-    let of = |verdict: Verdict| list(judgement.of(verdict).map(|check| check.name.clone()).collect());
-    let told = match (judgement.verdict(), judgement.stated()) {
+    let of = |verdict: Verdict| list(judgement.of(verdict).map(|check| check.id.to_string()).collect());
+    let told = match (judgement.verdict(), judgement.as_expected()) {
         (Verdict::Met, true) => "met",
         (Verdict::Met, false) => "met, though this control must breach",
         (Verdict::Undecided, _) => "undecided",

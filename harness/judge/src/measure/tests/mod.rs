@@ -25,18 +25,18 @@ fn holds(measured: &Measured, truths: &[Truth], felt: &[bool]) -> Result<(), Tes
             return Ok(());
         };
         prop_assert!(
-            outage.onset.holds(Micros(from)),
+            outage.onset.contains(Micros(from)),
             "{from} began outside {outage:?}"
         );
         if outage.open {
             prop_assert!(outage.bounds().low <= span(until - from), "{outage:?}");
         } else {
             prop_assert!(
-                outage.end.holds(Micros(until)),
+                outage.end.contains(Micros(until)),
                 "{until} ended outside {outage:?}"
             );
             prop_assert!(
-                outage.bounds().holds(span(until - from)),
+                outage.bounds().contains(span(until - from)),
                 "{} outside {outage:?}",
                 until - from
             );
@@ -111,7 +111,7 @@ proptest! {
             return Err(TestCaseError::fail(format!("{:?}", measured.outages)));
         };
         prop_assert!(outage.open && measured.downtime.high.is_none());
-        prop_assert!(outage.onset.holds(Micros(from)));
+        prop_assert!(outage.onset.contains(Micros(from)));
         prop_assert!(measured.downtime.low <= span(8 * SECOND - from));
         prop_assert!(measured.downtime.low + span(SECOND) >= span(8 * SECOND - from - DEADLINE), "{outage:?}");
         prop_assert_eq!(measured.instants.recovered, None);
@@ -267,13 +267,13 @@ fn the_service_is_down_when_any_essential_journey_is_and_not_for_others() {
     let measured = measure(&history(&lines, samples.collect(), Vec::new(), 10 * SECOND));
     assert_eq!(measured.outages.len(), 1);
     assert!(
-        measured.downtime.holds(span(2 * SECOND)),
+        measured.downtime.contains(span(2 * SECOND)),
         "{:?}",
         measured.downtime
     );
     assert_eq!(measured.downtime.high, Some(span(2011 * MS)));
     assert!(
-        measured.journeys[2].downtime.holds(span(2 * SECOND)),
+        measured.journeys[2].downtime.contains(span(2 * SECOND)),
         "it is reported apart"
     );
 }

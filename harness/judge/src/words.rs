@@ -1,0 +1,311 @@
+//! Required and found facts in words: the only place where a check becomes text.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use crate::check::{AlertFound, EndFound, FaultFound, Found, Hits, JourneyFound, Required, StateSeen};
+use crate::cost::Cost;
+use crate::measure::{Bounds, Data, RolledBack};
+use firedrill_model::sample::Void;
+use firedrill_model::scenario::Tolerance;
+use firedrill_model::units::Span;
+
+/// More states than this are shortened to the first and the last ones.
+const MOST_STATES: usize = 9;
+/// So many states stay at either end of a shortened list.
+const ENDS: usize = 4;
+
+impl Display for Required {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WithinBudget { downtime, window } => {
+                let days = window.as_secs() / 86_400;
+                write!(f, "at most {} in {}", Span(*downtime), counted(days, "day"))
+            }
+            Self::Downtime { at_least, at_most } => f.write_str(&limits(*at_least, *at_most)),
+            Self::Journey(tolerance) => f.write_str(match tolerance {
+                Tolerance::AlwaysGood => "always good",
+                Tolerance::NeverDown => "never down",
+                Tolerance::MayBeDown => "may be down",
+                Tolerance::GoesDown => "goes down",
+            }),
+            Self::AtMost(0) => f.write_str("none"),
+            Self::AtMost(count) => write!(f, "at most {count}"),
+            Self::Rollback { to, within } => write!(f, "back to {to} within {}", Span(*within)),
+            Self::Alert { within, contains } => {
+                f.write_str("arrives")?;
+                if let Some(within) = within {
+                    write!(f, " within {}", Span(*within))?;
+                }
+                match contains {
+                    Some(text) => write!(f, ", contains `{text}`"),
+                    None => Ok(()),
+                }
+            }
+            Self::Never => f.write_str("none"),
+            Self::Answers => f.write_str("at least 1 answer"),
+            Self::LogContains(text) => write!(f, "contains `{text}`"),
+            Self::SteadyState => f.write_str("every journey good before the first fault"),
+            Self::FaultInEffect { counts_hits: true } => f.write_str("confirmed, and requests hit it"),
+            Self::FaultInEffect { counts_hits: false } => f.write_str("confirmed while probes were sent"),
+            Self::FewVoids => f.write_str("at most 0.1 % void"),
+            Self::NoStallNearEdge => f.write_str("no stall of the prober near an outage's edge"),
+            Self::Complete => f.write_str("the drill ran to its end"),
+        }
+    }
+}
+
+impl Display for Found {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotReached => f.write_str("not reached: the drill ended earlier"),
+            Self::Cost(cost) => f.write_str(&share_of_budget(cost)),
+            Self::Downtime(bounds) if bounds.high.is_none() => {
+                write!(f, "still down when the drill ended ({bounds})")
+            }
+            Self::Downtime(bounds) => bounds.fmt(f),
+            Self::Journey(found) => found.fmt(f),
+            Self::Writes(data) => f.write_str(&writes(data)),
+            Self::Count(count) => f.write_str(&none_or(*count)),
+            Self::Answers(count) => f.write_str(&counted(*count, "answer")),
+            Self::Alerts(count) => f.write_str(&counted(*count, "alert")),
+            Self::Rollback(found) => f.write_str(&found.as_ref().map_or("none".to_owned(), rollback)),
+            Self::Alert(found) => found.fmt(f),
+            Self::LogContains(found) => f.write_str(match found {
+                Some(true) => "found",
+                Some(false) => "not found",
+                None => "the log was not collected",
+            }),
+            Self::SteadyState(evidence) => f.write_str(evidence),
+            Self::Fault(found) => found.fmt(f),
+            Self::Voids { probes, voids } => f.write_str(&share_of_probes(*probes, voids)),
+            Self::Stalls(count) => write!(f, "{}, one within 5 s of an edge", counted(*count, "stall")),
+            Self::End(found) => found.fmt(f),
+        }
+    }
+}
+
+impl Display for JourneyFound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotProbed => f.write_str("not probed"),
+            Self::NoAnswers => f.write_str("no probe was due in the judged time"),
+            Self::States(states) => f.write_str(&sequence(states)),
+        }
+    }
+}
+
+impl Display for StateSeen {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up => f.write_str("up"),
+            Self::Fallback(rung) => write!(f, "fallback ({rung})"),
+            Self::Down(outages) => {
+                let lengths: Vec<String> = outages.iter().map(Bounds::to_string).collect();
+                write!(f, "down {}", lengths.join(" and "))
+            }
+        }
+    }
+}
+
+impl Display for AlertFound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("no alert arrived"),
+            Self::Refused(tries) => write!(f, "the receiver refused {}", tries_of(*tries)),
+            Self::Accepted { after, text_matches } => {
+                let text = if *text_matches { "" } else { ", without the text" };
+                write!(f, "arrived within {} ms{text}", after.as_millis())
+            }
+        }
+    }
+}
+
+impl Display for FaultFound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InEffect { evidence, hits: None } => f.write_str(evidence),
+            Self::InEffect {
+                evidence,
+                hits: Some(hits),
+            } => write!(f, "{evidence}; {hits}"),
+            Self::NeverInjected => f.write_str("never injected"),
+            Self::NotInjected(why) => f.write_str(why),
+            Self::Unconfirmed => f.write_str("injected, but nothing confirms that it took effect"),
+            Self::NotReverted(why) => write!(f, "in effect, but not reverted: {why}"),
+            Self::NoProbes => f.write_str("no probe was sent while it was in effect"),
+            Self::NoHits => f.write_str("no request hit it"),
+            Self::FileNotRead => f.write_str("nobody read the damaged file"),
+            Self::HitsNotCounted => {
+                f.write_str("no connection was open, and refused connections are not counted")
+            }
+        }
+    }
+}
+
+impl Display for Hits {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Traffic {
+                connections,
+                chunks,
+                requests,
+            } => {
+                let parts = [
+                    (*connections, "connection"),
+                    (*chunks, "chunk"),
+                    (*requests, "request"),
+                ];
+                let seen = parts.into_iter().filter(|(count, _)| *count > 0);
+                let seen: Vec<String> = seen.map(|(count, noun)| counted(count, noun)).collect();
+                write!(f, "hit {}", seen.join(", "))
+            }
+            Self::FileRead => f.write_str("the damaged file was read"),
+            Self::UsersRefused => f.write_str("users were refused"),
+        }
+    }
+}
+
+impl Display for EndFound {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Complete => f.write_str("complete"),
+            Self::Interrupted => f.write_str("interrupted"),
+            Self::Failed(error) => f.write_str(error),
+            Self::CutOff(missing) if missing.is_empty() => f.write_str("the history has no end"),
+            Self::CutOff(missing) => f.write_str(&missing.join("; ")),
+        }
+    }
+}
+
+/// Downtime limits as a range in words.
+fn limits(at_least: Option<Duration>, at_most: Option<Duration>) -> String {
+    let limits = [("at least", at_least), ("at most", at_most)];
+    let texts: Vec<String> = limits
+        .into_iter()
+        .filter_map(|(word, limit)| Some((word, limit?)))
+        .map(|(word, limit)| match (word, limit) {
+            ("at most", Duration::ZERO) => "none".to_owned(),
+            (word, limit) => format!("{word} {}", Span(limit)),
+        })
+        .collect();
+    texts.join(", ")
+}
+
+/// What a drill cost of its budget: by the upper bound, or by the price of an outage without one.
+fn share_of_budget(cost: &Cost) -> String {
+    let billed = cost.billed.unwrap_or(Bounds::ZERO);
+    match (cost.share.high, cost.priced) {
+        (_, Some(price)) => format!(
+            "still down when the drill ended; priced at {}, {:.0} % of the budget",
+            Span(price),
+            cost.share.low
+        ),
+        (Some(_), None) if billed == Bounds::ZERO => "none".into(),
+        (Some(high), None) => format!("{billed}, at most {high:.2} % of the budget"),
+        // The lower bound alone may be more than the budget; only otherwise does the price matter.
+        (None, None) if billed.low > cost.budget => format!("still down when the drill ended ({billed})"),
+        (None, None) => {
+            format!("still down when the drill ended ({billed}), and no `manual_recovery` prices it")
+        }
+    }
+}
+
+fn writes(data: &Data) -> String {
+    let unknown = match data.unknown {
+        0 => String::new(),
+        count => format!(", {count} unknown"),
+    };
+    let (lost, acknowledged, intact) = (data.lost, data.acknowledged, data.intact);
+    format!("{lost} lost; {acknowledged} acknowledged, {intact} intact{unknown}")
+}
+
+fn rollback(found: &RolledBack) -> String {
+    let unseen = match found.seen {
+        Some(_) => "",
+        None => "; users had no answer from it",
+    };
+    format!("from {} to {} in {}{unseen}", found.from, found.to, found.time)
+}
+
+fn share_of_probes(probes: usize, voids: &[(Void, usize)]) -> String {
+    let count: usize = voids.iter().map(|(_, count)| count).sum();
+    if count == 0 {
+        return format!("none of {}", counted(probes, "probe"));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+    let percent = 100.0 * count as f64 / probes.max(1) as f64;
+    let reasons: Vec<String> = voids
+        .iter()
+        .map(|(void, count)| format!("{count} {void}"))
+        .collect();
+    format!(
+        "{percent:.2} % of {}: {}",
+        counted(probes, "probe"),
+        reasons.join(", ")
+    )
+}
+
+/// States with arrows between them. A long row says less than its ends and its length.
+fn sequence(states: &[StateSeen]) -> String {
+    let mut texts: Vec<String> = states.iter().map(StateSeen::to_string).collect();
+    if texts.len() > MOST_STATES {
+        let left_out = texts.len() - 2 * ENDS;
+        texts.splice(ENDS..texts.len() - ENDS, [format!("{left_out} more changes")]);
+    }
+    texts.join(" → ")
+}
+
+fn none_or(count: usize) -> String {
+    match count {
+        0 => "none".into(),
+        count => count.to_string(),
+    }
+}
+
+fn tries_of(count: usize) -> String {
+    match count {
+        1 => "the only try".into(),
+        count => format!("all {count} tries"),
+    }
+}
+
+/// A count with its noun: `1 alert`, `2 alerts`.
+fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+    let plural = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_row_of_states_is_shortened_to_its_ends() {
+        let states = |n| sequence(&vec![StateSeen::Up; n]);
+        assert_eq!(states(9).matches("up").count(), 9);
+        assert_eq!(
+            states(12),
+            "up → up → up → up → 4 more changes → up → up → up → up"
+        );
+    }
+
+    #[test]
+    fn one_of_a_kind_has_no_plural() {
+        let hits = |connections, requests| Hits::Traffic {
+            connections,
+            chunks: 0,
+            requests,
+        };
+        assert_eq!(hits(1, 0).to_string(), "hit 1 connection");
+        assert_eq!(hits(2, 1).to_string(), "hit 2 connections, 1 request");
+        assert_eq!(Found::Alerts(1).to_string(), "1 alert");
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_none() {
+        assert_eq!(limits(None, Some(Duration::ZERO)), "none");
+        let (one, two) = (Duration::from_secs(1), Duration::from_secs(2));
+        assert_eq!(limits(Some(one), Some(two)), "at least 1s, at most 2s");
+    }
+}
