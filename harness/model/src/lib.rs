@@ -8,4 +8,5 @@ pub mod format;
 pub mod history;
 pub mod sample;
 pub mod scenario;
+pub mod table;
 pub mod units;

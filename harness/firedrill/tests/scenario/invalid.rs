@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use firedrill::scenario::{Code, Problems, load};
 use miette::{GraphicalReportHandler, GraphicalTheme};
 
-use crate::catalogue::FAULTS;
-use crate::{Folder, SCENARIO, SYSTEM};
+use crate::{Folder, SCENARIO, SYSTEM, faults};
 
 /// Relative, so that the paths in the snapshots are too.
 const FOLDER: &str = "../../scenarios/invalid";
@@ -44,7 +43,7 @@ fn files() -> Vec<(String, PathBuf)> {
 }
 
 fn refusal(path: &Path) -> Problems {
-    match load(path, FAULTS) {
+    match load(path, &faults()) {
         Err(problems) => problems,
         Ok(_) => panic!("{} is valid", path.display()),
     }
@@ -172,7 +171,7 @@ fn a_broken_system_of_two_scenarios_is_reported_once() {
     let folder = Folder::new(SCENARIO, &SYSTEM.replace("/data", "data"));
     folder.write("second.toml", SCENARIO);
     let paths = [folder.scenario(), folder.0.path().join("second.toml")];
-    let problems = firedrill::scenario::load_all(&paths, FAULTS).unwrap_err();
+    let problems = firedrill::scenario::load_all(&paths, &faults()).unwrap_err();
     assert_eq!(problems.iter().count(), 1, "{}", rendered(&problems));
 }
 

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-mod catalogue;
 mod finding;
 mod invalid;
 mod properties;
@@ -11,11 +10,18 @@ mod valid;
 
 use std::path::PathBuf;
 
+use firedrill::scenario::FaultKind;
+
 /// The system that valid and broken scenarios of these tests stand on.
 const SYSTEM: &str = include_str!("../../../../scenarios/invalid/systems/valid.toml");
 
 /// A scenario that uses much of what there is.
 const SCENARIO: &str = include_str!("fixtures/full.toml");
+
+/// Every fault there is: files are checked here as the command line checks them.
+fn faults() -> Vec<FaultKind> {
+    firedrill::fault::kinds()
+}
 
 /// A folder with `scenario.toml` and `systems/valid.toml`.
 struct Folder(tempfile::TempDir);
@@ -40,7 +46,7 @@ impl Folder {
 
     /// The codes of all problems, in order; none when it loads.
     fn codes(&self) -> Vec<&'static str> {
-        match firedrill::scenario::load(&self.scenario(), catalogue::FAULTS) {
+        match firedrill::scenario::load(&self.scenario(), &faults()) {
             Ok(_) => Vec::new(),
             Err(problems) => problems.iter().map(|problem| problem.code().name()).collect(),
         }

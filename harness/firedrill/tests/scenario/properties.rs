@@ -4,8 +4,7 @@ use firedrill::scenario::{Plan, load};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use crate::catalogue::FAULTS;
-use crate::{Folder, SCENARIO, SYSTEM};
+use crate::{Folder, SCENARIO, SYSTEM, faults};
 
 /// A change of a text as slips of the hand make them, and worse.
 #[derive(Debug, Clone)]
@@ -85,7 +84,7 @@ fn slipped(text: &str, slips: &[Slip]) -> String {
 
 /// Loading ends, and when it refuses, it says why and can be shown.
 fn loads_or_explains(folder: &Folder) {
-    if let Err(problems) = load(&folder.scenario(), FAULTS) {
+    if let Err(problems) = load(&folder.scenario(), &faults()) {
         assert!(problems.iter().count() > 0);
         assert_eq!(problems.rows().len(), problems.iter().count());
         let shown = format!("{:?}", miette::Report::new(problems));
@@ -141,7 +140,7 @@ proptest! {
         let mut scenario = plan.scenario.clone();
         scenario.system = "systems/valid.toml".into();
         let folder = Folder::new(&toml::to_string(&scenario).unwrap(), &toml::to_string(&plan.system).unwrap());
-        let reloaded = load(&folder.scenario(), FAULTS).map_err(|problems| problems.rows());
+        let reloaded = load(&folder.scenario(), &faults()).map_err(|problems| problems.rows());
         prop_assert_eq!(reloaded.map(|plan| plan.system), Ok(plan.system));
     }
 }
@@ -160,5 +159,5 @@ fn plan(rate: u32, at: u64, lasting: Option<u64>, times: u32, keep: u8, seeded: 
             "manual_recovery = ",
             &format!("seeded = {seeded}\nmanual_recovery = "),
         );
-    load(&Folder::new(&scenario, SYSTEM).scenario(), FAULTS).unwrap()
+    load(&Folder::new(&scenario, SYSTEM).scenario(), &faults()).unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use firedrill::scenario::{project_schema, schema, system_schema};
 use serde_json::{Value, json};
 
-use crate::catalogue::FAULTS;
+use crate::faults;
 
 const FOLDER: &str = "../../scenarios/schema";
 
@@ -15,7 +15,7 @@ const UPDATE: &str = "FIREDRILL_UPDATE_SCHEMAS";
 #[test]
 fn the_stored_schemas_are_those_of_the_loader() {
     let schemas = [
-        ("scenario", schema(&firedrill::fault::kinds())),
+        ("scenario", schema(&faults())),
         ("system", system_schema()),
         ("project", project_schema()),
         ("report", firedrill::report::schema()),
@@ -37,33 +37,27 @@ fn the_stored_schemas_are_those_of_the_loader() {
 
 #[test]
 fn a_step_has_a_key_for_every_fault_and_takes_exactly_one() {
-    let schema = schema(FAULTS);
+    let schema = schema(&faults());
     let step = &schema["$defs"]["Step"];
     let keys: Vec<&String> = step["properties"].as_object().unwrap().keys().collect();
-    assert_eq!(
-        keys,
-        [
-            "at",
-            "for",
-            "deploy",
-            "kill",
-            "truncate-file",
-            "latency",
-            "blackhole",
-            "crash-loop",
-            "fill-disk",
-            "limit-memory",
-            "alert-receiver"
-        ]
-    );
+    let faults = faults();
+    let wanted: Vec<&str> = ["at", "for"]
+        .into_iter()
+        .chain(faults.iter().map(|kind| kind.name))
+        .collect();
+    assert_eq!(keys, wanted);
     assert_eq!(step["additionalProperties"], false);
-    assert_eq!(step["oneOf"].as_array().unwrap().len(), FAULTS.len());
-    assert_eq!(step["properties"]["kill"]["description"], "kill a service (test)");
+    assert_eq!(step["oneOf"].as_array().unwrap().len(), faults.len());
+    let kill = faults.iter().find(|kind| kind.name == "kill").unwrap();
+    assert_eq!(
+        step["properties"]["kill"]["description"],
+        format!("{} ({})", kill.summary, kill.family)
+    );
 }
 
 #[test]
 fn every_key_has_a_description_and_every_reference_an_end() {
-    for schema in [schema(FAULTS), system_schema(), project_schema()] {
+    for schema in [schema(&faults()), system_schema(), project_schema()] {
         check(&schema, &schema, "");
     }
 }

@@ -1,10 +1,9 @@
 //! What a valid set of files becomes.
 
-use firedrill::scenario::{Contract, Tolerance, load};
+use firedrill::scenario::{Code, Contract, Tolerance, load};
 use firedrill::units::Span;
 
-use crate::catalogue::FAULTS;
-use crate::{Folder, SCENARIO, SYSTEM};
+use crate::{Folder, SCENARIO, SYSTEM, faults};
 
 #[test]
 fn a_scenario_its_system_and_the_project_file_become_one_plan() {
@@ -13,7 +12,7 @@ fn a_scenario_its_system_and_the_project_file_become_one_plan() {
         "firedrill.toml",
         "contract = \"request\"\nbudget = { downtime = \"5m\" }\n",
     );
-    let plan = load(&folder.scenario(), FAULTS).unwrap();
+    let plan = load(&folder.scenario(), &faults()).unwrap();
     assert_eq!(plan.name, "scenario");
     assert_eq!(plan.folder, folder.0.path().join("systems"));
     assert_eq!(plan.entry(), "edge");
@@ -30,7 +29,7 @@ fn a_scenario_its_system_and_the_project_file_become_one_plan() {
 
 #[test]
 fn the_scenarios_releases_environment_and_rates_are_put_onto_the_system() {
-    let plan = load(&Folder::new(SCENARIO, SYSTEM).scenario(), FAULTS).unwrap();
+    let plan = load(&Folder::new(SCENARIO, SYSTEM).scenario(), &faults()).unwrap();
     assert_eq!(plan.system.services["app"].release, "v3");
     assert_eq!(plan.system.services["edge"].env["EDGE_GATE"], "off");
     assert_eq!(
@@ -44,7 +43,7 @@ fn the_scenarios_releases_environment_and_rates_are_put_onto_the_system() {
 #[test]
 fn without_a_project_file_the_defaults_hold() {
     let folder = Folder::new("summary = \"s\"\nsystem = \"systems/valid.toml\"\n", SYSTEM);
-    let plan = load(&folder.scenario(), FAULTS).unwrap();
+    let plan = load(&folder.scenario(), &faults()).unwrap();
     assert_eq!(plan.project.budget.downtime, Span::from_secs(900));
     assert!(plan.scenario.seeded && plan.scenario.steps.is_empty());
 }
@@ -59,29 +58,56 @@ fn the_nearest_project_file_upward_is_used() {
             .replace("systems/", "../../systems/")
             .replace("manual_recovery", "#"),
     );
-    let plan = load(&folder.0.path().join("a/b/deep.toml"), FAULTS).unwrap();
+    let plan = load(&folder.0.path().join("a/b/deep.toml"), &faults()).unwrap();
     assert_eq!(plan.manual_recovery(), Some(Span::from_secs(60)));
     assert_eq!(plan.folder, folder.0.path().join("systems"));
 }
 
-#[test]
-fn every_fault_of_the_real_catalogue_accepts_its_own_example() {
-    let kinds = firedrill::fault::kinds();
+/// A system in which every fault of the catalogue can take effect.
+fn system_for_every_fault() -> String {
     let volumes = "volumes = { store = \"/data\" }";
     let bounded = format!("{volumes}\nrestart = \"always\"\nlimits = {{ volume = {{ store = \"4MiB\" }} }}");
-    let system = SYSTEM.replace(volumes, &bounded);
-    for kind in &kinds {
-        let scenario = format!(
-            "summary = \"s\"\nsystem = \"systems/valid.toml\"\nstep = [{{ {} }}]\n",
-            kind.example
+    SYSTEM.replace(volumes, &bounded)
+}
+
+/// A scenario of one step.
+fn one_step(step: &str) -> Folder {
+    let scenario = format!("summary = \"s\"\nsystem = \"systems/valid.toml\"\nstep = [{{ {step} }}]\n");
+    Folder::new(&scenario, &system_for_every_fault())
+}
+
+#[test]
+fn every_fault_accepts_its_own_example() {
+    for kind in &faults() {
+        assert_eq!(one_step(kind.example).codes(), [""; 0], "{}", kind.name);
+    }
+}
+
+#[test]
+fn every_fault_refuses_a_key_that_it_does_not_know_and_says_where_and_what_was_meant() {
+    for kind in &faults() {
+        // The last key of the fault's table, misspelt.
+        let (before, value) = kind.example.rsplit_once(" = ").unwrap();
+        let (_, key) = before.rsplit_once(' ').unwrap();
+        let folder = one_step(&format!("{before}x = {value}"));
+        let rows = load(&folder.scenario(), &faults()).unwrap_err().rows();
+        let unknown = rows.iter().find(|row| row.code == Code::UnknownKey);
+        let unknown = unknown.unwrap_or_else(|| panic!("{} accepts `{key}x`: {rows:?}", kind.name));
+        assert_eq!(unknown.message, format!("unknown key `{key}x`"));
+        assert_eq!(
+            unknown.help,
+            Some(format!("did you mean `{key}`?")),
+            "{}",
+            kind.name
         );
-        let folder = Folder::new(&scenario, &system);
-        let loaded = load(&folder.scenario(), &kinds);
-        assert!(
-            loaded.is_ok(),
-            "{}: {:?}",
-            kind.name,
-            loaded.err().map(|problems| problems.rows())
+        assert_eq!(unknown.line, Some(3), "{}", kind.name);
+
+        // A key that is like none of them, in front of the others.
+        let step = kind.example.replacen(
+            &format!("{} = {{", kind.name),
+            &format!("{} = {{ zzzzzzzzzzzz = 1,", kind.name),
+            1,
         );
+        assert_eq!(one_step(&step).codes(), ["unknown-key"], "{}", kind.name);
     }
 }

@@ -1,18 +1,44 @@
 //! The events of a history. A reader that meets an event of a later minor version keeps it as [`Event::Unknown`].
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::sample::{Ack, Found, Label, Micros, Mode, StreamId};
 use crate::scenario::Plan;
 
-/// An event with its stamp.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// An event with its stamp: one line, in which `at` stands beside the event's keys.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stamped {
     /// When, on the drill's clock.
     pub at: Micros,
     /// What.
-    #[serde(flatten)]
     pub event: Event,
+}
+
+impl Serialize for Stamped {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = serde_json::to_value(&self.event).map_err(serde::ser::Error::custom)?;
+        let keys = event.as_object().into_iter().flatten();
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("at", &self.at)?;
+        for (key, value) in keys {
+            line.serialize_entry(key, value)?;
+        }
+        line.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamped {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut line = Map::<String, Value>::deserialize(deserializer)?;
+        let at = line.remove("at").ok_or_else(|| D::Error::missing_field("at"))?;
+        Ok(Self {
+            at: Micros::deserialize(at).map_err(D::Error::custom)?,
+            event: Event::deserialize(Value::Object(line)).map_err(D::Error::custom)?,
+        })
+    }
 }
 
 /// How a history begins.

@@ -12,6 +12,7 @@ const FASTEST: Size = Size(4 << 30);
 
 /// Lets so many bytes a second pass in one direction, for all connections of the link together.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Bandwidth {
     /// Bytes a second.
     per_second: Size,

@@ -9,6 +9,7 @@ use super::both;
 /// Lets nothing pass. Connections stay open, new ones are taken and hear nothing. When it is taken off, what was sent
 /// meanwhile arrives, as after a network partition.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Blackhole {
     /// In which direction (both).
     #[serde(default = "both")]

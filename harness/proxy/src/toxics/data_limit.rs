@@ -9,6 +9,7 @@ use firedrill_model::units::Size;
 
 /// Closes a connection once so many bytes have passed on it since the injection, and more are to come.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct DataLimit {
     /// So many bytes pass.
     bytes: Size,

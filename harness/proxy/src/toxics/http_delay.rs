@@ -8,15 +8,30 @@ use serde::Deserialize;
 
 use super::super::toxic::{Request, Toxic};
 use super::matching::Matching;
+use firedrill_model::table::Merged;
 use firedrill_model::units::Span;
 
 /// Holds requests before the service sees them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(from = "Merged<Delay, Matching>")]
 pub struct HttpDelay {
+    delay: Span,
+    matching: Matching,
+}
+
+/// How long it holds.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Delay {
     /// How long.
     delay: Span,
-    #[serde(flatten)]
-    matching: Matching,
+}
+
+impl From<Merged<Delay, Matching>> for HttpDelay {
+    fn from(Merged(own, matching): Merged<Delay, Matching>) -> Self {
+        let Delay { delay } = own;
+        Self { delay, matching }
+    }
 }
 
 impl HttpDelay {

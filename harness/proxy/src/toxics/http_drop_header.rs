@@ -7,16 +7,32 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::toxic::{Request, Toxic};
 use super::matching::Matching;
+use firedrill_model::table::Merged;
 
 /// Takes a header out of answers. An answer that has none of that name is not hit.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(from = "Merged<Header, Matching>")]
 pub struct HttpDropHeader {
+    #[schemars(with = "String")]
+    header: HeaderName,
+    matching: Matching,
+}
+
+/// What it takes out.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Header {
     /// The header's name.
     #[serde(deserialize_with = "header_name")]
     #[schemars(with = "String")]
     header: HeaderName,
-    #[serde(flatten)]
-    matching: Matching,
+}
+
+impl From<Merged<Header, Matching>> for HttpDropHeader {
+    fn from(Merged(own, matching): Merged<Header, Matching>) -> Self {
+        let Header { header } = own;
+        Self { header, matching }
+    }
 }
 
 fn header_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderName, D::Error> {

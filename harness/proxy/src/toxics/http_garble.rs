@@ -9,9 +9,15 @@ use super::matching::Matching;
 
 /// Changes every byte of answers' bodies, and leaves their length. An answer without a body is not hit.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(from = "Matching")]
 pub struct HttpGarble {
-    #[serde(flatten)]
     matching: Matching,
+}
+
+impl From<Matching> for HttpGarble {
+    fn from(matching: Matching) -> Self {
+        Self { matching }
+    }
 }
 
 impl HttpGarble {

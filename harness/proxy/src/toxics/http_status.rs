@@ -7,15 +7,30 @@ use serde::Deserialize;
 
 use super::super::toxic::{Request, Toxic};
 use super::matching::Matching;
+use firedrill_model::table::Merged;
 
 /// Answers requests with a status and no body; the service does not see them, as behind a gateway that is in trouble.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(from = "Merged<Status, Matching>")]
 pub struct HttpStatus {
+    status: u16,
+    matching: Matching,
+}
+
+/// What it answers.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Status {
     /// The status (503).
     #[serde(default = "unavailable")]
     status: u16,
-    #[serde(flatten)]
-    matching: Matching,
+}
+
+impl From<Merged<Status, Matching>> for HttpStatus {
+    fn from(Merged(own, matching): Merged<Status, Matching>) -> Self {
+        let Status { status } = own;
+        Self { status, matching }
+    }
 }
 
 fn unavailable() -> u16 {

@@ -14,6 +14,7 @@ use firedrill_model::units::Span;
 /// Holds every chunk for a time that counts from its own arrival: a kept connection does not dodge it, and many chunks
 /// do not add up. The order stays.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Latency {
     /// How long.
     delay: Span,

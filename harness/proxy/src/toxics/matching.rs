@@ -14,6 +14,7 @@ use firedrill_model::units::Share;
 
 /// A share of the requests of a method and of paths that begin alike. Which ones is drawn from the seed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Matching {
     /// Only this method (any).
     #[serde(default)]

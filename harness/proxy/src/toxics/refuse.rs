@@ -12,6 +12,7 @@ use super::super::toxic::Toxic;
 /// port when the toxic is taken off. Attempts at a closed port cannot be counted, so that only connections that were
 /// open count as hit.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Refuse {
     /// What becomes of connections that are open (reset).
     #[serde(default)]

@@ -13,6 +13,7 @@ use firedrill_model::units::{Share, Span};
 
 /// Resets connections (RST), those that are open and those that come.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Reset {
     /// How long a connection lives before (0): counted from when it began, or from the injection when it was open then.
     #[serde(default)]

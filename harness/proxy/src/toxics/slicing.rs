@@ -13,6 +13,7 @@ use firedrill_model::units::{Size, Span};
 
 /// Cuts what passes into small pieces with a pause between them, so that whoever reads has to put them together.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Slicing {
     /// The size of a piece.
     size: Size,

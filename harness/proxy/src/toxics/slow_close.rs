@@ -11,6 +11,7 @@ use firedrill_model::units::Span;
 
 /// Holds back the close of a connection; what was sent before it passes at once.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SlowClose {
     /// How long.
     delay: Span,

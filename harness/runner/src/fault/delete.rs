@@ -8,8 +8,8 @@ use super::file::{Damage, Damages, Stored};
 
 /// Deletes a file. Reverting puts the original back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub(super) struct Delete {
-    #[serde(flatten)]
     stored: Stored,
 }
 

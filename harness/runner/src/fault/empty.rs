@@ -8,8 +8,8 @@ use super::file::{Damage, Damages, Stored};
 
 /// Leaves a file with no content. Reverting puts the original back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub(super) struct Empty {
-    #[serde(flatten)]
     stored: Stored,
 }
 

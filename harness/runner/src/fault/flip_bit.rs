@@ -7,12 +7,21 @@ use serde::Deserialize;
 
 use super::Describe;
 use super::file::{Damage, Damages, Stored};
+use firedrill_model::table::Merged;
 
 /// Flips one bit of a file, chosen by the seed. Reverting puts the original back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(from = "Merged<Stored, Which>")]
 pub(super) struct FlipBit {
-    #[serde(flatten)]
     stored: Stored,
+    text: Option<String>,
+    bit: Option<Bit>,
+}
+
+/// Which bit is flipped.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Which {
     /// In the first byte of this text, where it first stands in the file (anywhere).
     #[serde(default)]
     text: Option<String>,
@@ -21,10 +30,18 @@ pub(super) struct FlipBit {
     bit: Option<Bit>,
 }
 
+impl From<Merged<Stored, Which>> for FlipBit {
+    fn from(Merged(stored, own): Merged<Stored, Which>) -> Self {
+        let Which { text, bit } = own;
+        Self { stored, text, bit }
+    }
+}
+
 /// A bit's place in its byte.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(try_from = "u8")]
-struct Bit(#[schemars(range(max = 7))] u8);
+#[schemars(extend("maximum" = 7))]
+struct Bit(u8);
 
 impl TryFrom<u8> for Bit {
     type Error = &'static str;

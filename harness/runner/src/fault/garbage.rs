@@ -10,8 +10,8 @@ use super::file::{Damage, Damages, Stored};
 
 /// Overwrites a file with random bytes of the same length. Reverting puts the original back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub(super) struct Garbage {
-    #[serde(flatten)]
     stored: Stored,
 }
 

@@ -8,8 +8,10 @@ use std::borrow::Cow;
 use async_trait::async_trait;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{Context, Error, Fault, Injected, Struck};
+use firedrill_model::table::Merged;
 use firedrill_proxy::{Route, Speaks, Toxic, ToxicId, USER};
 
 /// How a toxic is confirmed.
@@ -18,15 +20,16 @@ pub(super) const CONFIRMED: &str =
 
 /// A toxic on a link.
 #[derive(Debug, Deserialize)]
-#[serde(try_from = "Written<T>", bound = "T: Toxic + Deserialize<'de>")]
+#[serde(try_from = "Merged<Way, T>", bound = "T: Toxic + DeserializeOwned")]
 pub(super) struct OnLink<T> {
     route: Route,
     toxic: T,
 }
 
-/// The same as a file has it.
-#[derive(Deserialize, JsonSchema)]
-struct Written<T> {
+/// Which link, as a step says it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Way {
     /// Who connects: a service, or `user` for the system's users (user).
     #[serde(default = "user")]
     from: String,
@@ -35,27 +38,25 @@ struct Written<T> {
     /// One of its further ports (the main one).
     #[serde(default)]
     port: Option<String>,
-    #[serde(flatten)]
-    toxic: T,
 }
 
 fn user() -> String {
     USER.into()
 }
 
-impl<T: Toxic> TryFrom<Written<T>> for OnLink<T> {
-    type Error = String;
+/// Parameters that could never take effect, in the toxic's words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Flaw(String);
 
-    fn try_from(written: Written<T>) -> Result<Self, String> {
-        if let Some(flaw) = written.toxic.flaw() {
-            return Err(flaw);
+impl<T: Toxic> TryFrom<Merged<Way, T>> for OnLink<T> {
+    type Error = Flaw;
+
+    fn try_from(Merged(way, toxic): Merged<Way, T>) -> Result<Self, Flaw> {
+        if let Some(flaw) = toxic.flaw() {
+            return Err(Flaw(flaw));
         }
-        let Written {
-            from,
-            to,
-            port,
-            toxic,
-        } = written;
+        let Way { from, to, port } = way;
         Ok(Self {
             route: Route { from, to, port },
             toxic,
@@ -63,17 +64,18 @@ impl<T: Toxic> TryFrom<Written<T>> for OnLink<T> {
     }
 }
 
+/// Inline: `OnLink` is twelve faults, and a definition's name would have to tell them apart.
 impl<T: JsonSchema> JsonSchema for OnLink<T> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        Written::<T>::schema_name()
+        T::schema_name()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Written::<T>::json_schema(generator)
+        Merged::<Way, T>::json_schema(generator)
     }
 }
 

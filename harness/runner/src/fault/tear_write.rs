@@ -10,18 +10,33 @@ use super::process::{held_down, running, state_becomes, up_again};
 use super::{Context, Describe, Error, Fault, Injected, Struck};
 use crate::backend::State;
 use firedrill_model::scenario::Requirement;
+use firedrill_model::table::Merged;
 use firedrill_model::units::Share;
 
 /// Kills a service with SIGKILL, leaves its file as a write in progress would have (its first part only, as a program
 /// that rewrites its file in place leaves it), and starts the service again on that. The moment inside a real write
 /// is a matter of luck; what it leaves is not, so that is what is made. Reverting puts the file back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(from = "Merged<Stored, Tear>")]
 pub(super) struct TearWrite {
-    #[serde(flatten)]
     stored: Stored,
+    written: Share,
+}
+
+/// Where the write broke off.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Tear {
     /// How much of the file had been written (60%).
     #[serde(default = "most")]
     written: Share,
+}
+
+impl From<Merged<Stored, Tear>> for TearWrite {
+    fn from(Merged(stored, own): Merged<Stored, Tear>) -> Self {
+        let Tear { written } = own;
+        Self { stored, written }
+    }
 }
 
 fn most() -> Share {

@@ -5,16 +5,31 @@ use serde::Deserialize;
 
 use super::Describe;
 use super::file::{Damage, Damages, Stored};
+use firedrill_model::table::Merged;
 use firedrill_model::units::Share;
 
 /// Cuts a file to a share of its length. Reverting puts the original back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(from = "Merged<Stored, Cut>")]
 pub(super) struct Truncate {
-    #[serde(flatten)]
     stored: Stored,
+    keep: Share,
+}
+
+/// How much of the file is cut off.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Cut {
     /// How much of it stays (50%).
     #[serde(default = "half")]
     keep: Share,
+}
+
+impl From<Merged<Stored, Cut>> for Truncate {
+    fn from(Merged(stored, own): Merged<Stored, Cut>) -> Self {
+        let Cut { keep } = own;
+        Self { stored, keep }
+    }
 }
 
 impl Describe for Truncate {

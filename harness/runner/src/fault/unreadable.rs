@@ -11,8 +11,8 @@ use crate::backend::Capability;
 /// Takes all permissions from a file: the service may neither read nor write it. A service that puts a new file in its
 /// place has mended it itself. Reverting gives them back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
 pub(super) struct Unreadable {
-    #[serde(flatten)]
     stored: Stored,
 }
 

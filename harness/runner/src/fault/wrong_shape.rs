@@ -5,15 +5,30 @@ use serde::Deserialize;
 
 use super::Describe;
 use super::file::{Damage, Damages, Stored};
+use firedrill_model::table::Merged;
 
 /// Replaces a file by content that parses and is not what the service expects. Reverting puts the original back.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(from = "Merged<Stored, Shape>")]
 pub(super) struct WrongShape {
-    #[serde(flatten)]
     stored: Stored,
+    content: String,
+}
+
+/// What is put in its place.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Shape {
     /// The content (`[]`).
     #[serde(default = "empty_list")]
     content: String,
+}
+
+impl From<Merged<Stored, Shape>> for WrongShape {
+    fn from(Merged(stored, own): Merged<Stored, Shape>) -> Self {
+        let Shape { content } = own;
+        Self { stored, content }
+    }
 }
 
 impl Describe for WrongShape {

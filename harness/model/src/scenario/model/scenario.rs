@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
+use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Texts, is_true, yes};
@@ -108,27 +109,14 @@ impl Default for Timing {
 }
 
 /// One thing that happens: a time and one fault.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// When, counted from the end of the steady-state check.
     pub at: Span,
     /// Revert it after this long. Without it the fault stays until the drill ends: the system must cope by itself.
-    #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
     pub lasting: Option<Span>,
     /// The fault: its name, and its parameters as the file gives them.
-    #[serde(flatten)]
     pub fault: FaultCall,
-}
-
-/// Only a place holder: which faults there are is known to the catalogue, which the schema is completed with.
-impl JsonSchema for Step {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Step".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "object", "description": "One thing that happens: a time and one fault." })
-    }
 }
 
 /// A fault's name with its parameters: `kill = { service = "app" }`.
@@ -140,20 +128,46 @@ pub struct FaultCall {
     pub params: serde_json::Value,
 }
 
-impl Serialize for FaultCall {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map([(&self.name, &self.params)])
+/// Only a placeholder: the schema is completed with the faults of the catalogue.
+impl JsonSchema for Step {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Step".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "object", "description": "One thing that happens: a time and one fault." })
     }
 }
 
-impl<'de> Deserialize<'de> for FaultCall {
+impl Serialize for Step {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut table = serializer.serialize_map(None)?;
+        table.serialize_entry("at", &self.at)?;
+        if let Some(lasting) = &self.lasting {
+            table.serialize_entry("for", lasting)?;
+        }
+        table.serialize_entry(&self.fault.name, &self.fault.params)?;
+        table.end()
+    }
+}
+
+/// Written by hand: the key that is no time is the fault's name.
+impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut calls = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
-        match (calls.pop_first(), calls.is_empty()) {
-            (Some((name, params)), true) => Ok(Self { name, params }),
-            _ => Err(serde::de::Error::custom(
-                "a step is one fault; write two steps for two",
-            )),
+        use serde::de::Error;
+        let mut table = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;
+        let mut time = |key| table.remove(key).map(serde_json::from_value).transpose();
+        let at = time("at")
+            .map_err(Error::custom)?
+            .ok_or_else(|| Error::missing_field("at"))?;
+        let lasting = time("for").map_err(Error::custom)?;
+        match (table.pop_first(), table.is_empty()) {
+            (Some((name, params)), true) => Ok(Self {
+                at,
+                lasting,
+                fault: FaultCall { name, params },
+            }),
+            _ => Err(Error::custom("a step has exactly one fault")),
         }
     }
 }
