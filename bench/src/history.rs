@@ -217,7 +217,7 @@ impl Recipe {
             run: "made-up".into(),
             wall: "2026-01-01T00:00:00Z".into(),
             seed: 1,
-            target: "process".into(),
+            backend: "process".into(),
             place: "made up".into(),
             repeat: (1, 1),
             plan: self.plan()?,

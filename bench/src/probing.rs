@@ -95,7 +95,7 @@ fn history(plan: &Plan, samples: Vec<Sample>, gaps: Vec<Stamped>, labels: &Label
         run: "bench".into(),
         wall: "2026-01-01T00:00:00Z".into(),
         seed: 1,
-        target: "process".into(),
+        backend: "process".into(),
         place: "here".into(),
         repeat: (1, 1),
         plan: plan.clone(),

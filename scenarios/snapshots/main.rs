@@ -111,7 +111,7 @@ impl Asked {
                 Kind::Process => cores * 2,
             };
             let jobs = jobs.to_string();
-            let mut args = vec!["run", "--target", &kind, "--jobs", &jobs];
+            let mut args = vec!["run", "--backend", &kind, "--jobs", &jobs];
             args.extend(self.names.iter().map(String::as_str));
             let ended = acceptance::run_alone(runs.path(), &args);
             Suite::read(runs.path(), &ended)

@@ -18,11 +18,11 @@ use crate::{Kind, profile, workspace};
 /// Scenarios that behave otherwise in containers, and why: they have a second snapshot, `NAME.docker`.
 const DIFFERENCES: &str = "differences.toml";
 
-/// A scenario's snapshot on one target.
+/// A scenario's snapshot on one backend.
 pub struct Snapshot {
     /// The folder it lies in.
     pub folder: PathBuf,
-    /// Its name: the scenario's, with the target's where there are two.
+    /// Its name: the scenario's, with the backend's where there are two.
     pub name: String,
     /// Why there are two.
     pub why: Option<String>,
@@ -49,7 +49,7 @@ impl Snapshot {
         let accepted = read(&name);
         if why.is_some() && accepted.is_some() && accepted == read(scenario) {
             return Err(format!(
-                "{scenario} is the same on both targets: take it out of {DIFFERENCES}"
+                "{scenario} is the same on both backends: take it out of {DIFFERENCES}"
             ));
         }
         Ok(Self {
@@ -67,7 +67,7 @@ impl Snapshot {
 }
 
 /// Writes down, for whoever tells what has changed, that a scenario was held against its snapshot: a line
-/// `TARGET::NAME` in `scenarios-held` of the target folder. Without it "nothing differs" may mean that nothing ran.
+/// `BACKEND::NAME` in `scenarios-held` of the target folder. Without it "nothing differs" may mean that nothing ran.
 ///
 /// # Errors
 /// In words, when it cannot be written.

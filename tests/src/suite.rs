@@ -71,7 +71,7 @@ impl Suite {
         }
     }
 
-    /// A scenario's run; none when the target cannot do what the scenario needs.
+    /// A scenario's run; none when the backend cannot do what the scenario needs.
     ///
     /// # Errors
     /// In words, with all that was said: it left no history, or the call ended in a way that none of its drills explains.

@@ -64,7 +64,7 @@ empty-file = { service = "app", volume = "store", file = "urls.json" }
 #[test]
 fn a_drill_that_meets_exits_0_and_its_stored_run_is_judged_the_same() {
     let case = Case::new(EMPTIED);
-    let ended = case.run(&["--target", "process", "--json"]);
+    let ended = case.run(&["--backend", "process", "--json"]);
     assert_eq!(ended.code, Some(0), "{ended}");
     let report = lines(&ended.out)
         .into_iter()
@@ -82,7 +82,7 @@ fn a_drill_that_meets_exits_0_and_its_stored_run_is_judged_the_same() {
 #[test]
 fn a_drill_that_breaches_exits_1_and_says_what_was_required() {
     let case = Case::new(&format!("{EMPTIED}\n[expect]\nnever = [\"fallback\"]\n"));
-    let ended = case.run(&["--target", "process"]);
+    let ended = case.run(&["--backend", "process"]);
     assert_eq!(ended.code, Some(1), "{ended}");
     assert!(ended.out.contains("never.fallback"), "{ended}");
 }
@@ -90,7 +90,7 @@ fn a_drill_that_breaches_exits_1_and_says_what_was_required() {
 #[test]
 fn a_fault_that_does_not_take_effect_exits_3() {
     let step = "[[step]]\nat = \"100ms\"\nflip-bit = { service = \"app\", volume = \"store\", file = \"urls.json\", text = \"nowhere\" }\n";
-    let ended = Case::new(step).run(&["--target", "process"]);
+    let ended = Case::new(step).run(&["--backend", "process"]);
     assert_eq!(ended.code, Some(3), "{ended}");
     assert!(ended.out.contains("evidence.fault.0"), "{ended}");
 }
@@ -100,7 +100,7 @@ fn after_many_drills_what_is_not_as_stated_is_named_first_with_its_report() {
     let case = Case::new(
         "[[step]]\nat = \"100ms\"\nkill = { service = \"app\" }\n[expect]\ndowntime = { at_most = \"0s\" }\n",
     );
-    let ended = case.run(&["--target", "process", "-n", "2"]);
+    let ended = case.run(&["--backend", "process", "-n", "2"]);
     assert_eq!(ended.code, Some(1), "{ended}");
     let next = ended.err.split("what next").nth(1).unwrap_or_default();
     let first = next.lines().nth(1).unwrap_or_default();
@@ -113,7 +113,7 @@ fn after_many_drills_what_is_not_as_stated_is_named_first_with_its_report() {
 #[test]
 fn a_bad_file_exits_2_and_starts_nothing() {
     let case = Case::new("[[step]]\nat = \"100ms\"\nkil = { service = \"app\" }\n");
-    let ended = case.run(&["--target", "process"]);
+    let ended = case.run(&["--backend", "process"]);
     assert_eq!(ended.code, Some(2), "{ended}");
     assert!(
         ended.err.contains("kill") && ended.err.contains("nothing was started"),
@@ -129,14 +129,14 @@ fn a_bad_file_exits_2_and_starts_nothing() {
 fn containers_without_an_engine_exit_4_and_say_what_to_do() {
     let case = Case::new(EMPTIED);
     let file = case.file.display().to_string();
-    let mut command = command(&case.runs(), &["run", &file, "--target", "docker"]);
+    let mut command = command(&case.runs(), &["run", &file, "--backend", "docker"]);
     let ended = Ended::from(command.env("DOCKER_HOST", NO_ENGINE).output().unwrap());
     assert_eq!(ended.code, Some(4), "{ended}");
-    assert!(ended.err.contains("--target process"), "{ended}");
+    assert!(ended.err.contains("--backend process"), "{ended}");
 }
 
 #[test]
-fn what_a_target_cannot_do_is_skipped_with_the_reason_and_exits_3_when_nothing_else_ran() {
+fn what_a_backend_cannot_do_is_skipped_with_the_reason_and_exits_3_when_nothing_else_ran() {
     let folder = tempfile::tempdir().unwrap();
     let system = folder.path().join("image.toml");
     let text = r#"
@@ -153,12 +153,14 @@ fn what_a_target_cannot_do_is_skipped_with_the_reason_and_exits_3_when_nothing_e
     std::fs::write(&system, text).unwrap();
     let case = Case::with_system(&system.display().to_string(), "");
     let file = case.file.display().to_string();
-    // `auto` says which target it took and why.
+    // `auto` says which backend it took and why.
     let mut command = command(&case.runs(), &["run", &file]);
     let ended = Ended::from(command.env("DOCKER_HOST", NO_ENGINE).output().unwrap());
     assert_eq!(ended.code, Some(3), "{ended}");
     assert!(
-        ended.err.contains("target: process (no container engine answers"),
+        ended
+            .err
+            .contains("backend: process (no container engine answers"),
         "{ended}"
     );
     assert!(ended.err.contains("skipped"), "{ended}");
@@ -187,7 +189,7 @@ fn ctrl_c_reverts_removes_the_services_and_exits_130() {
     let step = "[[step]]\nat = \"0s\"\nfor = \"10m\"\npause = { service = \"app\" }\n";
     let case = Case::new(step);
     let file = case.file.display().to_string();
-    let mut command = command(&case.runs(), &["run", &file, "--target", "process", "--json"]);
+    let mut command = command(&case.runs(), &["run", &file, "--backend", "process", "--json"]);
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -57,8 +57,8 @@ impl Folder {
         self.run_on("process")
     }
 
-    fn run_on(&self, target: &str) -> Child {
-        self.firedrill(&["run", "./one.toml", "--target", target])
+    fn run_on(&self, backend: &str) -> Child {
+        self.firedrill(&["run", "./one.toml", "--backend", backend])
             .spawn()
             .unwrap()
     }
@@ -241,7 +241,7 @@ async fn after_a_kill_the_next_run_says_so_and_clean_undoes_it() {
     end(child).await;
     assert!(folder.left());
     let next = folder
-        .firedrill(&["run", "./one.toml", "--target", "process"])
+        .firedrill(&["run", "./one.toml", "--backend", "process"])
         .spawn()
         .unwrap();
     let told_so = async || {
@@ -335,12 +335,12 @@ fn gone() -> Owner {
 #[tokio::test]
 async fn without_an_engine_a_lost_run_in_containers_stays_and_nothing_is_said_to_be_undone() {
     let folder = Folder::new("20/s", "");
-    let id = |target: &str| format!("20261125-103000-{target}-1-0a1b2c");
-    for target in ["docker", "process"] {
-        let run = folder.runs().join(id(target));
+    let id = |backend: &str| format!("20261125-103000-{backend}-1-0a1b2c");
+    for backend in ["docker", "process"] {
+        let run = folder.runs().join(id(backend));
         std::fs::create_dir_all(run.join("volumes")).unwrap();
         std::fs::write(run.join("owner"), gone().to_string()).unwrap();
-        let start = format!("{{\"event\":\"start\",\"target\":\"{target}\"}}\n");
+        let start = format!("{{\"event\":\"start\",\"target\":\"{backend}\"}}\n");
         std::fs::write(run.join("events.jsonl"), start).unwrap();
         let undo = r#"{"undo":"pending","step":0,"fault":"kill","params":null}"#;
         std::fs::write(run.join("undo.jsonl"), undo).unwrap();
@@ -351,7 +351,7 @@ async fn without_an_engine_a_lost_run_in_containers_stays_and_nothing_is_said_to
     };
     let other = clean(&["clean", "--run", &id("process")]);
     assert_eq!(other.status.code(), Some(0), "{}", told(&other));
-    let undone = |target: &str| format!("undone  kill, step 1 of run {}", id(target));
+    let undone = |backend: &str| format!("undone  kill, step 1 of run {}", id(backend));
     assert!(told(&other).contains(&undone("process")), "{}", told(&other));
     assert!(!told(&other).contains(&undone("docker")), "{}", told(&other));
     let all = clean(&["clean"]);

@@ -122,11 +122,11 @@ fn control(report: &DrillReport) -> String {
 
 /// Commands to go on with: what for, and the command.
 pub(super) fn commands(report: &DrillReport) -> Vec<(&'static str, String)> {
-    let (name, target, seed) = (report.name(), &report.start.target, report.start.seed);
+    let (name, backend, seed) = (report.name(), &report.start.backend, report.start.seed);
     vec![
         (
             "the same run",
-            format!("firedrill run {name} --target {target} --seed {seed}"),
+            format!("firedrill run {name} --backend {backend} --seed {seed}"),
         ),
         (
             "in a browser",

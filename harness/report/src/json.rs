@@ -45,7 +45,7 @@ struct Report<'a> {
     run: &'a str,
     /// Where it ran: docker or process.
     target: &'a str,
-    /// That target in words.
+    /// That backend in words.
     place: &'a str,
     /// When it started, RFC 3339.
     started: &'a str,
@@ -301,7 +301,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
         scenario: &start.plan.name,
         summary: &start.plan.scenario.summary,
         run: &start.run,
-        target: &start.target,
+        target: &start.backend,
         place: &start.place,
         started: &start.wall,
         seed: start.seed,

@@ -1,7 +1,7 @@
-//! JUnit, as CI systems read it: a suite for each target, a case for each drill.
+//! JUnit, as CI systems read it: a suite for each backend, a case for each drill.
 //!
 //! A drill that is as stated passes (a control that breached where it must, too); one that is not fails; one that
-//! proves nothing, or could not be run, is an error; one that the target cannot do is skipped.
+//! proves nothing, or could not be run, is an error; one that the backend cannot do is skipped.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ const WIDTH: usize = 120;
 pub fn junit(drills: &[DrillOutcome]) -> Result<String, quick_junit::SerializeError> {
     let mut suites: Vec<TestSuite> = Vec::new();
     for drill in drills {
-        let target = drill
+        let backend = drill
             .report()
-            .map_or("firedrill", |report| report.start.target.as_str());
-        let name = format!("firedrill {target}").replace("firedrill firedrill", "firedrill");
+            .map_or("firedrill", |report| report.start.backend.as_str());
+        let name = format!("firedrill {backend}").replace("firedrill firedrill", "firedrill");
         let at = match suites.iter().position(|suite| suite.name.as_str() == name) {
             Some(at) => at,
             None => {
@@ -43,7 +43,7 @@ fn case(drill: &DrillOutcome) -> TestCase {
     let Some(report) = drill.report() else {
         return case;
     };
-    case.set_classname(format!("{}.{}", report.start.target, report.name()));
+    case.set_classname(format!("{}.{}", report.start.backend, report.name()));
     case.set_time(Duration::from_micros(
         report.shown.until.0.saturating_sub(report.shown.from.0),
     ));

@@ -8,7 +8,7 @@ use firedrill_judge::Verdict;
 pub enum DrillOutcome {
     /// It was judged.
     Judged(Box<DrillReport>),
-    /// Not run: the target cannot do what it needs.
+    /// Not run: the backend cannot do what it needs.
     Skipped {
         /// The scenario.
         name: String,
@@ -33,7 +33,7 @@ pub(super) enum Status {
     Undecided,
     /// It could not be run or read.
     Failed,
-    /// The target cannot do it.
+    /// The backend cannot do it.
     Skipped,
     /// As stated.
     AsExpected,

@@ -43,11 +43,11 @@ fn count(lines: &[&DrillSummary], wanted: &str) -> usize {
 }
 
 /// The summary as one JSON value: counts, and an object a drill.
-pub fn summary_json(lines: &[&DrillSummary], seed: u64, target: &str) -> Value {
+pub fn summary_json(lines: &[&DrillSummary], seed: u64, backend: &str) -> Value {
     let stated = lines.iter().filter(|line| line.is_stated()).count();
     json!({
         "format": 1,
-        "target": target,
+        "target": backend,
         "seed": seed,
         "drills": lines.len(),
         "as_stated": stated,
@@ -184,13 +184,13 @@ fn rows<'a>(lines: &[&'a DrillSummary]) -> Vec<Row<'a>> {
 
 /// The summary as Markdown: a headline, what is not as stated, and the rest folded away. A row for each scenario, its
 /// repeats in it.
-pub fn summary_markdown(lines: &[&DrillSummary], seed: u64, target: &str) -> String {
+pub fn summary_markdown(lines: &[&DrillSummary], seed: u64, backend: &str) -> String {
     let (stated, other): (Vec<Row<'_>>, Vec<Row<'_>>) = rows(lines).into_iter().partition(Row::stated);
     let mut text = format!(
         "### Firedrill: {} of {} drills as stated\n\nOn {}, seed {seed}.",
         lines.iter().filter(|line| line.is_stated()).count(),
         lines.len(),
-        cell(target)
+        cell(backend)
     );
     for what in ["breached", "not as stated", "not run", "undecided", "skipped"] {
         let count = count(lines, what);

@@ -25,7 +25,7 @@ pub(super) enum Outcome {
         data: String,
         why: String,
     },
-    /// Not run: the target cannot do it.
+    /// Not run: the backend cannot do it.
     Skipped(String),
     /// Not run, or not to its end: the environment's fault or ours.
     Failed(String),
@@ -61,7 +61,7 @@ impl DrillSummary {
         }
     }
 
-    /// A drill that the target cannot do.
+    /// A drill that the backend cannot do.
     pub fn skipped(name: &str, control: bool, why: &str) -> Self {
         Self {
             name: name.into(),
@@ -160,7 +160,7 @@ impl DrillSummary {
 }
 
 /// All drills of one call.
-pub fn summary(lines: &[&DrillSummary], seed: u64, target: &str, colours: bool) -> String {
+pub fn summary(lines: &[&DrillSummary], seed: u64, backend: &str, colours: bool) -> String {
     let paint = Paint(colours);
     let count = |wanted: fn(&DrillSummary) -> bool| lines.iter().filter(|line| wanted(line)).count();
     let stated = count(|line| matches!(line.result, Outcome::Judged { stated: true, .. }));
@@ -168,7 +168,7 @@ pub fn summary(lines: &[&DrillSummary], seed: u64, target: &str, colours: bool) 
     let skipped = count(DrillSummary::is_skipped);
     let failed = count(|line| matches!(line.result, Outcome::Failed(_)));
     let unstated = lines.len() - stated - skipped - failed;
-    let mut text = format!("\n{} drills on {target}, seed {seed}: ", lines.len());
+    let mut text = format!("\n{} drills on {backend}, seed {seed}: ", lines.len());
     text.push_str(&paint.good(&format!(
         "{stated} as stated ({controls} controls breached as they must)"
     )));

@@ -195,7 +195,7 @@ pub(super) fn place(start: &Start) -> String {
     let wall = start.wall.get(..19).unwrap_or(&start.wall).replace('T', " ");
     format!(
         "{} ({}), {wall} UTC, seed {}{repeat}",
-        start.target, start.place, start.seed
+        start.backend, start.place, start.seed
     )
 }
 

@@ -1,7 +1,7 @@
 //! Holds stored runs against their snapshots: how often each scenario came out otherwise, and how.
 //!
 //! ```text
-//! firedrill run --target process -n 50 --runs runs/calm && cargo run -p acceptance --bin calm -- runs/calm
+//! firedrill run --backend process -n 50 --runs runs/calm && cargo run -p acceptance --bin calm -- runs/calm
 //! ```
 //! Faces run folders only; exit code 1 when any run differs or was not as stated.
 
@@ -71,13 +71,13 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A run's scenario and target, and what is not as it should be.
+/// A run's scenario and backend, and what is not as it should be.
 fn look(folder: &Path, decided: bool) -> (String, Option<String>) {
     let history = match history::read(folder) {
         Ok(history) => history,
         Err(error) => return ("unreadable".into(), Some(error.to_string())),
     };
-    let kind = if history.start.target == Kind::Docker.to_string() {
+    let kind = if history.start.backend == Kind::Docker.to_string() {
         Kind::Docker
     } else {
         Kind::Process

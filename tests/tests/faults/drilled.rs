@@ -57,7 +57,7 @@ impl Folder {
         let kind = kind.to_string();
         let mut args = vec![
             "run".to_owned(),
-            "--target".into(),
+            "--backend".into(),
             kind,
             "--jobs".into(),
             "2".into(),

@@ -1,4 +1,4 @@
-//! Every fault proves itself: on each target it disrupts, and its revert restores; and where it cannot take effect or
+//! Every fault proves itself: on each backend it disrupts, and its revert restores; and where it cannot take effect or
 //! nothing meets it, its drill is undecided. The same bodies run on local processes and in containers; where no engine
 //! answers the container half is passed over and says so, but never in CI.
 //!
@@ -7,7 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-/// Tests of faults, for each target from one body, and the faults that they prove.
+/// Tests of faults, for each backend from one body, and the faults that they prove.
 macro_rules! proves {
     ($($fault:literal $name:ident: |$kind:ident, $given:ident| $body:expr;)*) => {
         pub(crate) const PROVED: &[&str] = &[$($fault),*];

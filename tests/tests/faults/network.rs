@@ -1,4 +1,4 @@
-//! Faults of the network: a link between users and the service, on each target. What each toxic does in detail is
+//! Faults of the network: a link between users and the service, on each backend. What each toxic does in detail is
 //! tested with the links themselves; here it is the fault, from its words in a scenario to what a user gets.
 
 use std::net::{Ipv4Addr, SocketAddr};

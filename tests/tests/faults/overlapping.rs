@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::stage::{Kind, Seen, Stage, app, broken, fault, right, silent, store, stored};
 
-/// A test for each target from one body.
+/// A test for each backend from one body.
 macro_rules! on_both {
     ($($name:ident: |$kind:ident| $body:expr;)*) => {
         mod process {
@@ -88,10 +88,10 @@ async fn shared(kind: Kind) {
     let Some(stage) = Stage::of(kind, "v1", &faults).await else {
         return;
     };
-    let mut spec = stage.target.spec("app").unwrap();
+    let mut spec = stage.backend.spec("app").unwrap();
     (spec.name, spec.volumes) = ("other".into(), Default::default());
     spec.shares = [("store".into(), ("app".into(), "store".into()))].into();
-    stage.target.create(spec).await.unwrap();
+    stage.backend.create(spec).await.unwrap();
     let before = stage.file();
     overlap(&stage, faults, broken).await;
     assert_eq!(stage.file(), before);
@@ -108,7 +108,7 @@ async fn damage_and_permissions(kind: Kind) {
     let Some(stage) = Stage::of(kind, "v1", &faults).await else {
         return;
     };
-    let path = stage.target.volume("app", "store").unwrap().join("urls.json");
+    let path = stage.backend.volume("app", "store").unwrap().join("urls.json");
     let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
     let before = stage.file();
@@ -142,7 +142,7 @@ async fn nothing_outside_the_volume_is_damaged_by_way_of_a_link() {
         let Some(stage) = Stage::of(Kind::Process, "v1", &[fault.as_ref()]).await else {
             return;
         };
-        let link = stage.target.volume("app", "store").unwrap().join("current");
+        let link = stage.backend.volume("app", "store").unwrap().join("current");
         std::os::unix::fs::symlink(outside.path(), link).unwrap();
         let aside = stage.aside(0);
         let injected = fault.inject(&stage.context(0, &aside)).await;

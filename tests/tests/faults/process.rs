@@ -25,7 +25,7 @@ async fn a_service_that_is_started_during_its_back_off_is_not_started_twice() {
         return;
     };
     for _ in 0..3 {
-        stage.target.kill("app").await.unwrap();
+        stage.backend.kill("app").await.unwrap();
         stage.start().await;
     }
     let state = stage.state().await;

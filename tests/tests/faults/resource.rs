@@ -66,8 +66,8 @@ async fn pids(kind: Kind, name: &str) {
         return;
     };
     stage.inject(0, fault.as_ref()).await;
-    stage.target.kill("app").await.unwrap();
-    let _ = stage.target.start("app").await;
+    stage.backend.kill("app").await.unwrap();
+    let _ = stage.backend.start("app").await;
     let ends = async || match stage.state().await {
         state if state.is_over() => Poll::Done(()),
         state => Poll::<(), String>::NotYet(state.to_string()),

@@ -1,4 +1,4 @@
-//! What the tests of faults share: the shortener on a target as somebody to break, and what its users see.
+//! What the tests of faults share: the shortener on a backend as somebody to break, and what its users see.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use firedrill::backend::Kind;
-use firedrill::backend::{self, Spec, State, Target};
+use firedrill::backend::{self, Backend, Spec, State};
 use firedrill::fault::{self, Context, Fault};
 use firedrill::proxy::Links;
 use firedrill::scenario::{FaultCall, Plan, Project, ResourceLimits, Restart};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-/// A shortener on a target, with one link stored.
+/// A shortener on a backend, with one link stored.
 pub(crate) struct Stage {
-    pub(crate) target: Arc<dyn Target>,
+    pub(crate) backend: Arc<dyn Backend>,
     pub(crate) plan: Plan,
     pub(crate) links: Links,
     folder: tempfile::TempDir,
@@ -63,7 +63,7 @@ pub(crate) fn fault(name: &str, params: Value) -> Box<dyn Fault> {
     .unwrap()
 }
 
-/// Why tests of these faults are passed over on a target: no engine answers (in CI that is a failure), or the target
+/// Why tests of these faults are passed over on a backend: no engine answers (in CI that is a failure), or the backend
 /// says that it cannot do what one of them needs.
 pub(crate) async fn unsupported(kind: Kind, faults: &[&dyn Fault]) -> Option<String> {
     if kind == Kind::Docker
@@ -72,13 +72,13 @@ pub(crate) async fn unsupported(kind: Kind, faults: &[&dyn Fault]) -> Option<Str
         assert!(std::env::var_os("CI").is_none(), "{error}");
         return Some(error.to_string());
     }
-    let target = backend::open(kind, "test-probe", &std::env::temp_dir())
+    let backend = backend::open(kind, "test-probe", &std::env::temp_dir())
         .await
         .unwrap();
     let why = faults
         .iter()
         .flat_map(|fault| fault.needs())
-        .find_map(|need| target.can(need).err());
+        .find_map(|need| backend.can(need).err());
     assert!(
         why.as_ref().is_none_or(|why| why.len() > 20),
         "no reason is given: {why:?}"
@@ -93,7 +93,7 @@ pub(crate) fn skipped(why: &str) {
 }
 
 impl Stage {
-    /// A stage for some faults; `None`, and the reason is said, where the target cannot do what they need.
+    /// A stage for some faults; `None`, and the reason is said, where the backend cannot do what they need.
     pub(crate) async fn of(kind: Kind, release: &str, faults: &[&dyn Fault]) -> Option<Self> {
         Self::with(kind, release, faults, ResourceLimits::default(), Restart::No).await
     }
@@ -118,7 +118,7 @@ impl Stage {
     async fn open(kind: Kind, plan: Plan) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = format!("test-{:08x}", rand::random::<u32>());
-        let target = backend::open(kind, &run, folder.path()).await.unwrap();
+        let backend = backend::open(kind, &run, folder.path()).await.unwrap();
         let sources = backend::sources(&plan.system, &plan.folder, &|_: &str| {}).await;
         let service = &plan.system.services["app"];
         let spec = Spec {
@@ -134,14 +134,14 @@ impl Stage {
             restart: service.restart,
             limits: service.limits.clone(),
         };
-        target.create(spec).await.unwrap();
+        backend.create(spec).await.unwrap();
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(Policy::none())
             .pool_max_idle_per_host(0)
             .timeout(Duration::from_secs(2));
         let stage = Self {
-            target,
+            backend,
             plan,
             links: Links::default(),
             folder,
@@ -153,21 +153,21 @@ impl Stage {
     }
 
     pub(crate) async fn start(&self) {
-        self.target.start("app").await.unwrap();
+        self.backend.start("app").await.unwrap();
         self.ready().await;
     }
 
     pub(crate) async fn ready(&self) {
         let ready = &self.plan.system.services["app"].ready;
-        backend::ready(self.target.as_ref(), "app", ready).await.unwrap();
+        backend::ready(self.backend.as_ref(), "app", ready).await.unwrap();
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.target.address("app", None).unwrap()
+        self.backend.address("app", None).unwrap()
     }
 
     pub(crate) fn file(&self) -> Vec<u8> {
-        std::fs::read(self.target.volume("app", "store").unwrap().join("urls.json")).unwrap_or_default()
+        std::fs::read(self.backend.volume("app", "store").unwrap().join("urls.json")).unwrap_or_default()
     }
 
     /// Follows the stored link.
@@ -196,7 +196,7 @@ impl Stage {
     pub(crate) fn context<'a>(&'a self, step: usize, aside: &'a Path) -> Context<'a> {
         std::fs::create_dir_all(aside).unwrap();
         Context {
-            target: self.target.as_ref(),
+            backend: self.backend.as_ref(),
             plan: &self.plan,
             links: &self.links,
             alerts: None,
@@ -223,11 +223,11 @@ impl Stage {
     }
 
     pub(crate) async fn state(&self) -> State {
-        self.target.state("app").await.unwrap()
+        self.backend.state("app").await.unwrap()
     }
 
     pub(crate) async fn close(self) {
-        self.target.clean().await.unwrap();
+        self.backend.clean().await.unwrap();
         assert!(!self.folder.path().join("volumes").exists(), "nothing is left");
     }
 }

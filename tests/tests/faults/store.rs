@@ -68,7 +68,7 @@ async fn nothing_to_tear(kind: Kind, name: &str) {
     let Some(stage) = Stage::of(kind, "v1", &[fault.as_ref()]).await else {
         return;
     };
-    let store = stage.target.volume("app", "store").unwrap();
+    let store = stage.backend.volume("app", "store").unwrap();
     std::fs::remove_file(store.join("urls.json")).unwrap();
     let aside = stage.aside(0);
     assert!(fault.inject(&stage.context(0, &aside)).await.is_err());

@@ -226,7 +226,7 @@ async fn docker() {
     come_to_nothing(Kind::Docker).await;
 }
 
-/// The faults of a drill that this target can do at all.
+/// The faults of a drill that this backend can do at all.
 async fn possible(kind: Kind, vain: &Vain) -> Vec<(&'static str, &'static str)> {
     let kinds = fault::CATALOGUE;
     let mut possible = Vec::new();

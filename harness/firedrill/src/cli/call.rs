@@ -4,7 +4,7 @@
 //! run folders alone nobody could tell what was skipped, and what a killed shard never came to.
 //!
 //! ```text
-//! RUNS/call-ID.jsonl   the first line: seed, target, all scenarios of the suite, repeats, shard; then a line a drill
+//! RUNS/call-ID.jsonl   the first line: seed, backend, all scenarios of the suite, repeats, shard; then a line a drill
 //! ```
 
 use std::fs::{File, OpenOptions};
@@ -62,7 +62,8 @@ pub(super) struct Ordered {
     /// What every random choice derives from.
     pub(super) seed: u64,
     /// Where the services run.
-    pub(super) target: String,
+    #[serde(alias = "target")] // files of older versions
+    pub(super) backend: String,
     /// Every scenario of the suite, those of other shards included.
     pub(super) scenarios: Vec<String>,
     /// How often each is run.
@@ -75,7 +76,7 @@ pub(super) struct Ordered {
 impl Ordered {
     pub(super) fn new(
         seed: u64,
-        target: String,
+        backend: String,
         scenarios: Vec<String>,
         repeat: u32,
         shard: Option<Shard>,
@@ -83,7 +84,7 @@ impl Ordered {
         Self {
             format: FORMAT,
             seed,
-            target,
+            backend,
             scenarios,
             repeat,
             shard,
@@ -118,7 +119,7 @@ pub(super) struct Done {
 pub(super) enum Became {
     /// It was run: the id of its run folder.
     Run(String),
-    /// The target cannot do it: why.
+    /// The backend cannot do it: why.
     Skipped(String),
     /// It could not be started: why.
     Failed(String),

@@ -86,7 +86,7 @@ fn descriptors() -> Finding {
 
 async fn capabilities(kind: Kind) -> Vec<Finding> {
     let folder = std::env::temp_dir();
-    let Ok(target) = firedrill_runner::backend::open(kind, "doctor", &folder).await else {
+    let Ok(backend) = firedrill_runner::backend::open(kind, "doctor", &folder).await else {
         return Vec::new();
     };
     let all = [
@@ -100,7 +100,7 @@ async fn capabilities(kind: Kind) -> Vec<Finding> {
         (Capability::RestartPolicy, "restart policies"),
     ];
     let finding = |(capability, name): (Capability, &str)| {
-        let can = target.can(capability);
+        let can = backend.can(capability);
         let found = can.as_ref().err().cloned().unwrap_or_default();
         Finding {
             what: format!("{kind}: {name}"),

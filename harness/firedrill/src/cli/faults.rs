@@ -34,7 +34,7 @@ fn schema(entry: &Entry) -> serde_json::Value {
 }
 
 /// Where it works. What this very machine lacks is said by `firedrill doctor`.
-fn targets(entry: &Entry) -> &'static str {
+fn backends(entry: &Entry) -> &'static str {
     let example = toml::from_str::<toml::Table>(&format!("step = {{ {} }}", entry.kind.example));
     let step = example.ok().and_then(|mut table| table.remove("step"));
     let params = step.as_ref().and_then(|step| step.get(entry.kind.name));
@@ -58,7 +58,7 @@ fn json(entry: &Entry) -> String {
     let kind = &entry.kind;
     serde_json::json!({
         "name": kind.name, "family": kind.family, "summary": kind.summary,
-        "lasts": kind.lasts, "example": kind.example, "params": schema(entry), "targets": targets(entry),
+        "lasts": kind.lasts, "example": kind.example, "params": schema(entry), "targets": backends(entry),
         "confirmed": entry.confirmed,
     })
     .to_string()
@@ -84,7 +84,7 @@ fn text(entry: &Entry) -> String {
         text,
         "\n  confirmed: {}\n  on: {}",
         entry.confirmed,
-        targets(entry)
+        backends(entry)
     );
     let _ = write!(text, "\n  [[step]]");
     for line in kind.example.split(", ").fold(Vec::<String>::new(), rejoin) {

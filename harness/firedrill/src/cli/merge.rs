@@ -35,7 +35,7 @@ pub(super) struct Args {
 /// The suite, put together.
 struct Suite {
     seed: u64,
-    target: String,
+    backend: String,
     drills: Vec<(Exit, firedrill_report::DrillSummary)>,
 }
 
@@ -63,15 +63,15 @@ pub(super) fn run(args: &Args) -> Exit {
 fn conclude(args: &Args, suite: &Suite) -> Exit {
     let lines: Vec<&firedrill_report::DrillSummary> = suite.drills.iter().map(|(_, line)| line).collect();
     if args.json {
-        output::print(&firedrill_report::summary_json(&lines, suite.seed, &suite.target).to_string());
+        output::print(&firedrill_report::summary_json(&lines, suite.seed, &suite.backend).to_string());
     } else if args.markdown {
         output::print(&firedrill_report::summary_markdown(
             &lines,
             suite.seed,
-            &suite.target,
+            &suite.backend,
         ));
     } else {
-        let text = firedrill_report::summary(&lines, suite.seed, &suite.target, output::colours());
+        let text = firedrill_report::summary(&lines, suite.seed, &suite.backend, output::colours());
         output::print(&text);
     }
     let worst = suite
@@ -109,7 +109,7 @@ fn one_suite(calls: &Calls) -> Result<Option<&Ordered>, String> {
         if ordered.suite() != first.suite() || parts(ordered) != parts(first) {
             return Err(format!(
                 "{} and {} are not parts of one suite ({}, and {}): run every shard with the same scenarios, seed, \
-                 target and repeats",
+                 backend and repeats",
                 first_path.display(),
                 path.display(),
                 words(first),
@@ -135,7 +135,7 @@ fn words(ordered: &Ordered) -> String {
         "{} scenarios × {} on {}, seed {}, {parts}",
         ordered.scenarios.len(),
         ordered.repeat,
-        ordered.target,
+        ordered.backend,
         ordered.seed
     )
 }
@@ -165,7 +165,7 @@ fn of_calls(ordered: &Ordered, calls: &Calls, folders: &[PathBuf]) -> Suite {
         });
     Suite {
         seed: ordered.seed,
-        target: ordered.target.clone(),
+        backend: ordered.backend.clone(),
         drills: drills.collect(),
     }
 }
@@ -234,13 +234,13 @@ fn of_histories(folders: &[PathBuf]) -> Suite {
     };
     let mut suite = Suite {
         seed: 0,
-        target: "unknown".into(),
+        backend: "unknown".into(),
         drills: Vec::new(),
     };
     for folder in folders {
         if let Ok(history) = firedrill_model::history::read(folder) {
             suite.seed = history.start.seed;
-            suite.target = history.start.target;
+            suite.backend = history.start.backend;
         }
         suite.drills.push(judged(folder, &name(folder), false));
     }

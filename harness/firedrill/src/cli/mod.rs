@@ -44,7 +44,7 @@ use exit::Exit;
 Examples:
   firedrill run                          every scenario of ./scenarios, in containers if an engine answers
   firedrill run wrong-json-loader        one of them, with the whole report
-  firedrill run --target process -n 5    without containers, each five times
+  firedrill run --backend process -n 5    without containers, each five times
   firedrill report runs/RUN              judge and show a stored run again, offline
   firedrill projection runs              the year that these drills foretell
   firedrill budget                       what real incidents have spent of it

@@ -76,7 +76,7 @@ fn what_next(call: &Call, outcomes: &[Outcome], lines: &[&firedrill_report::Dril
             next.push((format!("why {}", outcome.name), report));
         }
         let again = format!(
-            "firedrill run {} --target {} --seed {}",
+            "firedrill run {} --backend {} --seed {}",
             outcome.name, call.kind, call.seed
         );
         next.push(("the same once more".to_owned(), again));

@@ -18,14 +18,14 @@ use firedrill_judge::measure;
 use firedrill_judge::{Judgement, Verdict};
 use firedrill_model::history;
 use firedrill_model::scenario::Plan;
-use firedrill_runner::backend::{Kind, Target};
+use firedrill_runner::backend::{Backend, Kind};
 use firedrill_runner::drill::{self, Order, RunFolder};
 use firedrill_runner::fault;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  firedrill run wrong-json-loader --target process    one of them, without containers
+  firedrill run wrong-json-loader --backend process    one of them, without containers
   firedrill run -n 20 --report html=report.html       each twenty times, and a page of all
   firedrill run -n 10 --against app=v1                in turns with another release: `compare`
 
@@ -36,8 +36,8 @@ pub(super) struct Args {
     /// Scenario names, files or folders (all of ./scenarios).
     scenarios: Vec<String>,
     /// Where the services run. `auto`: containers if an engine answers, else local processes.
-    #[arg(long, value_enum, default_value_t = Choice::Auto)]
-    target: Choice,
+    #[arg(long, alias = "target", value_enum, default_value_t = Choice::Auto)]
+    backend: Choice,
     /// Drills side by side (containers: as many as cores; processes: four times that, a drill mostly waits).
     #[arg(short, long)]
     jobs: Option<usize>,
@@ -97,14 +97,14 @@ pub(super) async fn run(args: Args) -> Exit {
         Err(exit) => return exit,
     };
     offer_to_clean(&args.runs);
-    let (kind, why) = match choose(args.target).await {
+    let (kind, why) = match choose(args.backend).await {
         Ok(chosen) => chosen,
         Err(error) => {
             output::error(&error.to_string());
             return Exit::Environment;
         }
     };
-    output::note(&format!("target: {kind} ({why})"));
+    output::note(&format!("backend: {kind} ({why})"));
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let drills = match ordered(&args, plans, kind, seed) {
         Ok(drills) => drills,
@@ -173,7 +173,7 @@ fn offer_to_clean(runs: &Path) {
     }
 }
 
-/// Which target, and why that one.
+/// Which backend, and why that one.
 async fn choose(choice: Choice) -> Result<(Kind, String), firedrill_runner::backend::Error> {
     match choice {
         Choice::Process => Ok((Kind::Process, "asked for".into())),
@@ -260,7 +260,7 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         }
     };
     let prepared = prepare(call, &plan, &folder).await;
-    let (target, order) = match prepared {
+    let (backend, order) = match prepared {
         Ok(prepared) => prepared,
         Err(Unready::Unsupported(why)) => {
             // Nothing was started; an empty run folder would only confuse.
@@ -293,7 +293,7 @@ async fn one(call: &Arc<Call>, drill: &Drill) -> (Became, Outcome) {
         line = firedrill_report::DrillSummary::failed(&name, control, &error.to_string());
     }
     call.progress.done(&line.text(output::colours()));
-    match target.clean().await {
+    match backend.clean().await {
         Ok(outlived) if outlived.is_empty() => {}
         Ok(outlived) => output::note(&format!(
             "{name}: outlived the service it came from, and was ended: {}",
@@ -334,20 +334,20 @@ enum Unready {
     Failed(String),
 }
 
-/// Opens the target, and builds what the system is made of.
+/// Opens the backend, and builds what the system is made of.
 async fn prepare(
     call: &Arc<Call>,
     plan: &Arc<Plan>,
     folder: &RunFolder,
-) -> Result<(Arc<dyn Target>, Order), Unready> {
+) -> Result<(Arc<dyn Backend>, Order), Unready> {
     let failed = |error: firedrill_runner::backend::Error| match error {
         firedrill_runner::backend::Error::Unsupported { why, .. } => Unready::Unsupported(why),
         error => Unready::Failed(error.to_string()),
     };
-    let target = firedrill_runner::backend::open(call.kind, &folder.id, &folder.path)
+    let backend = firedrill_runner::backend::open(call.kind, &folder.id, &folder.path)
         .await
         .map_err(failed)?;
-    supported(plan, target.as_ref()).map_err(Unready::Unsupported)?;
+    supported(plan, backend.as_ref()).map_err(Unready::Unsupported)?;
     let progress = |what: &str| call.progress.say(what);
     let sources = firedrill_runner::backend::sources(&plan.system, &plan.folder, &progress)
         .await
@@ -356,24 +356,24 @@ async fn prepare(
     let (name, run) = (plan.name.clone(), folder.id.clone());
     let order = Order {
         plan: Arc::clone(plan),
-        target: Arc::clone(&target),
+        backend: Arc::clone(&backend),
         sources,
         folder: folder.clone(),
         seed: call.seed,
         repeat: (1, 1),
         watch: Arc::new(move |event| watching.progress.event(&name, &run, event)),
     };
-    Ok((target, order))
+    Ok((backend, order))
 }
 
-/// Whether a target can do all that a plan needs; if not, why.
-fn supported(plan: &Plan, target: &dyn Target) -> Result<(), String> {
+/// Whether a backend can do all that a plan needs; if not, why.
+fn supported(plan: &Plan, backend: &dyn Backend) -> Result<(), String> {
     for need in firedrill_runner::backend::needs(&plan.system) {
-        target.can(need)?;
+        backend.can(need)?;
     }
     for step in &plan.scenario.steps {
         for need in fault::parse(&step.fault)?.needs() {
-            target
+            backend
                 .can(need)
                 .map_err(|why| format!("{}: {why}", step.fault.name))?;
         }

@@ -98,7 +98,7 @@ impl Drill {
             run: id.into(),
             wall: self.wall.clone(),
             seed: 7,
-            target: "process".into(),
+            backend: "process".into(),
             place: "here".into(),
             repeat: self.repeat,
             plan: serde_json::from_value(self.plan()).unwrap(),

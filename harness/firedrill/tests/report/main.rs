@@ -55,7 +55,7 @@ fn logs(folder: &Path) -> Vec<Excerpt> {
 fn drills() -> Vec<DrillOutcome> {
     let failed = DrillOutcome::Failed {
         name: "no-engine".into(),
-        why: "no container engine answers: start one, or use --target process".into(),
+        why: "no container engine answers: start one, or use --backend process".into(),
     };
     let skipped = DrillOutcome::Skipped {
         name: "disk-full".into(),

@@ -54,9 +54,10 @@ pub struct Start {
     pub wall: String,
     /// The seed that every random choice of the drill derives from.
     pub seed: u64,
-    /// Where it ran.
-    pub target: String,
-    /// What that target is, in words: the engine and its version, the system.
+    /// Where it ran: `docker` or `process`. Older histories call it `target`.
+    #[serde(alias = "target")]
+    pub backend: String,
+    /// What that backend is, in words: the engine and its version, the system.
     pub place: String,
     /// Which of how many repeats this is, from 1.
     pub repeat: (u32, u32),

@@ -69,7 +69,7 @@ pub fn made_up(name: &str, journeys: &serde_json::Value) -> Start {
         run: "r".into(),
         wall: "2026-01-01T00:00:00Z".into(),
         seed: 7,
-        target: "process".into(),
+        backend: "process".into(),
         place: "here".into(),
         repeat: (1, 1),
         plan: Plan {

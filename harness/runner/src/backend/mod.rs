@@ -1,25 +1,21 @@
 //! Where a system runs: one trait, several homes.
 //!
 //! Faces the faults and the drill on one side, which speak of services by name, and an engine or an operating system
-//! on the other. A new home (a running service, Compose, an orchestrator) is one new file that implements [`Target`]
+//! on the other. A new home (a running service, Compose, an orchestrator) is one new file that implements [`Backend`]
 //! and one line in [`Kind`].
 
 mod build;
+mod cleanup;
 mod docker;
-mod engine;
-mod fill;
-mod image;
-mod leftovers;
-mod marks;
-mod own;
+mod owner;
+mod placeholders;
 mod ports;
 mod privilege;
 mod process;
+mod process_label;
 mod ready;
 mod run_id;
-mod sized;
-mod sweep;
-mod sweep_engine;
+mod tmpfs;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,13 +26,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use build::sources;
-pub use engine::{Engine, engine};
-pub use leftovers::{OWNER_FILE, lost};
-pub use own::{Fate, Owner, Place, Process};
+pub use cleanup::{OWNER_FILE, Swept, Which, lost, sweep};
+pub use docker::{Engine, engine};
+pub use owner::{Fate, Owner, Place, Process};
 pub use ports::reserve as reserve_port;
 pub use ready::ready;
 pub use run_id::new_run_id;
-pub use sweep::{Swept, Which, sweep};
 
 use firedrill_model::scenario::{Build, ResourceLimits, Restart, System};
 
@@ -58,7 +53,7 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// What a fault or a system file may need of a target. A target that lacks one makes the scenario *unsupported* there,
+/// What a fault or a system file may need of a backend. A backend that lacks one makes the scenario *unsupported* there,
 /// with the reason, before anything is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Capability {
@@ -93,7 +88,7 @@ pub enum Source {
     Command(Vec<String>),
 }
 
-/// A service as a target is to run it: no templates left but those only the target can fill (see [`Target::create`]).
+/// A service as a backend is to run it: no templates left but those only the backend can fill (see [`Backend::create`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spec {
     /// Its name in the system, also its name in the network.
@@ -137,11 +132,11 @@ pub enum State {
     Absent,
 }
 
-/// A target's failure: what was tried, on what, and the cause.
+/// A backend's failure: what was tried, on what, and the cause.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The engine is not there or does not answer.
-    #[error("the container engine does not answer: {cause}\n  start it, or say --target process")]
+    #[error("the container engine does not answer: {cause}\n  start it, or say --backend process")]
     NoEngine {
         /// What the engine's client says.
         cause: String,
@@ -176,10 +171,10 @@ pub enum Error {
         /// The end of the builder's output.
         cause: String,
     },
-    /// This target cannot do that.
+    /// This backend cannot do that.
     #[error("{kind} cannot do that: {why}")]
     Unsupported {
-        /// The target.
+        /// The backend.
         kind: &'static str,
         /// Why.
         why: String,
@@ -189,10 +184,10 @@ pub enum Error {
     NoSuchService(String),
 }
 
-/// A home for the services of one drill. Every method is safe to cancel and leaves nothing that [`Target::clean`] or
+/// A home for the services of one drill. Every method is safe to cancel and leaves nothing that [`Backend::clean`] or
 /// `firedrill clean` would not find: whatever exists bears the run's label from the moment it exists.
 #[async_trait]
-pub trait Target: Send + Sync {
+pub trait Backend: Send + Sync {
     /// Which home this is.
     fn kind(&self) -> Kind;
 
@@ -296,7 +291,7 @@ impl std::fmt::Display for State {
 ///
 /// # Errors
 /// [`Error::NoEngine`] when containers are asked for and no engine answers.
-pub async fn open(kind: Kind, run: &str, folder: &Path) -> Result<Arc<dyn Target>, Error> {
+pub async fn open(kind: Kind, run: &str, folder: &Path) -> Result<Arc<dyn Backend>, Error> {
     match kind {
         Kind::Process => Ok(Arc::new(process::Processes::open(run, folder))),
         Kind::Docker => Ok(Arc::new(docker::Containers::open(run, folder).await?)),
@@ -310,7 +305,7 @@ impl State {
     }
 }
 
-/// A failure of the target itself: what was tried, with which service, and the cause.
+/// A failure of the backend itself: what was tried, with which service, and the cause.
 fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
     Error::Operation {
         operation,
@@ -319,17 +314,17 @@ fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Er
     }
 }
 
-/// The end of every target's clean-up: what still runs of a service, or of a deploy's command (they run here on every
-/// target), is ended, and the folders that the run worked in are removed. Returns what outlived its service.
+/// The end of every backend's clean-up: what still runs of a service, or of a deploy's command (they run here on every
+/// backend), is ended, and the folders that the run worked in are removed. Returns what outlived its service.
 async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<String>, Vec<Error>> {
-    let (outlived, ended) = marks::end_all(run).await;
+    let (outlived, ended) = process_label::end_all(run).await;
     left.extend(
         ended
             .err()
             .map(|cause| operation("end the processes of", run, cause)),
     );
     for name in ["volumes", "processes", "aside"] {
-        let removed = sized::remove_all(&folder.join(name));
+        let removed = tmpfs::remove_all(&folder.join(name));
         left.extend(
             removed
                 .err()
@@ -353,7 +348,7 @@ fn narrowest(own: &ResourceLimits, asked: &BTreeMap<usize, ResourceLimits>) -> R
     now
 }
 
-/// What a system needs of a target, whatever is done to it.
+/// What a system needs of a backend, whatever is done to it.
 pub fn needs(system: &System) -> Vec<Capability> {
     let mut needs = Vec::new();
     for service in system.services.values() {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Error, State, Target};
+use super::{Backend, Error, State};
 use firedrill_model::scenario::Ready;
 use firedrill_wait::{Poll, WaitError};
 
@@ -10,14 +10,14 @@ use firedrill_wait::{Poll, WaitError};
 ///
 /// # Errors
 /// [`Error::NotReady`] with what the last look saw and the end of the service's log.
-pub async fn ready(target: &dyn Target, service: &str, ready: &Ready) -> Result<Duration, Error> {
+pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Result<Duration, Error> {
     let since = Instant::now();
-    let address = target.address(service, ready.port.as_deref())?;
+    let address = backend.address(service, ready.port.as_deref())?;
     let client = client();
     let look = || async {
         match answers(client.as_ref(), address, ready.path.as_deref()).await {
             Ok(()) => Poll::Done(()),
-            Err(seen) => match target.state(service).await {
+            Err(seen) => match backend.state(service).await {
                 Ok(State::Running(_) | State::Paused) => Poll::NotYet(seen),
                 Ok(state) => Poll::Never(format!("it {state}")),
                 Err(error) => Poll::Never(error.to_string()),
@@ -27,7 +27,7 @@ pub async fn ready(target: &dyn Target, service: &str, ready: &Ready) -> Result<
     match firedrill_wait::until("an answer", ready.within.0, look).await {
         Ok(()) => Ok(since.elapsed()),
         Err(WaitError::Never(last) | WaitError::TimedOut { last, .. }) => {
-            let log = target.logs(service).await.unwrap_or_default();
+            let log = backend.logs(service).await.unwrap_or_default();
             Err(Error::NotReady {
                 service: service.to_owned(),
                 within: since.elapsed(),

@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Error;
-use super::pulse::Pulse;
 use super::record::Recorder;
+use super::steady_state::SteadyState;
 use crate::probe::{self, Seen};
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Labels};
@@ -18,7 +18,7 @@ use firedrill_model::scenario::Plan;
 
 /// The journeys at work: what they have written so far, how they are now, and how to end them.
 pub(super) struct Journeys {
-    pulse: Arc<Mutex<Pulse>>,
+    steady_state: Arc<Mutex<SteadyState>>,
     writes: Arc<Mutex<Vec<probe::Write>>>,
     names: Vec<String>,
     stop: DropGuard,
@@ -46,10 +46,10 @@ impl Journeys {
                 rate,
             })?;
         }
-        let beats = streams
+        let streaks = streams
             .iter()
             .map(|stream| (Duration::from_secs_f64(1.0 / stream.rate), stream.deadline));
-        let pulse = Arc::new(Mutex::new(Pulse::new(beats)));
+        let steady_state = Arc::new(Mutex::new(SteadyState::new(streaks)));
         let writes = Arc::new(Mutex::new(Vec::new()));
         let (sink, seen) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
@@ -62,9 +62,14 @@ impl Journeys {
             sink,
             stop.clone(),
         );
-        let pump = pump(seen, recorder.clone(), Arc::clone(&pulse), Arc::clone(&writes));
+        let pump = pump(
+            seen,
+            recorder.clone(),
+            Arc::clone(&steady_state),
+            Arc::clone(&writes),
+        );
         Ok(Self {
-            pulse,
+            steady_state,
             writes,
             names: streams
                 .iter()
@@ -78,7 +83,7 @@ impl Journeys {
 
     /// Since when all of them have been good without a break.
     pub(super) fn good_for(&self, clock: &Clock) -> Duration {
-        self.pulse
+        self.steady_state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .good_for(clock.now())
@@ -87,7 +92,7 @@ impl Journeys {
     /// Which streams are not good, and what they last saw.
     pub(super) fn complaint(&self, clock: &Clock) -> String {
         let not_good = self
-            .pulse
+            .steady_state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .not_good(clock.now());
@@ -121,11 +126,11 @@ impl Journeys {
 /// probe.
 const BATCH: Duration = Duration::from_millis(40);
 
-/// Writes down what the prober sees, in batches, and keeps the pulse.
+/// Writes down what the prober sees, in batches, and keeps the steady_state.
 async fn pump(
     mut seen: mpsc::UnboundedReceiver<Seen>,
     recorder: Recorder,
-    pulse: Arc<Mutex<Pulse>>,
+    steady_state: Arc<Mutex<SteadyState>>,
     writes: Arc<Mutex<Vec<probe::Write>>>,
 ) -> Result<(), Error> {
     let mut batch = Vec::new();
@@ -133,8 +138,8 @@ async fn pump(
         let samples = || batch.iter().filter_map(Seen::sample);
         recorder.samples(samples())?;
         {
-            let mut pulse = pulse.lock().unwrap_or_else(PoisonError::into_inner);
-            samples().for_each(|sample| pulse.take(&sample));
+            let mut steady_state = steady_state.lock().unwrap_or_else(PoisonError::into_inner);
+            samples().for_each(|sample| steady_state.take(&sample));
         }
         for seen in batch.drain(..) {
             match seen {

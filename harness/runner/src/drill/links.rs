@@ -4,28 +4,28 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{Error, derive};
-use crate::backend::{self, Target};
+use crate::backend::{self, Backend};
 use firedrill_model::scenario::Plan;
 use firedrill_proxy::{Link, Links, Route, Speaks, USER};
 
 /// Ports that are free on 127.0.0.1 may be taken elsewhere; so many are tried.
 const ATTEMPTS: usize = 5;
 
-/// Lays the links of a plan, and tells the target of those between services.
-pub(super) async fn lay(plan: &Plan, target: &dyn Target, seed: u64, links: &Links) -> Result<(), Error> {
+/// Lays the links of a plan, and tells the backend of those between services.
+pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &Links) -> Result<(), Error> {
     for (route, speaks) in routes(plan)? {
         let port = route.port.as_deref();
-        let upstream = target.address(&route.to, port)?;
+        let upstream = backend.address(&route.to, port)?;
         let (bind, host) = if route.from == USER {
             (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.to_string())
         } else {
-            target.host_for_services().await?
+            backend.host_for_services().await?
         };
         let seed = derive(seed, &format!("link {route}"));
         let link = open(bind, upstream, speaks, seed).await?;
         if route.from != USER {
             let url = format!("http://{host}:{}", link.address().port());
-            target.set_link_url(&route.from, &route.to, port, &url);
+            backend.set_link_url(&route.from, &route.to, port, &url);
         }
         links.add(route, link);
     }
@@ -33,7 +33,7 @@ pub(super) async fn lay(plan: &Plan, target: &dyn Target, seed: u64, links: &Lin
 }
 
 /// Where users reach the system: its entry, or the link that leads there.
-pub(super) fn entry(plan: &Plan, target: &dyn Target, links: &Links) -> Result<SocketAddr, Error> {
+pub(super) fn entry(plan: &Plan, backend: &dyn Backend, links: &Links) -> Result<SocketAddr, Error> {
     let route = Route {
         from: USER.into(),
         to: plan.entry().into(),
@@ -41,7 +41,7 @@ pub(super) fn entry(plan: &Plan, target: &dyn Target, links: &Links) -> Result<S
     };
     match links.get(&route) {
         Ok(link) => Ok(link.address()),
-        Err(_) => Ok(target.address(plan.entry(), None)?),
+        Err(_) => Ok(backend.address(plan.entry(), None)?),
     }
 }
 

@@ -1,16 +1,16 @@
 //! One drill from start to end: the sole writer of the history.
 //!
-//! Faces a checked [`Plan`] and a [`Target`] on one side, and the run folder on the other. The phases: prepare (create,
+//! Faces a checked [`Plan`] and a [`Backend`] on one side, and the run folder on the other. The phases: prepare (create,
 //! start, seed) → steady state → steps while journeys run → quiet period → read back every acknowledged write →
 //! collect logs → the faults that are left are reverted. The caller judges the history, stores the verdict, and only
-//! then cleans the target.
+//! then cleans the backend.
 
 mod alerts;
 mod folder;
 mod journeys;
 mod links;
-mod pulse;
 mod record;
+mod steady_state;
 mod steps;
 mod undo;
 mod watch;
@@ -26,7 +26,7 @@ pub use folder::{RunFolder, new_run_id};
 pub use record::Watch;
 pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
-use crate::backend::{self, Source, Spec, Target};
+use crate::backend::{self, Backend, Source, Spec};
 use crate::probe;
 use firedrill_model::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
 use firedrill_model::sample::{Clock, Labels};
@@ -39,9 +39,9 @@ use steps::Steps;
 /// A drill that could not be carried through.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The target failed, before or between the faults.
+    /// The backend failed, before or between the faults.
     #[error(transparent)]
-    Target(#[from] backend::Error),
+    Backend(#[from] backend::Error),
     /// The history cannot be written.
     #[error("cannot write the run folder: {0}")]
     History(#[source] std::io::Error),
@@ -67,7 +67,7 @@ pub struct Order {
     /// What.
     pub plan: Arc<Plan>,
     /// Where.
-    pub target: Arc<dyn Target>,
+    pub backend: Arc<dyn Backend>,
     /// The services' programs or images, by service.
     pub sources: BTreeMap<String, Source>,
     /// The run folder, new.
@@ -117,7 +117,7 @@ pub async fn run(order: Order, stop: CancellationToken) -> Ended {
     let recorder = Recorder::new(writer, Arc::clone(&order.watch));
     let steps = Steps::new(
         Arc::clone(&order.plan),
-        Arc::clone(&order.target),
+        Arc::clone(&order.backend),
         recorder.clone(),
         clock,
         order.seed,
@@ -188,13 +188,13 @@ impl Drill {
         let _watching: Vec<_> = (self.order.plan.system.services.keys())
             .map(|name| {
                 watch::watch(
-                    Arc::clone(&self.order.target),
+                    Arc::clone(&self.order.backend),
                     name.clone(),
                     self.recorder.clone(),
                 )
             })
             .collect();
-        let entry = links::entry(&self.order.plan, self.order.target.as_ref(), &self.steps.links)?;
+        let entry = links::entry(&self.order.plan, self.order.backend.as_ref(), &self.steps.links)?;
         let journeys = Journeys::start(
             &self.order.plan,
             self.order.seed,
@@ -230,8 +230,8 @@ impl Drill {
             run: self.order.folder.id.clone(),
             wall: jiff::Timestamp::now().to_string(),
             seed: self.order.seed,
-            target: self.order.target.kind().to_string(),
-            place: self.order.target.place(),
+            backend: self.order.backend.kind().to_string(),
+            place: self.order.backend.place(),
             repeat: self.order.repeat,
             plan: (*self.order.plan).clone(),
         }
@@ -239,17 +239,17 @@ impl Drill {
 
     /// Creates and starts the services and fills the store.
     async fn prepare(&self) -> Result<Option<alerts::Receiver>, Error> {
-        let (plan, target) = (&self.order.plan, &self.order.target);
+        let (plan, backend) = (&self.order.plan, &self.order.backend);
         let receiver = self.alert_receiver().await?;
         for (name, service) in &plan.system.services {
-            target.create(self.spec(name, service)?).await?;
+            backend.create(self.spec(name, service)?).await?;
         }
-        links::lay(plan, target.as_ref(), self.order.seed, &self.steps.links).await?;
+        links::lay(plan, backend.as_ref(), self.order.seed, &self.steps.links).await?;
         for name in start_order(&plan.system.services) {
             let service = &plan.system.services[name];
             if service.starts {
-                target.start(name).await?;
-                backend::ready(target.as_ref(), name, &service.ready).await?;
+                backend.start(name).await?;
+                backend::ready(backend.as_ref(), name, &service.ready).await?;
                 let (release, what) = (service.release.clone(), format!("{:?}", service.build));
                 self.recorder.event(Event::Service {
                     service: name.clone(),
@@ -259,7 +259,7 @@ impl Drill {
             }
         }
         if plan.scenario.seeded && plan.system.seed.is_some() {
-            let entry = target.address(plan.entry(), None)?;
+            let entry = backend.address(plan.entry(), None)?;
             let stored = probe::seed(plan, entry, self.order.seed)
                 .await
                 .map_err(Error::Seed)?;
@@ -282,11 +282,11 @@ impl Drill {
         if !self.order.plan.system.services.values().any(speaks) {
             return Ok(None);
         }
-        let (bind, host) = self.order.target.host_for_services().await?;
+        let (bind, host) = self.order.backend.host_for_services().await?;
         let receiver = alerts::Receiver::start(bind, host, self.recorder.clone())
             .await
             .map_err(Error::Alerts)?;
-        self.order.target.set_alerts_url(&receiver.url());
+        self.order.backend.set_alerts_url(&receiver.url());
         // Set once a drill: prepare runs once.
         let _ = self.steps.alerts.set(receiver.switch());
         Ok(Some(receiver))
@@ -352,7 +352,7 @@ impl Drill {
     }
 
     async fn read_back(&self, writes: &[probe::Write]) -> Result<(), Error> {
-        let entry = self.order.target.address(self.order.plan.entry(), None)?;
+        let entry = self.order.backend.address(self.order.plan.entry(), None)?;
         for (write, found) in probe::read_back(&self.order.plan, self.order.seed, entry, writes).await {
             let (stream, n, ack) = (write.stream, write.n, write.ack);
             self.recorder.event(Event::ReadBack {
@@ -370,7 +370,7 @@ impl Drill {
         let folder = self.order.folder.path.join(LOGS);
         std::fs::create_dir_all(&folder).map_err(Error::History)?;
         for service in self.order.plan.system.services.keys() {
-            let log = self.order.target.logs(service).await?;
+            let log = self.order.backend.logs(service).await?;
             std::fs::write(folder.join(format!("{service}.log")), &log).map_err(Error::History)?;
             if let Some(text) = self.order.plan.scenario.expect.logs.get(service) {
                 let found = String::from_utf8_lossy(&log).contains(text.as_str());

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::record::Recorder;
 use super::undo::{Entry, Log};
 use super::{Error, derive};
-use crate::backend::Target;
+use crate::backend::Backend;
 use crate::fault::{Context, Fault, Struck, receiver};
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Micros};
@@ -25,7 +25,7 @@ const REVERT_WITHIN: Duration = Duration::from_secs(20);
 /// What every step needs.
 pub(super) struct Steps {
     pub(super) plan: Arc<Plan>,
-    pub(super) target: Arc<dyn Target>,
+    pub(super) backend: Arc<dyn Backend>,
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
     pub(super) seed: u64,
@@ -49,7 +49,7 @@ struct Active {
 impl Steps {
     pub(super) fn new(
         plan: Arc<Plan>,
-        target: Arc<dyn Target>,
+        backend: Arc<dyn Backend>,
         recorder: Recorder,
         clock: Clock,
         seed: u64,
@@ -58,7 +58,7 @@ impl Steps {
         let undo = Mutex::new(Log::create(folder).map_err(Error::History)?);
         Ok(Self {
             plan,
-            target,
+            backend,
             recorder,
             clock,
             seed,
@@ -206,7 +206,7 @@ impl Steps {
         })
     }
 
-    /// Reverts what is left, last in first out. What cannot be reverted goes with its service when the target is
+    /// Reverts what is left, last in first out. What cannot be reverted goes with its service when the backend is
     /// cleaned.
     pub(super) async fn revert_all(&self) -> Result<(), Error> {
         loop {
@@ -237,7 +237,7 @@ impl Steps {
     fn context<'a>(&'a self, active: &'a Active) -> Context<'a> {
         let seed = derive(self.seed, &format!("step {}", active.step));
         Context {
-            target: self.target.as_ref(),
+            backend: self.backend.as_ref(),
             plan: &self.plan,
             alerts: self.alerts.get(),
             links: &self.links,

@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::record::Recorder;
-use crate::backend::{State, Target};
+use crate::backend::{Backend, State};
 use firedrill_model::history::Event;
 
 /// Between two looks at a service.
 const EVERY: Duration = Duration::from_millis(50);
 
 /// Writes down every change of a service's state until the handle is dropped.
-pub(super) fn watch(target: Arc<dyn Target>, service: String, recorder: Recorder) -> AbortOnDropHandle<()> {
+pub(super) fn watch(backend: Arc<dyn Backend>, service: String, recorder: Recorder) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut last = None;
         loop {
             firedrill_wait::until_due(Instant::now() + EVERY).await;
-            let Ok(now) = target.state(&service).await else {
+            let Ok(now) = backend.state(&service).await else {
                 continue;
             };
             if let Some(state) = last.as_ref().and_then(|last| change(last, &now)) {

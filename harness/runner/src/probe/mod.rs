@@ -9,7 +9,7 @@ mod connection;
 mod prepared;
 mod prober;
 mod records;
-mod still;
+mod stall;
 mod store;
 
 pub use prober::{Stream, probe, streams};

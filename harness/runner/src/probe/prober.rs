@@ -12,7 +12,7 @@ use super::answer::{Telling, acknowledgement, text};
 use super::connection::{Exchange, Way};
 use super::prepared::{Concrete, Prepared};
 use super::records::Book;
-use super::still::Standstills;
+use super::stall::Stalls;
 use super::{Error, Seen, Write};
 use firedrill_model::sample::{
     Ack, Bad, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void,
@@ -149,7 +149,7 @@ async fn probe_here(
 ) {
     let tracker = TaskTracker::new();
     let streams = streams(plan);
-    let still = Arc::new(Standstills::default());
+    let stalls = Arc::new(Stalls::default());
     let origin = Instant::now();
     for stream in &streams {
         let Some(line) = Line::new(
@@ -161,7 +161,7 @@ async fn probe_here(
             clock,
             labels,
             sink,
-            &still,
+            &stalls,
         ) else {
             continue;
         };
@@ -175,7 +175,7 @@ async fn probe_here(
     };
     tokio::select! {
         () = tracker.wait() => {}
-        () = still.watch(tell) => {}
+        () = stalls.watch(tell) => {}
     }
 }
 
@@ -193,7 +193,7 @@ struct Line {
     streams: u64,
     seed: u64,
     way: Way,
-    still: Arc<Standstills>,
+    stalls: Arc<Stalls>,
     in_flight: Arc<Semaphore>,
     clock: Clock,
     labels: Labels,
@@ -214,7 +214,7 @@ impl Line {
         clock: Clock,
         labels: &Labels,
         sink: &mpsc::UnboundedSender<Seen>,
-        still: &Arc<Standstills>,
+        stalls: &Arc<Stalls>,
     ) -> Option<Self> {
         let journey = plan
             .system
@@ -241,7 +241,7 @@ impl Line {
             streams: streams as u64,
             seed,
             way: Way::new(entry, stream.mode),
-            still: Arc::clone(still),
+            stalls: Arc::clone(stalls),
             in_flight: Arc::new(Semaphore::new(in_flight_limit(
                 stream.rate,
                 journey.timeout.0,
@@ -295,7 +295,7 @@ impl Line {
         let mut sample = self.sample(due, &exchange, &concrete);
         let ack = acknowledgement(sample.outcome);
         if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
-            && self.still.between(exchange.sent, exchange.ended).await
+            && self.stalls.between(exchange.sent, exchange.ended).await
         {
             sample.outcome = Outcome::Void(Void::StoodStill);
         }

@@ -20,7 +20,7 @@ pub(crate) struct Bystanders {
 
 impl Bystanders {
     pub(crate) fn start(args: &Args, folder: &Path) -> Result<Self, Failure> {
-        let docker = args.target != "process";
+        let docker = args.backend != "process";
         let process = Command::new(&args.bystander);
         let process = server(process, folder)
             .spawn()

@@ -1,4 +1,4 @@
-//! What is run next and when it is killed: each fault gets its turn on each target, most kills while it is in effect.
+//! What is run next and when it is killed: each fault gets its turn on each backend, most kills while it is in effect.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 
 use crate::Failure;
 
-/// A fault on a target.
+/// A fault on a backend.
 pub(crate) type Pair = (&'static str, Kind);
 
 /// A kill that is planned.
@@ -59,13 +59,13 @@ pub(crate) struct Choices {
     turn: usize,
     /// Those whose turn came to nothing, and who have it first.
     again: Vec<Pair>,
-    /// Scenarios that a target cannot run.
+    /// Scenarios that a backend cannot run.
     unsupported: BTreeSet<(String, Kind)>,
     random: StdRng,
 }
 
 impl Choices {
-    /// Of all faults on these targets, in an order that the seed decides.
+    /// Of all faults on these backends, in an order that the seed decides.
     pub(crate) fn new(scenarios: &[String], kinds: &[Kind], mut random: StdRng) -> Result<Self, Failure> {
         let faults = fault::kinds();
         let paths = scenario::find(scenarios, Path::new(".")).map_err(|problems| format!("{problems:?}"))?;
@@ -120,7 +120,7 @@ impl Choices {
         })
     }
 
-    /// The scenarios with this fault that this target has not refused.
+    /// The scenarios with this fault that this backend has not refused.
     fn runnable(&self, (fault, kind): Pair) -> Vec<&Plan> {
         let has = |plan: &&Plan| plan.scenario.steps.iter().any(|step| step.fault.name == fault);
         let refused = |plan: &&Plan| self.unsupported.contains(&(plan.name.clone(), kind));
@@ -144,7 +144,7 @@ impl Choices {
         }
     }
 
-    /// A target has passed a scenario over: it is not chosen again there.
+    /// A backend has passed a scenario over: it is not chosen again there.
     pub(crate) fn refuse(&mut self, choice: &Choice) {
         self.unsupported.insert((choice.scenario.clone(), choice.pair.1));
     }

@@ -10,7 +10,7 @@ use crate::{Args, Failure, folders};
 
 /// Containers, networks, volumes, unfinished images, processes, mounts, services' folders.
 pub(crate) async fn nothing_left(args: &Args, runs: &Path, ids: &[String]) -> Result<(), Failure> {
-    if args.target != "process" {
+    if args.backend != "process" {
         for id in ids {
             let label = ["--filter", &format!("label=firedrill.run={id}"), "-q"];
             for list in [&["ps", "-a"][..], &["network", "ls"], &["volume", "ls"]] {

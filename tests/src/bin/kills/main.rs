@@ -42,7 +42,7 @@ struct Args {
     seed: u64,
     /// Where: docker, process, or both in turn.
     #[arg(long, default_value = "both", value_parser = ["docker", "process", "both"])]
-    target: String,
+    backend: String,
     /// The harness.
     #[arg(long, default_value = "target/release/firedrill")]
     firedrill: PathBuf,
@@ -78,7 +78,7 @@ const TRIES: u32 = 5;
 
 fn all(args: &Args) -> Result<(), Failure> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let kinds = match args.target.as_str() {
+    let kinds = match args.backend.as_str() {
         "both" => vec![Kind::Process, Kind::Docker],
         "docker" => vec![Kind::Docker],
         _ => vec![Kind::Process],
@@ -227,7 +227,7 @@ enum Ended {
 async fn kill(args: &Args, runs: &Path, choice: &Choice) -> Result<Ended, Failure> {
     let mut command = firedrill(args, runs);
     command
-        .args(["run", &choice.scenario, "--target", &choice.pair.1.to_string()])
+        .args(["run", &choice.scenario, "--backend", &choice.pair.1.to_string()])
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| error.to_string())?;

@@ -140,7 +140,7 @@ pub enum Restart {
     Always,
 }
 
-/// Limits of a service's resources. What a target cannot limit makes the scenario unsupported there.
+/// Limits of a service's resources. What a backend cannot limit makes the scenario unsupported there.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourceLimits {

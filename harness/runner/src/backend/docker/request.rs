@@ -9,9 +9,9 @@ use testcontainers::{ContainerRequest, GenericImage, ImageExt};
 
 use super::Containers;
 use super::call::CALL_WITHIN;
+use super::image::hex;
 use super::limits::billionths;
-use crate::backend::fill::fill;
-use crate::backend::image::hex;
+use crate::backend::placeholders::fill;
 use crate::backend::{Error, Source, Spec, narrowest};
 use firedrill_model::scenario::Restart;
 

@@ -7,7 +7,7 @@ use rustix::process::Pid;
 use tokio::process::Command;
 
 use super::Service;
-use crate::backend::own::Process;
+use crate::backend::owner::Process;
 use crate::backend::privilege;
 use firedrill_model::scenario::Restart;
 use firedrill_model::units::Size;

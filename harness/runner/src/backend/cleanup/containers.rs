@@ -1,0 +1,96 @@
+//! What killed runs left in a container engine: containers, networks, volumes, known by their labels.
+
+use std::collections::HashMap;
+
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::errors::Error as EngineError;
+use testcontainers::bollard::query_parameters::{
+    ListContainersOptions, ListNetworksOptions, ListVolumesOptions, RemoveContainerOptions,
+    RemoveVolumeOptions,
+};
+
+use super::{Swept, Which};
+use crate::backend::docker::{OWNER_LABEL, RUN_LABEL, removed};
+use firedrill_wait::WaitError;
+
+/// Removes what is to go. An error says what could not be listed: then nobody knows what is there.
+pub(super) async fn sweep(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), String> {
+    let unseen = |what: &'static str| move |error: EngineError| format!("listing {what}: {error}");
+    containers(client, which, swept)
+        .await
+        .map_err(unseen("containers"))?;
+    networks(client, which, swept).await.map_err(unseen("networks"))?;
+    volumes(client, which, swept).await.map_err(unseen("volumes"))
+}
+
+fn by_label() -> HashMap<String, Vec<String>> {
+    HashMap::from([("label".into(), vec![RUN_LABEL.into()])])
+}
+
+async fn containers(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), EngineError> {
+    let options = ListContainersOptions {
+        all: true,
+        filters: Some(by_label()),
+        ..Default::default()
+    };
+    for container in client.list_containers(Some(options)).await? {
+        let (labels, id) = (
+            container.labels.unwrap_or_default(),
+            container.id.unwrap_or_default(),
+        );
+        let name = container.names.and_then(|names| names.into_iter().next());
+        let name = name.unwrap_or_else(|| id.clone());
+        let options = RemoveContainerOptions {
+            force: true,
+            v: true,
+            ..Default::default()
+        };
+        let remove = removed(|| client.remove_container(&id, Some(options.clone())));
+        let thing = format!("container {}", name.trim_start_matches('/'));
+        labelled(which, swept, thing, &labels, remove).await;
+    }
+    Ok(())
+}
+
+async fn networks(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), EngineError> {
+    let options = ListNetworksOptions {
+        filters: Some(by_label()),
+    };
+    for network in client.list_networks(Some(options)).await? {
+        let (labels, name) = (
+            network.labels.unwrap_or_default(),
+            network.name.unwrap_or_default(),
+        );
+        let remove = removed(|| client.remove_network(&name));
+        labelled(which, swept, format!("network {name}"), &labels, remove).await;
+    }
+    Ok(())
+}
+
+async fn volumes(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), EngineError> {
+    let options = ListVolumesOptions {
+        filters: Some(by_label()),
+    };
+    let list = client.list_volumes(Some(options)).await?;
+    for volume in list.volumes.unwrap_or_default() {
+        let name = volume.name;
+        let options = RemoveVolumeOptions { force: true };
+        let remove = removed(|| client.remove_volume(&name, Some(options.clone())));
+        labelled(which, swept, format!("volume {name}"), &volume.labels, remove).await;
+    }
+    Ok(())
+}
+
+/// Decides by the labels of a thing.
+async fn labelled(
+    which: &Which,
+    swept: &mut Swept,
+    thing: String,
+    labels: &HashMap<String, String>,
+    remove: impl Future<Output = Result<(), WaitError<EngineError>>>,
+) {
+    if let Some(run) = labels.get(RUN_LABEL) {
+        let owner = labels.get(OWNER_LABEL).map(String::as_str);
+        swept.one(which, thing, run, owner, remove).await;
+    }
+}

@@ -1,0 +1,310 @@
+//! Finishing what a killed harness left behind: by label and mark, and only of runs whose owner is known to be gone.
+
+mod containers;
+mod run_folders;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::owner::{Fate, Owner};
+pub use run_folders::{OWNER_FILE, lost};
+
+use super::{docker, process_label};
+
+/// Which runs are swept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// Those whose harness is gone.
+    Lost {
+        /// Also those whose harness still runs.
+        running: bool,
+        /// Also those of other machines and pid namespaces, whose harness cannot be looked at from here.
+        elsewhere: bool,
+    },
+    /// One, whoever runs it.
+    Run(String),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Swept {
+    /// What was removed.
+    pub removed: Vec<String>,
+    /// What was left, and why.
+    pub left: Vec<String>,
+    /// What should have been removed and was not, and why.
+    pub failed: Vec<String>,
+    /// What could not be looked at, and why.
+    pub unseen: Option<String>,
+    /// The runs of which something was removed.
+    #[serde(skip)]
+    touched: BTreeSet<String>,
+    /// The runs of which something should have been and was not.
+    #[serde(skip)]
+    unfinished: BTreeSet<String>,
+}
+
+impl Which {
+    /// Whether something of a run with this owner is to go; if not, why.
+    pub(super) fn takes(&self, run: &str, owner: Option<&str>) -> Result<(), String> {
+        let (running, elsewhere) = match self {
+            Self::Run(wanted) if wanted == run => return Ok(()),
+            Self::Run(_) => return Err("another run".into()),
+            Self::Lost { running, elsewhere } => (*running, *elsewhere),
+        };
+        let Some(owner) = owner.and_then(|owner| owner.parse::<Owner>().ok()) else {
+            return Err(format!(
+                "nothing says whose it is; if it is nobody's, firedrill clean --run {run}"
+            ));
+        };
+        match owner.fate() {
+            Fate::Runs if !running => Err(format!("its harness, process {}, still runs", owner.process.pid)),
+            Fate::Elsewhere if !elsewhere => Err(
+                "it belongs to another machine or container: run firedrill clean there, or, if that is no more, \
+                 with --other-machines here"
+                    .into(),
+            ),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Swept {
+    /// Decides on one thing, and notes what came of it.
+    pub(super) async fn one<E: ToString>(
+        &mut self,
+        which: &Which,
+        thing: String,
+        run: &str,
+        owner: Option<&str>,
+        remove: impl Future<Output = Result<(), E>>,
+    ) {
+        match which.takes(run, owner) {
+            Err(why) => self.left.push(format!("{thing} of run {run}: {why}")),
+            Ok(()) => match remove.await {
+                Ok(()) => {
+                    self.touched.insert(run.to_owned());
+                    self.removed.push(format!("{thing} of run {run}"));
+                }
+                Err(error) => self.fail(run, format!("{thing} of run {run}: {}", error.to_string())),
+            },
+        }
+    }
+
+    /// Something of a run stays that should have gone.
+    pub(super) fn fail(&mut self, run: &str, what: String) {
+        self.unfinished.insert(run.to_owned());
+        self.failed.push(what);
+    }
+
+    /// Whether something of a run has stayed that should have gone.
+    pub(super) fn has_failed(&self, run: &str) -> bool {
+        self.unfinished.contains(run)
+    }
+
+    /// Whether all there was of a run is gone now, and was not before.
+    pub fn finished(&self, run: &str) -> bool {
+        self.touched.contains(run) && !self.has_failed(run)
+    }
+}
+
+/// Removes what runs left behind: processes, containers, networks, volumes, and then the folders of a run's services
+/// below `runs`, of those runs of which nothing else is left. Histories and logs stay.
+pub async fn sweep(which: &Which, runs: &Path) -> Swept {
+    let mut swept = Swept::default();
+    processes(which, &mut swept).await;
+    let seen = match docker::connect().await {
+        Ok((client, _)) => {
+            firedrill_wait::until_due(Instant::now() + run_folders::settling(which, runs)).await;
+            containers::sweep(&client, which, &mut swept).await
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    run_folders::sweep(which, runs, seen.as_ref().err().map(String::as_str), &mut swept).await;
+    swept.unseen = seen
+        .err()
+        .map(|why| format!("containers, networks and volumes: {why}"));
+    swept
+}
+
+/// Processes that bear a run's mark: only those that we may look at, which are ours to end.
+async fn processes(which: &Which, swept: &mut Swept) {
+    for marked in process_label::marked() {
+        let thing = marked.to_string();
+        if marked.ours {
+            swept
+                .left
+                .push(format!("{thing} of run {}: it runs this clean-up", marked.run));
+            continue;
+        }
+        let kill = async { process_label::end(marked.process) };
+        swept
+            .one(which, thing, &marked.run, marked.owner.as_deref(), kill)
+            .await;
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::backend::OWNER_FILE;
+    use crate::backend::owner::{Place, Process};
+
+    const LOST: Which = Which::Lost {
+        running: false,
+        elsewhere: false,
+    };
+    const RUN: &str = "20261125-103000-killed-v3-1-0a1b2c";
+
+    fn dead() -> Owner {
+        let process = Process {
+            pid: 1,
+            started: u64::MAX,
+        };
+        Owner {
+            process,
+            ..Owner::this()
+        }
+    }
+
+    fn elsewhere() -> Owner {
+        let here = Place::here();
+        let place = Place {
+            machine: here.machine ^ 1,
+            ..here
+        };
+        Owner { place, ..dead() }
+    }
+
+    fn takes(which: &Which, owner: Owner) -> bool {
+        which.takes("a", Some(&owner.to_string())).is_ok()
+    }
+
+    #[test]
+    fn an_engine_is_given_the_time_to_do_what_a_killed_run_had_asked_of_it() {
+        let runs = tempfile::tempdir().unwrap();
+        let run = runs.path().join(RUN);
+        fs::create_dir(&run).unwrap();
+        let settling = || run_folders::settling(&LOST, runs.path());
+        fs::write(run.join(OWNER_FILE), Owner::this().to_string()).unwrap();
+        assert!(settling().is_zero(), "it still runs");
+        fs::write(run.join(OWNER_FILE), dead().to_string()).unwrap();
+        assert!(!settling().is_zero(), "it was killed before its history began");
+        fs::write(run.join("events.jsonl"), "{\"target\":\"docker\"}\n").unwrap();
+        assert!(!settling().is_zero(), "it was killed just now");
+        fs::write(run.join("events.jsonl"), "{\"target\":\"process\"}\n").unwrap();
+        assert!(settling().is_zero(), "no engine was asked");
+    }
+
+    #[test]
+    fn a_run_whose_owner_lives_is_left_alone_unless_it_is_asked_for() {
+        assert!(!takes(&LOST, Owner::this()));
+        assert!(takes(&LOST, dead()));
+        let running = Which::Lost {
+            running: true,
+            elsewhere: false,
+        };
+        assert!(takes(&running, Owner::this()));
+        assert!(!takes(&running, elsewhere()));
+        assert!(takes(&Which::Run("a".into()), Owner::this()));
+        assert!(!takes(&Which::Run("b".into()), dead()));
+    }
+
+    #[test]
+    fn a_run_of_another_machine_is_left_alone_unless_it_is_asked_for() {
+        assert!(!takes(&LOST, elsewhere()));
+        let elsewhere_too = Which::Lost {
+            running: false,
+            elsewhere: true,
+        };
+        assert!(takes(&elsewhere_too, elsewhere()));
+        assert!(!takes(&elsewhere_too, Owner::this()));
+    }
+
+    #[test]
+    fn what_nothing_says_the_owner_of_is_left_alone_unless_its_run_is_named() {
+        let every = Which::Lost {
+            running: true,
+            elsewhere: true,
+        };
+        for owner in [None, Some(""), Some("me"), Some("1:2")] {
+            assert!(every.takes("a", owner).unwrap_err().contains("--run a"));
+            assert!(Which::Run("a".into()).takes("a", owner).is_ok());
+        }
+    }
+
+    /// A folder below `runs` with an owner file, volumes, and a history if wanted.
+    #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+    fn folder(runs: &Path, name: &str, owner: &str, events: Option<&str>) -> std::path::PathBuf {
+        let run = runs.join(name);
+        fs::create_dir_all(run.join("volumes/app/store")).unwrap();
+        fs::write(run.join(OWNER_FILE), owner).unwrap();
+        if let Some(events) = events {
+            fs::write(run.join("events.jsonl"), events).unwrap();
+        }
+        run
+    }
+
+    async fn sweep_folders(runs: &Path, unseen: Option<&str>) -> Swept {
+        let mut swept = Swept::default();
+        run_folders::sweep(&LOST, runs, unseen, &mut swept).await;
+        swept
+    }
+
+    #[tokio::test]
+    async fn only_what_is_surely_a_run_is_removed() {
+        let runs = tempfile::tempdir().unwrap();
+        let dead = dead().to_string();
+        let strangers = [
+            folder(runs.path(), "photos", &dead, None),
+            folder(runs.path(), RUN, "me", None),
+        ];
+        let linked = tempfile::tempdir().unwrap();
+        let elsewhere = folder(linked.path(), "elsewhere", &dead, None);
+        let link = runs.path().join("20261125-103000-killed-v3-2-0a1b2c");
+        std::os::unix::fs::symlink(&elsewhere, link).unwrap();
+        let swept = sweep_folders(runs.path(), None).await;
+        assert_eq!(swept.removed, Vec::<String>::new());
+        assert_eq!(swept.left.len(), 1, "{:?}", swept.left);
+        for stranger in strangers.iter().chain([&elsewhere]) {
+            assert!(stranger.join("volumes/app/store").is_dir());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lost_run_keeps_its_history_and_one_that_never_began_keeps_nothing() {
+        let runs = tempfile::tempdir().unwrap();
+        let dead = dead().to_string();
+        let told = folder(runs.path(), RUN, &dead, Some("{\"target\":\"process\"}\n"));
+        let side = runs.path().join("20261125-103000-against-1-0a1b2c/head");
+        let torn = folder(&side, "20261125-103001-killed-v3-1-0a1b2c", &dead, Some("{\"tar"));
+        let swept = sweep_folders(runs.path(), None).await;
+        assert!(swept.failed.is_empty() && swept.finished(RUN), "{swept:?}");
+        assert!(told.join("events.jsonl").exists() && !told.join("volumes").exists());
+        assert!(!torn.exists());
+    }
+
+    #[tokio::test]
+    async fn a_lost_run_in_containers_is_not_finished_while_no_engine_answers() {
+        let runs = tempfile::tempdir().unwrap();
+        let dead = dead().to_string();
+        let docker = "{\"event\":\"start\",\"target\":\"docker\"}\n";
+        let run = folder(runs.path(), RUN, &dead, Some(docker));
+        let swept = sweep_folders(runs.path(), Some("no engine")).await;
+        assert!(run.join("volumes").is_dir());
+        assert_eq!(swept.failed.len(), 1);
+        assert!(swept.failed[0].contains("no engine") && !swept.finished(RUN));
+        assert_eq!(
+            run_folders::lost(runs.path()),
+            std::slice::from_ref(&run),
+            "it is offered again"
+        );
+        let swept = sweep_folders(runs.path(), None).await;
+        assert!(!run.join("volumes").exists() && swept.finished(RUN));
+    }
+}

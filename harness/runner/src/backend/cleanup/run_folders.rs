@@ -1,0 +1,173 @@
+//! What a run keeps for its services in its folder, and which folders are runs at all: a wrong `--runs` must cost
+//! nobody anything. Histories and logs stay.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::{Swept, Which};
+use crate::backend::owner::{Fate, Owner};
+use crate::backend::run_id::is_run_id;
+use crate::backend::tmpfs;
+
+/// The file in a run folder that names the run's owner.
+pub const OWNER_FILE: &str = "owner";
+/// The events' file of a run folder; the history owns the name, and is not imported here.
+const EVENTS: &str = "events.jsonl";
+/// An engine goes on with what it was asked for when the one who asked is killed: what it makes of that is there by so
+/// long after the last sign of life.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
+/// What services have there.
+const SERVICES: [&str; 3] = ["volumes", "processes", "aside"];
+/// The two sides of a comparison, each with runs of its own.
+const SIDES: [&str; 2] = ["base", "head"];
+
+/// A folder that is a run's by its name, and says whose that is.
+struct Run {
+    id: String,
+    path: PathBuf,
+    owner: String,
+}
+
+/// The run folders below a folder, also those of comparisons.
+fn all(runs: &Path) -> Vec<Run> {
+    let mut found = Vec::new();
+    for path in real_folders(runs) {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let Some(id) = name.filter(|name| is_run_id(name)) else {
+            continue;
+        };
+        match fs::read_to_string(path.join(OWNER_FILE)) {
+            Ok(owner) => found.push(Run {
+                id,
+                path,
+                owner: owner.trim().to_owned(),
+            }),
+            Err(_) => found.extend(named(&path, &SIDES).iter().flat_map(|side| all(side))),
+        }
+    }
+    found
+}
+
+/// The folders in a folder, no links to any.
+fn real_folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Those of the folders in a folder that bear one of these names.
+fn named(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
+    let mut folders = real_folders(folder);
+    folders.retain(|folder| names.iter().any(|name| folder.ends_with(name)));
+    folders
+}
+
+/// The run folders of lost runs that still hold what a sweep removes.
+pub fn lost(runs: &Path) -> Vec<PathBuf> {
+    let left = |run: &Run| {
+        let owner = run.owner.parse::<Owner>();
+        owner.is_ok_and(|owner| owner.fate() == Fate::Lost) && !run.kept().is_empty()
+    };
+    let lost = all(runs).into_iter().filter(left);
+    lost.map(|run| run.path).collect()
+}
+
+impl Run {
+    /// What it still holds of its services.
+    fn kept(&self) -> Vec<PathBuf> {
+        named(&self.path, &SERVICES)
+    }
+
+    /// A run whose harness was killed before its history began has nothing to tell: not even its first event is whole.
+    fn never_began(&self) -> bool {
+        match fs::read(self.path.join(EVENTS)) {
+            Ok(events) => !events.contains(&b'\n'),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        }
+    }
+
+    /// When its harness last wrote anything.
+    fn last_sign_of_life(&self) -> Option<SystemTime> {
+        let files = fs::read_dir(&self.path).ok()?.flatten();
+        files
+            .filter_map(|file| file.metadata().ok()?.modified().ok())
+            .max()
+    }
+
+    /// Whether its services were containers, as its history says first.
+    fn in_containers(&self) -> bool {
+        let mut first = String::new();
+        let read =
+            File::open(self.path.join(EVENTS)).and_then(|file| BufReader::new(file).read_line(&mut first));
+        let start: serde_json::Value = match read {
+            Ok(_) => serde_json::from_str(&first).unwrap_or_default(),
+            Err(_) => return false,
+        };
+        let backend = start.get("backend").or_else(|| start.get("target"));
+        backend.is_some_and(|backend| backend == "docker")
+    }
+}
+
+/// How long to wait until an engine has done what runs that were just killed had asked of it.
+pub(super) fn settling(which: &Which, runs: &Path) -> Duration {
+    let to_sweep = |run: &Run| {
+        let owner = run.owner.parse::<Owner>();
+        owner.is_ok_and(|owner| owner.fate() == Fate::Lost) && which.takes(&run.id, Some(&run.owner)).is_ok()
+    };
+    let now = SystemTime::now();
+    let rest = |run: Run| {
+        let since = now.duration_since(run.last_sign_of_life()?).ok()?;
+        let engine = run.never_began() || run.in_containers();
+        SETTLED_AFTER.checked_sub(since).filter(|_| engine)
+    };
+    let lost = all(runs).into_iter().filter(to_sweep);
+    lost.filter_map(rest).max().unwrap_or_default()
+}
+
+/// What runs kept for their services below `runs`, and run folders without a history. `unseen` says why containers
+/// could not be looked at: then the folders of runs that had some stay, so that they are offered again.
+pub(super) async fn sweep(which: &Which, runs: &Path, unseen: Option<&str>, swept: &mut Swept) {
+    for run in all(runs) {
+        let kept = run.kept();
+        let unseen = unseen.filter(|_| !kept.is_empty() && run.in_containers());
+        if let Some(why) = unseen.filter(|_| which.takes(&run.id, Some(&run.owner)).is_ok()) {
+            swept.fail(
+                &run.id,
+                format!(
+                    "the containers of run {} could not be looked at, so its folders stay: {why}",
+                    run.id
+                ),
+            );
+        }
+        if swept.has_failed(&run.id) {
+            continue;
+        }
+        for folder in kept {
+            let name = folder
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let remove = async { tmpfs::remove_all(&folder) };
+            swept
+                .one(which, format!("folder {name}"), &run.id, Some(&run.owner), remove)
+                .await;
+        }
+        if run.never_began() && run.owner.parse::<Owner>().is_ok() {
+            let remove = async { tmpfs::remove_all(&run.path) };
+            swept
+                .one(
+                    which,
+                    "empty run folder".into(),
+                    &run.id,
+                    Some(&run.owner),
+                    remove,
+                )
+                .await;
+        }
+    }
+}

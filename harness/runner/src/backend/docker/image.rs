@@ -1,0 +1,82 @@
+//! Images for the engine: from static binaries alone, from a Dockerfile, or one that is there already.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use testcontainers::core::BuildImageOptions;
+use testcontainers::runners::AsyncBuilder;
+use testcontainers::{GenericBuildableImage, GenericImage};
+
+use crate::backend::{Error, Source};
+
+/// The image of a service: named after what is in it, so that what is there already is used again.
+pub(super) async fn image(source: &Source, service: &str) -> Result<GenericImage, Error> {
+    let failed = |cause: String| Error::Build {
+        what: format!("the image of {service}"),
+        cause,
+    };
+    let built = match source {
+        Source::Binaries(binaries) => {
+            // Reading megabytes and their digest would hold up whatever else is under way on this thread.
+            let (service, binaries) = (service.to_owned(), binaries.clone());
+            let made = tokio::task::spawn_blocking(move || scratch(&service, &binaries)).await;
+            made.map_err(|error| failed(error.to_string()))?
+                .map_err(|error| failed(error.to_string()))?
+        }
+        Source::Dockerfile(path) => {
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let text =
+                fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            let tag = hex(Sha256::digest(text.as_bytes()).as_slice());
+            GenericBuildableImage::new(format!("firedrill/{service}"), tag)
+                .with_dockerfile_string(text)
+                .with_file(folder, ".")
+        }
+        Source::Image(image) => {
+            let (name, tag) = image
+                .rsplit_once(':')
+                .filter(|(_, tag)| !tag.contains('/'))
+                .unwrap_or((image, "latest"));
+            return Ok(GenericImage::new(name, tag));
+        }
+        Source::Command(_) => {
+            return Err(Error::Unsupported {
+                kind: "docker",
+                why: "a local command runs as a local process only".into(),
+            });
+        }
+    };
+    let options = BuildImageOptions::new().with_skip_if_exists(matches!(source, Source::Binaries(_)));
+    built
+        .build_image_with(options)
+        .await
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// The first 12 bytes of a digest, as names have it.
+pub(super) fn hex(digest: &[u8]) -> String {
+    digest
+        .iter()
+        .take(12)
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+/// An image made of nothing but static binaries: the first one is what it runs.
+fn scratch(service: &str, binaries: &[(String, PathBuf)]) -> std::io::Result<GenericBuildableImage> {
+    let mut digest = Sha256::new();
+    let mut dockerfile = String::from("FROM scratch\nLABEL firedrill.image=1\n");
+    for (name, path) in binaries {
+        digest.update(fs::read(path)?);
+        dockerfile.push_str(&format!("COPY --chmod=755 {name} /{name}\n"));
+    }
+    if let Some((main, _)) = binaries.first() {
+        dockerfile.push_str(&format!("ENTRYPOINT [\"/{main}\"]\n"));
+    }
+    digest.update(&dockerfile);
+    let image = GenericBuildableImage::new(format!("firedrill/{service}"), hex(&digest.finalize()))
+        .with_dockerfile_string(dockerfile);
+    Ok(binaries.iter().fold(image, |image, (name, path)| {
+        image.with_file(path, format!("./{name}"))
+    }))
+}

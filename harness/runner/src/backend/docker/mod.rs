@@ -1,0 +1,485 @@
+//! Real containers, through `testcontainers` (images, creating and starting) and its `bollard` client (everything in a
+//! container's later life: kill, pause, inspect, logs, removal).
+//!
+//! Whatever exists bears the labels `firedrill.run` and `firedrill.owner` from the moment it exists. Volumes are folders
+//! of the run folder, so that a fault of a file is an ordinary file operation; containers run as the harness's own user,
+//! so that the files stay ours.
+
+mod call;
+mod container;
+mod engine;
+mod image;
+mod limits;
+mod request;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use testcontainers::bollard::Docker;
+use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest, SystemInfo};
+use testcontainers::bollard::query_parameters::{KillContainerOptions, StopContainerOptions};
+use testcontainers::runners::AsyncRunner;
+use testcontainers::{ContainerAsync, GenericImage};
+use tokio::sync::OnceCell;
+use tokio_util::task::TaskTracker;
+
+pub(super) use self::call::removed;
+use self::call::{CALL_WITHIN, call};
+use self::container::here;
+pub(super) use self::engine::connect;
+pub use self::engine::{Engine, engine};
+use self::image::image;
+use self::limits::{in_force, update};
+use self::request::container_name;
+use super::owner::Owner;
+use super::placeholders::{Places, Told};
+use super::{
+    Backend, Capability, Error, Kind, Source, Spec, State, finish, narrowest, operation, ports, privilege,
+    process_label, tmpfs,
+};
+use firedrill_model::scenario::{ResourceLimits, Restart};
+
+/// The label of a run on everything it makes; the value is the run's id.
+pub(super) const RUN_LABEL: &str = "firedrill.run";
+/// The label of a run's owner.
+pub(super) const OWNER_LABEL: &str = "firedrill.owner";
+
+/// Containers of one run.
+pub(super) struct Containers {
+    run: String,
+    folder: PathBuf,
+    client: Docker,
+    engine: Engine,
+    network: OnceCell<()>,
+    services: Mutex<BTreeMap<String, Service>>,
+    told: Told,
+    /// Calls that make something.
+    making: TaskTracker,
+    /// What the engine says of itself.
+    info: SystemInfo,
+}
+
+/// One service: what it is, where it is published, and its container once there is one.
+struct Service {
+    spec: Spec,
+    image: GenericImage,
+    ports: BTreeMap<Option<String>, u16>,
+    container: Option<ContainerAsync<GenericImage>>,
+    /// What earlier containers of this service have written.
+    earlier: Vec<u8>,
+    /// What steps ask for beyond the system file's limits.
+    asked: BTreeMap<usize, ResourceLimits>,
+}
+
+impl Containers {
+    /// A home on the engine that answers.
+    pub(super) async fn open(run: &str, folder: &Path) -> Result<Self, Error> {
+        let (client, engine) = connect().await?;
+        let info = call("ask the engine about", "itself", client.info()).await?;
+        Ok(Self {
+            info,
+            making: TaskTracker::new(),
+            run: run.to_owned(),
+            folder: folder.to_owned(),
+            client,
+            engine,
+            network: OnceCell::new(),
+            services: Mutex::default(),
+            told: Told::default(),
+        })
+    }
+
+    fn services(&self) -> MutexGuard<'_, BTreeMap<String, Service>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, name: &str, look: impl FnOnce(&mut Service) -> T) -> Result<T, Error> {
+        self.services()
+            .get_mut(name)
+            .map(look)
+            .ok_or_else(|| Error::NoSuchService(name.to_owned()))
+    }
+
+    fn network_name(&self) -> String {
+        format!("firedrill-{}", self.run)
+    }
+
+    fn labels(&self) -> HashMap<String, String> {
+        HashMap::from([
+            (RUN_LABEL.into(), self.run.clone()),
+            (OWNER_LABEL.into(), Owner::this().to_string()),
+        ])
+    }
+
+    /// The run's own network, made once.
+    async fn network(&self) -> Result<(), Error> {
+        let make = || async {
+            let request = NetworkCreateRequest {
+                name: self.network_name(),
+                labels: Some(self.labels()),
+                ..Default::default()
+            };
+            let (client, run) = (self.client.clone(), self.run.clone());
+            let made = async move { call("make the network of", &run, client.create_network(request)).await };
+            self.to_its_end(made).await.map(drop)
+        };
+        self.network.get_or_try_init(make).await.copied()
+    }
+
+    /// A call that makes something goes on though nobody waits for it any more: the engine has been asked, and what
+    /// comes of it is there to be removed before anybody looks for it.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        made: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let made = self.making.spawn(made).await;
+        made.unwrap_or_else(|panic| Err(operation("make something of", &self.run, panic)))
+    }
+
+    fn id(&self, service: &str) -> Result<Option<String>, Error> {
+        self.with(service, |known| {
+            known
+                .container
+                .as_ref()
+                .map(|container| container.id().to_owned())
+        })
+    }
+
+    fn running_id(&self, what: &'static str, service: &str) -> Result<String, Error> {
+        self.id(service)?
+            .ok_or_else(|| operation(what, service, "it has no container"))
+    }
+
+    /// Folder here and path inside of each volume: its own, then those it shares.
+    fn volumes(&self, spec: &Spec) -> Vec<(String, PathBuf, String)> {
+        let folder = |owner: &str, volume: &str| self.folder.join("volumes").join(owner).join(volume);
+        let mut volumes: Vec<_> = spec
+            .volumes
+            .iter()
+            .map(|(name, path)| (name.clone(), folder(&spec.name, name), path.clone()))
+            .collect();
+        let services = self.services();
+        for (name, (owner, volume)) in &spec.shares {
+            if let Some(path) = services
+                .get(owner)
+                .and_then(|other| other.spec.volumes.get(volume))
+            {
+                volumes.push((name.clone(), folder(owner, volume), path.clone()));
+            }
+        }
+        volumes
+    }
+
+    /// Ends what a service's container has left: keeps its log, removes it.
+    async fn discard(&self, service: &str) -> Result<(), Error> {
+        let Some(id) = self.id(service)? else {
+            return Ok(());
+        };
+        let log = self.container_log(service, &id).await?;
+        let container = self.with(service, |known| {
+            known.earlier.extend(log);
+            known.container.take()
+        })?;
+        if let Some(container) = container {
+            call("remove", service, container.rm()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the engine keeps limits of something; one that does not say is taken to, and what is in force is read back.
+fn keeps(what: &str, says: Option<bool>) -> Result<(), String> {
+    match says {
+        Some(false) => Err(format!("this engine takes limits of {what} and keeps none")),
+        _ => Ok(()),
+    }
+}
+
+impl Places for Containers {
+    fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
+        let port = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied())?;
+        Some(format!("0.0.0.0:{port}"))
+    }
+
+    fn volume(&self, spec: &Spec, volume: &str) -> Option<String> {
+        self.volumes(spec)
+            .into_iter()
+            .find(|(name, ..)| name == volume)
+            .map(|(_, _, inside)| inside)
+    }
+
+    fn binary(&self, spec: &Spec, name: &str) -> Option<String> {
+        let Source::Binaries(binaries) = &spec.source else {
+            return None;
+        };
+        binaries
+            .iter()
+            .any(|(binary, _)| binary == name)
+            .then(|| format!("/{name}"))
+    }
+
+    fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
+        let port = self.with(name, |known| {
+            port.map_or(Some(known.spec.port), |port| known.spec.ports.get(port).copied())
+        });
+        Some(format!(
+            "http://{}:{}",
+            container_name(&self.run, name),
+            port.ok()??
+        ))
+    }
+
+    fn told(&self) -> &Told {
+        &self.told
+    }
+}
+
+#[async_trait]
+impl Backend for Containers {
+    fn kind(&self) -> Kind {
+        Kind::Docker
+    }
+
+    fn place(&self) -> String {
+        self.engine.to_string()
+    }
+
+    fn can(&self, capability: Capability) -> Result<(), String> {
+        match capability {
+            Capability::Commands => Err("a local command runs as a local process only".into()),
+            Capability::SizedVolumes => tmpfs::can(),
+            Capability::MemoryLimit => keeps("memory", self.info.memory_limit),
+            Capability::CpuLimit => keeps("processor time", self.info.cpu_cfs_quota),
+            Capability::PidsLimit => keeps("threads and processes", self.info.pids_limit),
+            Capability::Images | Capability::Permissions | Capability::RestartPolicy => Ok(()),
+        }
+    }
+
+    async fn create(&self, spec: Spec) -> Result<(), Error> {
+        self.network().await?;
+        let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
+        tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
+        let reserved = ports::reserve_all(&spec).map_err(failed)?;
+        let image = image(&spec.source, &spec.name).await?;
+        let (name, container, earlier) = (spec.name.clone(), None, Vec::new());
+        self.services().insert(
+            name,
+            Service {
+                spec,
+                image,
+                ports: reserved,
+                container,
+                earlier,
+                asked: BTreeMap::new(),
+            },
+        );
+        Ok(())
+    }
+
+    async fn start(&self, service: &str) -> Result<(), Error> {
+        if let Some(id) = self.id(service)? {
+            return call("start", service, self.client.start_container(&id, None)).await;
+        }
+        let request = self.request(service)?;
+        let name = service.to_owned();
+        let started = async move { call("start", &name, request.start()).await };
+        let container = self.to_its_end(started).await?;
+        self.with(service, |known| known.container = Some(container))
+    }
+
+    async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
+        self.discard(&spec.name).await?;
+        let name = spec.name.clone();
+        self.with(&name, |known| known.spec = spec)
+    }
+
+    fn spec(&self, service: &str) -> Result<Spec, Error> {
+        self.with(service, |known| known.spec.clone())
+    }
+
+    fn inside(&self, hole: &str) -> Option<String> {
+        self.shared(hole)
+    }
+
+    async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
+        let id = self.running_id("stop", service)?;
+        let seconds = i32::try_from(grace.as_millis().div_ceil(1000)).unwrap_or(i32::MAX);
+        let options = StopContainerOptions {
+            t: Some(seconds),
+            ..Default::default()
+        };
+        let stop = self.client.stop_container(&id, Some(options));
+        match tokio::time::timeout(grace + CALL_WITHIN, stop).await {
+            Ok(result) => result.map_err(|cause| operation("stop", service, cause)),
+            Err(_) => Err(operation("stop", service, "the engine did not answer")),
+        }
+    }
+
+    async fn kill(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("kill", service)?;
+        if self.with(service, |known| known.spec.restart)? == Restart::Always {
+            return self.kill_process(service, &id).await;
+        }
+        let options = KillContainerOptions {
+            signal: "SIGKILL".into(),
+        };
+        call("kill", service, self.client.kill_container(&id, Some(options))).await
+    }
+
+    async fn pause(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("pause", service)?;
+        call("pause", service, self.client.pause_container(&id)).await
+    }
+
+    async fn resume(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("resume", service)?;
+        call("resume", service, self.client.unpause_container(&id)).await
+    }
+
+    async fn state(&self, service: &str) -> Result<State, Error> {
+        let Some(id) = self.id(service)? else {
+            return Ok(State::Absent);
+        };
+        let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
+        let state = inspected.state.unwrap_or_default();
+        Ok(match state.status {
+            Some(ContainerStateStatusEnum::PAUSED) => State::Paused,
+            Some(ContainerStateStatusEnum::RUNNING) => {
+                let since = state.started_at.unwrap_or_default();
+                State::Running(format!("container {} since {since}", &id[..id.len().min(12)]))
+            }
+            Some(ContainerStateStatusEnum::CREATED) | None => State::Absent,
+            // 128 + signal is how an engine writes down a death by signal.
+            Some(_) => match state.exit_code.unwrap_or_default() {
+                _ if state.oom_killed == Some(true) => State::OutOfMemory,
+                code @ 129..=192 => State::Exited(128 - code),
+                code => State::Exited(code),
+            },
+        })
+    }
+
+    fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
+        let port = self.with(service, |known| {
+            known.ports.get(&port.map(str::to_owned)).copied()
+        })?;
+        let port = port.ok_or_else(|| operation("find the port of", service, "it has none of that name"))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+    }
+
+    fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error> {
+        let spec = self.spec(service)?;
+        let found = self.volumes(&spec).into_iter().find(|(name, ..)| name == volume);
+        let missing = || operation("find the volume of", service, format!("it has no `{volume}`"));
+        found.map(|(_, here, _)| here).ok_or_else(missing)
+    }
+
+    async fn host_for_services(&self) -> Result<(IpAddr, String), Error> {
+        self.network().await?;
+        let name = self.network_name();
+        let network = call(
+            "inspect the network of",
+            &self.run,
+            self.client.inspect_network(&name, None),
+        )
+        .await?;
+        let configs = network.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        let gateway = configs
+            .into_iter()
+            .find_map(|config| config.gateway?.parse::<Ipv4Addr>().ok());
+        let gateway =
+            gateway.ok_or_else(|| operation("find the gateway of", &name, "the engine tells none"))?;
+        Ok((gateway.into(), gateway.to_string()))
+    }
+
+    fn set_alerts_url(&self, url: &str) {
+        self.told.set_alerts(url);
+    }
+
+    fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
+        self.told.set_link(from, to, port, url);
+    }
+
+    async fn limit(
+        &self,
+        service: &str,
+        step: usize,
+        limits: Option<ResourceLimits>,
+    ) -> Result<ResourceLimits, Error> {
+        let now = self.with(service, |known| {
+            match limits {
+                Some(limits) => known.asked.insert(step, limits),
+                None => known.asked.remove(&step),
+            };
+            narrowest(&known.spec.limits, &known.asked)
+        })?;
+        let Some(id) = self.id(service)? else {
+            return Ok(now);
+        };
+        let (cores, memory) = (
+            self.info.ncpu.unwrap_or(1),
+            self.info.mem_total.unwrap_or(i64::MAX),
+        );
+        let update = update(&now, cores, memory);
+        call("limit", service, self.client.update_container(&id, update)).await?;
+        let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
+        let host = inspected.host_config.unwrap_or_default();
+        Ok(in_force(&now, &host))
+    }
+
+    async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
+        let id = self.running_id("look at", service)?;
+        let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
+        let pid = inspected.state.and_then(|state| state.pid).unwrap_or_default();
+        let pid = here(pid, &id).and_then(|pid| u32::try_from(pid).ok());
+        let own = matches!(self.spec(service)?.source, Source::Binaries(_));
+        match pid.and_then(privilege::passes_over_permissions) {
+            Some(false) => Ok(()),
+            None if own => Ok(()),
+            _ => Err(operation(
+                "bind",
+                service,
+                "it runs as the superuser of its container: permissions do not bind it",
+            )),
+        }
+    }
+
+    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
+        let mut log = self.with(service, |known| known.earlier.clone())?;
+        if let Some(id) = self.id(service)? {
+            log.extend(self.container_log(service, &id).await?);
+        }
+        Ok(log)
+    }
+
+    fn mark(&self, command: &mut tokio::process::Command) {
+        process_label::mark(command, &self.run);
+    }
+
+    async fn clean(&self) -> Result<Vec<String>, Vec<Error>> {
+        let mut left = Vec::new();
+        self.making.close();
+        self.making.wait().await;
+        for known in self.services().values_mut() {
+            // What it guards is removed below, by label.
+            if let Some(container) = known.container.take() {
+                std::mem::forget(container);
+            }
+        }
+        match self.containers().await {
+            Err(error) => left.push(error),
+            Ok(containers) => {
+                let removals = containers.iter().map(|(id, name)| self.remove(id, name));
+                let removed = futures::future::join_all(removals).await;
+                left.extend(removed.into_iter().filter_map(Result::err));
+            }
+        }
+        let network = self.network_name();
+        let gone = removed(|| self.client.remove_network(&network));
+        left.extend(call("remove the network of", &self.run, gone).await.err());
+        finish(&self.run, &self.folder, left).await
+    }
+}

@@ -1,0 +1,481 @@
+//! Local child processes: no engine, no root, started in milliseconds.
+//!
+//! Every child has its own process group, an environment made from nothing, and the run's mark in it, by which what it
+//! leaves behind is found at the end, and by `firedrill clean`; on Linux it dies with the harness.
+
+mod supervisor;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::Command;
+
+use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn, supervise};
+use super::owner::stat;
+use super::placeholders::{Places, Told, fill};
+use super::{
+    Backend, Capability, Error, Kind, Source, Spec, State, finish, narrowest, operation, ports, privilege,
+    process_label, tmpfs,
+};
+use firedrill_model::scenario::ResourceLimits;
+use firedrill_wait::Poll;
+
+/// A killed process is gone within this.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
+/// Local processes of one run.
+pub(super) struct Processes {
+    run: String,
+    folder: PathBuf,
+    services: Mutex<BTreeMap<String, Service>>,
+    told: Told,
+}
+
+/// One service: what it is, where it listens, what its process does.
+#[derive(Clone)]
+struct Service {
+    spec: Spec,
+    ports: BTreeMap<Option<String>, u16>,
+    life: Arc<Mutex<Life>>,
+    /// What steps ask for beyond the system file's limits.
+    asked: Arc<Mutex<BTreeMap<usize, ResourceLimits>>>,
+}
+
+impl Processes {
+    /// A home in a run folder.
+    pub(super) fn open(run: &str, folder: &Path) -> Self {
+        let (run, folder) = (run.to_owned(), folder.to_owned());
+        Self {
+            run,
+            folder,
+            services: Mutex::default(),
+            told: Told::default(),
+        }
+    }
+
+    fn services(&self) -> MutexGuard<'_, BTreeMap<String, Service>> {
+        self.services.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn service(&self, name: &str) -> Result<Service, Error> {
+        self.services()
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::NoSuchService(name.to_owned()))
+    }
+
+    fn volume_path(&self, spec: &Spec, volume: &str) -> Option<PathBuf> {
+        let (owner, name) = match spec.shares.get(volume) {
+            Some((owner, name)) => (owner.as_str(), name.as_str()),
+            None => (spec.name.as_str(), spec.volumes.get_key_value(volume)?.0.as_str()),
+        };
+        Some(self.folder.join("volumes").join(owner).join(name))
+    }
+
+    fn home(&self, service: &str) -> PathBuf {
+        self.folder.join("processes").join(service)
+    }
+
+    fn output(&self, service: &str) -> PathBuf {
+        self.home(service).join("output.log")
+    }
+
+    /// The command that starts a service, marked as ours.
+    fn command(&self, service: &Service) -> Result<Command, Error> {
+        let spec = &service.spec;
+        let failed = |cause: std::io::Error| operation("start", &spec.name, cause);
+        let (program, first) = program(spec)?;
+        let (args, env) = fill(self, spec)?;
+        let output = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.output(&spec.name))
+            .map_err(failed)?;
+        let errors = output.try_clone().map_err(failed)?;
+        let mut command = Command::new(program);
+        command.args(first).args(args).env_clear().envs(env);
+        command
+            .current_dir(self.home(&spec.name))
+            .process_group(0)
+            .kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        if self.bound_by_permissions(service).is_ok() {
+            bind_by_permissions(&mut command);
+        }
+        process_label::mark(&mut command, &self.run);
+        Ok(command)
+    }
+
+    /// Starts the process and the task that waits for its end.
+    fn spawn(&self, service: &Service) -> Result<(), Error> {
+        let name = service.spec.name.clone();
+        let mut command = self.command(service)?;
+        let child = spawn(&mut command, service).map_err(|cause| operation("start", &name, cause))?;
+        tokio::spawn(supervise(child, command, service.clone()));
+        Ok(())
+    }
+
+    /// Whether a service can be started, and then is, without the powers that pass over permissions.
+    fn bound_by_permissions(&self, service: &Service) -> Result<(), String> {
+        if rustix::process::geteuid().is_root() {
+            let (program, _) = program(&service.spec).map_err(|error| error.to_string())?;
+            privilege::reached_by_permissions(&program)?;
+            privilege::reached_by_permissions(&self.folder.join("volumes"))?;
+        }
+        Ok(())
+    }
+
+    /// Sends a signal to a service's whole process group, if that very process still runs.
+    fn signal(&self, what: &'static str, name: &str, signal: Signal) -> Result<(), Error> {
+        let service = self.service(name)?;
+        let life = lock(&service.life);
+        let Some(process) = life.process.filter(|process| process.is_alive()) else {
+            return Err(operation(what, name, "its process does not run"));
+        };
+        let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| operation(what, name, "its pid is none"))?;
+        kill_process_group(pid, signal).map_err(|cause| operation(what, name, cause))
+    }
+
+    async fn gone(&self, what: &'static str, name: &str, within: Duration) -> Result<(), Error> {
+        firedrill_wait::until("its process gone", within, || async {
+            match self.state(name).await {
+                Ok(state) if state.is_over() => Poll::Done(()),
+                Ok(state) => Poll::NotYet(state.to_string()),
+                Err(error) => Poll::Never(error),
+            }
+        })
+        .await
+        .map_err(|error| operation(what, name, error))
+    }
+}
+
+impl Service {
+    /// Whoever would bring back what ran until now does so no more; what it has brought back meanwhile is ended.
+    fn begin_anew(&mut self) {
+        let mut before = lock(&self.life);
+        before.told = true;
+        let group = before.process.filter(|process| process.is_alive());
+        let group = group.and_then(|process| Pid::from_raw(i32::try_from(process.pid).ok()?));
+        if let Some(group) = group {
+            // Its supervisor waits for its end.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        drop(before);
+        self.life = Arc::default();
+    }
+
+    /// What its process does.
+    fn state(&self) -> State {
+        let life = lock(&self.life);
+        match (life.process, life.exit) {
+            (None, Some(exit)) => State::Exited(exit),
+            (None, None) => State::Absent,
+            (Some(process), _) => match stat(process.pid) {
+                Some(('T', _)) => State::Paused,
+                None if life.paused => State::Paused,
+                _ => State::Running(format!("pid {process}")),
+            },
+        }
+    }
+
+    /// The limits in force.
+    fn limits(&self) -> ResourceLimits {
+        narrowest(
+            &self.spec.limits,
+            &self.asked.lock().unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+}
+
+/// The program of a service and the arguments that come first.
+fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
+    let unsupported = |why: &str| Error::Unsupported {
+        kind: "process",
+        why: why.to_owned(),
+    };
+    match &spec.source {
+        Source::Binaries(binaries) => {
+            let (_, path) = binaries
+                .first()
+                .ok_or_else(|| unsupported("there is no binary"))?;
+            Ok((path.clone(), Vec::new()))
+        }
+        Source::Command(argv) => {
+            let (program, rest) = argv
+                .split_first()
+                .ok_or_else(|| unsupported("the command is empty"))?;
+            Ok((PathBuf::from(program), rest.to_vec()))
+        }
+        Source::Image(_) | Source::Dockerfile(_) => Err(unsupported("images run in containers only")),
+    }
+}
+
+impl Places for Processes {
+    fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
+        let services = self.services();
+        let port = services.get(&spec.name)?.ports.get(&port.map(str::to_owned))?;
+        Some(format!("127.0.0.1:{port}"))
+    }
+
+    fn volume(&self, spec: &Spec, volume: &str) -> Option<String> {
+        self.volume_path(spec, volume)
+            .map(|path| path.display().to_string())
+    }
+
+    fn binary(&self, spec: &Spec, name: &str) -> Option<String> {
+        let Source::Binaries(binaries) = &spec.source else {
+            return None;
+        };
+        binaries
+            .iter()
+            .find(|(binary, _)| binary == name)
+            .map(|(_, path)| path.display().to_string())
+    }
+
+    fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
+        let services = self.services();
+        let port = services.get(name)?.ports.get(&port.map(str::to_owned))?;
+        Some(format!("http://127.0.0.1:{port}"))
+    }
+
+    fn told(&self) -> &Told {
+        &self.told
+    }
+}
+
+#[async_trait]
+impl Backend for Processes {
+    fn kind(&self) -> Kind {
+        Kind::Process
+    }
+
+    fn place(&self) -> String {
+        format!(
+            "local processes, {} {}",
+            std::env::consts::OS,
+            std::env::consts::ARCH
+        )
+    }
+
+    fn can(&self, capability: Capability) -> Result<(), String> {
+        match capability {
+            Capability::Commands | Capability::RestartPolicy => Ok(()),
+            Capability::Images => Err("images run in containers only".into()),
+            // The data segment's limit: an allocation beyond it fails, which ends most programs.
+            Capability::MemoryLimit if cfg!(target_os = "linux") => Ok(()),
+            Capability::MemoryLimit => Err("only Linux limits the memory of a running process".into()),
+            Capability::CpuLimit => {
+                Err("a share of the processor needs a control group; containers have one each".into())
+            }
+            Capability::PidsLimit => {
+                Err("a number of processes is limited per user here, for a service in containers only".into())
+            }
+            Capability::SizedVolumes => tmpfs::can(),
+            Capability::Permissions if rustix::process::geteuid().is_root() => {
+                privilege::reached_by_permissions(&self.folder.join("volumes"))
+            }
+            Capability::Permissions => Ok(()),
+        }
+    }
+
+    async fn create(&self, spec: Spec) -> Result<(), Error> {
+        let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
+        fs::create_dir_all(self.home(&spec.name)).map_err(failed)?;
+        File::create(self.output(&spec.name)).map_err(failed)?;
+        tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
+        let reserved = ports::reserve_all(&spec).map_err(failed)?;
+        let service = Service {
+            ports: reserved,
+            life: Arc::default(),
+            asked: Arc::default(),
+            spec,
+        };
+        self.services().insert(service.spec.name.clone(), service);
+        Ok(())
+    }
+
+    async fn start(&self, service: &str) -> Result<(), Error> {
+        let known = {
+            let mut services = self.services();
+            let known = services
+                .get_mut(service)
+                .ok_or_else(|| Error::NoSuchService(service.to_owned()))?;
+            if let State::Running(_) | State::Paused = known.state() {
+                return Err(operation("start", service, "it runs already"));
+            }
+            known.begin_anew();
+            known.clone()
+        };
+        self.spawn(&known)
+    }
+
+    async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
+        let mut services = self.services();
+        let service = services
+            .get_mut(&spec.name)
+            .ok_or_else(|| Error::NoSuchService(spec.name.clone()))?;
+        service.spec = spec;
+        service.begin_anew();
+        Ok(())
+    }
+
+    fn spec(&self, service: &str) -> Result<Spec, Error> {
+        Ok(self.service(service)?.spec)
+    }
+
+    fn inside(&self, hole: &str) -> Option<String> {
+        self.shared(hole)
+    }
+
+    async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
+        let known = self.service(service)?;
+        let paused = std::mem::replace(&mut lock(&known.life).told, true) || lock(&known.life).paused;
+        if self.state(service).await?.is_over() {
+            return Ok(());
+        }
+        if let Err(error) = self.signal("stop", service, Signal::TERM) {
+            // It has ended in just this moment, by itself.
+            return self.gone("stop", service, GONE_WITHIN).await.map_err(|_| error);
+        }
+        if paused {
+            self.signal("stop", service, Signal::CONT)?;
+        }
+        if self.gone("stop", service, grace).await.is_ok() {
+            return Ok(());
+        }
+        // It may have ended in just this moment.
+        let _ = self.signal("stop", service, Signal::KILL);
+        self.gone("stop", service, GONE_WITHIN).await
+    }
+
+    async fn kill(&self, service: &str) -> Result<(), Error> {
+        let known = self.service(service)?;
+        let before = lock(&known.life).process;
+        self.signal("kill", service, Signal::KILL)?;
+        firedrill_wait::until("its process gone", GONE_WITHIN, || async {
+            if lock(&known.life).process == before {
+                Poll::NotYet("it still runs".into())
+            } else {
+                Poll::<_, Error>::Done(())
+            }
+        })
+        .await
+        .map_err(|error| operation("kill", service, error))
+    }
+
+    async fn pause(&self, service: &str) -> Result<(), Error> {
+        self.signal("pause", service, Signal::STOP)?;
+        let known = self.service(service)?;
+        lock(&known.life).paused = true;
+        let process = lock(&known.life).process;
+        firedrill_wait::until("its process stopped", GONE_WITHIN, || async {
+            match process.and_then(|process| stat(process.pid)) {
+                Some(('T', _)) => Poll::Done(()),
+                Some((letter, _)) => Poll::NotYet(format!("its state is {letter}")),
+                None if cfg!(target_os = "linux") => Poll::Never("it has ended"),
+                // Other systems do not tell.
+                None => Poll::Done(()),
+            }
+        })
+        .await
+        .map_err(|error| operation("pause", service, error))
+    }
+
+    async fn resume(&self, service: &str) -> Result<(), Error> {
+        self.signal("resume", service, Signal::CONT)?;
+        lock(&self.service(service)?.life).paused = false;
+        Ok(())
+    }
+
+    async fn state(&self, service: &str) -> Result<State, Error> {
+        Ok(self.service(service)?.state())
+    }
+
+    fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
+        let known = self.service(service)?;
+        let port = known.ports.get(&port.map(str::to_owned));
+        let port = port.ok_or_else(|| operation("find the port of", service, "it has none of that name"))?;
+        Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))
+    }
+
+    fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error> {
+        let spec = self.service(service)?.spec;
+        self.volume_path(&spec, volume)
+            .ok_or_else(|| operation("find the volume of", service, format!("it has no `{volume}`")))
+    }
+
+    async fn host_for_services(&self) -> Result<(IpAddr, String), Error> {
+        Ok((Ipv4Addr::LOCALHOST.into(), "127.0.0.1".into()))
+    }
+
+    fn set_alerts_url(&self, url: &str) {
+        self.told.set_alerts(url);
+    }
+
+    fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
+        self.told.set_link(from, to, port, url);
+    }
+
+    async fn limit(
+        &self,
+        service: &str,
+        step: usize,
+        limits: Option<ResourceLimits>,
+    ) -> Result<ResourceLimits, Error> {
+        let known = self.service(service)?;
+        {
+            let mut asked = known.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            match limits {
+                Some(limits) => asked.insert(step, limits),
+                None => asked.remove(&step),
+            };
+        }
+        let now = known.limits();
+        let process = lock(&known.life).process.filter(|process| process.is_alive());
+        if let Some(process) = process {
+            set_memory_limit(process.pid, now.memory).map_err(|cause| operation("limit", service, cause))?;
+        }
+        Ok(now)
+    }
+
+    async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
+        let known = self.service(service)?;
+        let process = lock(&known.life).process;
+        match process.and_then(|process| privilege::passes_over_permissions(process.pid)) {
+            Some(true) => Err(operation(
+                "bind",
+                service,
+                "it has the superuser's powers: permissions do not bind it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
+        self.service(service)?;
+        fs::read(self.output(service)).map_err(|cause| operation("read the log of", service, cause))
+    }
+
+    fn mark(&self, command: &mut Command) {
+        process_label::mark(command, &self.run);
+    }
+
+    async fn clean(&self) -> Result<Vec<String>, Vec<Error>> {
+        let names: Vec<String> = self.services().keys().cloned().collect();
+        let mut left = Vec::new();
+        for name in names {
+            if let Err(error) = self.stop(&name, Duration::ZERO).await {
+                left.push(error);
+            }
+        }
+        finish(&self.run, &self.folder, left).await
+    }
+}

@@ -1,0 +1,134 @@
+//! Every fault there is, and how a step's text becomes one.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use super::{Fault, alerts, network, process, release, resource, store};
+use firedrill_model::scenario::{FaultKind, Requirement};
+
+/// A line of the catalogue: what the files may say, and how it becomes a [`Fault`].
+pub struct Entry {
+    /// What is known of it without running it.
+    pub kind: FaultKind,
+    /// How it is confirmed, in words.
+    pub confirmed: &'static str,
+    /// From parameters to the fault.
+    pub parse: fn(serde_json::Value) -> Result<Box<dyn Fault>, serde_json::Error>,
+}
+
+/// What a fault's file declares besides its code.
+pub trait Describe: Fault + DeserializeOwned + JsonSchema + 'static {
+    /// Its key in a step.
+    const NAME: &'static str;
+    /// One line: what breaks.
+    const SUMMARY: &'static str;
+    /// What proves that it took effect and was met.
+    const CONFIRMED: &'static str;
+    /// Its family.
+    const FAMILY: &'static str;
+    /// An example step body.
+    const EXAMPLE: &'static str;
+    /// Whether it can be reverted with `for`.
+    const LASTS: bool;
+    /// What it needs of the system, or it could never take effect: found when the files are read.
+    const REQUIRES: &'static [Requirement] = &[];
+}
+
+/// The catalogue's line for a fault.
+const fn entry<F: Describe>() -> Entry {
+    Entry {
+        kind: FaultKind {
+            name: F::NAME,
+            summary: F::SUMMARY,
+            family: F::FAMILY,
+            example: F::EXAMPLE,
+            lasts: F::LASTS,
+            requires: F::REQUIRES,
+            schema: |generator| generator.subschema_for::<F>(),
+            check: |params| {
+                serde_json::from_value::<F>(params.clone())
+                    .map(drop)
+                    .map_err(|e| e.to_string())
+            },
+        },
+        confirmed: F::CONFIRMED,
+        parse: |params| Ok(Box::new(serde_json::from_value::<F>(params)?)),
+    }
+}
+
+/// Every fault there is, in the order of the documentation.
+pub static CATALOGUE: &[Entry] = &[
+    entry::<release::deploy::Deploy>(),
+    entry::<process::kill::Kill>(),
+    entry::<process::stop::Stop>(),
+    entry::<process::restart::Restart>(),
+    entry::<process::pause::Pause>(),
+    entry::<process::crash_loop::CrashLoop>(),
+    entry::<store::truncate::Truncate>(),
+    entry::<store::empty::Empty>(),
+    entry::<store::garbage::Garbage>(),
+    entry::<store::flip_bit::FlipBit>(),
+    entry::<store::wrong_shape::WrongShape>(),
+    entry::<store::delete::Delete>(),
+    entry::<store::tear_write::TearWrite>(),
+    entry::<store::unreadable::Unreadable>(),
+    entry::<store::read_only::ReadOnly>(),
+    entry::<store::fill_disk::FillDisk>(),
+    entry::<alerts::alert_receiver::AlertReceiver>(),
+    entry::<resource::limit_memory::LimitMemory>(),
+    entry::<resource::starve_cpu::StarveCpu>(),
+    entry::<resource::limit_pids::LimitPids>(),
+    entry::<network::Latency>(),
+    entry::<network::Bandwidth>(),
+    entry::<network::Blackhole>(),
+    entry::<network::Reset>(),
+    entry::<network::Refuse>(),
+    entry::<network::SlowClose>(),
+    entry::<network::DataLimit>(),
+    entry::<network::Slice>(),
+    entry::<network::HttpStatus>(),
+    entry::<network::HttpDelay>(),
+    entry::<network::HttpGarble>(),
+    entry::<network::HttpDropHeader>(),
+];
+
+/// The fault that a step names.
+///
+/// # Errors
+/// When there is none of that name, or its parameters do not fit; both in words.
+pub fn parse(call: &firedrill_model::scenario::FaultCall) -> Result<Box<dyn Fault>, String> {
+    let entry = CATALOGUE.iter().find(|entry| entry.kind.name == call.name);
+    let entry = entry.ok_or_else(|| format!("there is no fault `{}`", call.name))?;
+    (entry.parse)(call.params.clone()).map_err(|error| format!("{}: {error}", call.name))
+}
+
+/// What the loader needs to know of the catalogue.
+pub fn kinds() -> Vec<FaultKind> {
+    CATALOGUE.iter().map(|entry| entry.kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_that_could_never_work_are_refused() {
+        for (name, params) in [
+            ("alert-receiver", r#"{"how": "status", "status": 42}"#),
+            ("alert-receiver", r#"{"how": "status", "status": 200}"#),
+            ("alert-receiver", r#"{"how": "slow", "by": "0s"}"#),
+            ("alert-receiver", r#"{"how": "slow", "by": "5m"}"#),
+            ("crash-loop", r#"{"service": "app", "times": 8}"#),
+            ("stop", r#"{"service": "app", "grace": "3h"}"#),
+            ("restart", r#"{"service": "app", "grace": "3h"}"#),
+            ("bandwidth", r#"{"to": "app", "per_second": "1024GiB"}"#),
+        ] {
+            let call = firedrill_model::scenario::FaultCall {
+                name: name.into(),
+                params: serde_json::from_str(params).unwrap(),
+            };
+            let refused = parse(&call).unwrap_err();
+            assert!(refused.starts_with(name), "{refused}");
+        }
+    }
+}

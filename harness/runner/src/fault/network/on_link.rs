@@ -1,0 +1,122 @@
+//! What every fault of the network shares: which link, putting a toxic on it, taking it off again.
+//!
+//! A fault of the network is a [`Toxic`] and a name ([`Describe`]); everything else is here. Its parameters are the
+//! toxic's own, beside those that say where.
+
+use std::borrow::Cow;
+
+use async_trait::async_trait;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::fault::{Context, Error, Fault, Injected, Struck};
+use firedrill_model::table::Merged;
+use firedrill_proxy::{Route, Speaks, Toxic, ToxicId, USER};
+
+/// How a toxic is confirmed.
+pub(in crate::fault) const CONFIRMED: &str =
+    "it is on the link; the connections, chunks or requests that it hit are counted";
+
+/// A toxic on a link.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Merged<Way, T>", bound = "T: Toxic + DeserializeOwned")]
+pub(in crate::fault) struct OnLink<T> {
+    route: Route,
+    toxic: T,
+}
+
+/// Which link, as a step says it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Way {
+    /// Who connects: a service, or `user` for the system's users (user).
+    #[serde(default = "user")]
+    from: String,
+    /// The service that is connected to.
+    to: String,
+    /// One of its further ports (the main one).
+    #[serde(default)]
+    port: Option<String>,
+}
+
+fn user() -> String {
+    USER.into()
+}
+
+/// Parameters that could never take effect, in the toxic's words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Flaw(String);
+
+impl<T: Toxic> TryFrom<Merged<Way, T>> for OnLink<T> {
+    type Error = Flaw;
+
+    fn try_from(Merged(way, toxic): Merged<Way, T>) -> Result<Self, Flaw> {
+        if let Some(flaw) = toxic.flaw() {
+            return Err(Flaw(flaw));
+        }
+        let Way { from, to, port } = way;
+        Ok(Self {
+            route: Route { from, to, port },
+            toxic,
+        })
+    }
+}
+
+/// Inline: `OnLink` is twelve faults, and a definition's name would have to tell them apart.
+impl<T: JsonSchema> JsonSchema for OnLink<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Merged::<Way, T>::json_schema(generator)
+    }
+}
+
+#[async_trait]
+impl<T: Toxic + Clone + 'static> Fault for OnLink<T> {
+    fn describe(&self) -> String {
+        format!("{}: {}", self.route, self.toxic.describe())
+    }
+
+    fn link(&self) -> Option<(Route, Speaks)> {
+        let speaks = if self.toxic.needs_http() {
+            Speaks::Http
+        } else {
+            Speaks::Bytes
+        };
+        Some((self.route.clone(), speaks))
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        let link = context.links.get(&self.route)?;
+        link.inject(id(context), Box::new(self.toxic.clone())).await?;
+        Ok(Injected::confirmed(format!(
+            "on the link {}, {} connections open",
+            self.route,
+            link.connections()
+        )))
+    }
+
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
+        let link = context.links.get(&self.route)?;
+        link.revert(id(context)).await?;
+        Ok(format!("off the link {}", self.route))
+    }
+
+    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
+        let link = context.links.get(&self.route).ok()?;
+        Some(Struck::network(link.hits(id(context)), !self.toxic.refuses()))
+    }
+}
+
+/// A step's toxic has the step's number: it can be taken off even when putting it on was cut off.
+fn id(context: &Context<'_>) -> ToxicId {
+    ToxicId(context.step as u64)
+}

@@ -1,0 +1,92 @@
+//! `crash-loop`: the process ends, is brought back, and ends again: what the back-off of restarts is for.
+
+use std::time::Instant;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+use crate::backend::{Capability, State};
+use crate::fault::process::{running, state_becomes};
+use crate::fault::{Context, Describe, Error, Fault, Injected};
+use firedrill_model::scenario::{self, Requirement};
+
+/// Kills a service again each time that its restart policy has brought it back; the engine's growing pauses stand in
+/// the time line. The service needs `restart = "always"`; after the last time it is left to that.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::fault) struct CrashLoop {
+    /// The service.
+    service: String,
+    /// How often it is killed (3), at most 7 times: after that an engine's pauses are longer than anybody watches.
+    #[serde(default = "three", deserialize_with = "few")]
+    #[schemars(range(min = 1, max = 7))]
+    times: std::num::NonZeroU8,
+}
+
+fn three() -> std::num::NonZeroU8 {
+    std::num::NonZeroU8::MIN.saturating_add(2)
+}
+
+fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<std::num::NonZeroU8, D::Error> {
+    let times = std::num::NonZeroU8::deserialize(deserializer)?;
+    if times.get() > 7 {
+        return Err(serde::de::Error::custom(
+            "at most 7 times: engines double their pause each time, and the eighth is longer than 10 s",
+        ));
+    }
+    Ok(times)
+}
+
+impl Describe for CrashLoop {
+    const NAME: &'static str = "crash-loop";
+    const SUMMARY: &'static str = "kill a service again each time that it has been brought back";
+    const CONFIRMED: &'static str = "each time another process was brought back; the pauses are measured";
+    const FAMILY: &'static str = "process";
+    const EXAMPLE: &'static str = r#"at = "1s", crash-loop = { service = "app", times = 3 }"#;
+    const LASTS: bool = false;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::BroughtBack];
+}
+
+#[async_trait]
+impl Fault for CrashLoop {
+    fn describe(&self) -> String {
+        format!(
+            "kill {} {} times, each time that it is back",
+            self.service, self.times
+        )
+    }
+
+    fn needs(&self) -> Vec<Capability> {
+        vec![Capability::RestartPolicy]
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        if context.backend.spec(&self.service)?.restart != scenario::Restart::Always {
+            return Err(Error::NotInEffect(format!(
+                "nothing brings {} back; write restart = \"always\" in the system file",
+                self.service
+            )));
+        }
+        running(context, &self.service).await?;
+        let mut pauses = Vec::new();
+        for _ in 0..self.times.get() {
+            let runs = |state: &State| matches!(state, State::Running(_));
+            let before = state_becomes(context, &self.service, "the process to run", runs).await?;
+            context.backend.kill(&self.service).await?;
+            let since = Instant::now();
+            let another = |state: &State| matches!(state, State::Running(_)) && *state != before;
+            state_becomes(context, &self.service, "the process to be brought back", another).await?;
+            pauses.push(format!("{} ms", since.elapsed().as_millis()));
+        }
+        Ok(Injected::confirmed(format!(
+            "killed {} times; back after {}",
+            self.times,
+            pauses.join(", ")
+        )))
+    }
+
+    async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
+        Ok(format!("{} is left to its restart policy", self.service))
+    }
+}

@@ -1,0 +1,3 @@
+//! Faults of a release.
+
+pub(in crate::fault) mod deploy;

@@ -1,0 +1,74 @@
+//! `limit-memory`: a service gets less memory than it wants, as with a limit set too low or a leak.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+use super as limits;
+use crate::backend::Capability;
+use crate::fault::{Context, Describe, Error, Fault, Injected};
+use firedrill_model::scenario::{Requirement, ResourceLimits};
+use firedrill_model::units::Size;
+
+/// Lowers a service's memory limit while it runs. In a container the kernel kills what wants more; a local process
+/// gets no more, which ends most programs as well. A leak meets it soon: deploy a release that has one. Reverting
+/// restores the system file's limit.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::fault) struct LimitMemory {
+    /// The service.
+    service: String,
+    /// The most memory it may have; engines refuse less than 6MiB.
+    #[serde(deserialize_with = "enough")]
+    #[schemars(with = "Size")]
+    memory: Size,
+}
+
+/// Engines refuse less.
+fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> {
+    let size = Size::deserialize(deserializer)?;
+    if size < Size(6 << 20) {
+        return Err(serde::de::Error::custom(
+            "no engine takes a limit of less than 6MiB",
+        ));
+    }
+    Ok(size)
+}
+
+impl Describe for LimitMemory {
+    const NAME: &'static str = "limit-memory";
+    const SUMMARY: &'static str = "lower a service's memory limit: out of memory, it is killed";
+    const CONFIRMED: &'static str = limits::CONFIRMED;
+    const FAMILY: &'static str = "resource";
+    const EXAMPLE: &'static str =
+        r#"at = "1s", for = "2s", limit-memory = { service = "app", memory = "64MiB" }"#;
+    const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::LowerLimit];
+}
+
+#[async_trait]
+impl Fault for LimitMemory {
+    fn describe(&self) -> String {
+        format!("limit {} to {} of memory", self.service, self.memory)
+    }
+
+    fn needs(&self) -> Vec<Capability> {
+        vec![Capability::MemoryLimit]
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        let wanted = ResourceLimits {
+            memory: Some(self.memory),
+            ..Default::default()
+        };
+        let seen = |now: &ResourceLimits| {
+            now.memory
+                .map(|memory| format!("{} may have {memory}", self.service))
+        };
+        limits::narrow(context, &self.service, wanted, seen).await
+    }
+
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
+        limits::lift(context, &self.service).await
+    }
+}

@@ -1,0 +1,58 @@
+//! `limit-pids`: a service can start no more threads or processes, as when something else has used them up.
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super as limits;
+use crate::backend::Capability;
+use crate::fault::{Context, Describe, Error, Fault, Injected};
+use firedrill_model::scenario::{Requirement, ResourceLimits};
+
+/// Lowers the number of threads and processes that a service may have while it runs; those it has stay. Reverting
+/// restores the system file's.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::fault) struct LimitPids {
+    /// The service.
+    service: String,
+    /// How many it may have in all.
+    pids: std::num::NonZeroU32,
+}
+
+impl Describe for LimitPids {
+    const NAME: &'static str = "limit-pids";
+    const SUMMARY: &'static str = "let a service start no more threads or processes";
+    const CONFIRMED: &'static str = limits::CONFIRMED;
+    const FAMILY: &'static str = "resource";
+    const EXAMPLE: &'static str = r#"at = "1s", for = "2s", limit-pids = { service = "app", pids = 1 }"#;
+    const LASTS: bool = true;
+    const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::LowerLimit];
+}
+
+#[async_trait]
+impl Fault for LimitPids {
+    fn describe(&self) -> String {
+        format!("limit {} to {} threads and processes", self.service, self.pids)
+    }
+
+    fn needs(&self) -> Vec<Capability> {
+        vec![Capability::PidsLimit]
+    }
+
+    async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        let wanted = ResourceLimits {
+            pids: Some(self.pids.get()),
+            ..Default::default()
+        };
+        let seen = |now: &ResourceLimits| {
+            now.pids
+                .map(|pids| format!("{} may have {pids} threads", self.service))
+        };
+        limits::narrow(context, &self.service, wanted, seen).await
+    }
+
+    async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
+        limits::lift(context, &self.service).await
+    }
+}
