@@ -6,6 +6,7 @@
 pub mod check;
 pub mod format;
 pub mod history;
+pub mod json_lines;
 pub mod sample;
 pub mod scenario;
 pub mod table;

@@ -1,38 +1,30 @@
-//! `firedrill check`: scenario files, without running anything.
-
-use std::path::Path;
+//! `firedrill check`: checks scenario files without running anything.
 
 use super::exit::Exit;
-use super::output;
-use firedrill_model::scenario;
-use firedrill_runner::fault;
+use super::failure::Failure;
+use super::{output, scenarios};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Scenario names, files or folders (all of ./scenarios).
+    /// Scenario names, files or folders [default: ./scenarios].
     scenarios: Vec<String>,
-    /// One JSON object a problem: file, line, column, code, message, help.
+    /// Print one JSON object per problem: file, line, column, code, message, help.
     #[arg(long)]
     json: bool,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
-    let loaded = scenario::find(&args.scenarios, Path::new("."))
-        .and_then(|paths| scenario::load_all(&paths, &fault::kinds()));
-    match loaded {
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    match scenarios::load(&args.scenarios) {
         Ok(plans) => {
-            output::note(&format!("{} scenarios, nothing wrong", plans.len()));
-            Exit::AsStated
+            output::note(&format!("{} OK", output::count(plans.len(), "scenario")));
+            Ok(Exit::AsExpected)
         }
         Err(problems) if args.json => {
             for row in problems.rows() {
-                output::print(&serde_json::to_string(&row).unwrap_or_default());
+                output::print(&serde_json::to_string(&row).map_err(Failure::environment)?);
             }
-            Exit::Usage
+            Ok(Exit::Usage)
         }
-        Err(problems) => {
-            output::problems(&problems);
-            Exit::Usage
-        }
+        Err(problems) => Err(problems.into()),
     }
 }

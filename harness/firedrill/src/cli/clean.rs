@@ -1,65 +1,71 @@
-//! `firedrill clean`: what a killed run left behind.
+//! `firedrill clean`: removes what killed runs left behind.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
-use super::output;
+use super::{output, stored_runs};
+use firedrill_runner::backend::{self, Swept, Which};
 use firedrill_runner::drill;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  firedrill clean                   Remove what killed runs left behind
+  firedrill clean --run ID          Remove one run, even if it is still running
+  firedrill clean --all             Also remove runs that are still running
+
+Exit codes:
+  0  clean
+  5  something could not be removed, or no engine answers for runs in containers")]
 pub(super) struct Args {
-    /// Only this run, whether or not its harness still runs.
-    #[arg(long, conflicts_with_all = ["all", "other_machines"])]
+    /// Remove only this run, even if it is still running.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["all", "other_machines"])]
     run: Option<String>,
-    /// Also runs whose harness still runs, on this machine.
+    /// Also remove runs that are still running on this machine.
     #[arg(long)]
     all: bool,
-    /// Also runs of other machines or containers that share the engine, for those that are no more. Whether their harness
-    /// still runs cannot be told from here: a running drill there would lose its services.
+    /// Also remove runs of other machines or containers that share the engine. Use it once those no longer exist: a
+    /// drill still running there would lose its services.
     #[arg(long)]
     other_machines: bool,
-    /// Where run folders are: volumes and processes' folders of lost runs there are removed, histories are kept.
-    #[arg(long, env = "FIREDRILL_RUNS", default_value = "runs")]
-    runs: std::path::PathBuf,
-    /// One JSON object: what was removed, what was left and why.
+    /// Folder of run folders. Volumes and process folders in it are removed; histories and logs stay.
+    #[arg(long, value_name = "FOLDER", env = "FIREDRILL_RUNS", default_value = "runs")]
+    runs: PathBuf,
+    /// Print one JSON object: what was removed, and what was left and why.
     #[arg(long)]
     json: bool,
 }
 
-/// What to call to remove what runs of a folder have left behind.
-pub(super) fn command(runs: &Path, more: &str) -> String {
-    let told = runs.display().to_string();
-    let folder = match told.as_str() {
+/// The command that removes what the runs of a folder left behind.
+pub(super) fn command(runs: &Path, options: &str) -> String {
+    let path = runs.display().to_string();
+    let is_plain = |path: &str| path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
+    let folder = match path.as_str() {
+        // The default.
         "runs" => String::new(),
-        plain if plain.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c)) => {
-            format!(" --runs {plain}")
-        }
+        plain if is_plain(plain) => format!(" --runs {plain}"),
         other => format!(" --runs '{}'", other.replace('\'', "'\\''")),
     };
-    format!("firedrill clean{more}{folder}")
+    format!("firedrill clean{options}{folder}")
 }
 
-/// A fault that a lost run had in effect: it goes with what it was in effect on.
+/// A fault that was in effect when its run was killed. Removing the run's services undoes it.
 struct Pending {
     run: String,
-    fault: String,
+    description: String,
 }
 
-/// The faults that lost runs had in effect.
-fn pending(runs: &Path) -> Vec<Pending> {
+/// The faults that killed runs left in effect, from their undo logs.
+fn pending_faults(runs: &Path) -> Vec<Pending> {
     let mut faults = Vec::new();
-    for folder in firedrill_runner::backend::lost(runs) {
-        let run = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
+    for folder in backend::lost(runs) {
+        let run = stored_runs::file_name(&folder);
         for entry in drill::pending_undo(&folder).unwrap_or_default() {
             if let drill::UndoEntry::Pending { step, fault, .. } = entry {
-                let fault = format!("{fault}, step {} of run {run}", step.saturating_add(1));
+                let description = format!("{fault}, step {} of run {run}", step.saturating_add(1));
                 faults.push(Pending {
                     run: run.clone(),
-                    fault,
+                    description,
                 });
             }
         }
@@ -69,44 +75,45 @@ fn pending(runs: &Path) -> Vec<Pending> {
 
 pub(super) async fn run(args: Args) -> Exit {
     let which = match args.run {
-        Some(run) => firedrill_runner::backend::Which::Run(run),
-        None => firedrill_runner::backend::Which::Lost {
+        Some(run) => Which::Run(run),
+        None => Which::Lost {
             running: args.all,
             elsewhere: args.other_machines,
         },
     };
-    let pending = pending(&args.runs);
-    let swept = firedrill_runner::backend::sweep(&which, &args.runs).await;
+    // Listed before the sweep, which removes the folders that the undo logs are in.
+    let pending = pending_faults(&args.runs);
+    let swept = backend::sweep(&which, &args.runs).await;
     if args.json {
         output::print(&serde_json::json!(swept).to_string());
     } else {
         show(&swept, &pending);
     }
     if swept.failed.is_empty() {
-        Exit::AsStated
+        Exit::AsExpected
     } else {
         Exit::Unclean
     }
 }
 
-fn show(swept: &firedrill_runner::backend::Swept, pending: &[Pending]) {
+fn show(swept: &Swept, pending: &[Pending]) {
     for removed in &swept.removed {
         output::print(&format!("removed {removed}"));
     }
     for pending in pending.iter().filter(|pending| swept.finished(&pending.run)) {
-        output::print(&format!("undone  {}", pending.fault));
+        output::print(&format!("undone  {}", pending.description));
     }
     for left in &swept.left {
         output::print(&format!("left    {left}"));
     }
     for failed in &swept.failed {
-        output::error(failed);
+        output::note(&format!("error: {failed}"));
     }
     if let Some(unseen) = &swept.unseen {
-        output::note(&format!("not looked at: {unseen}"));
+        output::warning(&format!("not checked: {unseen}"));
     }
     if swept.removed.is_empty() && swept.failed.is_empty() {
-        output::print("nothing of a lost run is here");
+        output::print("nothing to clean up");
     }
 }
 
@@ -114,9 +121,9 @@ fn show(swept: &firedrill_runner::backend::Swept, pending: &[Pending]) {
 mod tests {
     use super::*;
 
-    /// Undo logs that were found to be hard to read, or might be.
+    /// Undo logs that are hard to read.
     #[test]
-    fn no_undo_log_of_a_lost_run_makes_the_offer_fail() {
+    fn every_undo_log_of_a_lost_run_can_be_listed() {
         let runs = tempfile::tempdir().unwrap();
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/undo");
         let dead = firedrill_runner::backend::Owner {
@@ -132,17 +139,20 @@ mod tests {
             std::fs::write(run.join(firedrill_runner::backend::OWNER_FILE), dead.to_string()).unwrap();
             std::fs::copy(log.path(), run.join(drill::UNDO)).unwrap();
         }
-        let pending = pending(runs.path());
-        let faults: Vec<&str> = pending.iter().map(|pending| pending.fault.as_str()).collect();
+        let pending = pending_faults(runs.path());
+        let faults: Vec<&str> = pending
+            .iter()
+            .map(|pending| pending.description.as_str())
+            .collect();
         let last = format!(", step {} of run", usize::MAX);
         assert!(faults.iter().any(|fault| fault.starts_with(&last)), "{faults:?}");
     }
 
     #[test]
-    fn the_command_to_finish_with_names_the_folder_of_the_runs() {
-        let told = |runs: &str| command(Path::new(runs), "");
-        assert_eq!(told("runs"), "firedrill clean");
-        assert_eq!(told("nights/d-1"), "firedrill clean --runs nights/d-1");
-        assert_eq!(told("it's here"), "firedrill clean --runs 'it'\\''s here'");
+    fn the_cleanup_command_names_the_runs_folder() {
+        let text = |runs: &str| command(Path::new(runs), "");
+        assert_eq!(text("runs"), "firedrill clean");
+        assert_eq!(text("nights/d-1"), "firedrill clean --runs nights/d-1");
+        assert_eq!(text("it's here"), "firedrill clean --runs 'it'\\''s here'");
     }
 }

@@ -1,77 +1,78 @@
-//! `firedrill compare`: two sets of repeats, told apart from chance.
+//! `firedrill compare`: compares two sets of repeats for regressions.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::call::{self, Became, Done};
 use super::exit::Exit;
-use super::{output, runs};
+use super::failure::Failure;
+use super::output;
+use super::stored_runs::{self, Found, Judged, NoRuns};
+use super::suite_log::{self, DrillRecord, DrillResult};
 use firedrill_judge::compare::{ComparedDrill, Comparison, Finding, compare};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A regression needs at least 5 drills a side that took turns, Mann-Whitney p < 0.01, and medians
-apart by a ratio of 1.5, by 50 ms and by the bounds' width. What did not come (an alert, a
-rollback, a recovery) counts as never.
+A regression needs at least 5 drills per side, run in turn; Mann-Whitney p < 0.01; and medians that
+differ by a ratio of 1.5, by 50 ms and by more than the bounds. An alert, rollback or recovery that
+never came counts as later than any that did.
 
 Examples:
-  firedrill run NAME -n 10 --against app=v1        makes both sides, taking turns
-  firedrill compare runs/BASE runs/HEAD
-  firedrill compare runs/BASE runs/HEAD --markdown for a comment
+  firedrill run NAME -n 10 --baseline app=v1          Run both sides in turn
+  firedrill compare runs/ID/baseline runs/ID/head
+  firedrill compare runs/ID/baseline runs/ID/head --markdown
 
 Exit codes:
-  0 no regression   1 a regression   2 bad usage, or no run folders
-  3 cannot be said: fewer than 5 drills a side, or not taking turns")]
+  0  no regression
+  1  a regression
+  2  bad usage, or no run folders
+  3  undecided: fewer than 5 drills per side, or not run in turn")]
 pub(super) struct Args {
-    /// The base: a folder of run folders (`firedrill run --against` makes both).
-    base: PathBuf,
-    /// The head: a folder of run folders.
+    /// Folder with the baseline's run folders (`firedrill run --baseline` writes both).
+    baseline: PathBuf,
+    /// Folder with the head's run folders.
     head: PathBuf,
-    /// As one JSON object.
+    /// Print one JSON object.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// As Markdown, for a comment.
+    /// Print Markdown, for a comment.
     #[arg(long)]
     markdown: bool,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
-    let sides = side(&args.base).and_then(|base| Ok((base, side(&args.head)?)));
-    let (base, head) = match sides {
-        Ok(sides) => sides,
-        Err(exit) => return exit,
-    };
-    let mut comparison = compare(&base.drills, &head.drills);
-    comparison.left_out(&base.left_out, &head.left_out);
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let baseline = side(&args.baseline).map_err(Failure::usage)?;
+    let head = side(&args.head).map_err(Failure::usage)?;
+    let mut comparison = compare(&baseline.drills, &head.drills);
+    comparison.left_out(&baseline.left_out, &head.left_out);
     output::print(&if args.json {
         serde_json::json!(comparison).to_string()
     } else if args.markdown {
         firedrill_report::comparison_markdown(&comparison)
     } else {
-        firedrill_report::comparison(&comparison, output::colours())
+        firedrill_report::comparison(&comparison, output::color())
     });
-    exit(&comparison)
+    Ok(exit(&comparison))
 }
 
 fn exit(comparison: &Comparison) -> Exit {
     match comparison.worst() {
         Some(Finding::Regression) => Exit::Breached,
-        Some(Finding::Improvement | Finding::NoDifference) => Exit::AsStated,
+        Some(Finding::Improvement | Finding::NoDifference) => Exit::AsExpected,
         Some(Finding::Inconclusive(_)) | None => Exit::Undecided,
     }
 }
 
-/// One side's drills, and the scenarios of those that say nothing.
+/// One side's drills, and the scenario of each drill that cannot be compared.
 struct Side {
     drills: Vec<ComparedDrill>,
     left_out: Vec<String>,
 }
 
-fn side(folder: &Path) -> Result<Side, Exit> {
-    let found = runs::find(&[folder.to_owned()])?;
-    let runs = runs::all(&found.folders, &mut 0);
+fn side(folder: &PathBuf) -> Result<Side, NoRuns> {
+    let found = stored_runs::find(std::slice::from_ref(folder))?;
+    let runs = stored_runs::judge_all(&found.folders);
     let mut side = Side {
         drills: Vec::new(),
-        left_out: unusable(&found, &runs),
+        left_out: not_comparable(&found, &runs),
     };
     for run in &runs {
         let start = &run.history.start;
@@ -83,36 +84,35 @@ fn side(folder: &Path) -> Result<Side, Exit> {
     Ok(side)
 }
 
-/// The scenarios of drills that could not be run, by the files of their calls, and of those that cannot be read.
-fn unusable(found: &runs::Found, read: &[runs::Judged]) -> Vec<String> {
-    let done: Vec<Done> = found
-        .calls
+/// The scenarios of drills that could not be run, according to the suite logs, and of histories that cannot be read.
+fn not_comparable(found: &Found, read: &[Judged]) -> Vec<String> {
+    let records: Vec<DrillRecord> = found
+        .suite_logs
         .iter()
-        .filter_map(|path| call::read(path).map_err(|error| left_out(path, &error)).ok())
-        .flat_map(|(_, done)| done)
+        .filter_map(|path| match suite_log::read(path) {
+            Ok((_, records)) => Some(records),
+            Err(error) => {
+                let why = output::chain(&error);
+                output::warning(&format!("left out: {}: {why}", path.display()));
+                None
+            }
+        })
+        .flatten()
         .collect();
-    let failed = done
+    let failed = records
         .iter()
-        .filter(|done| matches!(done.became, Became::Failed(_)));
-    let id = |folder: &PathBuf| {
-        folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
+        .filter(|record| matches!(record.result, DrillResult::Failed(_)));
     let is_read = |id: &String| read.iter().any(|run| run.history.start.run == *id);
-    let unread = found.folders.iter().map(id).filter(|id| !is_read(id));
+    let ids = found.folders.iter().map(|folder| stored_runs::file_name(folder));
+    let unread = ids.filter(|id| !is_read(id));
+    // An unreadable history does not name its scenario, but the suite log does.
     let scenario = |id: String| {
-        let of_call = done.iter().find(|done| done.became == Became::Run(id.clone()));
-        of_call.map_or(id, |done| done.scenario.clone())
+        let result = DrillResult::Run(id.clone());
+        let record = records.iter().find(|record| record.result == result);
+        record.map_or(id, |record| record.scenario.clone())
     };
     failed
-        .map(|done| done.scenario.clone())
+        .map(|record| record.scenario.clone())
         .chain(unread.map(scenario))
         .collect()
-}
-
-fn left_out(path: &Path, error: &call::Unusable) {
-    output::note(&format!("left out: {}: {error}", path.display()));
 }

@@ -1,4 +1,4 @@
-//! `firedrill completions`: for a shell.
+//! `firedrill completions`: prints a shell completion script.
 
 use clap::CommandFactory;
 
@@ -6,7 +6,7 @@ use super::exit::Exit;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// The shell. Bash, for one: `firedrill completions bash > ~/.local/share/bash-completion/completions/firedrill`
+    /// Shell, for example bash: `firedrill completions bash > ~/.local/share/bash-completion/completions/firedrill`
     shell: clap_complete::Shell,
 }
 
@@ -14,5 +14,5 @@ pub(super) fn run(args: &Args) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut super::Cli::command(), "firedrill", &mut script);
     super::output::print(String::from_utf8_lossy(&script).trim_end());
-    Exit::AsStated
+    Exit::AsExpected
 }

@@ -1,17 +1,17 @@
-//! `firedrill doctor`: what this machine can do, and how to get the rest.
+//! `firedrill doctor`: shows what this machine can do, and how to get what is missing.
 
 use super::exit::Exit;
 use super::output;
-use firedrill_runner::backend::{Capability, Kind};
+use firedrill_runner::backend::{self, Capability, Kind};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// One JSON object a finding.
+    /// Print one JSON object per finding.
     #[arg(long)]
     json: bool,
 }
 
-/// One thing looked at.
+/// The result of one check.
 struct Finding {
     what: String,
     good: bool,
@@ -19,64 +19,53 @@ struct Finding {
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    let mut findings = vec![
-        tool(
-            "cargo",
-            "builds packages named in system files; https://rustup.rs",
-        ),
-        descriptors(),
-    ];
-    findings.push(match firedrill_runner::backend::engine().await {
-        Ok(engine) => Finding {
-            what: "container engine".into(),
-            good: true,
-            found: engine.to_string(),
-        },
-        Err(error) => Finding {
-            what: "container engine".into(),
-            good: false,
-            found: error.to_string(),
-        },
-    });
+    let mut findings = vec![cargo(), descriptors(), engine().await];
     for kind in [Kind::Docker, Kind::Process] {
         findings.extend(capabilities(kind).await);
     }
-    for finding in &findings {
-        if args.json {
-            let row =
-                serde_json::json!({ "what": finding.what, "good": finding.good, "found": finding.found });
-            output::print(&row.to_string());
+    for Finding { what, good, found } in &findings {
+        output::print(&if args.json {
+            serde_json::json!({ "what": what, "good": good, "found": found }).to_string()
         } else {
-            let mark = if finding.good { "yes" } else { "no " };
-            output::print(&format!("{mark}  {:34} {}", finding.what, finding.found));
-        }
+            let answer = if *good { "yes" } else { "no" };
+            format!("{answer:3}  {what:34} {found}").trim_end().to_owned()
+        });
     }
-    Exit::AsStated
+    Exit::AsExpected
 }
 
-fn tool(name: &str, purpose: &str) -> Finding {
-    let output = std::process::Command::new(name).arg("--version").output();
-    match output {
-        Ok(output) => Finding {
-            what: name.into(),
-            good: true,
-            found: String::from_utf8_lossy(&output.stdout).trim().to_owned(),
-        },
-        Err(error) => Finding {
-            what: name.into(),
-            good: false,
-            found: format!("{error}; {purpose}"),
+async fn engine() -> Finding {
+    let engine = backend::engine().await;
+    Finding {
+        what: "container engine".into(),
+        good: engine.is_ok(),
+        found: match engine {
+            Ok(engine) => engine.to_string(),
+            Err(error) => output::chain(&error),
         },
     }
 }
 
-/// Every probe in flight is a file descriptor.
+/// Cargo, which builds the packages that system files name.
+fn cargo() -> Finding {
+    let output = std::process::Command::new("cargo").arg("--version").output();
+    Finding {
+        what: "cargo".into(),
+        good: output.is_ok(),
+        found: match output {
+            Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            Err(error) => format!("{error}; needed to build packages in system files: https://rustup.rs"),
+        },
+    }
+}
+
+/// File descriptors: each probe in flight needs one.
 fn descriptors() -> Finding {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile)
         .current
         .unwrap_or(u64::MAX);
     let found =
-        format!("{limit}; 1000 probes/s with a timeout of 1 s need about 2100; raise with: ulimit -n 4096");
+        format!("{limit}; 1000 probes/s with a timeout of 1 s need about 2100; to raise it: ulimit -n 4096");
     Finding {
         what: "file descriptors".into(),
         good: limit >= 2100,
@@ -84,18 +73,19 @@ fn descriptors() -> Finding {
     }
 }
 
+/// What a backend can do; nothing if it does not open, which another finding explains.
 async fn capabilities(kind: Kind) -> Vec<Finding> {
     let folder = std::env::temp_dir();
-    let Ok(backend) = firedrill_runner::backend::open(kind, "doctor", &folder).await else {
+    let Ok(backend) = backend::open(kind, "doctor", &folder).await else {
         return Vec::new();
     };
     let all = [
         (Capability::Images, "images and Dockerfiles"),
         (Capability::Commands, "local programs"),
         (Capability::MemoryLimit, "memory limits"),
-        (Capability::CpuLimit, "processor limits"),
+        (Capability::CpuLimit, "CPU limits"),
         (Capability::PidsLimit, "process limits"),
-        (Capability::SizedVolumes, "volumes of limited size"),
+        (Capability::SizedVolumes, "volumes with a size limit"),
         (Capability::Permissions, "unreadable and read-only files"),
         (Capability::RestartPolicy, "restart policies"),
     ];

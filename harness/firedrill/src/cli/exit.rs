@@ -2,29 +2,32 @@
 
 use std::process::ExitCode;
 
+use firedrill_judge::{Judgement, Verdict};
+
 /// How a command ended. The worst of several is the one that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
-    /// Everything as the scenarios state it.
-    AsStated,
-    /// A contract was breached, or a control did not breach.
+    /// Every drill ended as its scenario expects; a control breached.
+    AsExpected,
+    /// A check was breached, or a control was not.
     Breached,
-    /// Bad usage, or a bad file: nothing was started.
+    /// Bad usage or a bad file. Nothing was started.
     Usage,
-    /// Nothing can be said: evidence is missing, or everything was skipped.
+    /// Evidence is missing, or every drill was skipped.
     Undecided,
-    /// The environment: no engine, a failed build, a full disk.
+    /// The environment failed: no engine, a failed build, a full disk.
     Environment,
-    /// Something of ours was left behind; the output says how to finish.
+    /// Something that Firedrill started is still there; the output says how to remove it.
     Unclean,
-    /// Somebody stopped it; faults were reverted first.
+    /// Somebody stopped the command; faults were reverted first.
     Interrupted,
 }
 
 impl Exit {
-    fn code(self) -> u8 {
+    /// The code for the operating system.
+    pub(super) fn code(self) -> u8 {
         match self {
-            Self::AsStated => 0,
+            Self::AsExpected => 0,
             Self::Breached => 1,
             Self::Usage => 2,
             Self::Undecided => 3,
@@ -34,10 +37,11 @@ impl Exit {
         }
     }
 
-    /// How much it matters: what was left behind before who stopped it, a breach before what could not be decided.
-    fn weight(self) -> u8 {
+    /// The order of [`worst`](Self::worst). Leftovers come first, since somebody has to remove them; a breach comes
+    /// before an environment failure or missing evidence, since it is a result and they are not.
+    fn severity(self) -> u8 {
         match self {
-            Self::AsStated => 0,
+            Self::AsExpected => 0,
             Self::Undecided => 1,
             Self::Environment => 2,
             Self::Breached => 3,
@@ -47,9 +51,9 @@ impl Exit {
         }
     }
 
-    /// The one that counts.
+    /// The worse of two.
     pub(super) fn worst(self, other: Self) -> Self {
-        if other.weight() > self.weight() {
+        if other.severity() > self.severity() {
             other
         } else {
             self
@@ -60,5 +64,16 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(exit.code())
+    }
+}
+
+impl From<&Judgement> for Exit {
+    fn from(judgement: &Judgement) -> Self {
+        match (judgement.as_expected(), judgement.verdict()) {
+            (true, _) => Self::AsExpected,
+            (false, Verdict::Undecided) => Self::Undecided,
+            // Met is a failure here too: it is a control that did not breach.
+            (false, Verdict::Met | Verdict::Breached) => Self::Breached,
+        }
     }
 }

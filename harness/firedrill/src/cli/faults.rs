@@ -1,4 +1,4 @@
-//! `firedrill faults`: what can be broken.
+//! `firedrill faults`: lists the faults.
 
 use std::fmt::Write;
 
@@ -9,10 +9,10 @@ use firedrill_runner::fault::{CATALOGUE, Entry};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// One JSON object a fault, with the JSON Schema of its parameters.
+    /// Print one JSON object per fault, with the JSON Schema of its parameters.
     #[arg(long)]
     json: bool,
-    /// Only these.
+    /// Faults to list [default: all].
     #[arg(value_name = "FAULT", value_parser = clap::builder::PossibleValuesParser::new(CATALOGUE.iter().map(|entry| entry.kind.name)))]
     faults: Vec<String>,
 }
@@ -23,7 +23,7 @@ pub(super) fn run(args: &Args) -> Exit {
     for entry in CATALOGUE.iter().filter(asked) {
         output::print(&if args.json { json(entry) } else { text(entry) });
     }
-    Exit::AsStated
+    Exit::AsExpected
 }
 
 fn schema(entry: &Entry) -> serde_json::Value {
@@ -33,7 +33,7 @@ fn schema(entry: &Entry) -> serde_json::Value {
     (entry.kind.schema)(&mut generator).to_value()
 }
 
-/// Where it works. What this very machine lacks is said by `firedrill doctor`.
+/// The backends that support it. What this machine lacks is shown by `firedrill doctor`.
 fn backends(entry: &Entry) -> &'static str {
     let example = toml::from_str::<toml::Table>(&format!("step = {{ {} }}", entry.kind.example));
     let step = example.ok().and_then(|mut table| table.remove("step"));
@@ -48,7 +48,7 @@ fn backends(entry: &Entry) -> &'static str {
     if needs(Capability::CpuLimit) || needs(Capability::PidsLimit) {
         "docker"
     } else if needs(Capability::SizedVolumes) {
-        "docker, process; run as root on Linux, for a mount of its own"
+        "docker, process as root on Linux (it mounts a file system)"
     } else {
         "docker, process"
     }
@@ -68,7 +68,7 @@ fn text(entry: &Entry) -> String {
     let kind = &entry.kind;
     let mut text = format!("{} ({})\n  {}", kind.name, kind.family, kind.summary);
     if kind.lasts {
-        text.push_str("; `for` reverts it after a time");
+        text.push_str("; `for` reverts it after that time");
     }
     let schema = schema(entry);
     for (name, of) in schema
@@ -82,7 +82,7 @@ fn text(entry: &Entry) -> String {
     }
     let _ = write!(
         text,
-        "\n  confirmed: {}\n  on: {}",
+        "\n  confirmed by: {}\n  backends: {}",
         entry.confirmed,
         backends(entry)
     );
@@ -94,7 +94,7 @@ fn text(entry: &Entry) -> String {
     text
 }
 
-/// Puts the parts of an inline table together again: a line for each key of the step.
+/// Joins what the split cut inside an inline table: one line for each key of the step.
 fn rejoin(mut lines: Vec<String>, part: &str) -> Vec<String> {
     match lines.last_mut() {
         Some(last) if last.matches('{').count() > last.matches('}').count() => {

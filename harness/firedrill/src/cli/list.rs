@@ -1,53 +1,30 @@
-//! `firedrill list`: the scenarios that `run` would run.
-
-use std::path::Path;
+//! `firedrill list`: lists the scenarios that `run` would run.
 
 use super::exit::Exit;
-use super::output;
-use firedrill_model::scenario::{self, Plan};
-use firedrill_runner::fault;
+use super::failure::Failure;
+use super::{output, scenarios};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Scenario names, files or folders (all of ./scenarios).
+    /// Scenario names, files or folders [default: ./scenarios].
     scenarios: Vec<String>,
-    /// One JSON object a scenario.
+    /// Print one JSON object per scenario.
     #[arg(long)]
     json: bool,
 }
 
-/// Finds and loads what the arguments name, or says what is wrong.
-pub(super) fn load(names: &[String]) -> Result<Vec<Plan>, Exit> {
-    let loaded =
-        scenario::find(names, Path::new(".")).and_then(|paths| scenario::load_all(&paths, &fault::kinds()));
-    loaded.map_err(|problems| {
-        output::problems(&problems);
-        Exit::Usage
-    })
-}
-
-pub(super) fn run(args: &Args) -> Exit {
-    let plans = match load(&args.scenarios) {
-        Ok(plans) => plans,
-        Err(exit) => return exit,
-    };
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let plans = scenarios::load(&args.scenarios)?;
     let widest = plans.iter().map(|plan| plan.name.len()).max().unwrap_or(0);
     for plan in &plans {
-        if args.json {
-            let control = plan.scenario.control.is_some();
-            let row = serde_json::json!({ "name": plan.name, "summary": plan.scenario.summary, "control": control });
-            output::print(&row.to_string());
+        let control = plan.scenario.control.is_some();
+        let (name, summary) = (&plan.name, &plan.scenario.summary);
+        output::print(&if args.json {
+            serde_json::json!({ "name": name, "summary": summary, "control": control }).to_string()
         } else {
-            let control = if plan.scenario.control.is_some() {
-                "control  "
-            } else {
-                "         "
-            };
-            output::print(&format!(
-                "{:widest$}  {control}{}",
-                plan.name, plan.scenario.summary
-            ));
-        }
+            let kind = if control { "control" } else { "" };
+            format!("{name:widest$}  {kind:7}  {summary}")
+        });
     }
-    Exit::AsStated
+    Ok(Exit::AsExpected)
 }

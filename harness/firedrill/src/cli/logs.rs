@@ -1,4 +1,4 @@
-//! The services' logs of a run folder, read for the reports: only what they show is kept.
+//! The services' logs of a run folder, reduced to the excerpts that reports show.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use firedrill_model::history;
 use firedrill_report::{Excerpt, Filter};
 
-/// A line is cut here; the rest of it is passed over.
+/// Longer lines are cut here.
 const LONGEST: u64 = 64 << 10;
 
-/// The excerpts of all logs, in the order of their names. What cannot be read is left out: a report without logs is
-/// better than none.
+/// The excerpts of all logs, sorted by name. A log that cannot be read is left out: a report without logs is better than
+/// no report.
 pub(super) fn excerpts(run: &Path) -> Vec<Excerpt> {
     let Ok(folder) = std::fs::read_dir(run.join(history::LOGS)) else {
         return Vec::new();
@@ -30,6 +30,7 @@ fn excerpt(path: &Path) -> Option<Excerpt> {
     let mut line = Vec::new();
     loop {
         line.clear();
+        // Line by line within a limit: a log may be larger than memory, and without a single line break.
         let read = log.by_ref().take(LONGEST).read_until(b'\n', &mut line).ok()?;
         if read == 0 {
             return Some(filter.finish());

@@ -1,249 +1,293 @@
-//! `firedrill merge`: the shards of a suite put together, as if it had been run whole.
+//! `firedrill merge`: merges the shards of a suite into one summary.
+//!
+//! Takes the folders that `firedrill run --shard` wrote; gives the summary and the exit code of the whole suite.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::call::{self, Became, Done, Ordered};
 use super::exit::Exit;
-use super::{output, runs};
+use super::failure::Failure;
+use super::suite_log::{self, DrillRecord, DrillResult, LogError, Shard, Suite};
+use super::{output, stored_runs};
 use firedrill_model::history::{Event, History};
+use firedrill_report::DrillSummary;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  firedrill run --shard 1/2 --seed 7 --runs part-1    on one machine
-  firedrill run --shard 2/2 --seed 7 --runs part-2    on another
+  firedrill run --shard 1/2 --seed 7 --runs part-1   On one machine
+  firedrill run --shard 2/2 --seed 7 --runs part-2   On another machine
   firedrill merge part-1 part-2
-  firedrill merge part-1 part-2 --markdown            the worst first, a row for each scenario
+  firedrill merge part-1 part-2 --markdown           One row per scenario, the worst first
 
 Exit codes:
-  The suite's, as if it had been run whole:
-  0 as stated   1 breached   2 bad usage or file   3 undecided, or not run by any shard
-  4 environment")]
+  The exit code of the whole suite:
+  0  as expected
+  1  breached
+  2  bad usage or bad file
+  3  undecided, or a drill that no shard ran
+  4  environment failure")]
 pub(super) struct Args {
-    /// The shards' folders: each what one `firedrill run --shard` wrote.
+    /// Folders written by `firedrill run --shard`.
     #[arg(required = true)]
     shards: Vec<PathBuf>,
-    /// As one JSON object: the counts, and one object a drill.
+    /// Print one JSON object: the counts, and one object per drill.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// As Markdown, for a job summary or a comment: the worst first.
+    /// Print Markdown for a job summary or a comment, the worst first.
     #[arg(long)]
     markdown: bool,
 }
 
-/// The suite, put together.
-struct Suite {
+/// Why the shards cannot be merged.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// A suite log cannot be read.
+    #[error("{}", path.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// Why.
+        source: LogError,
+    },
+    /// They are parts of different suites.
+    #[error(
+        "{} and {} are not parts of one suite ({first_suite}; {second_suite}): run every shard with the same scenarios, \
+         seed, backend and repeats",
+        first.display(), second.display()
+    )]
+    DifferentSuites {
+        /// One log.
+        first: PathBuf,
+        /// Its suite in words.
+        first_suite: String,
+        /// A log of another suite.
+        second: PathBuf,
+        /// Its suite in words.
+        second_suite: String,
+    },
+    /// The same shard was given twice.
+    #[error("{} and {} are the same part of the suite: give each part once", first.display(), second.display())]
+    SameShard {
+        /// One log of the shard.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+}
+
+/// A suite log, read.
+struct Log {
+    path: PathBuf,
+    suite: Suite,
+    records: Vec<DrillRecord>,
+}
+
+/// The suite, merged.
+struct Merged {
     seed: u64,
     backend: String,
-    drills: Vec<(Exit, firedrill_report::DrillSummary)>,
+    drills: Vec<Drill>,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
-    let merged = runs::find(&args.shards).and_then(|found| {
-        let calls = calls(&found.calls)?;
-        match one_suite(&calls) {
-            Err(why) => {
-                output::error(&why);
-                Err(Exit::Usage)
-            }
-            Ok(None) => {
-                output::note("no call-*.jsonl there: what was skipped or never run is not known");
-                Ok(of_histories(&found.folders))
-            }
-            Ok(Some(ordered)) => Ok(of_calls(ordered, &calls, &found.folders)),
+/// A drill's line of the summary, and its exit code.
+struct Drill {
+    exit: Exit,
+    summary: DrillSummary,
+}
+
+impl Drill {
+    fn failed(exit: Exit, name: &str, control: bool, why: &str) -> Self {
+        let summary = DrillSummary::failed(name, control, why);
+        Self { exit, summary }
+    }
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let found = stored_runs::find(&args.shards).map_err(Failure::usage)?;
+    let logs = read_logs(&found.suite_logs).map_err(Failure::usage)?;
+    let merged = match common_suite(&logs).map_err(Failure::usage)? {
+        Some(suite) => merge(suite, &logs, &found.folders),
+        None => {
+            output::warning(
+                "no suite log (call-*.jsonl): drills that were skipped or never run are missing below",
+            );
+            merge_histories(&found.folders)
         }
-    });
-    match merged {
-        Ok(suite) => conclude(args, &suite),
-        Err(exit) => exit,
-    }
+    };
+    print(args, &merged);
+    Ok(exit(&merged))
 }
 
-fn conclude(args: &Args, suite: &Suite) -> Exit {
-    let lines: Vec<&firedrill_report::DrillSummary> = suite.drills.iter().map(|(_, line)| line).collect();
-    if args.json {
-        output::print(&firedrill_report::summary_json(&lines, suite.seed, &suite.backend).to_string());
+fn print(args: &Args, merged: &Merged) {
+    let summaries: Vec<&DrillSummary> = merged.drills.iter().map(|drill| &drill.summary).collect();
+    let (seed, backend) = (merged.seed, &merged.backend);
+    output::print(&if args.json {
+        firedrill_report::summary_json(&summaries, seed, backend).to_string()
     } else if args.markdown {
-        output::print(&firedrill_report::summary_markdown(
-            &lines,
-            suite.seed,
-            &suite.backend,
-        ));
+        firedrill_report::summary_markdown(&summaries, seed, backend)
     } else {
-        let text = firedrill_report::summary(&lines, suite.seed, &suite.backend, output::colours());
-        output::print(&text);
-    }
-    let worst = suite
-        .drills
-        .iter()
-        .fold(Exit::AsStated, |worst, (exit, _)| worst.worst(*exit));
-    if lines.iter().all(|line| line.is_skipped()) {
+        firedrill_report::summary(&summaries, seed, backend, output::color())
+    });
+}
+
+fn exit(merged: &Merged) -> Exit {
+    let drills = merged.drills.iter();
+    let worst = drills.fold(Exit::AsExpected, |worst, drill| worst.worst(drill.exit));
+    // As in `run`: a suite without any evidence must not pass.
+    if merged.drills.iter().all(|drill| drill.summary.is_skipped()) {
         return worst.worst(Exit::Undecided);
     }
     worst
 }
 
-type Calls = Vec<(PathBuf, Ordered, Vec<Done>)>;
-
-fn calls(paths: &[PathBuf]) -> Result<Calls, Exit> {
-    let mut calls = Vec::new();
-    for path in paths {
-        let (ordered, done) = call::read(path).map_err(|error| {
-            output::error(&format!("{}: {error}", path.display()));
-            Exit::Usage
-        })?;
-        calls.push((path.clone(), ordered, done));
-    }
-    Ok(calls)
+fn read_logs(paths: &[PathBuf]) -> Result<Vec<Log>, Error> {
+    let read = |path: &PathBuf| match suite_log::read(path) {
+        Ok((suite, records)) => Ok(Log {
+            path: path.clone(),
+            suite,
+            records,
+        }),
+        Err(source) => Err(Error::Log {
+            path: path.clone(),
+            source,
+        }),
+    };
+    paths.iter().map(read).collect()
 }
 
-/// What the suite is, if all calls are parts of one; why they are not.
-fn one_suite(calls: &Calls) -> Result<Option<&Ordered>, String> {
-    let Some((first_path, first, _)) = calls.first() else {
+/// The suite that all logs are parts of; none without logs.
+fn common_suite(logs: &[Log]) -> Result<Option<&Suite>, Error> {
+    let Some(first) = logs.first() else {
         return Ok(None);
     };
-    let mut seen: BTreeMap<Option<call::Shard>, &Path> = BTreeMap::new();
-    for (path, ordered, _) in calls {
-        let parts = |ordered: &Ordered| ordered.shard.map(|shard| shard.of);
-        if ordered.suite() != first.suite() || parts(ordered) != parts(first) {
-            return Err(format!(
-                "{} and {} are not parts of one suite ({}, and {}): run every shard with the same scenarios, seed, \
-                 backend and repeats",
-                first_path.display(),
-                path.display(),
-                words(first),
-                words(ordered)
-            ));
+    let mut seen: BTreeMap<Option<Shard>, &Path> = BTreeMap::new();
+    for log in logs {
+        // Shards of different counts overlap, even if all else is equal.
+        let parts = |log: &Log| log.suite.shard.map(|shard| shard.of);
+        if log.suite.whole() != first.suite.whole() || parts(log) != parts(first) {
+            return Err(Error::DifferentSuites {
+                first: first.path.clone(),
+                first_suite: describe(&first.suite),
+                second: log.path.clone(),
+                second_suite: describe(&log.suite),
+            });
         }
-        if let Some(other) = seen.insert(ordered.shard, path) {
-            return Err(format!(
-                "{} and {} are the same part of the suite: name it once",
-                other.display(),
-                path.display()
-            ));
+        if let Some(other) = seen.insert(log.suite.shard, &log.path) {
+            return Err(Error::SameShard {
+                first: other.to_owned(),
+                second: log.path.clone(),
+            });
         }
     }
-    Ok(Some(first))
+    Ok(Some(&first.suite))
 }
 
-fn words(ordered: &Ordered) -> String {
-    let parts = ordered
+fn describe(suite: &Suite) -> String {
+    let parts = suite
         .shard
-        .map_or_else(|| "whole".to_owned(), |shard| format!("of {} parts", shard.of));
+        .map_or_else(|| "whole".to_owned(), |shard| format!("in {} parts", shard.of));
     format!(
-        "{} scenarios × {} on {}, seed {}, {parts}",
-        ordered.scenarios.len(),
-        ordered.repeat,
-        ordered.backend,
-        ordered.seed
+        "{} × {} on {}, seed {}, {parts}",
+        output::count(suite.scenarios.len(), "scenario"),
+        suite.repeat,
+        suite.backend,
+        suite.seed
     )
 }
 
-/// Every drill that was ordered, in the order of names and repeats. One that nobody ran is there too, as not run.
-fn of_calls(ordered: &Ordered, calls: &Calls, folders: &[PathBuf]) -> Suite {
-    let done: BTreeMap<(&str, u32), &Done> = calls
+/// Every planned drill, sorted by name and repeat. A drill that no shard ran counts as not run.
+fn merge(suite: &Suite, logs: &[Log], folders: &[PathBuf]) -> Merged {
+    let records: BTreeMap<(&str, u32), &DrillRecord> = logs
         .iter()
-        .flat_map(|(_, _, done)| done)
-        .map(|done| ((done.scenario.as_str(), done.repeat), done))
+        .flat_map(|log| &log.records)
+        .map(|record| ((record.scenario.as_str(), record.repeat), record))
         .collect();
-    let mut names: Vec<&String> = ordered.scenarios.iter().collect();
+    let mut names: Vec<&String> = suite.scenarios.iter().collect();
     names.sort();
     let drills = names
         .into_iter()
-        .flat_map(|name| (1..=ordered.repeat).map(move |repeat| (name, repeat)))
-        .map(|(name, repeat)| match done.get(&(name.as_str(), repeat)) {
-            Some(done) => drill(done, folders),
-            None => {
-                let line = firedrill_report::DrillSummary::failed(
-                    name,
-                    false,
-                    &format!("no shard ran repeat {repeat}"),
-                );
-                (Exit::Undecided, line)
-            }
+        .flat_map(|name| (1..=suite.repeat).map(move |repeat| (name, repeat)))
+        .map(|(name, repeat)| match records.get(&(name.as_str(), repeat)) {
+            Some(record) => drill(record, folders),
+            None => Drill::failed(
+                Exit::Undecided,
+                name,
+                false,
+                &format!("no shard ran repeat {repeat}"),
+            ),
         });
-    Suite {
-        seed: ordered.seed,
-        backend: ordered.backend.clone(),
+    Merged {
+        seed: suite.seed,
+        backend: suite.backend.clone(),
         drills: drills.collect(),
     }
 }
 
-fn drill(done: &Done, folders: &[PathBuf]) -> (Exit, firedrill_report::DrillSummary) {
-    let (name, control) = (done.scenario.as_str(), done.control);
-    match &done.became {
-        Became::Skipped(why) => (
-            Exit::AsStated,
-            firedrill_report::DrillSummary::skipped(name, control, why),
-        ),
-        Became::Failed(why) => (
-            Exit::Environment,
-            firedrill_report::DrillSummary::failed(name, control, why),
-        ),
-        Became::Run(id) => match folders.iter().find(|folder| folder.ends_with(id)) {
-            Some(folder) => judged(folder, name, control),
+fn drill(record: &DrillRecord, folders: &[PathBuf]) -> Drill {
+    let (name, control) = (record.scenario.as_str(), record.control);
+    match &record.result {
+        DrillResult::Skipped(why) => Drill {
+            exit: Exit::AsExpected,
+            summary: DrillSummary::skipped(name, control, why),
+        },
+        DrillResult::Failed(why) => Drill::failed(Exit::Environment, name, control, why),
+        DrillResult::Run(id) => match folders.iter().find(|folder| folder.ends_with(id)) {
+            Some(folder) => judge(folder, name, control),
             None => {
-                let why = format!("its run folder {id} is not here");
-                (
-                    Exit::Undecided,
-                    firedrill_report::DrillSummary::failed(name, control, &why),
-                )
+                let why = format!("its run folder {id} is missing");
+                Drill::failed(Exit::Undecided, name, control, &why)
             }
         },
     }
 }
 
-fn judged(folder: &Path, name: &str, control: bool) -> (Exit, firedrill_report::DrillSummary) {
-    match runs::judged(folder) {
-        Err(error) => {
-            let line = firedrill_report::DrillSummary::failed(name, control, &error.to_string());
-            (Exit::Environment, line)
-        }
-        Ok(run) => match ended(&run.history) {
-            Some((false, Some(error))) => {
-                let line = firedrill_report::DrillSummary::failed(name, control, error);
-                (Exit::Environment, line)
-            }
-            end => {
-                let line = firedrill_report::DrillSummary::new(&run.history, &run.measured, &run.judgement);
-                let stopped = matches!(end, Some((true, _)));
-                let exit = super::run::exit(&run.judgement);
-                (if stopped { Exit::Interrupted } else { exit }, line)
-            }
+fn judge(folder: &Path, name: &str, control: bool) -> Drill {
+    let run = match stored_runs::judge(folder) {
+        Ok(run) => run,
+        Err(error) => return Drill::failed(Exit::Environment, name, control, &output::chain(&error)),
+    };
+    let (interrupted, error) = end(&run.history);
+    // An interrupted drill may also have an error, caused by the interrupt: the interrupt counts, as in `run`.
+    if let Some(error) = error.filter(|_| !interrupted) {
+        return Drill::failed(Exit::Environment, name, control, error);
+    }
+    Drill {
+        exit: if interrupted {
+            Exit::Interrupted
+        } else {
+            Exit::from(&run.judgement)
         },
+        summary: DrillSummary::new(&run.history, &run.measured, &run.judgement),
     }
 }
 
-/// What the drill's own end says: whether somebody stopped it, and what else went wrong.
-fn ended(history: &History) -> Option<(bool, Option<&str>)> {
-    history.events.iter().rev().find_map(|event| match &event.event {
+/// How the drill ended: whether it was interrupted, and its error if it had one.
+fn end(history: &History) -> (bool, Option<&str>) {
+    let end = history.events.iter().rev().find_map(|event| match &event.event {
         Event::End { interrupted, error } => Some((*interrupted, error.as_deref())),
         _ => None,
-    })
+    });
+    end.unwrap_or((false, None))
 }
 
-/// Run folders without the files of their calls: what is there, and no word on what is not.
-fn of_histories(folders: &[PathBuf]) -> Suite {
-    let name = |folder: &Path| {
-        folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned()
-    };
-    let mut suite = Suite {
+/// Run folders without a suite log.
+fn merge_histories(folders: &[PathBuf]) -> Merged {
+    let mut merged = Merged {
         seed: 0,
         backend: "unknown".into(),
         drills: Vec::new(),
     };
     for folder in folders {
         if let Ok(history) = firedrill_model::history::read(folder) {
-            suite.seed = history.start.seed;
-            suite.backend = history.start.backend;
+            merged.seed = history.start.seed;
+            merged.backend = history.start.backend;
         }
-        suite.drills.push(judged(folder, &name(folder), false));
+        let name = stored_runs::file_name(folder);
+        merged.drills.push(judge(folder, &name, false));
     }
-    suite.drills.sort_by(|a, b| a.1.name().cmp(b.1.name()));
-    suite
+    merged
+        .drills
+        .sort_by(|a, b| a.summary.name().cmp(b.summary.name()));
+    merged
 }

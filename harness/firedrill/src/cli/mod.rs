@@ -1,40 +1,43 @@
-//! The command line: one file a subcommand. Faces people and CI on one side and the library on the other; the only
-//! place that prints, and the only one that knows exit codes.
+//! The command line: parses arguments, calls the library, prints, and exits.
+//!
+//! Takes what people and CI type; gives text and an exit code. One file per subcommand. No other part of Firedrill
+//! prints or knows exit codes.
 
-mod against;
 mod budget;
-mod call;
 mod check;
 mod clean;
 mod compare;
 mod completions;
 mod doctor;
 mod exit;
+mod failure;
 mod faults;
+mod ledger_file;
 mod list;
 mod logs;
 mod merge;
-mod outcome;
 mod output;
-mod progress;
 mod projection;
 mod render;
 mod report;
 mod run;
-mod runs;
+mod scenarios;
 mod schema;
-mod signals;
+mod stored_runs;
+mod suite_log;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::runtime::Runtime;
 
 use exit::Exit;
+use failure::Failure;
 
 /// Rehearse outages and prove that they fit the budget.
 ///
-/// Starts a service in containers (or local processes), breaks it on purpose, watches it as its users would, and says
-/// with numbers what that cost of the year's downtime.
+/// Firedrill starts a service in containers or as local processes, breaks it on purpose, watches it as its users would,
+/// and reports how much of the yearly downtime budget the outage used.
 #[derive(Debug, Parser)]
 #[command(
     name = "firedrill",
@@ -42,19 +45,34 @@ use exit::Exit;
     arg_required_else_help = true,
     after_help = "\
 Examples:
-  firedrill run                          every scenario of ./scenarios, in containers if an engine answers
-  firedrill run wrong-json-loader        one of them, with the whole report
-  firedrill run --backend process -n 5    without containers, each five times
-  firedrill report runs/RUN              judge and show a stored run again, offline
-  firedrill projection runs              the year that these drills foretell
-  firedrill budget                       what real incidents have spent of it
-  firedrill faults                       what can be broken, with an example of each
+  firedrill run                          Run every scenario in ./scenarios
+  firedrill run wrong-json-loader        Run one scenario and print its full report
+  firedrill run --backend process -n 5   Run without containers, five repeats each
+  firedrill report runs/RUN              Judge and show a stored run again, offline
+  firedrill projection runs              Project annual downtime from stored drills
+  firedrill budget                       Show how much of the budget real incidents used
+  firedrill faults                       List the faults, with an example of each
 
 Exit codes:
-  0 as stated   1 breached   2 bad usage or file   3 undecided   4 environment   5 cleanup incomplete
-  130 interrupted, after reverting"
+  0    as expected
+  1    breached
+  2    bad usage or bad file
+  3    undecided
+  4    environment failure
+  5    cleanup incomplete
+  130  interrupted, after reverting faults"
 )]
 struct Cli {
+    /// When to use colors; `auto` also follows NO_COLOR and CLICOLOR_FORCE.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    color: output::Color,
     #[command(subcommand)]
     command: Command,
 }
@@ -67,47 +85,55 @@ enum Command {
     List(list::Args),
     /// Check scenario files without running anything.
     Check(check::Args),
-    /// Judge and show a stored run again, offline.
+    /// Judge and show stored runs again, offline.
     Report(report::Args),
-    /// Put the shards of a suite together, as if it had been run whole.
+    /// Merge the shards of a suite into one summary.
     Merge(merge::Args),
-    /// Compare two sets of repeats: is the head worse than the base, beyond chance?
+    /// Compare two sets of repeats for regressions.
     Compare(compare::Args),
-    /// Project the year's downtime from stored drills and each scenario's `per_year`.
+    /// Project annual downtime from stored drills and each scenario's `per_year`.
     Projection(projection::Args),
-    /// Show what real incidents have spent of the year's budget, or add one (`budget add`).
+    /// Show how much of the budget real incidents used, or record one (`budget add`).
     Budget(budget::Args),
-    /// List the faults, with their parameters and an example each.
+    /// List the faults, with their parameters and an example of each.
     Faults(faults::Args),
-    /// Print the JSON Schema of the files, for editors.
+    /// Print the JSON Schema of a file format, for editors.
     Schema(schema::Args),
-    /// Say what this machine can do, and how to get the rest.
+    /// Show what this machine can do, and how to get what is missing.
     Doctor(doctor::Args),
-    /// Remove what a killed run left behind. Touches nothing that is not Firedrill's.
+    /// Remove what a killed run left behind. Touches only what Firedrill created.
     Clean(clean::Args),
-    /// Print completions for a shell.
+    /// Print a shell completion script.
     Completions(completions::Args),
 }
 
-/// Parses, calls, and turns the result into an exit code.
+/// Parses the arguments, runs the subcommand, and turns its result into an exit code.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let asked = !error.use_stderr();
+            // `--help` and `--version` are errors to clap, but go to standard output and succeed.
+            let requested = !error.use_stderr();
             drop(error.print());
-            return if asked { Exit::AsStated } else { Exit::Usage }.into();
+            return if requested { Exit::AsExpected } else { Exit::Usage }.into();
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            output::error(&format!("cannot start: {error}"));
-            return Exit::Environment.into();
-        }
-    };
-    let exit = match cli.command {
+    cli.color.apply();
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::environment)
+        .and_then(|runtime| dispatch(cli.command, &runtime));
+    result
+        .unwrap_or_else(|failure| {
+            failure.print();
+            failure.exit()
+        })
+        .into()
+}
+
+fn dispatch(command: Command, runtime: &Runtime) -> Result<Exit, Failure> {
+    match command {
         Command::Run(args) => runtime.block_on(run::run(args)),
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),
@@ -116,11 +142,10 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::run(&args),
         Command::Projection(args) => projection::run(&args),
         Command::Budget(args) => budget::run(args),
-        Command::Faults(args) => faults::run(&args),
-        Command::Schema(args) => schema::run(&args),
-        Command::Doctor(args) => runtime.block_on(doctor::run(&args)),
-        Command::Clean(args) => runtime.block_on(clean::run(args)),
-        Command::Completions(args) => completions::run(&args),
-    };
-    exit.into()
+        Command::Faults(args) => Ok(faults::run(&args)),
+        Command::Schema(args) => Ok(schema::run(&args)),
+        Command::Doctor(args) => Ok(runtime.block_on(doctor::run(&args))),
+        Command::Clean(args) => Ok(runtime.block_on(clean::run(args))),
+        Command::Completions(args) => Ok(completions::run(&args)),
+    }
 }

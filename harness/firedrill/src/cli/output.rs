@@ -1,57 +1,128 @@
-//! Printing: results to standard output, everything else to standard error.
+//! Printing: results go to standard output, everything else to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::error::Error;
+use std::io::Write;
 
+use anstream::{AutoStream, ColorChoice};
 use firedrill_model::scenario::Problems;
 
-/// Whether colours are wanted on standard output: a terminal, and nobody said no.
-pub(super) fn colours() -> bool {
-    let asked = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    std::io::stdout().is_terminal() && !asked("NO_COLOR")
+/// When to use colors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set; everywhere if CLICOLOR_FORCE is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
-/// The terminal's width, or 100 where there is none.
+impl Color {
+    /// Makes this the choice for everything that the process prints.
+    pub(super) fn apply(self) {
+        let choice = match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+/// Whether standard output gets colors.
+pub(super) fn color() -> bool {
+    AutoStream::choice(&std::io::stdout()) != ColorChoice::Never
+}
+
+/// The terminal's width in columns, between 60 and 160; 100 without a terminal.
 pub(super) fn width() -> usize {
     rustix::termios::tcgetwinsize(std::io::stdout())
         .map_or(100, |size| usize::from(size.ws_col))
         .clamp(60, 160)
 }
 
-/// A result. A reader that went away (`| head`) is no error.
+/// Prints a result. A closed pipe (`| head`) is not an error.
 pub(super) fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     drop(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
-/// Something for the person who looks on.
+/// Prints a note to standard error.
 pub(super) fn note(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{text}"));
+    drop(writeln!(anstream::stderr().lock(), "{text}"));
 }
 
-/// What went wrong.
-pub(super) fn error(text: &str) {
-    note(&format!("error: {text}"));
+/// Prints an error with its causes.
+pub(super) fn error(error: &(dyn Error + 'static)) {
+    note(&format!("error: {}", chain(error)));
 }
 
-/// Everything that is wrong with files, each with its place.
+/// Prints a warning: the command goes on without what it names.
+pub(super) fn warning(text: &str) {
+    note(&format!("warning: {text}"));
+}
+
+/// An error and its causes: `cannot write report.html: permission denied`.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    for cause in causes.map(ToString::to_string) {
+        // Some errors name their cause in their own message already.
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+/// A count with its noun: `1 scenario`, `2 scenarios`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Prints every problem of the files, each with its place.
 pub(super) fn problems(problems: &Problems) {
-    let theme = if std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
-        miette::GraphicalTheme::unicode()
-    } else {
+    let theme = if AutoStream::choice(&std::io::stderr()) == ColorChoice::Never {
         miette::GraphicalTheme::unicode_nocolor()
+    } else {
+        miette::GraphicalTheme::unicode()
     };
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(width());
     let mut text = String::new();
-    let mut count = 0;
     for problem in problems.iter() {
         // Writing to a string does not fail.
         let _ = handler.render_report(&mut text, problem);
         text.push('\n');
-        count += 1;
     }
     note(text.trim_end());
-    note(&format!(
-        "{count} problem{}; nothing was started",
-        if count == 1 { "" } else { "s" }
-    ));
+    let found = count(problems.iter().count(), "problem");
+    note(&format!("{found} found; nothing was started"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot write report.html")]
+    struct Outer(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("disk: {0}")]
+    struct Inner(#[source] std::io::Error);
+
+    #[test]
+    fn an_error_is_printed_with_each_cause_once() {
+        let error = Outer(Inner(std::io::Error::other("no space left")));
+        assert_eq!(chain(&error), "cannot write report.html: disk: no space left");
+    }
+
+    #[test]
+    fn counts_have_the_right_plural() {
+        assert_eq!(count(1, "scenario"), "1 scenario");
+        assert_eq!(count(0, "scenario"), "0 scenarios");
+        assert_eq!(count(86, "scenario"), "86 scenarios");
+    }
 }

@@ -1,61 +1,88 @@
-//! `firedrill projection`: the year's downtime as a distribution, from stored drills.
+//! `firedrill projection`: projects annual downtime from stored drills.
 
 use std::path::PathBuf;
 
 use super::exit::Exit;
-use super::{output, runs};
+use super::failure::Failure;
+use super::{output, stored_runs};
 use firedrill_budget::Gathered;
 use firedrill_budget::projection::{Conclusion, Simulation, project};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  firedrill projection                             of the run folders in ./runs
-  firedrill projection nights --check              a gate: does the year fit the budget?
-  firedrill projection --controls                  what a year would be without protection
+  firedrill projection                    From the run folders in ./runs
+  firedrill projection nights --check     Fail if the year does not fit the budget
+  firedrill projection --controls         Without protection: from the negative controls only
 
 Exit codes:
-  0 projected   2 bad usage, or no run folder   3 an outage without a price, or no `per_year`
-  With --check: 1 the year does not fit   3 too few drills to say")]
+  0  projected
+  2  bad usage, or no run folder
+  3  an outage without a price, or no scenario with `per_year`
+  With --check also:
+  1  the year does not fit the budget
+  3  too few drills to conclude")]
 pub(super) struct Args {
-    /// Run folders, or folders of them.
+    /// Run folders, or folders that contain them.
     #[arg(env = "FIREDRILL_RUNS", default_value = "runs")]
     runs: Vec<PathBuf>,
-    /// The controls instead: what a year would be without protection.
+    /// Project only the negative controls: a year without protection.
     #[arg(long)]
     controls: bool,
-    /// Simulated years.
-    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
+    /// Number of simulated years.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..=10_000_000))]
     years: u32,
-    /// What every random choice derives from.
+    /// Random seed of the simulation.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// As one JSON object.
+    /// Print one JSON object.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// As Markdown, for a job summary.
+    /// Print Markdown, for a job summary.
     #[arg(long)]
     markdown: bool,
-    /// Exit with 1 when the year does not fit the budget, and with 3 when the drills are too few to say.
+    /// Exit with 1 if the year does not fit the budget, and with 3 if there are too few drills to conclude.
     #[arg(long)]
     check: bool,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
-    let found = match runs::find(&args.runs) {
-        Ok(found) => found,
-        Err(exit) => return exit,
-    };
-    let mut lost = 0;
-    let mut drills = runs::all(&found.folders, &mut lost);
+/// Why there is no annual figure.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// An outage that was still down when its drill ended has no price.
+    #[error(
+        "no annual figure: an outage without a price was still open when the drill ended, in {scenarios}; set \
+         `manual_recovery` in the scenario or in firedrill.toml, and run it again"
+    )]
+    NoPrice {
+        /// The scenarios, separated by commas.
+        scenarios: String,
+    },
+    /// No drill says anything about a year.
+    #[error(
+        "nothing to project: {other_kind} of these drills belong to the other projection (with or without \
+         --controls), {without_rate} have no `per_year`, {undecided} have no evidence. State how often to expect a \
+         scenario: `per_year = {{ times = 24, because = \"…\" }}`"
+    )]
+    Nothing {
+        /// Drills of controls, or of scenarios that are not controls.
+        other_kind: usize,
+        /// Drills of scenarios without `per_year`.
+        without_rate: usize,
+        /// Drills without evidence.
+        undecided: usize,
+    },
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let found = stored_runs::find(&args.runs).map_err(Failure::usage)?;
+    let mut drills = stored_runs::judge_all(&found.folders);
     drills.sort_by(|a, b| a.history.start.wall.cmp(&b.history.start.wall));
     let gathered = firedrill_budget::gather(
         drills.iter().map(|run| (&run.history.start.plan, &run.judgement)),
         args.controls,
     );
-    if let Some(exit) = no_figure(&gathered) {
-        return exit;
-    }
+    check(&gathered).map_err(Failure::undecided)?;
     let projection = project(
         &gathered.risks,
         &Simulation {
@@ -69,34 +96,29 @@ pub(super) fn run(args: &Args) -> Exit {
     } else if args.markdown {
         firedrill_report::projection_markdown(&projection, &gathered, args.controls)
     } else {
-        firedrill_report::projection(&projection, &gathered, args.controls, output::colours())
+        firedrill_report::projection(&projection, &gathered, args.controls, output::color())
     });
-    match projection.conclusion {
+    Ok(match projection.conclusion {
         Conclusion::DoesNotFit if args.check => Exit::Breached,
         Conclusion::CannotSay { .. } if args.check => Exit::Undecided,
-        _ => Exit::AsStated,
-    }
+        _ => Exit::AsExpected,
+    })
 }
 
-/// Why there is no annual figure, if there is none.
-fn no_figure(gathered: &Gathered) -> Option<Exit> {
+/// Checks that the drills give an annual figure at all.
+fn check(gathered: &Gathered) -> Result<(), Error> {
+    // Leaving such an outage out would make the year look better than it is.
     if !gathered.unpriced.is_empty() {
-        output::error(&format!(
-            "no annual figure: an outage had not ended, and nothing says what it costs, in {}; set `manual_recovery` \
-             in the scenario or in firedrill.toml, and run it again",
-            gathered.unpriced.join(", ")
-        ));
-        return Some(Exit::Undecided);
+        return Err(Error::NoPrice {
+            scenarios: gathered.unpriced.join(", "),
+        });
     }
     if gathered.risks.is_empty() {
-        output::error(&format!(
-            "nothing to project: of these drills {} are of the other kind (see --controls), {} have no `per_year`, {} \
-             have no evidence; `per_year = {{ times = 24, because = \"…\" }}` in a scenario says how often to expect it",
-            gathered.other_kind.len(),
-            gathered.without_rate.len(),
-            gathered.undecided
-        ));
-        return Some(Exit::Undecided);
+        return Err(Error::Nothing {
+            other_kind: gathered.other_kind.len(),
+            without_rate: gathered.without_rate.len(),
+            undecided: gathered.undecided,
+        });
     }
-    None
+    Ok(())
 }

@@ -1,47 +1,54 @@
-//! Stored runs as reports: read, judged, told, and written where they are wanted.
+//! Reports of stored runs: read, judged, rendered in a format, and written to files.
 
+use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::exit::Exit;
-use super::{logs, output, runs};
+use super::{logs, output, stored_runs};
 use firedrill_model::history::ReadError;
-use firedrill_report::DrillOutcome;
+use firedrill_report::{DrillOutcome, DrillReport, DrillSummary};
 
-/// The forms that a report has.
+/// The formats of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Format {
-    /// For a person at a terminal.
+    /// Text for a terminal.
     Terminal,
-    /// Everything, as one JSON object a run (`firedrill schema report`).
+    /// One JSON object per run (`firedrill schema report`).
     Json,
-    /// For job summaries and comments, below their limits.
+    /// Markdown for job summaries and comments, within GitHub's size limits.
     Markdown,
-    /// For CI systems that show tests.
+    /// JUnit XML, for CI systems that show tests.
     Junit,
     /// Annotations of a GitHub workflow run.
     Github,
-    /// A page with everything in it, that opens from disk.
+    /// One self-contained HTML page.
     Html,
 }
 
-/// A report and where it goes: `html=report.html`.
+/// A report to write: `html=report.html`.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted {
-    pub(super) format: Format,
-    pub(super) path: PathBuf,
+pub(super) struct ReportFile {
+    format: Format,
+    path: PathBuf,
 }
 
-impl FromStr for Wanted {
-    type Err = String;
+/// A text that is not a [`ReportFile`].
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "expected FORMAT=PATH, such as html=report.html; formats: terminal, json, markdown, junit, github, html"
+)]
+pub(super) struct InvalidReportFile;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let usage = || "write FORMAT=PATH, html=report.html, say; formats: terminal, json, markdown, junit, github, html";
-        let (format, path) = text.split_once('=').ok_or_else(usage)?;
-        let format = clap::ValueEnum::from_str(format, true).map_err(|_| usage())?;
+impl FromStr for ReportFile {
+    type Err = InvalidReportFile;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReportFile> {
+        let (format, path) = text.split_once('=').ok_or(InvalidReportFile)?;
+        let format = clap::ValueEnum::from_str(format, true).map_err(|_| InvalidReportFile)?;
         if path.is_empty() {
-            return Err(usage().into());
+            return Err(InvalidReportFile);
         }
         Ok(Self {
             format,
@@ -50,32 +57,34 @@ impl FromStr for Wanted {
     }
 }
 
-/// A stored run: what reports tell of it, and what it means for CI.
-pub(super) struct Told {
-    pub(super) drill: DrillOutcome,
+/// A report cannot be rendered or written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// It cannot be rendered: our own mistake.
+    #[error("cannot render the report")]
+    Render(#[source] Box<dyn StdError + Send + Sync>),
+    /// It cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// The report's file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A drill as reports show it, with its exit code.
+pub(super) struct Reported {
+    pub(super) outcome: DrillOutcome,
     pub(super) exit: Exit,
-    /// The machine-readable report, a line of its own.
+    /// The JSON report, in one line.
     json: String,
 }
 
-/// Reads a run folder and judges it again. Only what the reports tell is kept of it.
-pub(super) fn told(folder: &Path) -> Result<Told, ReadError> {
-    let runs::Judged {
-        history,
-        measured,
-        judgement,
-    } = runs::judged(folder)?;
-    let json = firedrill_report::json(&history, &measured, &judgement).to_string();
-    let exit = super::run::exit(&judgement);
-    let story = firedrill_report::DrillReport::new(&history, measured, judgement, logs::excerpts(folder));
-    let drill = DrillOutcome::Judged(Box::new(story.in_folder(&folder.display().to_string())));
-    Ok(Told { drill, exit, json })
-}
-
-impl Told {
-    /// A drill that is not stored.
-    pub(super) fn not_run(drill: DrillOutcome, exit: Exit) -> Self {
-        let json = match &drill {
+impl Reported {
+    /// A drill that has no stored run.
+    pub(super) fn not_run(outcome: DrillOutcome, exit: Exit) -> Self {
+        let json = match &outcome {
             DrillOutcome::Skipped { name, why } => {
                 serde_json::json!({ "scenario": name, "skipped": why }).to_string()
             }
@@ -84,59 +93,75 @@ impl Told {
             }
             DrillOutcome::Judged(_) => String::new(),
         };
-        Self { drill, exit, json }
+        Self { outcome, exit, json }
     }
 }
 
-/// The report of all of them.
-pub(super) fn render(format: Format, told: &[Told], width: usize, colours: bool) -> Result<String, String> {
-    let drills: Vec<DrillOutcome> = told.iter().map(|told| told.drill.clone()).collect();
+/// Reads a run folder and judges it again.
+pub(super) fn read(folder: &Path) -> Result<Reported, ReadError> {
+    let run = stored_runs::judge(folder)?;
+    let json = firedrill_report::json(&run.history, &run.measured, &run.judgement).to_string();
+    let exit = Exit::from(&run.judgement);
+    let report = DrillReport::new(&run.history, run.measured, run.judgement, logs::excerpts(folder));
+    let outcome = DrillOutcome::Judged(Box::new(report.in_folder(&folder.display().to_string())));
+    Ok(Reported { outcome, exit, json })
+}
+
+/// Renders one report of all drills.
+pub(super) fn render(
+    format: Format,
+    drills: &[Reported],
+    width: usize,
+    color: bool,
+) -> Result<String, Error> {
+    let outcomes: Vec<DrillOutcome> = drills.iter().map(|drill| drill.outcome.clone()).collect();
     Ok(match format {
         Format::Terminal => {
-            let text = |drill: &DrillOutcome| match drill {
-                DrillOutcome::Judged(story) => firedrill_report::terminal(story, width, colours),
-                DrillOutcome::Skipped { name, why } => {
-                    firedrill_report::DrillSummary::skipped(name, false, why).text(colours)
-                }
-                DrillOutcome::Failed { name, why } => {
-                    firedrill_report::DrillSummary::failed(name, false, why).text(colours)
-                }
-            };
-            drills.iter().map(text).collect::<Vec<_>>().join("\n")
+            let texts = outcomes.iter().map(|outcome| terminal(outcome, width, color));
+            texts.collect::<Vec<_>>().join("\n")
         }
-        Format::Json => told
-            .iter()
-            .map(|told| told.json.as_str())
-            .collect::<Vec<_>>()
-            .join("\n"),
-        Format::Markdown => firedrill_report::markdown(&drills),
-        Format::Junit => firedrill_report::junit(&drills).map_err(|error| error.to_string())?,
-        Format::Github => firedrill_report::github(&drills),
-        Format::Html => firedrill_report::html(&drills).map_err(|error| format!("{error:#}"))?,
+        Format::Json => {
+            let lines: Vec<&str> = drills.iter().map(|drill| drill.json.as_str()).collect();
+            lines.join("\n")
+        }
+        Format::Markdown => firedrill_report::markdown(&outcomes),
+        Format::Junit => firedrill_report::junit(&outcomes).map_err(|error| Error::Render(error.into()))?,
+        Format::Github => firedrill_report::github(&outcomes),
+        Format::Html => firedrill_report::html(&outcomes).map_err(|error| Error::Render(error.into()))?,
     })
 }
 
-/// Writes a report where it is wanted, with the folder it goes to.
-pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)?;
+fn terminal(outcome: &DrillOutcome, width: usize, color: bool) -> String {
+    match outcome {
+        DrillOutcome::Judged(report) => firedrill_report::terminal(report, width, color),
+        DrillOutcome::Skipped { name, why } => DrillSummary::skipped(name, false, why).text(color),
+        DrillOutcome::Failed { name, why } => DrillSummary::failed(name, false, why).text(color),
     }
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    std::fs::write(path, format!("{text}{end}"))
 }
 
-/// Writes every wanted report; what could not be written is said, and is the environment's fault.
-pub(super) fn write_all(wanted: &[Wanted], told: &[Told]) -> Exit {
-    let mut exit = Exit::AsStated;
-    for wanted in wanted {
-        let written = render(wanted.format, told, 100, false)
-            .and_then(|text| write(&wanted.path, &text).map_err(|error| error.to_string()));
-        match written {
-            Ok(()) => output::note(&format!("report: {}", wanted.path.display())),
-            Err(error) => {
-                output::error(&format!("cannot write {}: {error}", wanted.path.display()));
-                exit = Exit::Environment;
-            }
+/// Writes a report, and creates its folder if necessary.
+pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(path, format!("{text}{end}")))
+        .map_err(|source| Error::Write {
+            path: path.to_owned(),
+            source,
+        })?;
+    output::note(&format!("report: {}", path.display()));
+    Ok(())
+}
+
+/// Writes several reports. One that fails is named and does not stop the others.
+pub(super) fn write_all(files: &[ReportFile], drills: &[Reported]) -> Exit {
+    let mut exit = Exit::AsExpected;
+    for file in files {
+        let written = render(file.format, drills, 100, false).and_then(|text| write(&file.path, &text));
+        if let Err(error) = written {
+            output::error(&error);
+            exit = Exit::Environment;
         }
     }
     exit

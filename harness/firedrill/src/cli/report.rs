@@ -1,100 +1,126 @@
-//! `firedrill report`: stored runs, judged and shown again, offline.
+//! `firedrill report`: judges and shows stored runs again, offline.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::exit::Exit;
-use super::render::{self, Format, Told};
-use super::{output, runs};
+use super::failure::Failure;
+use super::render::{self, Format, Reported};
+use super::{output, stored_runs};
 use firedrill_report::DrillOutcome;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  firedrill report runs/RUN                           for a terminal
-  firedrill report runs/RUN --open                    as a page, in the browser
-  firedrill report runs/RUN --incident -o draft.md    a draft of the post-mortem
-  firedrill report runs --format markdown             all runs of a folder, the worst first
+  firedrill report runs/RUN                           Print a run's report
+  firedrill report runs/RUN --open                    Open it as a page in the browser
+  firedrill report runs/RUN --incident -o draft.md    Draft a post-mortem
+  firedrill report runs --format markdown             All runs of a folder, the worst first
 
 Exit codes:
-  The run's own verdict, as `firedrill run` gave it; of several runs the worst:
-  0 as stated   1 breached   2 bad usage, or no run folder   3 undecided   4 not written")]
+  The run's own verdict, as in `firedrill run`; for several runs, the worst:
+  0  as expected
+  1  breached
+  2  bad usage, or no run folder
+  3  undecided
+  4  the report could not be written")]
 pub(super) struct Args {
-    /// Run folders, or folders of them.
+    /// Run folders, or folders that contain them.
     #[arg(required = true)]
     runs: Vec<PathBuf>,
-    /// In which form (the terminal's; a page with --open).
+    /// Format [default: terminal, or html with --open].
     #[arg(long, value_enum, conflicts_with_all = ["json", "incident"])]
     format: Option<Format>,
-    /// As one JSON object a run: --format json.
+    /// Print one JSON object per run; short for --format json.
     #[arg(long, conflicts_with = "incident")]
     json: bool,
-    /// A draft of the post-mortem, in Markdown: what is known is filled in, what only people know is left blank.
+    /// Draft a post-mortem in Markdown. What only people know is left blank.
     #[arg(long)]
     incident: bool,
-    /// Into a file instead of to standard output.
+    /// Write to a file instead of standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// As a page, in the browser (written to the run's folder unless --output says where).
+    /// Write an HTML page and open it in the browser [default file: report.html in the run folder].
     #[arg(long, conflicts_with_all = ["format", "json", "incident"])]
     open: bool,
 }
 
-pub(super) fn run(args: &Args) -> Exit {
-    let folders = match runs::find(&args.runs) {
-        Ok(found) => found.folders,
-        Err(exit) => return exit,
-    };
-    let mut told = Vec::new();
-    for folder in &folders {
-        match render::told(folder) {
-            Ok(one) => told.push(one),
-            Err(error) if folders.len() == 1 => {
-                output::error(&error.to_string());
-                return Exit::Usage;
-            }
-            Err(error) => {
-                let (name, why) = (folder.display().to_string(), error.to_string());
-                told.push(Told::not_run(DrillOutcome::Failed { name, why }, Exit::Usage));
-            }
-        }
-    }
-    let exit = told
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    /// A post-mortem of several runs.
+    #[error("a post-mortem covers one run: name one run folder")]
+    NotOneRun,
+    /// It cannot be rendered or written.
+    #[error(transparent)]
+    Report(#[from] render::Error),
+    /// The browser does not start.
+    #[error("cannot open {} with `{program}`; open it yourself", page.display())]
+    Browser {
+        /// The page.
+        page: PathBuf,
+        /// The desktop's opener.
+        program: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let folders = stored_runs::find(&args.runs).map_err(Failure::usage)?.folders;
+    let drills = read(&folders)?;
+    let exit = drills
         .iter()
-        .fold(Exit::AsStated, |worst, told| worst.worst(told.exit));
-    match text(args, &told).and_then(|text| put(args, &folders, &text)) {
-        Ok(()) => exit,
+        .fold(Exit::AsExpected, |worst, drill| worst.worst(drill.exit));
+    match text(args, &drills).and_then(|text| deliver(args, &folders, &text)) {
+        Ok(()) => Ok(exit),
         Err(error) => {
+            // The verdict stands, even if its report could not be written.
             output::error(&error);
-            exit.worst(Exit::Environment)
+            Ok(exit.worst(Exit::Environment))
         }
     }
 }
 
-fn text(args: &Args, told: &[Told]) -> Result<String, String> {
-    if args.incident {
-        return match told {
-            [
-                Told {
-                    drill: DrillOutcome::Judged(story),
-                    ..
-                },
-            ] => Ok(firedrill_report::incident(story)),
-            _ => Err("a post-mortem is of one run: name one run folder".into()),
-        };
+/// Reads every run. One of several that cannot be read becomes a line of the report; a single one is an error.
+fn read(folders: &[PathBuf]) -> Result<Vec<Reported>, Failure> {
+    let mut drills = Vec::new();
+    for folder in folders {
+        match render::read(folder) {
+            Ok(drill) => drills.push(drill),
+            Err(error) if folders.len() == 1 => return Err(Failure::usage(error)),
+            Err(error) => {
+                let (name, why) = (folder.display().to_string(), output::chain(&error));
+                drills.push(Reported::not_run(DrillOutcome::Failed { name, why }, Exit::Usage));
+            }
+        }
     }
-    let usual = if args.open { Format::Html } else { Format::Terminal };
+    Ok(drills)
+}
+
+fn text(args: &Args, drills: &[Reported]) -> Result<String, Error> {
+    if args.incident {
+        let [drill] = drills else {
+            return Err(Error::NotOneRun);
+        };
+        let DrillOutcome::Judged(report) = &drill.outcome else {
+            return Err(Error::NotOneRun);
+        };
+        return Ok(firedrill_report::incident(report));
+    }
+    let default = if args.open { Format::Html } else { Format::Terminal };
     let format = if args.json {
         Format::Json
     } else {
-        args.format.unwrap_or(usual)
+        args.format.unwrap_or(default)
     };
-    let colours = args.output.is_none() && output::colours();
-    render::render(format, told, output::width(), colours)
+    let color = args.output.is_none() && output::color();
+    Ok(render::render(format, drills, output::width(), color)?)
 }
 
-/// To standard output, or into a file, and into the browser where that was asked for.
-fn put(args: &Args, folders: &[PathBuf], text: &str) -> Result<(), String> {
+/// Prints the report, or writes it to a file and opens it, as the arguments say.
+fn deliver(args: &Args, folders: &[PathBuf], text: &str) -> Result<(), Error> {
     let path = match (&args.output, args.open) {
         (None, false) => {
             output::print(text.trim_end_matches('\n'));
@@ -103,42 +129,42 @@ fn put(args: &Args, folders: &[PathBuf], text: &str) -> Result<(), String> {
         (Some(path), _) => path.clone(),
         (None, true) => page(args, folders),
     };
-    render::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-    output::note(&format!("report: {}", path.display()));
-    if args.open { browse(&path) } else { Ok(()) }
+    render::write(&path, text)?;
+    if args.open { open(&path) } else { Ok(()) }
 }
 
-/// Where a page goes: to its run, or to the folder of several.
+/// The default file of a page: in the run folder, or in the folder of several runs.
 fn page(args: &Args, folders: &[PathBuf]) -> PathBuf {
     let folder = match (folders, args.runs.as_slice()) {
-        ([one], _) | (_, [one]) => one.as_path(),
+        ([folder], _) | (_, [folder]) => folder.as_path(),
         _ => Path::new("."),
     };
     folder.join("report.html")
 }
 
-/// Hands a file to the desktop's own opener.
-fn browse(path: &Path) -> Result<(), String> {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let (program, first): (&str, &[&str]) = if cfg!(target_os = "macos") {
+/// Opens a file with the desktop's opener, without waiting for it.
+fn open(page: &Path) -> Result<(), Error> {
+    let page = std::path::absolute(page).unwrap_or_else(|_| page.to_owned());
+    let (program, options): (&'static str, &[&str]) = if cfg!(target_os = "macos") {
         ("open", &[])
     } else if cfg!(windows) {
         ("cmd", &["/C", "start", ""])
     } else {
         ("xdg-open", &[])
     };
-    let opened = Command::new(program)
-        .args(first)
-        .arg(&path)
+    let opener = Command::new(program)
+        .args(options)
+        .arg(&page)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    match opened {
+    match opener {
         Ok(_) => Ok(()),
-        Err(error) => Err(format!(
-            "cannot open a browser with `{program}`: {error}; open {} yourself",
-            path.display()
-        )),
+        Err(source) => Err(Error::Browser {
+            page,
+            program,
+            source,
+        }),
     }
 }

@@ -1,4 +1,4 @@
-//! `firedrill schema`: the files' JSON Schema, for editors, and that of the report, for whoever reads it.
+//! `firedrill schema`: prints the JSON Schema of the files that Firedrill reads, and of its JSON report.
 
 use super::exit::Exit;
 use super::output;
@@ -7,7 +7,7 @@ use firedrill_runner::fault;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Of which file.
+    /// File format.
     #[arg(value_enum, default_value_t = File::Scenario)]
     file: File,
 }
@@ -20,7 +20,7 @@ enum File {
     System,
     /// The project file, firedrill.toml.
     Project,
-    /// The machine-readable report: `firedrill report --format json`.
+    /// The output of `firedrill report --format json`.
     Report,
 }
 
@@ -32,5 +32,5 @@ pub(super) fn run(args: &Args) -> Exit {
         File::Report => firedrill_report::schema(),
     };
     output::print(&format!("{schema:#}"));
-    Exit::AsStated
+    Exit::AsExpected
 }

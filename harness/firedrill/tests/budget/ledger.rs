@@ -91,7 +91,7 @@ fn a_mistake_is_refused_in_words_and_nothing_is_written() {
     for (args, words) in [
         (
             &["--start", "yesterday", "--duration", "3m"][..],
-            "`yesterday` is no time",
+            "`yesterday` is not a time",
         ),
         (&["--start", &tomorrow, "--duration", "3m"], "has not come yet"),
         (
@@ -113,7 +113,7 @@ fn a_mistake_is_refused_in_words_and_nothing_is_written() {
         ),
         (
             &["--undated", "--duration", "3m", "--time-zone", "Mars/Base"],
-            "no time zone is called",
+            "unknown time zone `Mars/Base`",
         ),
         (
             &[
@@ -134,7 +134,7 @@ fn a_mistake_is_refused_in_words_and_nothing_is_written() {
                 "--time-zone",
                 "Europe/Berlin",
             ],
-            "is no time",
+            "is not a time",
         ),
     ] {
         let told = add(folder.path(), args).refused();

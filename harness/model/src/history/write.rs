@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::{EVENTS, Event, FORMAT, SAMPLES, Stamped, samples};
+use crate::json_lines;
 use crate::sample::{Clock, Label, Labels, Sample};
 
 /// The one writer of a history. Events go to disk at once, samples with the next event or [`Writer::flush`].
@@ -58,15 +59,8 @@ impl Writer {
             at: self.clock.now(),
             event,
         };
-        self.line(&stamped)?;
+        json_lines::append(&mut self.events, &stamped)?;
         Ok(stamped)
-    }
-
-    /// One line, in one write, so that a kill leaves whole lines.
-    fn line(&mut self, stamped: &Stamped) -> io::Result<()> {
-        let mut line = serde_json::to_vec(stamped)?;
-        line.push(b'\n');
-        self.events.write_all(&line)
     }
 
     /// Writes a sample down, after the texts that it refers to.
@@ -84,10 +78,11 @@ impl Writer {
         for text in self.labels.after(self.written) {
             self.written += 1;
             let label = Label(u16::try_from(self.written).unwrap_or(0));
-            self.line(&Stamped {
+            let stamped = Stamped {
                 at: self.clock.now(),
                 event: Event::Label { label, text },
-            })?;
+            };
+            json_lines::append(&mut self.events, &stamped)?;
         }
         Ok(())
     }

@@ -5,10 +5,12 @@
 //! lost run is to remove those; the log says what state they were left in.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use firedrill_model::json_lines;
 
 /// The log's name in a run folder.
 pub const UNDO: &str = "undo.jsonl";
@@ -51,9 +53,7 @@ impl Log {
 
     /// Returns once the line is on the disk.
     pub(super) fn write(&mut self, entry: &Entry) -> io::Result<()> {
-        let mut line = serde_json::to_vec(entry)?;
-        line.push(b'\n');
-        self.file.write_all(&line)?;
+        json_lines::append(&mut self.file, entry)?;
         self.file.sync_data()
     }
 }

@@ -1,4 +1,4 @@
-//! What one sees while drills run: a live line for each on a terminal, plain lines elsewhere, events with `--json`.
+//! What is shown while drills run: a live line per drill on a terminal, plain lines elsewhere, events with `--json`.
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::output;
+use super::super::output;
 use firedrill_model::history::{Event, Phase, Stamped};
 
 /// The progress of one call.
@@ -31,12 +31,12 @@ impl Progress {
         }
     }
 
-    /// Something that takes time before a drill begins.
-    pub(super) fn say(&self, what: &str) {
+    /// Prints a note above the live lines.
+    pub(super) fn note(&self, what: &str) {
         self.above(|| output::note(what));
     }
 
-    /// A result, kept clear of the live lines.
+    /// Prints a result above the live lines.
     pub(super) fn print(&self, text: &str) {
         self.above(|| output::print(text));
     }
@@ -48,7 +48,7 @@ impl Progress {
         }
     }
 
-    /// An event of a drill.
+    /// Shows an event of a drill.
     pub(super) fn event(&self, name: &str, run: &str, stamped: &Stamped) {
         if self.json {
             let mut event = serde_json::json!(stamped);
@@ -64,6 +64,7 @@ impl Progress {
 
     fn live(&self, bars: &MultiProgress, name: &str, run: &str, event: &Event) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        // The line goes before the drill's summary is printed, which would otherwise stand above it.
         if let Event::End { .. } = event {
             if let Some(bar) = running.remove(run) {
                 bar.finish_and_clear();
@@ -78,12 +79,12 @@ impl Progress {
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
-        if let Some(text) = told(event) {
+        if let Some(text) = message(event) {
             bar.set_message(text);
         }
     }
 
-    /// A drill is over.
+    /// Shows that a drill ended.
     pub(super) fn done(&self, line: &str) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
         *done += 1;
@@ -93,6 +94,7 @@ impl Progress {
         }
     }
 
+    /// Removes the live lines.
     pub(super) fn finish(&self) {
         for (_, bar) in self
             .running
@@ -105,15 +107,15 @@ impl Progress {
     }
 }
 
-/// What is worth a live line.
-fn told(event: &Event) -> Option<String> {
+/// The live line's text for an event, if the event changes it.
+fn message(event: &Event) -> Option<String> {
     Some(match event {
         Event::Phase { phase } => match phase {
             Phase::Prepare => "starting services".into(),
-            Phase::Steady => "waiting for the steady state".into(),
-            Phase::Steps => "journeys run".into(),
+            Phase::Steady => "checking the steady state".into(),
+            Phase::Steps => "running steps".into(),
             Phase::Quiet => "waiting for recovery".into(),
-            Phase::ReadBack => "reading back what was acknowledged".into(),
+            Phase::ReadBack => "reading back acknowledged writes".into(),
             Phase::Collect => "collecting logs".into(),
             Phase::Done => "done".into(),
         },
@@ -124,7 +126,7 @@ fn told(event: &Event) -> Option<String> {
         } => format!("in effect: {evidence}"),
         Event::NotInjected { why, .. } => format!("not injected: {why}"),
         Event::Reverted { evidence, .. } => format!("reverted: {evidence}"),
-        Event::Alert { kind, answered, .. } if *answered >= 400 => format!("alert not taken: {kind}"),
+        Event::Alert { kind, answered, .. } if *answered >= 400 => format!("alert refused: {kind}"),
         Event::Alert { kind, .. } => format!("alert: {kind}"),
         _ => return None,
     })

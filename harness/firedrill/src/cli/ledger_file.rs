@@ -1,0 +1,86 @@
+//! The ledger's file: read whole, and appended to so that nothing already in it can be lost.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The ledger's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileError {
+    /// The folder does not exist. It is not created, since the path is more likely a mistake.
+    #[error("there is no folder {}: create it, or name another ledger with --ledger", .0.display())]
+    NoFolder(PathBuf),
+    /// It cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It cannot be written.
+    #[error("cannot write to {}", path.display())]
+    Write {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// The ledger's text; none if there is no file yet.
+pub(super) fn read(path: &Path) -> Result<Option<String>, FileError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(FileError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+/// Appends a line, and returns once it is on disk.
+pub(super) fn append(path: &Path, line: &str) -> Result<(), FileError> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(FileError::NoFolder(folder.to_owned()));
+    }
+    append_synced(path, folder, line).map_err(|source| FileError::Write {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn append_synced(path: &Path, folder: &Path, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)?;
+    file.lock()?;
+    let mut text = String::new();
+    // A line that was cut off before stays as it is, on a line of its own.
+    if is_torn(&mut file)? {
+        text.push('\n');
+    }
+    text.push_str(line);
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // The folder too: a new file's name is not on disk before that.
+    File::open(folder)?.sync_all()
+}
+
+/// Whether the last line lacks its end.
+fn is_torn(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(false);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last != *b"\n")
+}

@@ -1,0 +1,105 @@
+//! `firedrill run`: runs scenarios and judges them.
+//!
+//! Takes scenario names; gives a run folder for each drill, reports, and the worst exit code of all drills.
+
+mod args;
+mod baseline;
+mod conclusion;
+mod drill;
+mod progress;
+mod schedule;
+mod session;
+mod signals;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt};
+
+pub(super) use args::Args;
+use args::BackendChoice;
+use drill::Finished;
+use schedule::Scheduled;
+use session::Session;
+
+use super::exit::Exit;
+use super::failure::Failure;
+use super::{clean, output, scenarios};
+use firedrill_model::scenario::Plan;
+use firedrill_runner::backend::{self, Kind};
+
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    let plans = scenarios::load(&args.scenarios)?;
+    suggest_cleanup(&args.runs);
+    let (kind, reason) = choose_backend(args.backend).await.map_err(Failure::environment)?;
+    output::note(&format!("backend: {kind} ({reason})"));
+    let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
+    let drills = schedule(&args, plans, kind, seed)?;
+    let session = Arc::new(Session::new(args, kind, seed, drills.len()));
+    let signals = tokio::spawn(signals::listen(
+        session.stop.clone(),
+        session.hurry.clone(),
+        clean::command(&session.args.runs, ""),
+    ));
+    let finished = run_all(&session, drills).await;
+    signals.abort();
+    Ok(conclusion::conclude(&session, finished))
+}
+
+fn schedule(args: &Args, plans: Vec<Plan>, kind: Kind, seed: u64) -> Result<Vec<Scheduled>, Failure> {
+    let Some(other) = &args.baseline else {
+        return schedule::suite(args, plans, kind, seed).map_err(Failure::environment);
+    };
+    baseline::interleaved(other, plans, &args.runs, args.repeat, kind, seed).map_err(|error| match error {
+        baseline::Error::Files(problems) => problems.into(),
+        error @ baseline::Error::CannotRecord(_) => Failure::environment(error),
+        error => Failure::usage(error),
+    })
+}
+
+/// A killed run cannot clean up after itself, so the next one says how to.
+fn suggest_cleanup(runs: &Path) {
+    let lost = backend::lost(runs);
+    if !lost.is_empty() {
+        output::warning(&format!(
+            "{} left services or files behind in {}; remove them with: {}",
+            output::count(lost.len(), "killed run"),
+            runs.display(),
+            clean::command(runs, "")
+        ));
+    }
+}
+
+/// The backend, and why this one.
+async fn choose_backend(choice: BackendChoice) -> Result<(Kind, String), backend::Error> {
+    if choice == BackendChoice::Process {
+        return Ok((Kind::Process, "requested".into()));
+    }
+    match backend::engine().await {
+        Ok(engine) => Ok((Kind::Docker, engine.to_string())),
+        Err(error) if choice == BackendChoice::Auto => {
+            Ok((Kind::Process, format!("no container engine answers: {error}")))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Runs the drills, several at a time. After an interrupt no further drill starts.
+async fn run_all(session: &Arc<Session>, drills: Vec<Scheduled>) -> Vec<Finished> {
+    let drills = drills.into_iter().map(|scheduled| {
+        let session = Arc::clone(session);
+        async move {
+            if session.stop.is_cancelled() {
+                return None;
+            }
+            // A task of its own: a drill that panics does not end the others.
+            let task = tokio::spawn(async move { drill::run(&session, scheduled).await });
+            task.await.ok()
+        }
+    });
+    stream::iter(drills)
+        .buffer_unordered(session.jobs())
+        .filter_map(std::future::ready)
+        .collect()
+        .await
+}

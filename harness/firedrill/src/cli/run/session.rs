@@ -1,0 +1,61 @@
+//! What all drills of one `firedrill run` share.
+
+use std::path::Path;
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::Args;
+use super::progress::Progress;
+use firedrill_runner::backend::Kind;
+
+/// One call of `firedrill run`.
+pub(super) struct Session {
+    /// Its arguments.
+    pub(super) args: Args,
+    /// Where services run.
+    pub(super) kind: Kind,
+    /// The random seed.
+    pub(super) seed: u64,
+    /// Cancelled by the first Ctrl-C: drills stop and revert their faults.
+    pub(super) stop: CancellationToken,
+    /// Cancelled by the second Ctrl-C: drills end without waiting for their reverts; removing the services undoes them.
+    pub(super) hurry: CancellationToken,
+    /// What is shown while drills run.
+    pub(super) progress: Progress,
+    /// Whether this is the only drill: its full report is printed, and no summary.
+    pub(super) single: bool,
+}
+
+impl Session {
+    pub(super) fn new(args: Args, kind: Kind, seed: u64, drills: usize) -> Self {
+        Self {
+            kind,
+            seed,
+            stop: CancellationToken::new(),
+            hurry: CancellationToken::new(),
+            progress: Progress::new(drills, args.json),
+            single: drills == 1,
+            args,
+        }
+    }
+
+    /// How many drills run at a time.
+    pub(super) fn jobs(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let default = match self.kind {
+            // Drills at the same time would disturb the measurements that are to be compared.
+            _ if self.args.baseline.is_some() => 1,
+            // A drill is several containers, and starting one takes more than a core.
+            Kind::Docker => cores,
+            // A drill mostly waits.
+            Kind::Process => cores * 4,
+        };
+        self.args.jobs.unwrap_or(default).max(1)
+    }
+}
+
+/// A path relative to the current folder where possible, as short as it can be typed.
+pub(super) fn short(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
+}
