@@ -1,7 +1,8 @@
-//! One connection over a link: dialled in its own task, carried in both directions, ended as its ends would end it.
+//! One connection through a proxy: dialled in its own task, relayed in both directions, ended as its ends would end it.
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -9,156 +10,170 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::Speaks;
-use super::active::List;
-use super::http;
-use super::pump::{Pump, Stopped};
-use super::toxic::Way;
+use crate::active::{ActiveToxic, ToxicList};
+use crate::http;
+use crate::pump::{Pump, Stopped};
+use crate::{Direction, Protocol};
 
-/// Where a link leads, and what it understands.
+/// The service behind a proxy.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ground {
-    pub(super) upstream: SocketAddr,
-    pub(super) speaks: Speaks,
+pub(crate) struct Upstream {
+    pub(crate) address: SocketAddr,
+    pub(crate) protocol: Protocol,
 }
 
-/// A service that does not answer a connection attempt for so long is given up.
+/// A service that does not answer a connection attempt for this long is given up.
 const DIAL_WITHIN: Duration = Duration::from_secs(60);
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
-    /// Both directions came to their end, or the link is gone.
+enum End {
+    /// Both directions came to their end, or the proxy was dropped.
     Closed,
-    /// Torn down: both sides get a reset.
+    /// Both sides get a reset.
     Reset,
 }
 
-/// Carries a connection from its acceptance to its end.
-pub(super) async fn carry(mut client: TcpStream, ground: Ground, number: u64, list: watch::Receiver<List>) {
-    let mut upstream = None;
-    let mut own = list.clone();
-    let fate = tokio::select! {
-        // The watch for resets is polled first: it also wakes this task when the list changes, which the directions
-        // rely on.
+/// Relays a connection from its acceptance to its end.
+pub(crate) async fn relay(
+    mut client: TcpStream,
+    upstream: Upstream,
+    number: u64,
+    list: watch::Receiver<ToxicList>,
+) {
+    let mut service = None;
+    let mut resets = list.clone();
+    let end = tokio::select! {
+        // The watch for resets is polled first. It also wakes this task when the list changes: pumps that relay
+        // without toxics rely on that.
         biased;
-        fate = doom(&mut own, number) => fate,
-        fate = both_ways(&mut client, &mut upstream, ground, number, list) => fate,
+        end = until_reset(&mut resets, number) => end,
+        end = both_directions(&mut client, &mut service, upstream, number, list) => end,
     };
-    if fate == Fate::Reset {
-        for stream in [Some(client), upstream].into_iter().flatten() {
-            // Without it the end is an orderly one: worse cannot come of a failure here.
+    if end == End::Reset {
+        for stream in [Some(client), service].into_iter().flatten() {
+            // If this fails, the connection ends with an orderly close instead of a reset.
             let _ = stream.set_zero_linger();
         }
     }
 }
 
-/// Ends when a toxic resets this connection, or the link is dropped.
-async fn doom(list: &mut watch::Receiver<List>, number: u64) -> Fate {
+/// Ends when a toxic resets this connection, or the proxy is dropped.
+async fn until_reset(list: &mut watch::Receiver<ToxicList>, number: u64) -> End {
     let accepted = Instant::now();
     loop {
-        let first = {
-            let list = list.borrow_and_update();
-            let due = list.iter().filter_map(|active| {
-                let after = active.toxic.resets(&mut active.random(number, None, 0))?;
-                Some((active.since.max(accepted) + after, active.clone()))
-            });
-            due.min_by_key(|(due, _)| *due)
-        };
+        let first = first_reset(&list.borrow_and_update(), number, accepted);
         let changed = match first {
             None => list.changed().await,
             Some((due, active)) => {
                 tokio::select! {
+                    // A reset that is reverted in the last moment does not happen.
                     biased;
                     changed = list.changed() => changed,
                     () = until(due) => {
                         active.hit_connection(number);
-                        return Fate::Reset;
+                        return End::Reset;
                     }
                 }
             }
         };
         if changed.is_err() {
-            return Fate::Closed;
+            return End::Closed;
         }
     }
 }
 
-/// What is due already does not wait for the timer's next tick: at once means before anything passes.
+/// The first toxic that will reset this connection, and when.
+fn first_reset(list: &ToxicList, number: u64, accepted: Instant) -> Option<(Instant, Arc<ActiveToxic>)> {
+    let due = list.iter().filter_map(|active| {
+        let after = active.toxic.reset_after(&mut active.random(number, None, 0))?;
+        Some((active.since.max(accepted) + after, Arc::clone(active)))
+    });
+    due.min_by_key(|(due, _)| *due)
+}
+
+/// Waits until an instant. One that has passed does not wait for the timer's next tick: a reset "at once" comes before
+/// any byte passes.
 async fn until(due: Instant) {
     if due > Instant::now() {
         firedrill_wait::until_due(due.into_std()).await;
     }
 }
 
-async fn both_ways(
+/// Dials the service and relays both directions until they end.
+async fn both_directions(
     client: &mut TcpStream,
-    upstream: &mut Option<TcpStream>,
-    ground: Ground,
+    service: &mut Option<TcpStream>,
+    upstream: Upstream,
     number: u64,
-    list: watch::Receiver<List>,
-) -> Fate {
-    let dialled = dial(ground.upstream, number, list.clone()).await;
-    let Ok(service) = dialled else {
-        return Fate::Reset;
+    list: watch::Receiver<ToxicList>,
+) -> End {
+    let Ok(dialled) = dial(upstream.address, number, list.clone()).await else {
+        return End::Reset;
     };
     if client.set_nodelay(true).is_err() {
-        return Fate::Reset;
+        return End::Reset;
     }
-    let result = match ground.speaks {
-        Speaks::Bytes => {
-            let service = upstream.insert(service);
+    let result = match upstream.protocol {
+        Protocol::Tcp => {
+            // The caller owns the stream, so that it can reset it.
+            let (from_service, to_service) = service.insert(dialled).split();
             let (from_client, to_client) = client.split();
-            let (from_service, to_service) = service.split();
             pumps(from_client, to_client, from_service, to_service, number, list).await
         }
-        Speaks::Http => {
+        Protocol::Http => {
+            // The pumps sit between the client and the HTTP part, which speaks with the service: toxics on bytes act
+            // on what the client sees.
             let (near, far) = tokio::io::duplex(http::BUFFER);
             let (from_client, to_client) = client.split();
-            let (from_service, to_service) = tokio::io::split(near);
-            let pumps = pumps(
-                from_client,
-                to_client,
-                from_service,
-                to_service,
-                number,
-                list.clone(),
-            );
-            let forward = http::forward(far, service, number, list);
+            let (from_http, to_http) = tokio::io::split(near);
+            let pumps = pumps(from_client, to_client, from_http, to_http, number, list.clone());
+            let forward = http::forward(far, dialled, number, list);
             tokio::try_join!(pumps, forward).map(drop)
         }
     };
     match result {
-        Ok(()) | Err(Stopped::Cut) => Fate::Closed,
-        Err(Stopped::Broken(_)) => Fate::Reset,
+        Ok(()) | Err(Stopped::ByToxic) => End::Closed,
+        Err(Stopped::Broken(_)) => End::Reset,
     }
 }
 
+/// Both directions, until both have ended or one is broken.
 async fn pumps(
     from_client: impl AsyncRead + Unpin,
     to_client: impl AsyncWrite + Unpin,
     from_service: impl AsyncRead + Unpin,
     to_service: impl AsyncWrite + Unpin,
     number: u64,
-    list: watch::Receiver<List>,
+    list: watch::Receiver<ToxicList>,
 ) -> Result<(), Stopped> {
-    let up = Pump::new(Way::Up, number, list.clone());
-    let down = Pump::new(Way::Down, number, list);
-    tokio::try_join!(up.run(from_client, to_service), down.run(from_service, to_client)).map(drop)
+    let requests = Pump::new(Direction::Requests, number, list.clone());
+    let answers = Pump::new(Direction::Answers, number, list);
+    tokio::try_join!(
+        requests.run(from_client, to_service),
+        answers.run(from_service, to_client)
+    )
+    .map(drop)
 }
 
-/// Connects to the service, once nothing holds up the way to it.
-async fn dial(upstream: SocketAddr, number: u64, mut list: watch::Receiver<List>) -> io::Result<TcpStream> {
+/// Connects to the service. A blackhole on requests swallows the attempt: it is made when the last one is reverted.
+async fn dial(
+    address: SocketAddr,
+    number: u64,
+    mut list: watch::Receiver<ToxicList>,
+) -> io::Result<TcpStream> {
+    let blocks = |active: &&Arc<ActiveToxic>| {
+        active.toxic.blocks() && active.toxic.directions().contains(Direction::Requests)
+    };
     let open = list.wait_for(|list| {
-        let stalling = list
-            .iter()
-            .filter(|active| active.toxic.stalls() && active.toxic.ways().cover(Way::Up));
-        stalling.map(|active| active.hit_connection(number)).count() == 0
+        // Every blackhole counts its hit, so the count goes through all of them.
+        let blocking = list.iter().filter(blocks);
+        blocking.map(|active| active.hit_connection(number)).count() == 0
     });
     if open.await.is_err() {
         return Err(io::ErrorKind::NotConnected.into());
     }
-    let connected = tokio::time::timeout(DIAL_WITHIN, TcpStream::connect(upstream)).await;
+    let connected = tokio::time::timeout(DIAL_WITHIN, TcpStream::connect(address)).await;
     let service = connected.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
     service.set_nodelay(true)?;
     Ok(service)

@@ -1,7 +1,7 @@
-//! The service's end of a link that understands HTTP/1.1: requests are told apart, and HTTP toxics act on them.
+//! The HTTP/1.1 part of a proxy: requests are parsed, and HTTP toxics act on them.
 //!
-//! Faces the byte toxics through a pipe in memory, and the service over the connection that was dialled for this client
-//! and for nobody else. Bodies are streamed, never gathered.
+//! Takes a client's bytes through a pipe in memory, after the toxics on bytes, and the connection to the service that
+//! was dialled for this client alone. Bodies are streamed, never collected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,28 +12,28 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::DuplexStream;
 use tokio::net::TcpStream;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
-use super::active::{Active, List};
-use super::pump::Stopped;
-use super::toxic;
+use crate::active::{ActiveToxic, ToxicList};
+use crate::pump::Stopped;
+use crate::toxic;
 
-/// The pipe between the byte toxics and this.
-pub(super) const BUFFER: usize = 64 << 10;
+/// The size of the pipe between the toxics on bytes and the HTTP part.
+pub(crate) const BUFFER: usize = 64 << 10;
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
-/// Passes the requests of one client on to its connection to the service, until either ends.
-pub(super) async fn forward(
+/// Forwards the requests of one client over its connection to the service, until either side ends.
+pub(crate) async fn forward(
     near: DuplexStream,
     service: TcpStream,
     connection: u64,
-    list: watch::Receiver<List>,
+    list: watch::Receiver<ToxicList>,
 ) -> Result<(), Stopped> {
     let broken = |error: hyper::Error| Stopped::Broken(std::io::Error::other(error));
     let (sender, upstream) = hyper::client::conn::http1::Builder::new()
@@ -42,7 +42,7 @@ pub(super) async fn forward(
         .await
         .map_err(broken)?;
     let exchange = Arc::new(Exchange {
-        sender: Mutex::new((sender, 0)),
+        service: Mutex::new(Service { sender, requests: 0 }),
         connection,
         list,
     });
@@ -54,14 +54,14 @@ pub(super) async fn forward(
             TokioIo::new(near),
             service_fn(move |request| {
                 let exchange = Arc::clone(&exchange);
-                async move { exchange.answer(request).await }
+                async move { exchange.respond(request).await }
             }),
         );
     let mut server = std::pin::pin!(server);
     let mut upstream = std::pin::pin!(upstream);
     tokio::select! {
         served = &mut server => served.map_err(broken),
-        // The service has closed: an idle client is told so, an answer that is still under way is finished first.
+        // The service has closed its connection. An idle client's is closed too; a response under way is finished first.
         ended = &mut upstream => {
             ended.map_err(broken)?;
             server.as_mut().graceful_shutdown();
@@ -70,98 +70,109 @@ pub(super) async fn forward(
     }
 }
 
-/// One client's requests, one after the other.
+/// The requests of one client, one after the other.
 struct Exchange {
-    sender: Mutex<(SendRequest<Incoming>, u64)>,
+    service: Mutex<Service>,
     connection: u64,
-    list: watch::Receiver<List>,
+    list: watch::Receiver<ToxicList>,
+}
+
+/// The connection to the service, and how many requests the client has made.
+struct Service {
+    sender: SendRequest<Incoming>,
+    requests: u64,
 }
 
 impl Exchange {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
-        let mut sender = self.sender.lock().await;
-        let n = sender.1;
-        sender.1 += 1;
-        self.hold(&request, n).await;
-        let struck = self.struck(&request, n);
-        if let Some((active, status)) = struck
+    async fn respond(&self, request: Request<Incoming>) -> Result<Response<Body>, hyper::Error> {
+        // Locked for the whole exchange: one request at a time, as on a direct connection.
+        let mut service = self.service.lock().await;
+        let n = service.requests;
+        service.requests += 1;
+        self.delay(&request, n).await;
+        // Asked after the delay: what was reverted meanwhile no longer acts.
+        let matching = self.matching(&request, n);
+        if let Some((active, status)) = matching
             .iter()
             .find_map(|active| Some((active, active.toxic.status()?)))
         {
             active.hit_request(self.connection);
-            let mut answer = Response::new(Full::default().map_err(|never| match never {}).boxed());
-            *answer.status_mut() = status;
-            return Ok(answer);
+            return Ok(empty_response(status));
         }
-        let answer = sender.0.send_request(request).await?;
-        Ok(self.spoil(answer, &struck))
+        let response = service.sender.send_request(request).await?;
+        Ok(self.alter(response, &matching))
     }
 
-    /// Holds a request for as long as the list says, counted from its arrival.
-    async fn hold(&self, request: &Request<Incoming>, n: u64) {
+    /// Delays a request, from its arrival, by the sum of all matching delays. Follows the list while it waits.
+    async fn delay(&self, request: &Request<Incoming>, n: u64) {
         let arrived = Instant::now();
         let mut list = self.list.clone();
         let mut hit = Vec::new();
         loop {
+            // Before the list is read, so that no change is missed.
             list.mark_unchanged();
-            let mut hold = Duration::ZERO;
-            for active in self.struck(request, n) {
-                let of_this = active.toxic.hold_request();
-                hold += of_this;
-                if !of_this.is_zero() && !hit.contains(&active.id) {
+            let mut total = Duration::ZERO;
+            for active in self.matching(request, n) {
+                let delay = active.toxic.request_delay();
+                total += delay;
+                if !delay.is_zero() && !hit.contains(&active.id) {
                     active.hit_request(self.connection);
                     hit.push(active.id);
                 }
             }
-            if arrived + hold <= Instant::now() {
+            if arrived + total <= Instant::now() {
                 return;
             }
             tokio::select! {
                 changed = list.changed() => if changed.is_err() { return },
-                () = firedrill_wait::until_due((arrived + hold).into_std()) => return,
+                () = firedrill_wait::until_due((arrived + total).into_std()) => return,
             }
         }
     }
 
-    /// The HTTP toxics that apply to a request.
-    fn struck(&self, request: &Request<Incoming>, n: u64) -> Vec<Arc<Active>> {
-        let seen = toxic::Request {
+    /// The active HTTP toxics that affect request `n`.
+    fn matching(&self, request: &Request<Incoming>, n: u64) -> Vec<Arc<ActiveToxic>> {
+        let request = toxic::Request {
             method: request.method(),
             path: request.uri().path(),
         };
         let list = self.list.borrow().clone();
-        list.iter()
-            .filter(|active| {
-                active
-                    .toxic
-                    .applies(seen, &mut active.random(self.connection, None, n))
-            })
-            .cloned()
-            .collect()
+        let matching = list.iter().filter(|active| {
+            let mut random = active.random(self.connection, None, n);
+            let matching = active.toxic.matching();
+            matching.is_some_and(|matching| matching.includes(request, &mut random))
+        });
+        matching.cloned().collect()
     }
 
-    /// Changes an answer. What was not there to be changed is no hit.
-    fn spoil(&self, answer: Response<Incoming>, struck: &[Arc<Active>]) -> Response<Body> {
-        let (mut head, body) = answer.into_parts();
-        for active in struck {
-            let dropped = active
-                .toxic
-                .drops_header()
-                .and_then(|name| head.headers.remove(name));
-            let garbled = active.toxic.garbles() && !hyper::body::Body::is_end_stream(&body);
+    /// Applies header and body toxics to a response. A header or body that is not there is no hit.
+    fn alter(&self, response: Response<Incoming>, matching: &[Arc<ActiveToxic>]) -> Response<Body> {
+        let (mut head, body) = response.into_parts();
+        let has_body = !hyper::body::Body::is_end_stream(&body);
+        for active in matching {
+            let header = active.toxic.dropped_header();
+            let dropped = header.and_then(|name| head.headers.remove(name));
+            let garbled = active.toxic.garbles_body() && has_body;
             if dropped.is_some() || garbled {
                 active.hit_request(self.connection);
             }
         }
-        let garbles = struck.iter().any(|active| active.toxic.garbles());
-        let body = if garbles { garbled(body) } else { body.boxed() };
+        // Garbling twice would restore the body.
+        let garbles = matching.iter().any(|active| active.toxic.garbles_body());
+        let body = if garbles { garble(body) } else { body.boxed() };
         Response::from_parts(head, body)
     }
 }
 
-/// A body of the same length in which no byte is what it was. Letters stay text, so that what reads it gets as far as
-/// it can.
-fn garbled(body: Incoming) -> Body {
-    let spoil = |bytes: Bytes| bytes.iter().map(|byte| byte ^ 0x15).collect::<Bytes>();
-    body.map_frame(move |frame| frame.map_data(spoil)).boxed()
+fn empty_response(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Full::default().map_err(|never| match never {}).boxed());
+    *response.status_mut() = status;
+    response
+}
+
+/// Changes every byte of a body and leaves its length. The flipped bits turn most letters into other printable
+/// characters: a reader of text gets as far as it can.
+fn garble(body: Incoming) -> Body {
+    let change = |bytes: Bytes| bytes.iter().map(|byte| byte ^ 0x15).collect::<Bytes>();
+    body.map_frame(move |frame| frame.map_data(change)).boxed()
 }

@@ -1,207 +1,91 @@
-//! The network between two parts of a system, as something that can be broken: a TCP proxy within the harness.
+//! A fault proxy for tests: it relays TCP or HTTP/1.1 to a service and breaks the traffic on request.
 //!
-//! Faces whoever connects on one side (users, or a service that is told this address instead of the other's) and the
-//! real listener on the other. Faults put [`Toxic`]s on a [`Link`] and take them off again, each by its [`ToxicId`]. No
-//! state is switched: what happens to a connection, a chunk or a request follows, each time, from the list of the
-//! toxics that are on the link now, so that overlapping ones can be taken off in any order.
+//! Takes: the address of a service, and [`Toxic`]s, injected and reverted while traffic flows. Gives: an address to
+//! connect to instead, and how much traffic each toxic [hit](Hits). A [`Proxy`] owns its listener and its connections;
+//! both end when it is dropped.
 //!
-//! They compose in this order:
-//! 1. *refuse*: the listener is closed, so nothing comes in;
-//! 2. *reset*: connections are torn down, each after its own time;
-//! 3. HTTP toxics, on whole requests and answers, nearest to the service: delays add up; then the first status that
-//!    applies answers in the service's place; else every header and body toxic changes the answer;
-//! 4. *blackhole*: nothing passes until none is left;
-//! 5. *latency*: delays add up and are counted from the chunk's own arrival; *slow close* adds to the end's;
-//! 6. *slice*: the smallest size and the sum of the gaps;
-//! 7. *bandwidth*: every limit is kept, by all connections of the link together;
-//! 8. *data limit*: the smallest remainder.
+//! ```
+//! use std::time::{Duration, Instant};
 //!
-//! Without toxics a link is a plain relay: both sides have `TCP_NODELAY`, a half-close goes through as one, a reset as
-//! a reset, and a side that does not read holds up the other ([`HELD_BYTES`] a direction at most are kept). What cannot
-//! be carried through: a service that refuses connections is met as a reset, since the link has taken the connection
-//! before it can know.
+//! use firedrill_proxy::{Latency, Proxy};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//! use tokio::net::{TcpListener, TcpStream};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // The service under test; here it answers every connection with one byte.
+//! let service = TcpListener::bind("127.0.0.1:0").await?;
+//! let upstream = service.local_addr()?;
+//! tokio::spawn(async move {
+//!     while let Ok((mut connection, _)) = service.accept().await {
+//!         let _ = connection.write_all(b"!").await;
+//!     }
+//! });
+//!
+//! let proxy = Proxy::start(upstream).await?;
+//! let slow = proxy.inject(Latency::new(Duration::from_millis(50))).await?;
+//!
+//! let began = Instant::now();
+//! let mut client = TcpStream::connect(proxy.address()).await?;
+//! assert_eq!(client.read_u8().await?, b'!');
+//! assert!(began.elapsed() >= Duration::from_millis(49));
+//! assert_eq!(slow.hits().connections, 1);
+//!
+//! slow.revert().await?; // dropping the guard reverts as well
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # How toxics combine
+//!
+//! A proxy stores nothing but the list of its active toxics. What happens to a connection, a chunk of bytes or a
+//! request is computed from that list each time, so overlapping toxics can be reverted in any order. They apply in this
+//! order:
+//!
+//! 1. [`Refuse`]: the listener is closed; nobody can connect.
+//! 2. [`Reset`]: connections are reset, each after its own time.
+//! 3. HTTP toxics, on whole requests and responses, next to the service: delays add up; then the first matching
+//!    [`HttpStatus`] responds in place of the service; otherwise every [`HttpDropHeader`] and [`HttpGarble`] changes the
+//!    response.
+//! 4. [`Blackhole`]: nothing passes until the last one is reverted.
+//! 5. [`Latency`]: delays add up and count from a chunk's arrival; [`SlowClose`] adds to the delay of the end.
+//! 6. [`Slicing`]: the smallest size, and the sum of the gaps.
+//! 7. [`Bandwidth`]: every limit applies, to all connections of the proxy together.
+//! 8. [`DataLimit`]: the smallest number of bytes left.
+//!
+//! # Without toxics
+//!
+//! A proxy is a plain relay: `TCP_NODELAY` on both sides, a half-close passes as a half-close and a reset as a reset,
+//! and a reader that stops reading stops the writer ([`MAX_BUFFERED_BYTES`] per direction). One thing differs from a
+//! direct connection: when the service refuses connections, the client sees a reset, because the proxy accepts a
+//! connection before it can know.
+//!
+//! # Randomness
+//!
+//! Random choices (jitter, which requests match) are drawn from the proxy's [seed](ProxyBuilder::seed). The same seed,
+//! toxic id, connection number and chunk number draw the same value, whatever else happened.
 
 mod active;
 mod connection;
-mod door;
+mod error;
 mod http;
-mod links;
+mod injection;
+mod listener;
+mod proxies;
+mod proxy;
 mod pump;
+mod queue;
 mod toxic;
 mod toxics;
 
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::watch;
-use tokio_util::task::TaskTracker;
-
 pub use active::{Hits, ToxicId};
-pub use links::{Links, Route, USER};
-pub use pump::HELD_BYTES;
-pub use toxic::{Request, Slice, Toxic, Way, Ways};
+pub use error::{Error, InvalidToxic};
+pub use injection::Injection;
+pub use proxies::{Proxies, Route, USER};
+pub use proxy::{Protocol, Proxy, ProxyBuilder};
+pub use pump::MAX_BUFFERED_BYTES;
+pub use toxic::{Direction, Directions, Request, Slice, Toxic};
 pub use toxics::{
     Bandwidth, Blackhole, DataLimit, Distribution, HttpDelay, HttpDropHeader, HttpGarble, HttpStatus,
-    Latency, Matching, Open, Refuse, Reset, Slicing, SlowClose,
+    Latency, Matching, OpenConnections, Refuse, Reset, Slicing, SlowClose,
 };
-
-use active::{Active, List};
-use connection::Ground;
-use door::Door;
-
-/// What a link understands of what goes through it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Speaks {
-    /// Bytes.
-    Bytes,
-    /// HTTP/1.1 as well: requests are told apart and passed on one by one. Only for links that an HTTP toxic is meant
-    /// for, since it is no longer quite the service that answers a broken request, and upgrades do not go through.
-    Http,
-}
-
-/// A link that cannot do what is asked of it.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// It cannot listen.
-    #[error("the link at {address} cannot listen: {source}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// No link has been laid there.
-    #[error("there is no link {0}")]
-    NoSuchLink(Route),
-    /// The link's own task is gone.
-    #[error("the link at {0} has ended")]
-    Ended(SocketAddr),
-}
-
-/// One link. It ends, with all its connections, when this is dropped.
-#[derive(Debug)]
-pub struct Link {
-    address: SocketAddr,
-    seed: u64,
-    toxics: watch::Sender<List>,
-    door: watch::Receiver<Door>,
-    connections: TaskTracker,
-    /// Every toxic that was ever on it, for its hits.
-    known: Mutex<Vec<Arc<Active>>>,
-}
-
-impl Link {
-    /// Opens a link at `listen` that leads to `upstream`. Every random choice on it derives from `seed`.
-    ///
-    /// # Errors
-    /// When it cannot listen there.
-    pub async fn open(
-        listen: SocketAddr,
-        upstream: SocketAddr,
-        speaks: Speaks,
-        seed: u64,
-    ) -> Result<Self, Error> {
-        let failed = |source| Error::Listen {
-            address: listen,
-            source,
-        };
-        let listener = door::listen(listen).map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        let (toxics, list) = watch::channel(List::default());
-        let (state, door) = watch::channel(Door::Open);
-        let (ground, connections) = (Ground { upstream, speaks }, TaskTracker::new());
-        tokio::spawn(door::keep(
-            listener,
-            address,
-            ground,
-            list,
-            state,
-            connections.clone(),
-        ));
-        Ok(Self {
-            connections,
-            address,
-            seed,
-            toxics,
-            door,
-            known: Mutex::default(),
-        })
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Puts a toxic on it, and returns once it is in effect. Putting one on a second time under one id changes nothing.
-    ///
-    /// # Errors
-    /// When the link has ended.
-    pub async fn inject(&self, id: ToxicId, toxic: Box<dyn Toxic>) -> Result<(), Error> {
-        let active = Arc::new(Active::new(id, self.seed, toxic));
-        let is_new = self.toxics.send_if_modified(|list| {
-            let is_new = !list.iter().any(|other| other.id == id);
-            if is_new {
-                *list = list.iter().cloned().chain([Arc::clone(&active)]).collect();
-            }
-            is_new
-        });
-        if is_new {
-            self.known
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(active);
-        }
-        self.settled().await
-    }
-
-    /// Takes one toxic off, and returns once that is in effect. Idempotent.
-    ///
-    /// # Errors
-    /// When the link cannot listen again where it did, or has ended.
-    pub async fn revert(&self, id: ToxicId) -> Result<(), Error> {
-        self.toxics.send_if_modified(|list| {
-            let is_there = list.iter().any(|active| active.id == id);
-            if is_there {
-                *list = list.iter().filter(|active| active.id != id).cloned().collect();
-            }
-            is_there
-        });
-        self.settled().await
-    }
-
-    /// What a toxic has hit so far, be it on the link still or no longer; nothing when it never was.
-    pub fn hits(&self, id: ToxicId) -> Hits {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known
-            .iter()
-            .filter(|active| active.id == id)
-            .map(|active| active.hits())
-            .fold(Hits::default(), Hits::plus)
-    }
-
-    /// Connections that are open now.
-    pub fn connections(&self) -> usize {
-        self.connections.len()
-    }
-
-    /// Waits until the listener is as the list wants it; everything else follows the list by itself.
-    async fn settled(&self) -> Result<(), Error> {
-        let refuses = self.toxics.borrow().iter().any(|active| active.toxic.refuses());
-        let mut door = self.door.clone();
-        let as_wanted = |door: &Door| match door {
-            Door::Open => !refuses,
-            Door::Closed => refuses,
-            Door::Broken(_) => true,
-        };
-        let state = door.wait_for(as_wanted).await;
-        match state.as_deref() {
-            Ok(Door::Broken(source)) => Err(Error::Listen {
-                address: self.address,
-                source: std::io::Error::new(source.kind(), source.to_string()),
-            }),
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::Ended(self.address)),
-        }
-    }
-}

@@ -1,8 +1,8 @@
-//! What a toxic is: answers to the questions that a link asks.
+//! The trait behind every toxic: the questions that a proxy asks about a connection, a chunk of bytes or a request.
 //!
-//! Faces the link, which asks each active toxic about a connection, a chunk or a request, and puts the answers together
-//! in the order that the module's documentation states. A toxic keeps no state and does nothing by itself: a new one is
-//! a small file in `toxics/` that answers one of these questions differently from the defaults.
+//! A toxic has parameters and no state: it answers a few of these questions differently from the defaults, and the
+//! proxy combines the answers of all active toxics (the [crate's documentation](crate) states the order). A new toxic is
+//! one small file in `toxics/`.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,39 +12,41 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// One direction of a link.
+use crate::{InvalidToxic, Matching};
+
+/// One direction of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Way {
-    /// From who connects to the service: requests.
-    Up,
-    /// From the service to who connects: answers.
-    Down,
+pub enum Direction {
+    /// From the client to the service.
+    Requests,
+    /// From the service to the client.
+    Answers,
 }
 
-/// The directions in which a toxic is in effect.
+/// The directions that a toxic affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ways {
-    /// What is sent to the service.
+pub enum Directions {
+    /// From the client to the service.
     Requests,
-    /// What comes back.
+    /// From the service to the client.
     Answers,
-    /// Both, each by itself.
+    /// Both, independently of each other.
     Both,
 }
 
-impl Ways {
+impl Directions {
     /// Whether a direction is one of these.
-    pub fn cover(self, way: Way) -> bool {
+    pub fn contains(self, direction: Direction) -> bool {
         match self {
-            Self::Requests => way == Way::Up,
-            Self::Answers => way == Way::Down,
+            Self::Requests => direction == Direction::Requests,
+            Self::Answers => direction == Direction::Answers,
             Self::Both => true,
         }
     }
 }
 
-impl fmt::Display for Ways {
+impl fmt::Display for Directions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Requests => "requests",
@@ -54,78 +56,85 @@ impl fmt::Display for Ways {
     }
 }
 
-/// Into pieces of what size a chunk is cut, and how long the next one waits for.
+/// How a chunk of bytes is cut into pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slice {
-    /// Bytes a piece, at least 1.
+    /// Bytes per piece, at least 1.
     pub size: usize,
-    /// Between two pieces.
+    /// The pause between two pieces.
     pub gap: Duration,
 }
 
-/// What is known of a request when toxics are asked about it.
+/// What a proxy knows of a request when it asks which toxics affect it.
 #[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct Request<'r> {
-    /// Its method.
+    /// The method.
     pub method: &'r Method,
-    /// Its path, without the query.
+    /// The path without the query.
     pub path: &'r str,
 }
 
-/// Something that is wrong with a link. Random answers are drawn from the generator they are given and from nothing
-/// else: the same toxic, connection and chunk always draw the same.
+/// Something that goes wrong on a proxy.
+///
+/// A random answer is drawn from the given generator and from nothing else, so that the same toxic, connection and
+/// chunk always draw the same.
 pub trait Toxic: Send + Sync + fmt::Debug {
-    /// What it does, for a reader: "50ms ± 10ms on answers".
+    /// The effect in a few words, for reports: `50ms ± 10ms on answers`.
     fn describe(&self) -> String;
 
-    /// What is wrong with its parameters, if anything.
-    fn flaw(&self) -> Option<String> {
-        None
+    /// Checks the parameters. A proxy refuses a toxic that is not valid.
+    ///
+    /// # Errors
+    /// Parameters with which the toxic could have no effect, or none that is meant.
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        Ok(())
     }
 
-    /// The directions in which it is in effect.
-    fn ways(&self) -> Ways {
-        Ways::Both
+    /// The directions that it affects.
+    fn directions(&self) -> Directions {
+        Directions::Both
     }
 
-    /// Whether a chunk of so many bytes feels it: for the count of hits.
-    fn touches(&self, _bytes: usize) -> bool {
+    /// Whether it affects a chunk of so many bytes. Counted as a hit.
+    fn affects_chunk(&self, _bytes: usize) -> bool {
         false
     }
 
     /// Whether nothing passes.
-    fn stalls(&self) -> bool {
+    fn blocks(&self) -> bool {
         false
     }
 
-    /// How long a chunk is held, counted from its own arrival.
-    fn hold(&self, _random: &mut ChaCha8Rng) -> Duration {
+    /// The delay of a chunk, from its arrival.
+    fn delay(&self, _random: &mut ChaCha8Rng) -> Duration {
         Duration::ZERO
     }
 
-    /// How much longer than a chunk the end of the stream is held.
-    fn hold_end(&self) -> Duration {
+    /// The delay of the end of the stream, in addition to that of a chunk.
+    fn end_delay(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Into what a chunk is cut.
+    /// How a chunk is cut into pieces. `None`: it is not.
     fn slice(&self, _random: &mut ChaCha8Rng) -> Option<Slice> {
         None
     }
 
-    /// Bytes a second, in one direction, over all connections of the link together.
+    /// The bandwidth in bytes per second and direction, for all connections of the proxy together. `None`: no limit.
     fn rate(&self) -> Option<u64> {
         None
     }
 
-    /// Bytes after which a connection is closed, counted from when the toxic and the connection were both there.
-    fn limit(&self) -> Option<u64> {
+    /// The number of bytes after which a connection is closed. Counting starts when both the connection and the toxic
+    /// are there. `None`: no limit.
+    fn byte_limit(&self) -> Option<u64> {
         None
     }
 
-    /// After how long a connection is reset, counted from when the toxic and the connection were both there. `None`:
-    /// never.
-    fn resets(&self, _random: &mut ChaCha8Rng) -> Option<Duration> {
+    /// The time after which a connection is reset. It starts when both the connection and the toxic are there. `None`:
+    /// this connection is not reset.
+    fn reset_after(&self, _random: &mut ChaCha8Rng) -> Option<Duration> {
         None
     }
 
@@ -134,33 +143,29 @@ pub trait Toxic: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Whether it acts on requests, so that its link must tell them apart.
-    fn needs_http(&self) -> bool {
-        false
+    /// The requests that it affects. `Some` makes it an HTTP toxic, which needs a proxy that understands
+    /// [HTTP](crate::Protocol::Http); all the methods below are asked for matching requests only.
+    fn matching(&self) -> Option<Matching<'_>> {
+        None
     }
 
-    /// Whether it is an HTTP toxic that applies to a request.
-    fn applies(&self, _request: Request<'_>, _random: &mut ChaCha8Rng) -> bool {
-        false
-    }
-
-    /// Of a request that it applies to: how long it is held.
-    fn hold_request(&self) -> Duration {
+    /// The delay of a request before the service sees it.
+    fn request_delay(&self) -> Duration {
         Duration::ZERO
     }
 
-    /// Of a request that it applies to: the status that is answered in the service's place.
+    /// The status of a response that is sent in place of the service's. `None`: the service responds.
     fn status(&self) -> Option<StatusCode> {
         None
     }
 
-    /// Of a request that it applies to: the header that the answer loses.
-    fn drops_header(&self) -> Option<&HeaderName> {
+    /// The header to remove from the response.
+    fn dropped_header(&self) -> Option<&HeaderName> {
         None
     }
 
-    /// Of a request that it applies to: whether the answer's body is garbled.
-    fn garbles(&self) -> bool {
+    /// Whether the response's body is garbled.
+    fn garbles_body(&self) -> bool {
         false
     }
 }

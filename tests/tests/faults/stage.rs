@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(crate) use firedrill::backend::Kind;
 use firedrill::backend::{self, Backend, Spec, State};
 use firedrill::fault::{self, Context, Fault};
-use firedrill::proxy::Links;
+use firedrill::proxy::Proxies;
 use firedrill::scenario::{FaultCall, Plan, Project, ResourceLimits, Restart};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 pub(crate) struct Stage {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) plan: Plan,
-    pub(crate) links: Links,
+    pub(crate) links: Proxies,
     folder: tempfile::TempDir,
     client: reqwest::Client,
 }
@@ -143,7 +143,7 @@ impl Stage {
         let stage = Self {
             backend,
             plan,
-            links: Links::default(),
+            links: Proxies::default(),
             folder,
             client: client.build().unwrap(),
         };

@@ -1,60 +1,60 @@
-//! Bandwidth: only so many bytes a second.
+//! Bandwidth: a limit on bytes per second.
 
+use firedrill_model::units::Size;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Toxic, Ways};
 use super::answers;
-use firedrill_model::units::Size;
+use crate::{Directions, InvalidToxic, Toxic};
 
-/// No link in a harness is faster.
+/// No proxy in a test process is faster.
 const FASTEST: Size = Size(4 << 30);
 
-/// Lets so many bytes a second pass in one direction, for all connections of the link together.
+/// Limits the bytes per second in a direction, for all connections of the proxy together.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bandwidth {
-    /// Bytes a second.
+    /// Bytes per second.
     per_second: Size,
-    /// In which direction (answers); `both` gives each direction as much.
+    /// The affected direction [default: answers]; `both` limits each direction by itself.
     #[serde(default = "answers")]
-    on: Ways,
+    on: Directions,
 }
 
 impl Bandwidth {
-    /// So many bytes a second of answers.
-    pub fn of(bytes: u64) -> Self {
+    /// So many bytes of answers per second.
+    pub fn new(bytes_per_second: u64) -> Self {
         Self {
-            per_second: Size(bytes),
-            on: Ways::Answers,
+            per_second: Size(bytes_per_second),
+            on: Directions::Answers,
         }
     }
 
-    /// The same in other directions.
+    /// Affects these directions instead.
     #[must_use]
-    pub fn on(self, on: Ways) -> Self {
+    pub fn on(self, on: Directions) -> Self {
         Self { on, ..self }
     }
 }
 
 impl Toxic for Bandwidth {
     fn describe(&self) -> String {
-        format!("{} a second of {}", self.per_second, self.on)
+        format!("{} per second of {}", self.per_second, self.on)
     }
 
-    fn flaw(&self) -> Option<String> {
+    fn validate(&self) -> Result<(), InvalidToxic> {
         match self.per_second {
-            Size(0) => Some("nothing would ever pass; that is `blackhole`".into()),
-            rate if rate > FASTEST => Some(format!("at more than {FASTEST} a second nothing is held up")),
-            _ => None,
+            Size(0) => Err(InvalidToxic::ZeroBandwidth),
+            rate if rate > FASTEST => Err(InvalidToxic::BandwidthTooHigh(FASTEST)),
+            _ => Ok(()),
         }
     }
 
-    fn ways(&self) -> Ways {
+    fn directions(&self) -> Directions {
         self.on
     }
 
-    fn touches(&self, _: usize) -> bool {
+    fn affects_chunk(&self, _: usize) -> bool {
         true
     }
 

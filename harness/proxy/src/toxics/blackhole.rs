@@ -1,42 +1,42 @@
-//! Blackhole: nothing goes through, and nobody says so.
+//! Blackhole: nothing passes, and no error says so.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Toxic, Ways};
 use super::both;
+use crate::{Directions, Toxic};
 
-/// Lets nothing pass. Connections stay open, new ones are taken and hear nothing. When it is taken off, what was sent
-/// meanwhile arrives, as after a network partition.
+/// Lets nothing pass. Open connections stay open, new ones are accepted and get no bytes. After the revert everything
+/// sent meanwhile arrives, as after a network partition.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Blackhole {
-    /// In which direction (both).
+    /// The affected direction [default: both].
     #[serde(default = "both")]
-    on: Ways,
+    on: Directions,
 }
 
 impl Blackhole {
-    /// In these directions.
-    pub fn on(on: Ways) -> Self {
+    /// Blocks these directions.
+    pub fn new(on: Directions) -> Self {
         Self { on }
     }
 }
 
 impl Toxic for Blackhole {
     fn describe(&self) -> String {
-        format!("nothing passes of {}", self.on)
+        format!("block {}", self.on)
     }
 
-    fn ways(&self) -> Ways {
+    fn directions(&self) -> Directions {
         self.on
     }
 
-    fn touches(&self, _: usize) -> bool {
+    fn affects_chunk(&self, _: usize) -> bool {
         true
     }
 
-    fn stalls(&self) -> bool {
+    fn blocks(&self) -> bool {
         true
     }
 }

@@ -1,30 +1,36 @@
-//! Data limit: a connection is closed after so many bytes, in the middle of whatever they are.
+//! Data limit: a connection is closed after so many bytes, wherever that falls in a message.
 
+use firedrill_model::units::Size;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Toxic, Ways};
 use super::answers;
-use firedrill_model::units::Size;
+use crate::{Directions, Toxic};
 
-/// Closes a connection once so many bytes have passed on it since the injection, and more are to come.
+/// Closes a connection when it has carried this many bytes since the injection and more are to come.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataLimit {
-    /// So many bytes pass.
+    /// The bytes that pass.
     bytes: Size,
-    /// In which direction they are counted (answers).
+    /// The direction in which they are counted [default: answers].
     #[serde(default = "answers")]
-    on: Ways,
+    on: Directions,
 }
 
 impl DataLimit {
     /// So many bytes of answers.
-    pub fn of(bytes: u64) -> Self {
+    pub fn new(bytes: u64) -> Self {
         Self {
             bytes: Size(bytes),
-            on: Ways::Answers,
+            on: Directions::Answers,
         }
+    }
+
+    /// Counts these directions instead.
+    #[must_use]
+    pub fn on(self, on: Directions) -> Self {
+        Self { on, ..self }
     }
 }
 
@@ -33,11 +39,11 @@ impl Toxic for DataLimit {
         format!("close connections after {} of {}", self.bytes, self.on)
     }
 
-    fn ways(&self) -> Ways {
+    fn directions(&self) -> Directions {
         self.on
     }
 
-    fn limit(&self) -> Option<u64> {
+    fn byte_limit(&self) -> Option<u64> {
         Some(self.bytes.0)
     }
 }

@@ -2,67 +2,63 @@
 
 use std::time::Duration;
 
-use rand_chacha::ChaCha8Rng;
+use firedrill_model::units::{Share, Span};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Request, Toxic};
-use super::matching::Matching;
-use firedrill_model::table::Merged;
-use firedrill_model::units::Span;
+use super::{Matching, all};
+use crate::{InvalidToxic, Toxic};
 
-/// Holds requests before the service sees them.
+/// Delays requests before the service sees them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(from = "Merged<Delay, Matching>")]
-pub struct HttpDelay {
-    delay: Span,
-    matching: Matching,
-}
-
-/// How long it holds.
-#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Delay {
-    /// How long.
+pub struct HttpDelay {
+    /// The delay.
     delay: Span,
-}
-
-impl From<Merged<Delay, Matching>> for HttpDelay {
-    fn from(Merged(own, matching): Merged<Delay, Matching>) -> Self {
-        let Delay { delay } = own;
-        Self { delay, matching }
-    }
+    /// Only requests with this method [default: any].
+    #[serde(default)]
+    method: Option<String>,
+    /// Only paths that begin with this [default: any].
+    #[serde(default)]
+    path: Option<String>,
+    /// The share of these requests [default: 100%].
+    #[serde(default = "all")]
+    share: Share,
 }
 
 impl HttpDelay {
-    /// So long for these requests.
-    pub fn of(delay: Duration, matching: Matching) -> Self {
+    /// Delays matching requests.
+    pub fn new(delay: Duration, matching: Matching<'_>) -> Self {
         Self {
             delay: Span(delay),
-            matching,
+            method: matching.method.map(str::to_owned),
+            path: matching.path.map(str::to_owned),
+            share: matching.share,
         }
+    }
+
+    fn requests(&self) -> Matching<'_> {
+        Matching::of(self.method.as_deref(), self.path.as_deref(), self.share)
     }
 }
 
 impl Toxic for HttpDelay {
     fn describe(&self) -> String {
-        format!("hold {} for {}", self.matching, self.delay)
+        format!("delay {} by {}", self.requests(), self.delay)
     }
 
-    fn flaw(&self) -> Option<String> {
-        let nothing = self.delay.0.is_zero().then(|| "a delay of nothing".to_owned());
-        nothing.or_else(|| self.matching.flaw())
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        if self.delay.0.is_zero() {
+            return Err(InvalidToxic::ZeroDelay);
+        }
+        self.requests().validate()
     }
 
-    fn needs_http(&self) -> bool {
-        true
+    fn matching(&self) -> Option<Matching<'_>> {
+        Some(self.requests())
     }
 
-    fn applies(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
-        self.matching.applies(request, random)
-    }
-
-    fn hold_request(&self) -> Duration {
+    fn request_delay(&self) -> Duration {
         self.delay.0
     }
 }

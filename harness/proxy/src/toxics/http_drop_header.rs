@@ -1,71 +1,68 @@
-//! HTTP drop header: something on the way takes a header out of answers.
+//! HTTP drop header: something between client and service removes a header from responses.
 
+use firedrill_model::units::Share;
 use http::HeaderName;
-use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::super::toxic::{Request, Toxic};
-use super::matching::Matching;
-use firedrill_model::table::Merged;
+use super::{Matching, all};
+use crate::{InvalidToxic, Toxic};
 
-/// Takes a header out of answers. An answer that has none of that name is not hit.
+/// Removes a header from responses. A response without this header is not hit.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(from = "Merged<Header, Matching>")]
-pub struct HttpDropHeader {
-    #[schemars(with = "String")]
-    header: HeaderName,
-    matching: Matching,
-}
-
-/// What it takes out.
-#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Header {
+pub struct HttpDropHeader {
     /// The header's name.
     #[serde(deserialize_with = "header_name")]
     #[schemars(with = "String")]
     header: HeaderName,
-}
-
-impl From<Merged<Header, Matching>> for HttpDropHeader {
-    fn from(Merged(own, matching): Merged<Header, Matching>) -> Self {
-        let Header { header } = own;
-        Self { header, matching }
-    }
+    /// Only requests with this method [default: any].
+    #[serde(default)]
+    method: Option<String>,
+    /// Only paths that begin with this [default: any].
+    #[serde(default)]
+    path: Option<String>,
+    /// The share of these requests [default: 100%].
+    #[serde(default = "all")]
+    share: Share,
 }
 
 fn header_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderName, D::Error> {
     let name = String::deserialize(deserializer)?;
-    let refused = |_| serde::de::Error::custom(format!("`{name}` is no header's name"));
+    let refused = |_| serde::de::Error::custom(format!("`{name}` is not a header name"));
     HeaderName::from_bytes(name.as_bytes()).map_err(refused)
 }
 
 impl HttpDropHeader {
-    /// This header, from the answers to these requests.
-    pub fn of(header: HeaderName, matching: Matching) -> Self {
-        Self { header, matching }
+    /// Removes this header from the responses to matching requests.
+    pub fn new(header: HeaderName, matching: Matching<'_>) -> Self {
+        Self {
+            header,
+            method: matching.method.map(str::to_owned),
+            path: matching.path.map(str::to_owned),
+            share: matching.share,
+        }
+    }
+
+    fn requests(&self) -> Matching<'_> {
+        Matching::of(self.method.as_deref(), self.path.as_deref(), self.share)
     }
 }
 
 impl Toxic for HttpDropHeader {
     fn describe(&self) -> String {
-        format!("drop `{}` from the answers to {}", self.header, self.matching)
+        format!("drop `{}` from the answers to {}", self.header, self.requests())
     }
 
-    fn flaw(&self) -> Option<String> {
-        self.matching.flaw()
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        self.requests().validate()
     }
 
-    fn needs_http(&self) -> bool {
-        true
+    fn matching(&self) -> Option<Matching<'_>> {
+        Some(self.requests())
     }
 
-    fn applies(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
-        self.matching.applies(request, random)
-    }
-
-    fn drops_header(&self) -> Option<&HeaderName> {
+    fn dropped_header(&self) -> Option<&HeaderName> {
         Some(&self.header)
     }
 }

@@ -1,50 +1,56 @@
-//! HTTP garble: the head of an answer is right, its body is not.
+//! HTTP garble: the head of a response is right, its body is not.
 
-use rand_chacha::ChaCha8Rng;
+use firedrill_model::units::Share;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Request, Toxic};
-use super::matching::Matching;
+use super::{Matching, all};
+use crate::{InvalidToxic, Toxic};
 
-/// Changes every byte of answers' bodies, and leaves their length. An answer without a body is not hit.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(from = "Matching")]
+/// Changes every byte of response bodies and leaves their length. A response without a body is not hit.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct HttpGarble {
-    matching: Matching,
-}
-
-impl From<Matching> for HttpGarble {
-    fn from(matching: Matching) -> Self {
-        Self { matching }
-    }
+    /// Only requests with this method [default: any].
+    #[serde(default)]
+    method: Option<String>,
+    /// Only paths that begin with this [default: any].
+    #[serde(default)]
+    path: Option<String>,
+    /// The share of these requests [default: 100%].
+    #[serde(default = "all")]
+    share: Share,
 }
 
 impl HttpGarble {
-    /// The answers to these requests.
-    pub fn of(matching: Matching) -> Self {
-        Self { matching }
+    /// Garbles the responses to matching requests.
+    pub fn new(matching: Matching<'_>) -> Self {
+        Self {
+            method: matching.method.map(str::to_owned),
+            path: matching.path.map(str::to_owned),
+            share: matching.share,
+        }
+    }
+
+    fn requests(&self) -> Matching<'_> {
+        Matching::of(self.method.as_deref(), self.path.as_deref(), self.share)
     }
 }
 
 impl Toxic for HttpGarble {
     fn describe(&self) -> String {
-        format!("garble the answers to {}", self.matching)
+        format!("garble the answers to {}", self.requests())
     }
 
-    fn flaw(&self) -> Option<String> {
-        self.matching.flaw()
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        self.requests().validate()
     }
 
-    fn needs_http(&self) -> bool {
-        true
+    fn matching(&self) -> Option<Matching<'_>> {
+        Some(self.requests())
     }
 
-    fn applies(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
-        self.matching.applies(request, random)
-    }
-
-    fn garbles(&self) -> bool {
+    fn garbles_body(&self) -> bool {
         true
     }
 }

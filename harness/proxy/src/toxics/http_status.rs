@@ -1,36 +1,29 @@
-//! HTTP status: something on the way answers in the service's place.
+//! HTTP status: something between client and service responds with an error.
 
+use firedrill_model::units::Share;
 use http::StatusCode;
-use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Request, Toxic};
-use super::matching::Matching;
-use firedrill_model::table::Merged;
+use super::{Matching, all};
+use crate::{InvalidToxic, Toxic};
 
-/// Answers requests with a status and no body; the service does not see them, as behind a gateway that is in trouble.
+/// Answers requests with a status and no body. The service does not see them, as behind a failing gateway.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(from = "Merged<Status, Matching>")]
-pub struct HttpStatus {
-    status: u16,
-    matching: Matching,
-}
-
-/// What it answers.
-#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Status {
-    /// The status (503).
+pub struct HttpStatus {
+    /// The status [default: 503].
     #[serde(default = "unavailable")]
     status: u16,
-}
-
-impl From<Merged<Status, Matching>> for HttpStatus {
-    fn from(Merged(own, matching): Merged<Status, Matching>) -> Self {
-        let Status { status } = own;
-        Self { status, matching }
-    }
+    /// Only requests with this method [default: any].
+    #[serde(default)]
+    method: Option<String>,
+    /// Only paths that begin with this [default: any].
+    #[serde(default)]
+    path: Option<String>,
+    /// The share of these requests [default: 100%].
+    #[serde(default = "all")]
+    share: Share,
 }
 
 fn unavailable() -> u16 {
@@ -38,30 +31,36 @@ fn unavailable() -> u16 {
 }
 
 impl HttpStatus {
-    /// This status for these requests.
-    pub fn of(status: u16, matching: Matching) -> Self {
-        Self { status, matching }
+    /// Answers matching requests with this status.
+    pub fn new(status: u16, matching: Matching<'_>) -> Self {
+        Self {
+            status,
+            method: matching.method.map(str::to_owned),
+            path: matching.path.map(str::to_owned),
+            share: matching.share,
+        }
+    }
+
+    fn requests(&self) -> Matching<'_> {
+        Matching::of(self.method.as_deref(), self.path.as_deref(), self.share)
     }
 }
 
 impl Toxic for HttpStatus {
     fn describe(&self) -> String {
-        format!("answer {} to {}", self.status, self.matching)
+        format!("answer {} to {}", self.status, self.requests())
     }
 
-    fn flaw(&self) -> Option<String> {
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        // 1xx is not final: a client would go on waiting.
         if !(200..=599).contains(&self.status) {
-            return Some(format!("{} is no status of an answer", self.status));
+            return Err(InvalidToxic::Status(self.status));
         }
-        self.matching.flaw()
+        self.requests().validate()
     }
 
-    fn needs_http(&self) -> bool {
-        true
-    }
-
-    fn applies(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
-        self.matching.applies(request, random)
+    fn matching(&self) -> Option<Matching<'_>> {
+        Some(self.requests())
     }
 
     fn status(&self) -> Option<StatusCode> {

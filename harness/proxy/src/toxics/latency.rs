@@ -2,58 +2,60 @@
 
 use std::time::Duration;
 
+use firedrill_model::units::Span;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Exp1, StandardNormal};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Toxic, Ways};
 use super::answers;
-use firedrill_model::units::Span;
+use crate::{Directions, InvalidToxic, Toxic};
 
-/// Holds every chunk for a time that counts from its own arrival: a kept connection does not dodge it, and many chunks
-/// do not add up. The order stays.
+/// Delays every chunk, from its own arrival: requests on a reused connection are delayed as well, and the delays of
+/// many chunks do not add up. The order of the bytes stays.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
-    /// How long.
+    /// The delay.
     delay: Span,
-    /// How far from that (0).
+    /// How much the delay varies [default: 0].
     #[serde(default)]
     jitter: Span,
-    /// How the jitter is spread (uniform).
+    /// How the jitter is distributed [default: uniform].
     #[serde(default)]
     distribution: Distribution,
-    /// In which direction (answers).
+    /// The affected direction [default: answers].
     #[serde(default = "answers")]
-    on: Ways,
+    on: Directions,
 }
 
-/// How jitter is spread.
+/// How jitter is distributed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Distribution {
     /// Evenly from `delay - jitter` to `delay + jitter`.
     #[default]
     Uniform,
     /// Around `delay`, with `jitter` as the standard deviation.
     Normal,
-    /// Never less than `delay`; `jitter` more on average, now and then far more.
+    /// Never below `delay`; `jitter` more on average, occasionally far more (exponential).
     LongTail,
 }
 
 impl Latency {
-    /// So much on the answers, always the same.
-    pub fn of(delay: Duration) -> Self {
+    /// The same delay for all answers.
+    pub fn new(delay: Duration) -> Self {
         Self {
             delay: Span(delay),
             jitter: Span::default(),
             distribution: Distribution::Uniform,
-            on: Ways::Answers,
+            on: Directions::Answers,
         }
     }
 
-    /// The same with jitter.
+    /// Varies the delay.
     #[must_use]
     pub fn jitter(self, jitter: Duration, distribution: Distribution) -> Self {
         Self {
@@ -63,9 +65,9 @@ impl Latency {
         }
     }
 
-    /// The same in other directions.
+    /// Affects these directions instead.
     #[must_use]
-    pub fn on(self, on: Ways) -> Self {
+    pub fn on(self, on: Directions) -> Self {
         Self { on, ..self }
     }
 }
@@ -77,40 +79,40 @@ impl Toxic for Latency {
         }
         let spread = match self.distribution {
             Distribution::Uniform => "±",
-            Distribution::Normal => "with a deviation of",
-            Distribution::LongTail => "and a tail of",
+            Distribution::Normal => "with a standard deviation of",
+            Distribution::LongTail => "with a long tail of",
         };
         format!("{} {spread} {} on {}", self.delay, self.jitter, self.on)
     }
 
-    fn flaw(&self) -> Option<String> {
-        let nothing = self.delay.0.is_zero() && self.jitter.0.is_zero();
-        nothing.then(|| "a delay of nothing".into())
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        if self.delay.0.is_zero() && self.jitter.0.is_zero() {
+            return Err(InvalidToxic::ZeroDelay);
+        }
+        Ok(())
     }
 
-    fn ways(&self) -> Ways {
+    fn directions(&self) -> Directions {
         self.on
     }
 
-    fn touches(&self, _: usize) -> bool {
+    fn affects_chunk(&self, _: usize) -> bool {
         true
     }
 
-    fn hold(&self, random: &mut ChaCha8Rng) -> Duration {
-        let (delay, jitter) = (self.delay.0.as_secs_f64(), self.jitter.0.as_secs_f64());
-        if jitter == 0.0 {
+    fn delay(&self, random: &mut ChaCha8Rng) -> Duration {
+        if self.jitter.0.is_zero() {
             return self.delay.0;
         }
-        let even: f64 = random.random();
-        let off = match self.distribution {
-            Distribution::Uniform => 2.0 * even - 1.0,
-            Distribution::Normal => {
-                let angle: f64 = random.random();
-                (-2.0 * (1.0 - even).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
-            }
-            Distribution::LongTail => -(1.0 - even).ln(),
+        // In units of the jitter.
+        let deviation: f64 = match self.distribution {
+            Distribution::Uniform => random.random_range(-1.0..1.0),
+            Distribution::Normal => random.sample(StandardNormal),
+            Distribution::LongTail => random.sample(Exp1),
         };
-        Duration::from_secs_f64((delay + jitter * off).max(0.0))
+        let seconds = self.delay.0.as_secs_f64() + self.jitter.0.as_secs_f64() * deviation;
+        // No chunk arrives before it was sent.
+        Duration::from_secs_f64(seconds.max(0.0))
     }
 }
 
@@ -121,20 +123,22 @@ mod tests {
 
     use super::*;
 
+    /// Mean, shortest and longest delay in milliseconds.
     fn mean_and_range(distribution: Distribution) -> (f64, f64, f64) {
-        let latency = Latency::of(Duration::from_millis(100)).jitter(Duration::from_millis(20), distribution);
-        let holds: Vec<f64> = (0..4000)
-            .map(|seed| latency.hold(&mut ChaCha8Rng::seed_from_u64(seed)).as_secs_f64() * 1e3)
+        let latency =
+            Latency::new(Duration::from_millis(100)).jitter(Duration::from_millis(20), distribution);
+        let delays: Vec<f64> = (0..4000)
+            .map(|seed| latency.delay(&mut ChaCha8Rng::seed_from_u64(seed)).as_secs_f64() * 1e3)
             .collect();
-        let mean = holds.iter().sum::<f64>() / 4000.0;
-        let (min, max) = holds.iter().fold((f64::MAX, 0.0f64), |(min, max), hold| {
-            (min.min(*hold), max.max(*hold))
+        let mean = delays.iter().sum::<f64>() / 4000.0;
+        let (min, max) = delays.iter().fold((f64::MAX, 0.0f64), |(min, max), delay| {
+            (min.min(*delay), max.max(*delay))
         });
         (mean, min, max)
     }
 
     #[test]
-    fn jitter_is_spread_as_its_distribution_says() {
+    fn jitter_follows_its_distribution() {
         let (mean, min, max) = mean_and_range(Distribution::Uniform);
         assert!(
             (mean - 100.0).abs() < 2.0 && min >= 80.0 && max <= 120.0,
@@ -151,9 +155,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_same_seed_draws_the_same(seed in any::<u64>()) {
-            let latency = Latency::of(Duration::ZERO).jitter(Duration::from_millis(5), Distribution::Normal);
-            let draw = || latency.hold(&mut ChaCha8Rng::seed_from_u64(seed));
+        fn the_same_seed_draws_the_same_delay(seed in any::<u64>()) {
+            let latency = Latency::new(Duration::ZERO).jitter(Duration::from_millis(5), Distribution::Normal);
+            let draw = || latency.delay(&mut ChaCha8Rng::seed_from_u64(seed));
             prop_assert_eq!(draw(), draw());
         }
     }

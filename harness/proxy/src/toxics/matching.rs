@@ -1,88 +1,95 @@
-//! Which requests an HTTP toxic is for.
+//! Which requests an HTTP toxic affects.
 
 use std::fmt;
 
+use firedrill_model::units::Share;
 use http::Method;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-use schemars::JsonSchema;
-use serde::Deserialize;
 
-use super::super::toxic::Request;
 use super::all;
-use firedrill_model::units::Share;
+use crate::{InvalidToxic, Request};
 
-/// A share of the requests of a method and of paths that begin alike. Which ones is drawn from the seed.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Matching {
-    /// Only this method (any).
-    #[serde(default)]
-    method: Option<String>,
-    /// Only paths that begin so (any).
-    #[serde(default)]
-    path: Option<String>,
-    /// Which share of them (100%).
-    #[serde(default = "all")]
-    share: Share,
+/// A share of the requests with a method and a path prefix. Which ones is a random choice from the proxy's seed.
+#[derive(Debug, Clone, Copy)]
+pub struct Matching<'m> {
+    pub(super) method: Option<&'m str>,
+    pub(super) path: Option<&'m str>,
+    pub(super) share: Share,
 }
 
-impl Default for Matching {
+impl Default for Matching<'_> {
     fn default() -> Self {
-        Self {
-            method: None,
-            path: None,
-            share: all(),
-        }
+        Self::all()
     }
 }
 
-impl Matching {
-    /// A share of all requests.
-    pub fn share(share: f64) -> Self {
-        Self {
-            share: Share(share),
-            ..Self::default()
-        }
+impl<'m> Matching<'m> {
+    /// All requests.
+    pub fn all() -> Self {
+        Self::of(None, None, all())
     }
 
-    /// The same for paths that begin so.
+    pub(super) fn of(method: Option<&'m str>, path: Option<&'m str>, share: Share) -> Self {
+        Self { method, path, share }
+    }
+
+    /// Only requests with this method, in capitals.
     #[must_use]
-    pub fn path(self, path: &str) -> Self {
+    pub fn method(self, method: &'m str) -> Self {
         Self {
-            path: Some(path.to_owned()),
+            method: Some(method),
             ..self
         }
     }
 
-    pub(super) fn applies(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
-        let method = self
-            .method
-            .as_deref()
-            .is_none_or(|method| request.method == method);
-        let path = self
-            .path
-            .as_deref()
-            .is_none_or(|path| request.path.starts_with(path));
-        method && path && random.random::<f64>() < self.share.0
+    /// Only paths that begin with this.
+    #[must_use]
+    pub fn path(self, prefix: &'m str) -> Self {
+        Self {
+            path: Some(prefix),
+            ..self
+        }
     }
 
-    pub(super) fn flaw(&self) -> Option<String> {
-        if self.share.0 == 0.0 {
-            return Some("a share of nothing".into());
+    /// Only this share of them, from 0 to 1.
+    #[must_use]
+    pub fn share(self, share: f64) -> Self {
+        Self {
+            share: Share(share),
+            ..self
         }
-        let method = self.method.as_ref()?;
-        let known = Method::from_bytes(method.as_bytes()).is_ok() && *method == method.to_ascii_uppercase();
-        (!known).then(|| format!("`{method}` is no method; write it in capitals, such as GET"))
+    }
+
+    /// Whether a request is one of these.
+    pub(crate) fn includes(&self, request: Request<'_>, random: &mut ChaCha8Rng) -> bool {
+        self.method.is_none_or(|method| request.method == method)
+            && self.path.is_none_or(|prefix| request.path.starts_with(prefix))
+            && random.random::<f64>() < self.share.0
+    }
+
+    pub(super) fn validate(&self) -> Result<(), InvalidToxic> {
+        if self.share.0 == 0.0 {
+            return Err(InvalidToxic::ZeroShare);
+        }
+        match self.method {
+            Some(method) if !is_method(method) => Err(InvalidToxic::Method(method.to_owned())),
+            _ => Ok(()),
+        }
     }
 }
 
-impl fmt::Display for Matching {
+/// Methods are case-sensitive: `get` would match no request.
+fn is_method(text: &str) -> bool {
+    Method::from_bytes(text.as_bytes()).is_ok() && text == text.to_ascii_uppercase()
+}
+
+impl fmt::Display for Matching<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let method = self.method.as_deref().unwrap_or("all");
+        let method = self.method.unwrap_or("all");
         write!(f, "{} of {method} requests", self.share)?;
-        match &self.path {
-            Some(path) => write!(f, " to {path}…"),
+        match self.path {
+            Some(prefix) => write!(f, " to {prefix}…"),
             None => Ok(()),
         }
     }

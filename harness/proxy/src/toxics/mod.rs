@@ -1,4 +1,4 @@
-//! The toxics: one small file each, with its parameters as a scenario writes them and its answers to the link.
+//! The toxics: one small file each, with the parameters as a scenario file spells them.
 
 mod bandwidth;
 mod blackhole;
@@ -23,21 +23,22 @@ pub use http_garble::HttpGarble;
 pub use http_status::HttpStatus;
 pub use latency::{Distribution, Latency};
 pub use matching::Matching;
-pub use refuse::{Open, Refuse};
+pub use refuse::{OpenConnections, Refuse};
 pub use reset::Reset;
 pub use slicing::Slicing;
 pub use slow_close::SlowClose;
 
-use super::toxic::Ways;
 use firedrill_model::units::Share;
 
-/// What is slow or short in practice is the answer.
-fn answers() -> Ways {
-    Ways::Answers
+use crate::Directions;
+
+/// The default of toxics on speed and size: answers are what is slow or cut short in practice.
+fn answers() -> Directions {
+    Directions::Answers
 }
 
-fn both() -> Ways {
-    Ways::Both
+fn both() -> Directions {
+    Directions::Both
 }
 
 fn all() -> Share {

@@ -1,4 +1,4 @@
-//! Refuse: nobody listens.
+//! Refuse: nothing listens.
 
 use std::time::Duration;
 
@@ -6,33 +6,34 @@ use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::Toxic;
+use crate::Toxic;
 
-/// Closes the listener, so that connection attempts are refused by the operating system; it listens again at the same
-/// port when the toxic is taken off. Attempts at a closed port cannot be counted, so that only connections that were
-/// open count as hit.
+/// Closes the listener, so that the operating system refuses connections; it listens again on the same port after the
+/// revert. Refused attempts cannot be counted: only connections that were open count as hits.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Refuse {
-    /// What becomes of connections that are open (reset).
+    /// What happens to open connections [default: reset].
     #[serde(default)]
-    open: Open,
+    open: OpenConnections,
 }
 
-/// What becomes of open connections.
+/// What happens to open connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Open {
-    /// They are reset, as when the machine has started anew.
+#[non_exhaustive]
+pub enum OpenConnections {
+    /// They are reset, as after a restart of the machine.
     #[default]
     Reset,
-    /// They stay, as when only the listener was closed.
-    Kept,
+    /// They stay open, as when only the listener was closed.
+    #[serde(rename = "kept")]
+    Keep,
 }
 
 impl Refuse {
-    /// With open connections treated so.
-    pub fn with(open: Open) -> Self {
+    /// Refuses new connections and treats open ones like this.
+    pub fn new(open: OpenConnections) -> Self {
         Self { open }
     }
 }
@@ -40,17 +41,16 @@ impl Refuse {
 impl Toxic for Refuse {
     fn describe(&self) -> String {
         match self.open {
-            Open::Reset => "refuse connections, reset those that are open",
-            Open::Kept => "refuse connections, keep those that are open",
+            OpenConnections::Reset => "refuse connections, reset open ones".into(),
+            OpenConnections::Keep => "refuse connections, keep open ones".into(),
         }
-        .into()
     }
 
     fn refuses(&self) -> bool {
         true
     }
 
-    fn resets(&self, _: &mut ChaCha8Rng) -> Option<Duration> {
-        (self.open == Open::Reset).then_some(Duration::ZERO)
+    fn reset_after(&self, _: &mut ChaCha8Rng) -> Option<Duration> {
+        (self.open == OpenConnections::Reset).then_some(Duration::ZERO)
     }
 }

@@ -1,38 +1,38 @@
-//! Reset: connections are torn down.
+//! Reset: connections end with a reset (RST).
 
 use std::time::Duration;
 
+use firedrill_model::units::{Share, Span};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::Toxic;
 use super::all;
-use firedrill_model::units::{Share, Span};
+use crate::{InvalidToxic, Toxic};
 
-/// Resets connections (RST), those that are open and those that come.
+/// Resets connections (RST), open ones and new ones.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reset {
-    /// How long a connection lives before (0): counted from when it began, or from the injection when it was open then.
+    /// The time until the reset [default: 0], from when the connection began, or from the injection if it was open.
     #[serde(default)]
     after: Span,
-    /// Which share of the connections (100%).
+    /// The share of connections [default: 100%].
     #[serde(default = "all")]
     share: Share,
 }
 
 impl Reset {
-    /// Every connection, after so long.
-    pub fn after(after: Duration) -> Self {
+    /// Resets every connection after a time.
+    pub fn new(after: Duration) -> Self {
         Self {
             after: Span(after),
             share: all(),
         }
     }
 
-    /// The same for a share of the connections.
+    /// Resets only a share of the connections, from 0 to 1.
     #[must_use]
     pub fn share(self, share: f64) -> Self {
         Self {
@@ -44,19 +44,21 @@ impl Reset {
 
 impl Toxic for Reset {
     fn describe(&self) -> String {
-        let after = if self.after.0.is_zero() {
-            "at once".to_owned()
+        if self.after.0.is_zero() {
+            format!("reset {} of connections at once", self.share)
         } else {
-            format!("after {}", self.after)
-        };
-        format!("reset {} of connections {after}", self.share)
+            format!("reset {} of connections after {}", self.share, self.after)
+        }
     }
 
-    fn flaw(&self) -> Option<String> {
-        (self.share.0 == 0.0).then(|| "a share of nothing".into())
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        if self.share.0 == 0.0 {
+            return Err(InvalidToxic::ZeroShare);
+        }
+        Ok(())
     }
 
-    fn resets(&self, random: &mut ChaCha8Rng) -> Option<Duration> {
+    fn reset_after(&self, random: &mut ChaCha8Rng) -> Option<Duration> {
         (random.random::<f64>() < self.share.0).then_some(self.after.0)
     }
 }

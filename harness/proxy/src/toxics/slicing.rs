@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
+use firedrill_model::units::{Size, Span};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Slice, Toxic, Ways};
 use super::both;
-use firedrill_model::units::{Size, Span};
+use crate::{Directions, InvalidToxic, Slice, Toxic};
 
-/// Cuts what passes into small pieces with a pause between them, so that whoever reads has to put them together.
+/// Cuts traffic into small pieces with a pause between them: the reader has to put a message together again.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slicing {
     /// The size of a piece.
     size: Size,
-    /// How far from that a chunk's pieces may be (0B).
+    /// How much that size varies between chunks [default: 0B].
     #[serde(default = "none")]
     vary: Size,
-    /// Between two pieces (0).
+    /// The pause between two pieces [default: 0].
     #[serde(default)]
     gap: Span,
-    /// In which direction (both).
+    /// The affected direction [default: both].
     #[serde(default = "both")]
-    on: Ways,
+    on: Directions,
 }
 
 fn none() -> Size {
@@ -33,30 +33,39 @@ fn none() -> Size {
 }
 
 impl Slicing {
-    /// Into pieces of so many bytes, in both directions, with so much time between them.
-    pub fn of(size: u64, gap: Duration) -> Self {
+    /// Pieces of so many bytes in both directions, with a pause between them.
+    pub fn new(size: u64, gap: Duration) -> Self {
         Self {
             size: Size(size),
             vary: none(),
             gap: Span(gap),
-            on: Ways::Both,
+            on: Directions::Both,
         }
+    }
+
+    /// Affects these directions instead.
+    #[must_use]
+    pub fn on(self, on: Directions) -> Self {
+        Self { on, ..self }
     }
 }
 
 impl Toxic for Slicing {
     fn describe(&self) -> String {
-        format!("pieces of {} every {} of {}", self.size, self.gap, self.on)
+        format!("pieces of {} every {} on {}", self.size, self.gap, self.on)
     }
 
-    fn flaw(&self) -> Option<String> {
+    fn validate(&self) -> Result<(), InvalidToxic> {
         if self.size.0 == 0 {
-            return Some("pieces of nothing".into());
+            return Err(InvalidToxic::ZeroSize);
         }
-        (self.vary >= self.size).then(|| "`vary` must be below `size`".into())
+        if self.vary >= self.size {
+            return Err(InvalidToxic::VaryTooLarge);
+        }
+        Ok(())
     }
 
-    fn ways(&self) -> Ways {
+    fn directions(&self) -> Directions {
         self.on
     }
 

@@ -1,49 +1,58 @@
-//! Slow close: the end of a connection takes its time to arrive.
+//! Slow close: the end of a connection arrives late.
 
 use std::time::Duration;
 
+use firedrill_model::units::Span;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::toxic::{Toxic, Ways};
 use super::both;
-use firedrill_model::units::Span;
+use crate::{Directions, InvalidToxic, Toxic};
 
-/// Holds back the close of a connection; what was sent before it passes at once.
+/// Delays the close of a connection. Bytes sent before it pass at once.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SlowClose {
-    /// How long.
+    /// The delay.
     delay: Span,
-    /// In which direction (both).
+    /// The affected direction [default: both].
     #[serde(default = "both")]
-    on: Ways,
+    on: Directions,
 }
 
 impl SlowClose {
-    /// By so much in both directions.
-    pub fn of(delay: Duration) -> Self {
+    /// Delays the close in both directions.
+    pub fn new(delay: Duration) -> Self {
         Self {
             delay: Span(delay),
-            on: Ways::Both,
+            on: Directions::Both,
         }
+    }
+
+    /// Affects these directions instead.
+    #[must_use]
+    pub fn on(self, on: Directions) -> Self {
+        Self { on, ..self }
     }
 }
 
 impl Toxic for SlowClose {
     fn describe(&self) -> String {
-        format!("closing takes {} more on {}", self.delay, self.on)
+        format!("close {} late on {}", self.delay, self.on)
     }
 
-    fn flaw(&self) -> Option<String> {
-        self.delay.0.is_zero().then(|| "a delay of nothing".into())
+    fn validate(&self) -> Result<(), InvalidToxic> {
+        if self.delay.0.is_zero() {
+            return Err(InvalidToxic::ZeroDelay);
+        }
+        Ok(())
     }
 
-    fn ways(&self) -> Ways {
+    fn directions(&self) -> Directions {
         self.on
     }
 
-    fn hold_end(&self) -> Duration {
+    fn end_delay(&self) -> Duration {
         self.delay.0
     }
 }

@@ -6,14 +6,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::{Error, derive};
 use crate::backend::{self, Backend};
 use firedrill_model::scenario::Plan;
-use firedrill_proxy::{Link, Links, Route, Speaks, USER};
+use firedrill_proxy::{Protocol, Proxies, Proxy, Route, USER};
 
 /// Ports that are free on 127.0.0.1 may be taken elsewhere; so many are tried.
 const ATTEMPTS: usize = 5;
 
 /// Lays the links of a plan, and tells the backend of those between services.
-pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &Links) -> Result<(), Error> {
-    for (route, speaks) in routes(plan)? {
+pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &Proxies) -> Result<(), Error> {
+    for (route, protocol) in routes(plan)? {
         let port = route.port.as_deref();
         let upstream = backend.address(&route.to, port)?;
         let (bind, host) = if route.from == USER {
@@ -22,7 +22,7 @@ pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &L
             backend.host_for_services().await?
         };
         let seed = derive(seed, &format!("link {route}"));
-        let link = open(bind, upstream, speaks, seed).await?;
+        let link = open(bind, upstream, protocol, seed).await?;
         if route.from != USER {
             let url = format!("http://{host}:{}", link.address().port());
             backend.set_link_url(&route.from, &route.to, port, &url);
@@ -33,7 +33,7 @@ pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &L
 }
 
 /// Where users reach the system: its entry, or the link that leads there.
-pub(super) fn entry(plan: &Plan, backend: &dyn Backend, links: &Links) -> Result<SocketAddr, Error> {
+pub(super) fn entry(plan: &Plan, backend: &dyn Backend, links: &Proxies) -> Result<SocketAddr, Error> {
     let route = Route {
         from: USER.into(),
         to: plan.entry().into(),
@@ -46,20 +46,20 @@ pub(super) fn entry(plan: &Plan, backend: &dyn Backend, links: &Links) -> Result
 }
 
 /// The links that steps name. One HTTP fault among several makes a link understand HTTP.
-fn routes(plan: &Plan) -> Result<BTreeMap<Route, Speaks>, Error> {
+fn routes(plan: &Plan) -> Result<BTreeMap<Route, Protocol>, Error> {
     let mut routes = BTreeMap::new();
     for step in &plan.scenario.steps {
         let fault = crate::fault::parse(&step.fault).map_err(Error::Internal)?;
-        if let Some((route, speaks)) = fault.link() {
-            let known = routes.entry(route).or_insert(speaks);
-            *known = speaks.max(*known);
+        if let Some((route, protocol)) = fault.link() {
+            let known = routes.entry(route).or_insert(protocol);
+            *known = protocol.max(*known);
         }
     }
     Ok(routes)
 }
 
 /// Opens a link at a port that stays ours while it is closed.
-async fn open(bind: IpAddr, upstream: SocketAddr, speaks: Speaks, seed: u64) -> Result<Link, Error> {
+async fn open(bind: IpAddr, upstream: SocketAddr, protocol: Protocol, seed: u64) -> Result<Proxy, Error> {
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -68,7 +68,11 @@ async fn open(bind: IpAddr, upstream: SocketAddr, speaks: Speaks, seed: u64) -> 
             address: SocketAddr::new(bind, 0),
             source,
         })?;
-        match Link::open(listen, upstream, speaks, seed).await {
+        let proxy = Proxy::builder(upstream)
+            .listen(listen)
+            .protocol(protocol)
+            .seed(seed);
+        match proxy.start().await {
             Ok(link) => return Ok(link),
             Err(firedrill_proxy::Error::Listen { source, .. })
                 if source.kind() == std::io::ErrorKind::AddrInUse && attempts < ATTEMPTS => {}

@@ -14,7 +14,7 @@ use crate::fault::{Context, Fault, Struck, receiver};
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Micros};
 use firedrill_model::scenario::{Plan, Step};
-use firedrill_proxy::Links;
+use firedrill_proxy::Proxies;
 
 /// An injection that takes longer is given up: its drill is undecided.
 const INJECT_WITHIN: Duration = Duration::from_secs(120);
@@ -30,7 +30,7 @@ pub(super) struct Steps {
     pub(super) clock: Clock,
     pub(super) seed: u64,
     /// The links that steps act on.
-    pub(super) links: Links,
+    pub(super) links: Proxies,
     /// The alert receiver's switch, once there is one.
     pub(super) alerts: OnceLock<receiver::Switch>,
     undo: Mutex<Log>,
@@ -62,7 +62,7 @@ impl Steps {
             recorder,
             clock,
             seed,
-            links: Links::default(),
+            links: Proxies::default(),
             alerts: OnceLock::new(),
             undo,
             active: Mutex::default(),

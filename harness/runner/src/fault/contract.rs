@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use super::alerts::receiver;
 use crate::backend::{Backend, Capability};
 use firedrill_model::scenario::Plan;
-use firedrill_proxy::{Hits, Links, Route, Speaks};
+use firedrill_proxy::{Hits, Protocol, Proxies, Route};
 
 /// What a fault may use while it is injected, confirmed and reverted.
 pub struct Context<'a> {
@@ -22,7 +22,7 @@ pub struct Context<'a> {
     /// The drill's alert receiver; `None` when the system does not speak of one.
     pub alerts: Option<&'a receiver::Switch>,
     /// The links that the drill's steps name.
-    pub links: &'a Links,
+    pub links: &'a Proxies,
     /// Which step of the scenario this is, from 0: one fault a step.
     pub step: usize,
     /// This fault's own folder for what is set aside to be put back (a file's original content).
@@ -139,7 +139,7 @@ pub trait Fault: Send + Sync + std::fmt::Debug {
     }
 
     /// The link it acts on, which the drill lays before anything starts.
-    fn link(&self) -> Option<(Route, Speaks)> {
+    fn link(&self) -> Option<(Route, Protocol)> {
         None
     }
 

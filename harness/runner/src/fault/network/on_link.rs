@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::fault::{Context, Error, Fault, Injected, Struck};
 use firedrill_model::table::Merged;
-use firedrill_proxy::{Route, Speaks, Toxic, ToxicId, USER};
+use firedrill_proxy::{InvalidToxic, Protocol, Route, Toxic, ToxicId, USER};
 
 /// How a toxic is confirmed.
 pub(in crate::fault) const CONFIRMED: &str =
@@ -44,18 +44,11 @@ fn user() -> String {
     USER.into()
 }
 
-/// Parameters that could never take effect, in the toxic's words.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Flaw(String);
-
 impl<T: Toxic> TryFrom<Merged<Way, T>> for OnLink<T> {
-    type Error = Flaw;
+    type Error = InvalidToxic;
 
-    fn try_from(Merged(way, toxic): Merged<Way, T>) -> Result<Self, Flaw> {
-        if let Some(flaw) = toxic.flaw() {
-            return Err(Flaw(flaw));
-        }
+    fn try_from(Merged(way, toxic): Merged<Way, T>) -> Result<Self, InvalidToxic> {
+        toxic.validate()?;
         let Way { from, to, port } = way;
         Ok(Self {
             route: Route { from, to, port },
@@ -85,22 +78,23 @@ impl<T: Toxic + Clone + 'static> Fault for OnLink<T> {
         format!("{}: {}", self.route, self.toxic.describe())
     }
 
-    fn link(&self) -> Option<(Route, Speaks)> {
-        let speaks = if self.toxic.needs_http() {
-            Speaks::Http
+    fn link(&self) -> Option<(Route, Protocol)> {
+        let protocol = if self.toxic.matching().is_some() {
+            Protocol::Http
         } else {
-            Speaks::Bytes
+            Protocol::Tcp
         };
-        Some((self.route.clone(), speaks))
+        Some((self.route.clone(), protocol))
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let link = context.links.get(&self.route)?;
-        link.inject(id(context), Box::new(self.toxic.clone())).await?;
+        link.inject_with_id(id(context), Box::new(self.toxic.clone()))
+            .await?;
         Ok(Injected::confirmed(format!(
             "on the link {}, {} connections open",
             self.route,
-            link.connections()
+            link.open_connections()
         )))
     }
 

@@ -1,19 +1,19 @@
 //! Toxics on requests and answers.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use firedrill_proxy::{
-    HttpDelay, HttpDropHeader, HttpGarble, HttpStatus, Latency, Link, Matching, Speaks, ToxicId,
+    HttpDelay, HttpDropHeader, HttpGarble, HttpStatus, Latency, Matching, Protocol, Proxy, ToxicId,
 };
 use reqwest::{Client, Response};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::{LONG, SHORT, inject, revert};
+use crate::{FOREVER, LONG, SHORT, inject, revert};
 
-/// A service that says hello, behind a link.
+/// A service that says hello, behind a proxy.
 struct Site {
-    link: Link,
+    proxy: Proxy,
     client: Client,
     _service: MockServer,
 }
@@ -21,12 +21,15 @@ struct Site {
 async fn site() -> Site {
     let service = MockServer::start().await;
     let hello = ResponseTemplate::new(200)
-        .insert_header("x-mark", "kept")
+        .insert_header("x-mark", "here")
         .set_body_string("hello");
     Mock::given(any()).respond_with(hello).mount(&service).await;
-    let link = Link::open(([127, 0, 0, 1], 0).into(), *service.address(), Speaks::Http, 7);
+    let proxy = Proxy::builder(*service.address())
+        .protocol(Protocol::Http)
+        .seed(7)
+        .start();
     Site {
-        link: link.await.unwrap(),
+        proxy: proxy.await.unwrap(),
         client: Client::builder().no_proxy().build().unwrap(),
         _service: service,
     }
@@ -34,11 +37,11 @@ async fn site() -> Site {
 
 impl Site {
     async fn get(&self, path: &str) -> Response {
-        let url = format!("http://{}{path}", self.link.address());
+        let url = format!("http://{}{path}", self.proxy.address());
         self.client.get(url).send().await.unwrap()
     }
 
-    /// What is well with an answer.
+    /// Whether an answer is complete and unchanged.
     async fn is_whole(&self, path: &str) -> bool {
         let answer = self.get(path).await;
         answer.status() == 200
@@ -48,12 +51,12 @@ impl Site {
 }
 
 #[tokio::test]
-async fn without_toxics_requests_and_answers_are_as_they_were() {
+async fn without_toxics_requests_and_answers_are_unchanged() {
     let site = site().await;
     for path in ["/", "/a?b=c"] {
         assert!(site.is_whole(path).await);
     }
-    let url = format!("http://{}/", site.link.address());
+    let url = format!("http://{}/", site.proxy.address());
     let close = site
         .client
         .post(url)
@@ -63,110 +66,103 @@ async fn without_toxics_requests_and_answers_are_as_they_were() {
 }
 
 #[tokio::test]
-async fn a_status_is_answered_to_the_matching_requests_only() {
+async fn only_matching_requests_are_answered_with_a_status() {
     let site = site().await;
-    inject(
-        &site.link,
-        1,
-        HttpStatus::of(503, Matching::default().path("/bad")),
-    )
-    .await;
+    inject(&site.proxy, 1, HttpStatus::new(503, Matching::all().path("/bad"))).await;
     assert_eq!(site.get("/bad/one").await.status(), 503);
     assert!(site.is_whole("/good").await);
-    assert_eq!(revert(&site.link, 1).await.requests, 1);
+    assert_eq!(revert(&site.proxy, 1).await.requests, 1);
     assert!(site.is_whole("/bad/one").await);
 }
 
 #[tokio::test]
-async fn a_delay_holds_requests_and_ends() {
+async fn a_delay_affects_requests_until_its_revert() {
     let site = site().await;
-    inject(&site.link, 1, HttpDelay::of(LONG, Matching::default())).await;
+    inject(&site.proxy, 1, HttpDelay::new(LONG, Matching::all())).await;
     let began = Instant::now();
     assert!(site.is_whole("/").await);
     assert!(began.elapsed() > SHORT);
-    assert_eq!(revert(&site.link, 1).await.requests, 1);
-    let began = Instant::now();
+    let hits = revert(&site.proxy, 1).await;
+    assert_eq!(hits.requests, 1);
     assert!(site.is_whole("/").await);
-    assert!(began.elapsed() < SHORT);
+    assert_eq!(site.proxy.hits(ToxicId(1)), hits);
 }
 
 #[tokio::test]
 async fn a_body_is_garbled_and_keeps_its_length_and_its_headers() {
     let site = site().await;
-    inject(&site.link, 1, HttpGarble::default()).await;
+    inject(&site.proxy, 1, HttpGarble::new(Matching::all())).await;
     let answer = site.get("/").await;
     assert!(answer.headers().contains_key("x-mark"));
     let body = answer.bytes().await.unwrap();
     assert!(body.len() == 5 && body.iter().zip(b"hello").all(|(now, before)| now != before));
-    assert_eq!(revert(&site.link, 1).await.requests, 1);
+    assert_eq!(revert(&site.proxy, 1).await.requests, 1);
     assert!(site.is_whole("/").await);
 }
 
 #[tokio::test]
-async fn a_header_is_dropped_and_one_that_is_not_there_is_no_hit() {
+async fn a_header_is_dropped_and_a_missing_one_is_no_hit() {
     let site = site().await;
-    let drop = |name: &'static str| HttpDropHeader::of(name.parse().unwrap(), Matching::default());
-    inject(&site.link, 1, drop("x-mark")).await;
-    inject(&site.link, 2, drop("x-other")).await;
+    let drop = |name: &'static str| HttpDropHeader::new(name.parse().unwrap(), Matching::all());
+    inject(&site.proxy, 1, drop("x-mark")).await;
+    inject(&site.proxy, 2, drop("x-other")).await;
     let answer = site.get("/").await;
     assert!(answer.status() == 200 && !answer.headers().contains_key("x-mark"));
-    assert_eq!(revert(&site.link, 1).await.requests, 1);
-    assert!(revert(&site.link, 2).await.is_none());
+    assert_eq!(revert(&site.proxy, 1).await.requests, 1);
+    assert!(revert(&site.proxy, 2).await.is_empty());
     assert!(site.is_whole("/").await);
 }
 
 #[tokio::test]
-async fn the_seed_says_which_requests_are_struck() {
+async fn the_seed_decides_which_requests_are_hit() {
     let mut runs = Vec::new();
     for _ in 0..2 {
         let site = site().await;
-        inject(&site.link, 1, HttpStatus::of(500, Matching::share(0.5))).await;
+        inject(&site.proxy, 1, HttpStatus::new(500, Matching::all().share(0.5))).await;
         let mut statuses = Vec::new();
         for _ in 0..30 {
             statuses.push(site.get("/").await.status().as_u16());
         }
-        let struck = statuses.iter().filter(|status| **status == 500).count() as u64;
-        assert!((5..=25).contains(&struck));
-        assert_eq!(site.link.hits(ToxicId(1)).requests, struck);
+        let hit = statuses.iter().filter(|status| **status == 500).count() as u64;
+        assert!((5..=25).contains(&hit));
+        assert_eq!(site.proxy.hits(ToxicId(1)).requests, hit);
         runs.push(statuses);
     }
     assert_eq!(runs[0], runs[1]);
 }
 
 #[tokio::test]
-async fn toxics_on_bytes_act_on_such_a_link_too_and_revert_in_both_orders() {
+async fn toxics_on_bytes_and_on_requests_revert_in_any_order() {
     for order in [[1, 2], [2, 1]] {
         let site = site().await;
-        inject(&site.link, 1, Latency::of(LONG)).await;
-        inject(&site.link, 2, HttpStatus::of(502, Matching::default())).await;
+        inject(&site.proxy, 1, Latency::new(LONG)).await;
+        inject(&site.proxy, 2, HttpStatus::new(502, Matching::all())).await;
         let began = Instant::now();
         assert_eq!(site.get("/").await.status(), 502);
         assert!(began.elapsed() > SHORT);
-        revert(&site.link, order[0]).await;
+        let hits = revert(&site.proxy, order[0]).await;
         let began = Instant::now();
-        let status = site.get("/").await.status().as_u16();
-        let expected = if order[0] == 1 { (502, false) } else { (200, true) };
-        assert_eq!((status, began.elapsed() > SHORT), expected);
-        revert(&site.link, order[1]).await;
+        let status = site.get("/").await.status();
+        match order[0] {
+            1 => assert_eq!(status, 502),
+            _ => assert!(status == 200 && began.elapsed() > SHORT),
+        }
+        assert_eq!(site.proxy.hits(ToxicId(order[0])), hits);
+        revert(&site.proxy, order[1]).await;
         assert!(site.is_whole("/").await);
     }
 }
 
 #[tokio::test]
-async fn a_delay_that_is_taken_off_lets_its_requests_go() {
+async fn delayed_requests_pass_when_the_delay_is_reverted() {
     let site = site().await;
-    inject(
-        &site.link,
-        1,
-        HttpDelay::of(Duration::from_secs(60), Matching::default()),
-    )
-    .await;
+    inject(&site.proxy, 1, HttpDelay::new(FOREVER, Matching::all())).await;
     let asked = site.is_whole("/");
     let freed = async {
-        while site.link.hits(ToxicId(1)).is_none() {
+        while site.proxy.hits(ToxicId(1)).is_empty() {
             tokio::task::yield_now().await;
         }
-        revert(&site.link, 1).await;
+        revert(&site.proxy, 1).await;
     };
     let both = async { tokio::join!(asked, freed).0 };
     assert!(crate::peers::within(both).await);

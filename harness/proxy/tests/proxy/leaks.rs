@@ -1,14 +1,14 @@
-//! What must not grow, and what must not wait for another.
+//! Resources that must not grow, and clients that must not wait for others.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use firedrill_proxy::{Latency, Reset};
 use futures::{StreamExt, stream};
 use socket2::{Domain, Socket, Type};
 
 use crate::peers::{Client, echo, within};
-use crate::{SHORT, inject, link_to};
+use crate::{SHORT, inject, proxy_to};
 
 /// A listener whose backlog is full: further connection attempts are dropped, as by a dead host.
 async fn dead() -> (SocketAddr, Socket, Vec<tokio::net::TcpStream>) {
@@ -27,15 +27,14 @@ async fn dead() -> (SocketAddr, Socket, Vec<tokio::net::TcpStream>) {
 }
 
 #[tokio::test]
-async fn a_dead_service_delays_neither_another_link_nor_its_own_next_client() {
+async fn a_dead_service_delays_neither_another_proxy_nor_its_next_client() {
     let (address, _listener, _filling) = dead().await;
-    let (dead, alive) = (link_to(address).await, link_to(echo().await).await);
+    let (dead, alive) = (proxy_to(address).await, proxy_to(echo().await).await);
     let mut waiting = Vec::new();
+    // A dial of the dead service takes a minute: a client that had to wait for it would miss `within`'s limit.
     for _ in 0..20 {
-        let began = Instant::now();
         waiting.push(Client::connect(&dead).await);
         Client::connect(&alive).await.round_trip().await.unwrap();
-        assert!(began.elapsed() < SHORT, "{:?}", began.elapsed());
     }
     assert!(waiting[0].hears_nothing_for(Duration::from_millis(50)).await);
 }
@@ -54,28 +53,28 @@ fn memory() -> i64 {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn ten_thousand_connections_leave_neither_descriptors_nor_memory_behind() {
-    let link = link_to(echo().await).await;
-    let some = async |count: usize| {
+    let proxy = proxy_to(echo().await).await;
+    let connect = async |count: usize| {
         stream::iter(0..count)
             .for_each_concurrent(32, async |_| {
-                // With a reset on, some of them fail, and are to be forgotten all the same.
-                let _ = Client::attempt(&link).await;
+                // With a reset some of them fail; they must be forgotten as well.
+                let _ = Client::attempt(&proxy).await;
             })
             .await;
         let closed = async {
-            while link.connections() > 0 {
+            while proxy.open_connections() > 0 {
                 tokio::task::yield_now().await;
             }
         };
         within(closed).await;
     };
-    some(1_000).await;
+    connect(1_000).await;
     let (descriptors_before, memory_before) = (descriptors(), memory());
-    some(4_000).await;
-    inject(&link, 1, Latency::of(Duration::from_millis(1))).await;
-    some(3_000).await;
-    inject(&link, 2, Reset::after(Duration::ZERO).share(0.5)).await;
-    some(2_000).await;
+    connect(4_000).await;
+    inject(&proxy, 1, Latency::new(Duration::from_millis(1))).await;
+    connect(3_000).await;
+    inject(&proxy, 2, Reset::new(Duration::ZERO).share(0.5)).await;
+    connect(2_000).await;
     // The service's own ends may still be closing.
     let settled = async {
         while descriptors() > descriptors_before + 2 {

@@ -1,11 +1,11 @@
-//! Both sides of a link: services of a few lines, and a client that keeps the time.
+//! Both sides of a proxy: services of a few lines, and a client that keeps the time.
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use firedrill_proxy::Link;
+use firedrill_proxy::Proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -52,15 +52,15 @@ pub(crate) async fn sender(bytes: usize) -> SocketAddr {
 pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
-    pub(crate) async fn connect(link: &Link) -> Self {
-        let stream = within(TcpStream::connect(link.address())).await.unwrap();
+    pub(crate) async fn connect(proxy: &Proxy) -> Self {
+        let stream = within(TcpStream::connect(proxy.address())).await.unwrap();
         stream.set_nodelay(true).unwrap();
         Self(stream)
     }
 
     /// A connection that may fail, and one round trip on it.
-    pub(crate) async fn attempt(link: &Link) -> io::Result<Duration> {
-        let stream = within(TcpStream::connect(link.address())).await?;
+    pub(crate) async fn attempt(proxy: &Proxy) -> io::Result<Duration> {
+        let stream = within(TcpStream::connect(proxy.address())).await?;
         stream.set_nodelay(true)?;
         Self(stream).round_trip().await
     }
