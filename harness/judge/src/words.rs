@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::check::{AlertFound, EndFound, FaultFound, Found, Hits, JourneyFound, Required, StateSeen};
 use crate::cost::Cost;
 use crate::measure::{Bounds, Data, RolledBack};
+use firedrill_model::format::{self, NONE, span};
 use firedrill_model::sample::Void;
 use firedrill_model::scenario::Tolerance;
-use firedrill_model::units::Span;
 
 /// More states than this are shortened to the first and the last ones.
 const MOST_STATES: usize = 9;
@@ -19,8 +19,7 @@ impl Display for Required {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::WithinBudget { downtime, window } => {
-                let days = window.as_secs() / 86_400;
-                write!(f, "at most {} in {}", Span(*downtime), counted(days, "day"))
+                write!(f, "{} in {}", format::at_most(*downtime), span(*window))
             }
             Self::Downtime { at_least, at_most } => f.write_str(&limits(*at_least, *at_most)),
             Self::Journey(tolerance) => f.write_str(match tolerance {
@@ -29,26 +28,26 @@ impl Display for Required {
                 Tolerance::MayBeDown => "may be down",
                 Tolerance::GoesDown => "goes down",
             }),
-            Self::AtMost(0) => f.write_str("none"),
-            Self::AtMost(count) => write!(f, "at most {count}"),
-            Self::Rollback { to, within } => write!(f, "back to {to} within {}", Span(*within)),
+            Self::AtMost(0) => f.write_str(NONE),
+            Self::AtMost(count) => write!(f, "≤ {count}"),
+            Self::Rollback { to, within } => write!(f, "back to {to} within {}", span(*within)),
             Self::Alert { within, contains } => {
                 f.write_str("arrives")?;
                 if let Some(within) = within {
-                    write!(f, " within {}", Span(*within))?;
+                    write!(f, " within {}", span(*within))?;
                 }
                 match contains {
                     Some(text) => write!(f, ", contains `{text}`"),
                     None => Ok(()),
                 }
             }
-            Self::Never => f.write_str("none"),
-            Self::Answers => f.write_str("at least 1 answer"),
+            Self::Never => f.write_str(NONE),
+            Self::Answers => f.write_str("≥ 1 answer"),
             Self::LogContains(text) => write!(f, "contains `{text}`"),
             Self::SteadyState => f.write_str("every journey good before the first fault"),
             Self::FaultInEffect { counts_hits: true } => f.write_str("confirmed, and requests hit it"),
             Self::FaultInEffect { counts_hits: false } => f.write_str("confirmed while probes were sent"),
-            Self::FewVoids => f.write_str("at most 0.1 % void"),
+            Self::FewVoids => f.write_str("≤ 0.1 % void"),
             Self::NoStallNearEdge => f.write_str("no stall of the prober near an outage's edge"),
             Self::Complete => f.write_str("the drill ran to its end"),
         }
@@ -67,9 +66,9 @@ impl Display for Found {
             Self::Journey(found) => found.fmt(f),
             Self::Writes(data) => f.write_str(&writes(data)),
             Self::Count(count) => f.write_str(&none_or(*count)),
-            Self::Answers(count) => f.write_str(&counted(*count, "answer")),
-            Self::Alerts(count) => f.write_str(&counted(*count, "alert")),
-            Self::Rollback(found) => f.write_str(&found.as_ref().map_or("none".to_owned(), rollback)),
+            Self::Answers(count) => f.write_str(&format::count(*count, "answer")),
+            Self::Alerts(count) => f.write_str(&format::count(*count, "alert")),
+            Self::Rollback(found) => f.write_str(&found.as_ref().map_or(NONE.to_owned(), rollback)),
             Self::Alert(found) => found.fmt(f),
             Self::LogContains(found) => f.write_str(match found {
                 Some(true) => "found",
@@ -79,7 +78,7 @@ impl Display for Found {
             Self::SteadyState(evidence) => f.write_str(evidence),
             Self::Fault(found) => found.fmt(f),
             Self::Voids { probes, voids } => f.write_str(&share_of_probes(*probes, voids)),
-            Self::Stalls(count) => write!(f, "{}, one within 5 s of an edge", counted(*count, "stall")),
+            Self::Stalls(count) => write!(f, "{}, one within 5 s of an edge", format::count(*count, "stall")),
             Self::End(found) => found.fmt(f),
         }
     }
@@ -112,7 +111,11 @@ impl Display for AlertFound {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("no alert arrived"),
-            Self::Refused(tries) => write!(f, "the receiver refused {}", tries_of(*tries)),
+            Self::Refused(tries) => write!(
+                f,
+                "the receiver refused {}",
+                format::of_all(*tries, *tries, "try")
+            ),
             Self::Accepted { after, text_matches } => {
                 let text = if *text_matches { "" } else { ", without the text" };
                 write!(f, "arrived within {} ms{text}", after.as_millis())
@@ -156,9 +159,10 @@ impl Display for Hits {
                     (*chunks, "chunk"),
                     (*requests, "request"),
                 ];
+                let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
                 let seen = parts.into_iter().filter(|(count, _)| *count > 0);
-                let seen: Vec<String> = seen.map(|(count, noun)| counted(count, noun)).collect();
-                write!(f, "hit {}", seen.join(", "))
+                let seen = seen.map(|(count, noun)| format::count(number(count), noun));
+                write!(f, "hit {}", format::list(seen))
             }
             Self::FileRead => f.write_str("the damaged file was read"),
             Self::UsersRefused => f.write_str("users were refused"),
@@ -178,18 +182,11 @@ impl Display for EndFound {
     }
 }
 
-/// Downtime limits as a range in words.
+/// The limits of a downtime: one, or both.
 fn limits(at_least: Option<Duration>, at_most: Option<Duration>) -> String {
-    let limits = [("at least", at_least), ("at most", at_most)];
-    let texts: Vec<String> = limits
-        .into_iter()
-        .filter_map(|(word, limit)| Some((word, limit?)))
-        .map(|(word, limit)| match (word, limit) {
-            ("at most", Duration::ZERO) => "none".to_owned(),
-            (word, limit) => format!("{word} {}", Span(limit)),
-        })
-        .collect();
-    texts.join(", ")
+    let least = at_least.map(|limit| format!("≥ {}", span(limit)));
+    let most = at_most.map(format::at_most);
+    format::list(least.into_iter().chain(most))
 }
 
 /// What a drill cost of its budget: by the upper bound, or by the price of an outage without one.
@@ -197,12 +194,12 @@ fn share_of_budget(cost: &Cost) -> String {
     let billed = cost.billed.unwrap_or(Bounds::ZERO);
     match (cost.share.high, cost.priced) {
         (_, Some(price)) => format!(
-            "still down when the drill ended; priced at {}, {:.0} % of the budget",
-            Span(price),
-            cost.share.low
+            "still down when the drill ended; priced at {}, {} of the budget",
+            span(price),
+            format::percent(cost.share.low)
         ),
-        (Some(_), None) if billed == Bounds::ZERO => "none".into(),
-        (Some(high), None) => format!("{billed}, at most {high:.2} % of the budget"),
+        (Some(_), None) if billed == Bounds::ZERO => NONE.into(),
+        (Some(high), None) => format!("{billed}, ≤ {} of the budget", format::percent(high)),
         // The lower bound alone may be more than the budget; only otherwise does the price matter.
         (None, None) if billed.low > cost.budget => format!("still down when the drill ended ({billed})"),
         (None, None) => {
@@ -229,21 +226,12 @@ fn rollback(found: &RolledBack) -> String {
 }
 
 fn share_of_probes(probes: usize, voids: &[(Void, usize)]) -> String {
-    let count: usize = voids.iter().map(|(_, count)| count).sum();
-    if count == 0 {
-        return format!("none of {}", counted(probes, "probe"));
+    let void: usize = voids.iter().map(|(_, count)| count).sum();
+    let share = format::of_all(void, probes, "probe");
+    match void {
+        0 => share,
+        _ => format!("{share}: {}", format::tally(voids.iter().copied())),
     }
-    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
-    let percent = 100.0 * count as f64 / probes.max(1) as f64;
-    let reasons: Vec<String> = voids
-        .iter()
-        .map(|(void, count)| format!("{count} {void}"))
-        .collect();
-    format!(
-        "{percent:.2} % of {}: {}",
-        counted(probes, "probe"),
-        reasons.join(", ")
-    )
 }
 
 /// States with arrows between them. A long row says less than its ends and its length.
@@ -258,22 +246,9 @@ fn sequence(states: &[StateSeen]) -> String {
 
 fn none_or(count: usize) -> String {
     match count {
-        0 => "none".into(),
+        0 => NONE.into(),
         count => count.to_string(),
     }
-}
-
-fn tries_of(count: usize) -> String {
-    match count {
-        1 => "the only try".into(),
-        count => format!("all {count} tries"),
-    }
-}
-
-/// A count with its noun: `1 alert`, `2 alerts`.
-fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
-    let plural = if count == N::from(1) { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }
 
 #[cfg(test)]
@@ -306,6 +281,6 @@ mod tests {
     fn a_limit_of_zero_is_none() {
         assert_eq!(limits(None, Some(Duration::ZERO)), "none");
         let (one, two) = (Duration::from_secs(1), Duration::from_secs(2));
-        assert_eq!(limits(Some(one), Some(two)), "at least 1s, at most 2s");
+        assert_eq!(limits(Some(one), Some(two)), "≥ 1 s, ≤ 2 s");
     }
 }
