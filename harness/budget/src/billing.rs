@@ -1,4 +1,7 @@
-//! What a contract bills of incidents: by the second, or by the pieces of the calendar that they touch.
+//! What a contract bills of incidents: by the second, or by the chunks of the calendar that they take down.
+//!
+//! Takes dated incidents as full outages and gives billed time to each. The contracts are those of `docs/measuring.md`; a
+//! drill's outages are billed by `firedrill-judge`, which has every sample of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,52 +11,54 @@ use jiff::Timestamp;
 use super::ledger::Ledger;
 use firedrill_model::scenario::Contract;
 
-/// Between two instants; nothing when the second is not later.
+/// The time between two instants; zero when the second is not later.
 pub(super) fn between(from: Timestamp, until: Timestamp) -> Duration {
     Duration::try_from(until.duration_since(from)).unwrap_or(Duration::ZERO)
 }
 
-/// What is billed of each dated entry between two instants. A second under two incidents is billed once, of the earlier
-/// one.
+/// What is billed of each dated incident between two instants. A second under two incidents is billed once, to the
+/// earlier one.
 pub(super) fn dated(contract: Contract, ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Duration> {
-    let mut billed = vec![Duration::ZERO; ledger.entries.len()];
+    let mut billed = vec![Duration::ZERO; ledger.incidents.len()];
     let parts = parts(ledger, from, until);
     match chunk(contract) {
         Some(chunk) => chunks(&parts, chunk, &mut billed),
         None => {
             for part in parts {
-                billed[part.entry] += whole(contract, between(part.from, part.until));
+                billed[part.incident] += whole(contract, between(part.from, part.until));
             }
         }
     }
     billed
 }
 
-/// A part of an incident: inside the window, and not told of twice.
+/// The part of an incident that is inside the window and under no earlier incident.
 #[derive(Debug, Clone, Copy)]
 struct Part {
-    entry: usize,
+    /// The incident's place in the ledger's list.
+    incident: usize,
     from: Timestamp,
     until: Timestamp,
 }
 
-/// The parts of dated entries between two instants, without what an earlier one covers.
+/// The parts of dated incidents between two instants, by start.
 fn parts(ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Part> {
     let mut dated: Vec<Part> = ledger
-        .entries
+        .incidents
         .iter()
         .enumerate()
-        .filter_map(|(at, (_, entry))| {
-            let (start, end) = (entry.start?, entry.end()?);
+        .filter_map(|(at, (_, incident))| {
+            let (start, end) = (incident.start?, incident.end()?);
             Some(Part {
-                entry: at,
+                incident: at,
                 from: start.max(from),
                 until: end.min(until),
             })
         })
         .filter(|part| part.from < part.until)
         .collect();
-    dated.sort_by_key(|part| (part.from, part.entry));
+    dated.sort_by_key(|part| (part.from, part.incident));
+    // In the order of their starts, each part begins where all before it have ended.
     let mut covered = Timestamp::MIN;
     for part in &mut dated {
         part.from = part.from.max(covered);
@@ -63,15 +68,16 @@ fn parts(ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Part> {
     dated
 }
 
-/// A piece of the calendar that is billed in whole when it is down for more than so much of it.
+/// How a contract cuts the calendar: each chunk is billed in whole when it is down for longer than a limit.
 #[derive(Debug, Clone, Copy)]
 struct Chunk {
+    /// Its length.
     millis: i64,
-    /// It is down when its downtime is above this.
+    /// It counts as down when its downtime is above this, in milliseconds: θ of `minute(θ)` times the length.
     limit: i64,
 }
 
-/// The calendar's pieces, for the contracts that bill by them.
+/// The chunks of a contract that bills by the calendar.
 fn chunk(contract: Contract) -> Option<Chunk> {
     let minute = |limit| {
         let millis = 60_000;
@@ -89,7 +95,7 @@ fn chunk(contract: Contract) -> Option<Chunk> {
     }
 }
 
-/// What a full outage of so long is billed. Where its place on the clock would matter and is not known, the most.
+/// What a full outage of this length is billed when it has no date: the most, where its place in the calendar matters.
 pub(super) fn whole(contract: Contract, time: Duration) -> Duration {
     if let Some(chunk) = chunk(contract) {
         return most(chunk, time);
@@ -100,8 +106,10 @@ pub(super) fn whole(contract: Contract, time: Duration) -> Duration {
     }
 }
 
-/// The most that an outage of so long is billed, wherever it begins: its two ends reach just over the limit into a chunk
-/// each, and the chunks between them are down in whole.
+/// The most that an outage of this length is billed, wherever it begins.
+///
+/// In the worst place each of its two ends takes just over the limit of one chunk, and the chunks between are down in
+/// whole: `1 + ⌈(time − 2 · limit) / chunk⌉` chunks.
 fn most(chunk: Chunk, time: Duration) -> Duration {
     let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let between = millis.saturating_sub(2 * chunk.limit);
@@ -117,20 +125,21 @@ fn most(chunk: Chunk, time: Duration) -> Duration {
     Duration::from_millis(down.saturating_mul(chunk.millis.unsigned_abs()))
 }
 
-/// Bills each chunk of the calendar that was down for more than its limit, to the incident that began it.
+/// Bills each chunk of the calendar that was down for longer than its limit to the first incident in it.
 fn chunks(parts: &[Part], chunk: Chunk, billed: &mut [Duration]) {
+    // By the number of the chunk since 1970: the first incident in it, and its downtime by all of them.
     let mut down: BTreeMap<i64, (usize, i64)> = BTreeMap::new();
     for part in parts {
         let (from, until) = (part.from.as_millisecond(), part.until.as_millisecond());
         for at in from.div_euclid(chunk.millis)..=until.div_euclid(chunk.millis) {
             let from = from.max(at * chunk.millis);
             let until = until.min((at + 1) * chunk.millis);
-            down.entry(at).or_insert((part.entry, 0)).1 += (until - from).max(0);
+            down.entry(at).or_insert((part.incident, 0)).1 += (until - from).max(0);
         }
     }
-    for (entry, time) in down.into_values() {
+    for (incident, time) in down.into_values() {
         if time > chunk.limit {
-            billed[entry] += Duration::from_millis(chunk.millis.unsigned_abs());
+            billed[incident] += Duration::from_millis(chunk.millis.unsigned_abs());
         }
     }
 }

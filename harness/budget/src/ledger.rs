@@ -1,7 +1,7 @@
-//! The ledger: real incidents, one JSON object a line, only ever added to.
+//! The ledger: real incidents, one JSON object a line, append-only.
 //!
-//! Faces the ledger's text on one side and the year's account on the other. A line that was cut off, or that somebody
-//! broke, is kept and said: a ledger that silently forgets an incident would promise time that is spent.
+//! Takes the ledger's text and gives incidents for the year's statement. A line that cannot be read is reported, never
+//! skipped in silence: a forgotten incident would promise downtime that is spent.
 
 use std::time::Duration;
 
@@ -10,126 +10,141 @@ use serde::{Deserialize, Serialize};
 
 use firedrill_model::units::Span;
 
-/// The longest text of an entry, in characters.
+/// The longest text of an incident, in characters.
 const LONGEST: usize = 500;
 
-/// One incident.
+/// One real incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// When users were first let down. Without it the incident is undated: it counts in every year.
+pub struct Incident {
+    /// When users first had no right answer. Without it the incident is undated: it counts in every year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
-    /// For how long.
+    /// How long it lasted.
     pub downtime: Span,
     /// What went wrong, in a sentence.
     pub cause: String,
-    /// Where more is written: a post-mortem, a ticket.
+    /// Where to read more: a post-mortem, a ticket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
 
-/// What is wrong with an entry.
+/// Why an incident is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadEntry {
-    /// No time at all.
-    #[error("an incident without downtime costs nothing: give --end after --start, or --duration above zero")]
+#[non_exhaustive]
+pub enum IncidentError {
+    /// It has no downtime.
+    #[error("the downtime is zero: set --end after --start, or --duration above zero")]
     NoDowntime,
-    /// It has not happened yet.
-    #[error("{0} has not come yet: the ledger holds what has happened, with --end at the latest now")]
+    /// It ends in the future.
+    #[error("the incident ends in the future, at {0}: the ledger records past incidents only")]
     Future(Timestamp),
-    /// No cause.
-    #[error("the cause is empty: say in a sentence what went wrong")]
+    /// It has no cause.
+    #[error("the cause is empty: describe in one sentence what went wrong")]
     NoCause,
-    /// A text that does not fit a line of a table.
-    #[error("the {0} is longer than {LONGEST} characters, or of several lines: put the rest behind --link")]
+    /// A text does not fit a line of a table.
+    #[error("the {0} must be one line of at most {LONGEST} characters: put the rest behind --link")]
     TooLong(&'static str),
-    /// Not a web address.
-    #[error("`{0}` is no link: it begins with https:// or http://")]
+    /// The link is not a web address.
+    #[error("`{0}` is not a web address: it must start with https:// or http://")]
     BadLink(String),
 }
 
-impl Entry {
-    /// When users were served again.
+impl Incident {
+    /// When users had right answers again; `None` for an undated incident.
     pub fn end(&self) -> Option<Timestamp> {
         let downtime = jiff::SignedDuration::try_from(self.downtime.0).unwrap_or(jiff::SignedDuration::MAX);
         self.start.and_then(|start| start.checked_add(downtime).ok())
     }
 
-    /// Checks what no type can.
+    /// Checks what the types do not.
     ///
     /// # Errors
-    /// The first thing that is wrong.
-    pub fn check(&self, now: Timestamp) -> Result<(), BadEntry> {
-        let line = |text: &str| text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
+    /// The first problem found.
+    pub fn check(&self, now: Timestamp) -> Result<(), IncidentError> {
+        let is_line = |text: &str| text.chars().count() <= LONGEST && !text.chars().any(char::is_control);
         if self.downtime.0 == Duration::ZERO {
-            return Err(BadEntry::NoDowntime);
+            return Err(IncidentError::NoDowntime);
         }
         if let Some(end) = self.end().filter(|end| *end > now) {
-            return Err(BadEntry::Future(end));
+            return Err(IncidentError::Future(end));
         }
         if self.cause.trim().is_empty() {
-            return Err(BadEntry::NoCause);
+            return Err(IncidentError::NoCause);
         }
-        if !line(&self.cause) {
-            return Err(BadEntry::TooLong("cause"));
+        if !is_line(&self.cause) {
+            return Err(IncidentError::TooLong("cause"));
         }
         match &self.link {
-            Some(link) if !line(link) => Err(BadEntry::TooLong("link")),
+            Some(link) if !is_line(link) => Err(IncidentError::TooLong("link")),
+            // Reports make links of it: no other scheme may get there.
             Some(link) if !link.starts_with("https://") && !link.starts_with("http://") => {
-                Err(BadEntry::BadLink(link.clone()))
+                Err(IncidentError::BadLink(link.clone()))
             }
             _ => Ok(()),
         }
     }
 
-    /// Its line in the ledger.
+    /// Its line in the ledger, with the line feed.
     pub fn line(&self) -> String {
         serde_json::json!(self).to_string() + "\n"
     }
 }
 
-/// A line that holds no entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unreadable {
+/// A line of the ledger that is no incident.
+#[derive(Debug)]
+pub struct UnreadableLine {
     /// Its number, from 1.
     pub line: usize,
-    /// Why.
-    pub why: String,
+    /// Why it cannot be read.
+    pub why: LineError,
 }
 
-/// A ledger, as read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// Why a line of the ledger cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineError {
+    /// A writer was killed, or the disk was full.
+    #[error("the line is cut off")]
+    CutOff,
+    /// It is not JSON, or not an incident.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is an incident that no ledger may contain.
+    #[error(transparent)]
+    Incident(#[from] IncidentError),
+}
+
+/// A ledger as read.
+#[derive(Debug, Default)]
 pub struct Ledger {
-    /// The entries with the numbers of their lines, in the order written.
-    pub entries: Vec<(usize, Entry)>,
-    /// Lines that hold none. As long as there are any, what was spent is *at least* what the entries say.
-    pub unreadable: Vec<Unreadable>,
+    /// The incidents with their line numbers, in the order of the file.
+    pub incidents: Vec<(usize, Incident)>,
+    /// The other lines. While there are any, the true downtime may be more than that of the incidents.
+    pub unreadable: Vec<UnreadableLine>,
 }
 
 impl Ledger {
-    /// Reads a ledger's text. Empty lines mean nothing.
+    /// Reads a ledger's text. Empty lines are allowed.
     pub fn read(text: &str, now: Timestamp) -> Self {
         let mut ledger = Self::default();
-        for (at, line) in text
-            .lines()
-            .enumerate()
-            .filter(|(_, line)| !line.trim().is_empty())
-        {
-            let entry = serde_json::from_str::<Entry>(line).map_err(|error| match error.is_eof() {
-                true => "it was cut off".to_owned(),
-                false => error.to_string(),
-            });
-            let checked = entry.and_then(|entry| match entry.check(now) {
-                Ok(()) => Ok(entry),
-                Err(error) => Err(error.to_string()),
-            });
-            match checked {
-                Ok(entry) => ledger.entries.push((at + 1, entry)),
-                Err(why) => ledger.unreadable.push(Unreadable { line: at + 1, why }),
+        let lines = (1..).zip(text.lines());
+        for (line, text) in lines.filter(|(_, text)| !text.trim().is_empty()) {
+            match incident(text, now) {
+                Ok(incident) => ledger.incidents.push((line, incident)),
+                Err(why) => ledger.unreadable.push(UnreadableLine { line, why }),
             }
         }
         ledger
     }
+}
+
+fn incident(line: &str, now: Timestamp) -> Result<Incident, LineError> {
+    let incident: Incident = serde_json::from_str(line).map_err(|error| match error.is_eof() {
+        true => LineError::CutOff,
+        false => LineError::Json(error),
+    })?;
+    incident.check(now)?;
+    Ok(incident)
 }
 
 #[cfg(test)]
@@ -142,8 +157,8 @@ mod tests {
         "2026-06-01T00:00:00Z".parse().unwrap()
     }
 
-    fn entry(start: &str, downtime: &str) -> Entry {
-        Entry {
+    fn incident(start: &str, downtime: &str) -> Incident {
+        Incident {
             start: Some(start.parse().unwrap()),
             downtime: downtime.parse().unwrap(),
             cause: "the wrong loader".into(),
@@ -152,67 +167,71 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_incident_is_refused() {
-        let good = entry("2026-01-01T00:00:00Z", "23m");
+    fn an_impossible_incident_is_refused() {
+        let good = incident("2026-01-01T00:00:00Z", "23m");
         assert_eq!(good.check(now()), Ok(()));
         assert_eq!(
-            entry("2026-01-01T00:00:00Z", "0s").check(now()),
-            Err(BadEntry::NoDowntime)
+            incident("2026-01-01T00:00:00Z", "0s").check(now()),
+            Err(IncidentError::NoDowntime)
         );
         assert!(matches!(
-            entry("2026-05-31T23:50:00Z", "23m").check(now()),
-            Err(BadEntry::Future(_))
+            incident("2026-05-31T23:50:00Z", "23m").check(now()),
+            Err(IncidentError::Future(_))
         ));
-        let with = |cause: &str, link: &str| Entry {
+        let with = |cause: &str, link: &str| Incident {
             cause: cause.into(),
             link: Some(link.into()),
             ..good.clone()
         };
-        assert_eq!(with(" ", "https://x").check(now()), Err(BadEntry::NoCause));
+        assert_eq!(with(" ", "https://x").check(now()), Err(IncidentError::NoCause));
         assert_eq!(
             with("a\nb", "https://x").check(now()),
-            Err(BadEntry::TooLong("cause"))
+            Err(IncidentError::TooLong("cause"))
         );
         assert!(matches!(
             with("a", "javascript:x").check(now()),
-            Err(BadEntry::BadLink(_))
+            Err(IncidentError::BadLink(_))
         ));
     }
 
     #[test]
-    fn a_line_that_was_cut_off_is_said_and_those_around_it_count() {
-        let line = entry("2026-01-01T00:00:00Z", "23m").line();
+    fn a_line_that_is_cut_off_is_reported_and_its_neighbours_count() {
+        let line = incident("2026-01-01T00:00:00Z", "23m").line();
         let ledger = Ledger::read(&format!("{line}{}\n{line}", &line[..line.len() / 2]), now());
-        let lines: Vec<usize> = ledger.entries.iter().map(|(line, _)| *line).collect();
+        let lines: Vec<usize> = ledger.incidents.iter().map(|(line, _)| *line).collect();
         assert_eq!(lines, [1, 3]);
-        assert_eq!(
-            ledger.unreadable,
-            [Unreadable {
-                line: 2,
-                why: "it was cut off".into()
-            }]
+        assert!(
+            matches!(
+                ledger.unreadable[..],
+                [UnreadableLine {
+                    line: 2,
+                    why: LineError::CutOff
+                }]
+            ),
+            "{:?}",
+            ledger.unreadable
         );
     }
 
     proptest! {
         #[test]
-        fn an_entry_reads_back_as_written(second in 0i64..1_700_000_000, millis in 1u64..100_000_000, cause in "[^\\p{C}]{1,80}") {
-            let entry = Entry {
+        fn an_incident_reads_back_as_written(second in 0i64..1_700_000_000, millis in 1u64..100_000_000, cause in "[^\\p{C}]{1,80}") {
+            let incident = Incident {
                 start: Some(Timestamp::from_second(second).unwrap()),
                 downtime: Span::from_millis(millis),
                 cause,
                 link: Some("https://example.org/post-mortem".into()),
             };
-            prop_assume!(!entry.cause.trim().is_empty());
-            let ledger = Ledger::read(&entry.line(), now());
-            prop_assert_eq!(ledger.entries, [(1, entry)]);
+            prop_assume!(!incident.cause.trim().is_empty());
+            let ledger = Ledger::read(&incident.line(), now());
+            prop_assert_eq!(ledger.incidents, [(1, incident)]);
         }
 
         #[test]
-        fn no_text_makes_the_reader_panic_and_no_line_is_forgotten(text in ".{0,200}") {
+        fn no_text_makes_the_reader_panic_and_no_line_is_dropped(text in ".{0,200}") {
             let ledger = Ledger::read(&text, now());
             let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
-            prop_assert_eq!(ledger.entries.len() + ledger.unreadable.len(), lines);
+            prop_assert_eq!(ledger.incidents.len() + ledger.unreadable.len(), lines);
         }
     }
 }

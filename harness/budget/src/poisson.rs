@@ -1,23 +1,25 @@
-//! Poisson numbers by inversion: a table a rate, and then one look-up a draw. A hundred thousand years of forty
-//! scenarios are some ten million draws, all at the same forty rates.
+//! Poisson numbers by inversion of a table: one table a rate, then one look-up a draw.
+//!
+//! A hundred thousand years of forty scenarios are some ten million draws, all with the same forty rates; `rand_distr`'s
+//! `Poisson` computes each from scratch.
 
 use rand::RngCore;
 
-/// Rates above this are split: e^−λ would vanish.
+/// Rates above this are split into equal parts, whose draws add up: e^−λ of the whole would be too small.
 const SPLIT_ABOVE: f64 = 400.0;
 
-/// Rates above this are not drawn at all: their own spread is below 1 %.
+/// Rates above this are not drawn at all: their standard deviation, √λ, is below 1 % of them.
 const FIXED_ABOVE: f64 = 20_000.0;
 
-/// As many slots as the draw's highest byte has values.
+/// One slot for each value of a draw's highest byte.
 const SLOTS: usize = 256;
 
-/// Draws of one rate.
+/// A Poisson distribution, ready to be drawn from.
 #[derive(Debug, Clone)]
 pub(super) struct Poisson {
-    /// What every draw has at least: the whole rate, where it is not drawn.
-    base: u64,
-    /// The table is drawn from so often.
+    /// Added to every draw: the whole rate, where it is not drawn.
+    fixed: u64,
+    /// How many draws from the table make one draw.
     parts: u32,
     /// `P(N ≤ k)`, in 2^−32.
     cumulative: Vec<u32>,
@@ -26,7 +28,7 @@ pub(super) struct Poisson {
 }
 
 impl Poisson {
-    /// Draws with this mean, which is finite and not below zero.
+    /// The distribution with this mean, which is finite and not below zero.
     pub(super) fn new(mean: f64) -> Self {
         if mean > FIXED_ABOVE {
             #[expect(
@@ -34,9 +36,9 @@ impl Poisson {
                 clippy::cast_sign_loss,
                 reason = "above zero; saturates"
             )]
-            let base = mean.round() as u64;
+            let fixed = mean.round() as u64;
             return Self {
-                base,
+                fixed,
                 parts: 0,
                 cumulative: Vec::new(),
                 slots: [0; SLOTS],
@@ -55,7 +57,7 @@ impl Poisson {
             *first = u16::try_from(below).unwrap_or(u16::MAX);
         }
         Self {
-            base: 0,
+            fixed: 0,
             parts,
             cumulative,
             slots,
@@ -64,11 +66,11 @@ impl Poisson {
 
     /// A draw.
     pub(super) fn draw(&self, rng: &mut impl RngCore) -> u64 {
-        let mut sum = self.base;
+        let mut sum = self.fixed;
         for _ in 0..self.parts {
             let draw = rng.next_u32();
             let mut at = usize::from(self.slots[(draw >> 24) as usize]);
-            // The last number has what is left of the chances.
+            // The last number takes what is left of the probability, so that every draw has one.
             while at + 1 < self.cumulative.len() && self.cumulative[at] <= draw {
                 at += 1;
             }
@@ -78,6 +80,7 @@ impl Poisson {
     }
 }
 
+/// `P(N ≤ k)` for k = 0, 1, …, in 2^−32: `P(N = 0) = e^−λ`, `P(N = k) = P(N = k − 1) · λ / k`.
 fn cumulative(mean: f64) -> Vec<u32> {
     let whole = f64::from(u32::MAX);
     let mut table = Vec::new();
@@ -91,7 +94,7 @@ fn cumulative(mean: f64) -> Vec<u32> {
         )]
         table.push((sum * whole) as u32);
         chance *= mean / f64::from(k);
-        // What is left beyond is less than one draw in 2^32 can tell.
+        // Beyond the mean the rest shrinks fast; below this, 32 bits cannot show it.
         if f64::from(k) > mean && chance * whole < 0.01 {
             break;
         }
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn small_numbers_come_as_often_as_the_formula_says() {
+    fn small_numbers_are_as_frequent_as_the_formula_says() {
         let (poisson, mut rng) = (Poisson::new(1.5), ChaCha8Rng::seed_from_u64(1));
         let mut counts = [0u32; 4];
         for _ in 0..100_000 {
@@ -142,7 +145,7 @@ mod tests {
         }
     }
 
-    /// Draws the highest number that there is.
+    /// A random source that always gives the highest number.
     struct Highest;
 
     impl rand::RngCore for Highest {
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_of_zero_never_comes_and_a_huge_one_always_does() {
+    fn a_rate_of_zero_draws_zero_and_a_huge_one_its_mean() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         assert_eq!(Poisson::new(0.0).draw(&mut rng), 0);
         // The highest number that there is: one draw in 2^32.

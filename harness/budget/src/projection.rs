@@ -1,25 +1,28 @@
-//! The year's downtime as a distribution: how often each thing happens (`per_year`, the user's word) times what it cost
-//! in drills. Compound Poisson, by Monte-Carlo with a fixed seed.
+//! The downtime to expect in a year, as a distribution: how often each scenario is expected (`per_year`) times what it
+//! cost in drills. A compound Poisson sum, simulated with a fixed seed.
 //!
-//! The bounds of the drills are carried through: every figure stands between one made of all lower and one made of all
-//! upper bounds. And a few drills prove little: in `n` of them, something that happens in up to `1 − 0.05^(1/n)` of
-//! cases may have stayed unseen (95 % confidence). That *unseen slow mode* is priced at `manual_recovery` and shown
-//! beside what was measured; only when the year fits with it, too, does the projection say so.
+//! * The bounds of the drills are carried through: each figure is given by all lower and by all upper bounds.
+//! * A few drills prove little. All `n` of them may have missed something that happens in up to `1 − 0.05^(1/n)` of events
+//!   (95 % confidence). This *unseen slow mode* is priced at `manual_recovery` and added to what was measured. The year
+//!   fits only if it fits with it.
+//!
+//! Takes [`Risk`]s, gives a [`Projection`] for reports and for `firedrill projection --check`.
 
 use serde::Serialize;
 
-use super::bearable::{Event, bearable};
 use super::simulation::simulate;
 pub use super::simulation::{Risk, Simulation};
-use super::statistics::{ENOUGH_FOR_P95, confidence_of_p95, count, unseen};
+use super::statistics::{ENOUGH_FOR_P95, confidence_of_p95, unseen_share};
+use super::tolerable::{EventKind, tolerable_rate};
+use firedrill_judge::statistics::as_f64;
 
-/// A budget is kept when at most this share of years goes over it.
+/// A year fits its budget when at most this share of simulated years goes over it.
 pub const ACCEPTED: f64 = 0.05;
 
-/// A year's downtime, as a distribution. In seconds.
+/// A year's downtime as a distribution, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Distribution {
-    /// The mean, exactly: `Σ λ E[X]`.
+    /// The mean, from the formula: `Σ λ E[X]`.
     pub mean: f64,
     /// Half of the years have more.
     pub p50: f64,
@@ -29,42 +32,44 @@ pub struct Distribution {
     pub over: f64,
 }
 
-/// One scenario's part.
+/// What one scenario contributes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Part {
+pub struct Contribution {
     /// The scenario.
     pub name: String,
     /// Times in the budget's window.
     pub rate: f64,
     /// Where that number comes from.
     pub because: String,
-    /// Drills it is measured by.
+    /// How many drills it is measured by.
     pub n: usize,
-    /// The mean cost of one, in seconds: at least, at most.
+    /// The bounds of the mean cost of one event, in seconds.
     pub each: (f64, f64),
-    /// Its share of the whole mean, in percent, by the upper bounds.
+    /// Its share of the year's mean downtime, in percent, by the upper bounds.
     pub share: f64,
-    /// The largest rate with which the year still keeps its budget, everything else as measured; `None`: any.
-    pub bears: Option<f64>,
-    /// The same with its own unseen slow mode; `None` when that has no price.
-    pub bears_unseen: Option<f64>,
-    /// The confidence with which its costliest drill covers the 95th percentile.
+    /// How often it may happen within the budget, everything else as measured; `None`: any number of times.
+    #[serde(rename = "bears")]
+    pub tolerable_rate: Option<f64>,
+    /// The same with an unseen slow mode of this scenario; `None` when that has no price.
+    #[serde(rename = "bears_unseen")]
+    pub tolerable_rate_unseen: Option<f64>,
+    /// The confidence with which its costliest drill covers the 95th percentile of events.
     pub confidence: f64,
-    /// How often a slow mode may come unseen, as a share of its events.
+    /// The largest share of its events that an unseen slow mode may have.
     pub unseen: f64,
 }
 
-/// What the projection comes to.
+/// Whether the year fits its budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conclusion {
-    /// At most one year in twenty goes over, an unseen slow mode included.
+    /// At most one year in twenty goes over, even with an unseen slow mode.
     Fits,
-    /// More than one year in twenty goes over, by what was measured alone and by its lower bounds.
+    /// More than one year in twenty goes over, even by the lower bounds of what was measured.
     DoesNotFit,
     /// The drills are too few to say.
     CannotSay {
-        /// Drills of each scenario, all without anything slower, that would do. `None`: no number would.
+        /// How many drills of each scenario would be enough if none is slower. `None`: no number would.
         needs: Option<usize>,
     },
 }
@@ -78,45 +83,29 @@ pub struct Projection {
     pub years: usize,
     /// The seed.
     pub seed: u64,
-    /// By what was measured: its lower bounds.
+    /// By the lower bounds of what was measured.
     pub low: Distribution,
-    /// By what was measured: its upper bounds.
+    /// By the upper bounds of what was measured.
     pub high: Distribution,
-    /// With an unseen slow mode in every scenario; `None` when one has no price.
+    /// By the upper bounds, with an unseen slow mode of every scenario; `None` when one has no price.
     pub unseen: Option<Distribution>,
     /// The scenarios, the largest share first.
-    pub parts: Vec<Part>,
-    /// What it comes to.
+    pub parts: Vec<Contribution>,
+    /// Whether the year fits its budget.
     pub conclusion: Conclusion,
 }
 
 /// Projects a year. Every risk has at least one drill.
 pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
-    let (totals, own) = simulate(risks, terms);
+    let (totals, added) = simulate(risks, terms);
     let mean = |cost: fn(&Risk) -> f64| -> f64 { risks.iter().map(|risk| risk.rate * cost(risk)).sum() };
     let whole = mean(|risk| risk.mean().1);
     let priced = risks.iter().all(|risk| risk.price.is_some());
-    let slow = mean(|risk| unseen(risk.drills.len()) * risk.price.unwrap_or(0.0));
-    let mut parts: Vec<Part> = risks
+    let slow = mean(|risk| unseen_share(risk.drills.len()) * risk.price.unwrap_or(0.0));
+    let mut parts: Vec<Contribution> = risks
         .iter()
-        .zip(&own)
-        .map(|(risk, own)| (risk, bears(risk, own, &totals.high, terms)))
-        .map(|(risk, (measured, slow))| Part {
-            name: risk.name.clone(),
-            rate: risk.rate,
-            because: risk.because.clone(),
-            n: risk.drills.len(),
-            each: risk.mean(),
-            share: if whole > 0.0 {
-                100.0 * risk.rate * risk.mean().1 / whole
-            } else {
-                0.0
-            },
-            bears: measured,
-            bears_unseen: slow,
-            confidence: confidence_of_p95(risk.drills.len()),
-            unseen: unseen(risk.drills.len()),
-        })
+        .zip(&added)
+        .map(|(risk, added)| contribution(risk, whole, tolerable_rates(risk, added, &totals.high, terms)))
         .collect();
     parts.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.name.cmp(&b.name)));
     let low = distribution(totals.low, mean(|risk| risk.mean().0), terms.budget);
@@ -134,6 +123,24 @@ pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
     }
 }
 
+fn contribution(risk: &Risk, whole: f64, (measured, unseen): (Option<f64>, Option<f64>)) -> Contribution {
+    let n = risk.drills.len();
+    let mean = risk.rate * risk.mean().1;
+    Contribution {
+        name: risk.name.clone(),
+        rate: risk.rate,
+        because: risk.because.clone(),
+        n,
+        each: risk.mean(),
+        share: if whole > 0.0 { 100.0 * mean / whole } else { 0.0 },
+        tolerable_rate: measured,
+        tolerable_rate_unseen: unseen,
+        confidence: confidence_of_p95(n),
+        unseen: unseen_share(n),
+    }
+}
+
+/// Asymmetric on purpose: *fits* needs every doubt answered, *does not fit* only the surest figures.
 fn conclude(
     risks: &[Risk],
     low: &Distribution,
@@ -153,14 +160,16 @@ fn conclude(
     }
 }
 
-/// The least number of drills of each scenario, none slower than those seen, with which the year would fit: at most
-/// one year in twenty over by what was measured, or met by a slow mode at all (taken to spend the budget alone).
+/// How many drills of each scenario, none slower than those so far, would make the year fit. An event of a slow mode is
+/// taken to spend the whole budget: at most one year in twenty may go over as measured or have such an event. `None`: no
+/// number would.
 pub fn needs(risks: &[Risk], over: f64) -> Option<usize> {
     const MOST: usize = 1 << 30;
-    let fits = |n: usize| over + met_by_slow(risks, n) <= ACCEPTED;
+    let fits = |n: usize| over + slow_year_probability(risks, n) <= ACCEPTED;
     if !fits(MOST) {
         return None;
     }
+    // More drills never fit worse: a binary search finds the first number that fits.
     let (mut too_few, mut enough) = (ENOUGH_FOR_P95 - 1, MOST);
     while enough - too_few > 1 {
         let middle = usize::midpoint(too_few, enough);
@@ -173,20 +182,20 @@ pub fn needs(risks: &[Risk], over: f64) -> Option<usize> {
     Some(enough)
 }
 
-/// The chance of a year that is met by a slow mode that `n` drills of each scenario (or as many as there are) would not
-/// have shown.
-pub fn met_by_slow(risks: &[Risk], n: usize) -> f64 {
+/// The probability of a year with at least one event of a slow mode that `n` drills of each scenario (or as many as there
+/// are, if more) would have missed: `1 − e^−Σ λ u`.
+pub fn slow_year_probability(risks: &[Risk], n: usize) -> f64 {
     let events: f64 = risks
         .iter()
-        .map(|risk| risk.rate * unseen(risk.drills.len().max(n)))
+        .map(|risk| risk.rate * unseen_share(risk.drills.len().max(n)))
         .sum();
     1.0 - (-events).exp()
 }
 
 impl Risk {
-    /// The mean cost of one event, in seconds: at least, at most.
+    /// The bounds of the mean cost of one event, in seconds.
     fn mean(&self) -> (f64, f64) {
-        let n = count(self.drills.len()).max(1.0);
+        let n = as_f64(self.drills.len()).max(1.0);
         let sum = |of: fn(&(f64, f64)) -> f64| self.drills.iter().map(of).sum::<f64>() / n;
         (sum(|drill| drill.0), sum(|drill| drill.1))
     }
@@ -203,26 +212,32 @@ fn distribution(mut years: Vec<f64>, mean: f64, budget: f64) -> Distribution {
         mean,
         p50: at(50),
         p95: at(95),
-        over: count(over) / count(years.len()).max(1.0),
+        over: as_f64(over) / as_f64(years.len()).max(1.0),
     }
 }
 
-/// What a scenario could bear, all others as measured: as measured itself, and with its unseen slow mode.
-fn bears(risk: &Risk, own: &[f64], totals: &[f64], terms: &Simulation) -> (Option<f64>, Option<f64>) {
+/// How often a scenario may happen, all others as measured: as measured itself, and with its unseen slow mode.
+fn tolerable_rates(
+    risk: &Risk,
+    added: &[f64],
+    totals: &[f64],
+    terms: &Simulation,
+) -> (Option<f64>, Option<f64>) {
     let n = risk.drills.len();
-    let share = 1.0 / count(n).max(1.0);
+    // Each drill is as likely as any other.
+    let share = 1.0 / as_f64(n).max(1.0);
     let costs = risk.drills.iter().map(|drill| drill.1);
-    let mut events: Vec<Event> = costs.map(|cost| Event { cost, share }).collect();
-    let others = totals.iter().zip(own).map(|(total, own)| total - own);
+    let mut events: Vec<EventKind> = costs.map(|cost| EventKind { cost, share }).collect();
+    let others = totals.iter().zip(added).map(|(total, added)| total - added);
     let left: Vec<f64> = others.map(|others| terms.budget - others).collect();
     let mut rng = risk.rng(terms.seed, 2, 0);
-    let measured = bearable(&events, &left, terms.budget, &mut rng);
+    let measured = tolerable_rate(&events, &left, terms.budget, &mut rng);
     let slow = risk.price.and_then(|cost| {
-        let share = unseen(n);
-        events.push(Event { cost, share });
-        bearable(&events, &left, terms.budget, &mut rng)
+        let share = unseen_share(n);
+        events.push(EventKind { cost, share });
+        tolerable_rate(&events, &left, terms.budget, &mut rng)
     });
-    // Two estimates from two thousand years each: an order that they had by chance only is put right.
+    // A slow mode never makes more tolerable: where it seems to, the two estimates differ by chance.
     let slow = slow.map(|slow| measured.map_or(slow, |measured| slow.min(measured)));
     (measured, slow)
 }
@@ -253,7 +268,7 @@ mod tests {
 
     /// The mean square of what one costs.
     fn square(risk: &Risk) -> f64 {
-        risk.drills.iter().map(|drill| drill.1 * drill.1).sum::<f64>() / count(risk.drills.len())
+        risk.drills.iter().map(|drill| drill.1 * drill.1).sum::<f64>() / as_f64(risk.drills.len())
     }
 
     /// The simulated years themselves, by upper bounds.
@@ -276,13 +291,13 @@ mod tests {
             let variance: f64 = risks.iter().map(|risk| risk.rate * square(risk)).sum();
             let fourth: f64 = risks
                 .iter()
-                .map(|risk| risk.rate * risk.drills.iter().map(|drill| drill.1.powi(4)).sum::<f64>() / count(risk.drills.len()))
+                .map(|risk| risk.rate * risk.drills.iter().map(|drill| drill.1.powi(4)).sum::<f64>() / as_f64(risk.drills.len()))
                 .sum();
-            let seen = years.iter().sum::<f64>() / count(n);
-            prop_assert!((seen - mean).abs() <= 6.0 * (variance / count(n)).sqrt() + 1e-9, "{} for {}", seen, mean);
-            let spread = years.iter().map(|year| (year - mean).powi(2)).sum::<f64>() / count(n);
+            let seen = years.iter().sum::<f64>() / as_f64(n);
+            prop_assert!((seen - mean).abs() <= 6.0 * (variance / as_f64(n)).sqrt() + 1e-9, "{} for {}", seen, mean);
+            let spread = years.iter().map(|year| (year - mean).powi(2)).sum::<f64>() / as_f64(n);
             // Var of the sample variance: (κ4 + 2 κ2²)/n.
-            let error = ((fourth + 2.0 * variance * variance) / count(n)).sqrt();
+            let error = ((fourth + 2.0 * variance * variance) / as_f64(n)).sqrt();
             prop_assert!((spread - variance).abs() <= 6.0 * error + 1e-9, "{} for {}", spread, variance);
         }
 
@@ -309,55 +324,56 @@ mod tests {
     }
 
     #[test]
-    fn one_event_that_spends_the_budget_alone_goes_over_as_often_as_it_comes() {
+    fn an_event_that_spends_the_budget_goes_over_as_often_as_it_happens() {
         let projection = project(&[risk("a", 0.5, &[1380.0])], &terms(900.0, 100_000));
         let exact = 1.0 - (-0.5f64).exp();
         assert!((projection.high.over - exact).abs() < 0.006, "{projection:?}");
         assert_eq!(projection.conclusion, Conclusion::DoesNotFit);
         // One year in twenty: 1 − e^−λ = 0.05.
-        let bears = projection.parts[0].bears.unwrap();
-        assert!((bears - 0.0513).abs() < 0.012, "{bears}");
+        let rate = projection.parts[0].tolerable_rate.unwrap();
+        assert!((rate - 0.0513).abs() < 0.012, "{rate}");
     }
 
-    fn bears(risks: &[Risk]) -> Part {
+    fn first_part(risks: &[Risk]) -> Contribution {
         let parts = project(risks, &terms(900.0, 2000)).parts;
         parts.into_iter().find(|part| part.name == "a").unwrap()
     }
 
     #[test]
-    fn what_a_scenario_could_bear_is_the_same_by_both_ways_where_they_meet() {
+    fn the_tolerable_rate_is_the_same_by_both_ways_where_they_meet() {
         // A hundredth of the budget is 9 s: below it summed as normally distributed, above it event by event.
         let others = risk("b", 10.0, &[20.0, 3.0]);
         let spends = |cost: f64| {
             let both = [risk("a", 5.0, &[cost, cost, 0.0]), others.clone()];
-            bears(&both).bears.unwrap() * cost
+            first_part(&both).tolerable_rate.unwrap() * cost
         };
         let (summed, drawn) = (spends(8.9), spends(9.1));
         assert!((summed / drawn - 1.0).abs() < 0.04, "{summed} and {drawn}");
     }
 
     #[test]
-    fn a_cheap_scenario_bears_nothing_beside_a_dear_one_that_goes_over_alone() {
-        let beside = |rate: f64| bears(&[risk("a", 24.0, &[0.2]), risk("b", rate, &[1380.0])]).bears;
+    fn beside_a_dear_scenario_that_goes_over_alone_nothing_is_tolerable() {
+        let beside =
+            |rate: f64| first_part(&[risk("a", 24.0, &[0.2]), risk("b", rate, &[1380.0])]).tolerable_rate;
         // One year in ten has a dear event: over already, whatever the cheap one does.
         assert_eq!(beside(0.1), Some(0.0));
         // Two in a hundred: the cheap one has three in a hundred for itself. 0.2 r + 1.87 · 0.2 √r = 900.
-        let bears = beside(0.02).unwrap();
-        assert!((4300.0..4440.0).contains(&bears), "{bears}");
+        let tolerable = beside(0.02).unwrap();
+        assert!((4300.0..4440.0).contains(&tolerable), "{tolerable}");
     }
 
     #[test]
-    fn what_costs_nothing_as_measured_bears_as_much_as_its_unseen_slow_mode_lets_it() {
-        let part = bears(&[risk("a", 24.0, &[0.0; 10])]);
-        assert_eq!(part.bears, None);
+    fn the_tolerable_rate_of_a_free_scenario_is_limited_by_its_unseen_slow_mode() {
+        let part = first_part(&[risk("a", 24.0, &[0.0; 10])]);
+        assert_eq!(part.tolerable_rate, None);
         // 1 − e^(−r · 0.259) = 0.05.
-        let slow = part.bears_unseen.unwrap();
+        let slow = part.tolerable_rate_unseen.unwrap();
         assert!((0.14..0.26).contains(&slow), "{slow}");
         let unpriced = Risk {
             price: None,
             ..risk("a", 24.0, &[0.0; 10])
         };
-        assert_eq!(bears(&[unpriced]).bears_unseen, None);
+        assert_eq!(first_part(&[unpriced]).tolerable_rate_unseen, None);
     }
 
     #[test]
@@ -373,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_price_nobody_says_that_it_fits() {
+    fn without_a_price_the_year_never_fits() {
         let unpriced = Risk {
             price: None,
             ..risk("a", 0.001, &[0.1; 100])
@@ -384,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_years_and_a_scenario_more_changes_no_other() {
+    fn the_same_seed_gives_the_same_years_and_another_scenario_changes_none() {
         let (one, two) = (risk("a", 3.0, &[1.0, 2.0]), risk("b", 3.0, &[5.0]));
         let terms = terms(900.0, 500);
         let alone = years(std::slice::from_ref(&one), &terms);

@@ -1,4 +1,6 @@
-//! From stored drills to what can happen in a year: which count, and why others do not.
+//! From stored drills to the risks of a year: which drills count, and why others do not.
+//!
+//! Takes plans and judgements of stored runs, gives [`Risk`]s for the projection and the names of what is left out.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +8,26 @@ use super::projection::Risk;
 use firedrill_judge::Judgement;
 use firedrill_model::scenario::{Budget, Plan};
 
-/// What can happen in a year, by the drills there are.
+/// The risks of a year, as far as there are drills of them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Gathered {
     /// The risks, by name.
     pub risks: Vec<Risk>,
     /// The budget of the latest drill's project.
     pub budget: Budget,
-    /// Scenarios with an outage that had not ended and that nobody has priced: there is no annual figure.
+    /// Scenarios with an outage that was still down at the end and has no price: there is no annual figure.
     pub unpriced: Vec<String>,
-    /// Scenarios whose file does not say how often they are expected.
+    /// Scenarios whose file has no `per_year`.
     pub without_rate: Vec<String>,
-    /// Controls (or, asked for controls, those that are none).
+    /// Negative controls; or, where only controls count, all other scenarios.
     pub other_kind: Vec<String>,
-    /// Drills that say nothing, for want of evidence.
+    /// How many drills have no evidence.
     pub undecided: usize,
-    /// The systems that the risks were measured on. More than one describe no single production.
+    /// The systems that the risks were measured on. More than one is no single production.
     pub systems: Vec<String>,
 }
 
-/// What one scenario's drills say.
+/// What the drills of one scenario cost.
 #[derive(Default)]
 struct OfScenario<'a> {
     plan: Option<&'a Plan>,
@@ -33,8 +35,9 @@ struct OfScenario<'a> {
     unpriced: bool,
 }
 
-/// Gathers the risks of drills, given in the order of time: a scenario's latest plan says how often it is expected.
-/// Controls show systems without protection: they count only when `controls` asks for them, and then nothing else does.
+/// Gathers the risks of drills in the order of time: a scenario's latest plan says how often it is expected.
+///
+/// Negative controls show systems without protection: with `controls` they alone count, otherwise all others do.
 pub fn gather<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a Judgement)>, controls: bool) -> Gathered {
     let mut gathered = Gathered::default();
     let mut scenarios: BTreeMap<&str, OfScenario<'a>> = BTreeMap::new();
@@ -54,14 +57,14 @@ pub fn gather<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a Judgement)>, con
     }
     for (name, scenario) in scenarios {
         if let Some(plan) = scenario.plan {
-            gathered.take(name, plan, scenario.drills, scenario.unpriced, controls);
+            gathered.add(name, plan, scenario.drills, scenario.unpriced, controls);
         }
     }
     gathered
 }
 
 impl Gathered {
-    fn take(&mut self, name: &str, plan: &Plan, drills: Vec<(f64, f64)>, unpriced: bool, controls: bool) {
+    fn add(&mut self, name: &str, plan: &Plan, drills: Vec<(f64, f64)>, unpriced: bool, controls: bool) {
         let name = name.to_owned();
         if plan.scenario.control.is_some() != controls {
             return self.other_kind.push(name);
@@ -79,6 +82,7 @@ impl Gathered {
         if !self.systems.contains(&system) {
             self.systems.push(system);
         }
+        // `per_year` is for 365 days, the projection for the budget's window.
         let years = self.budget.window.0.as_secs_f64() / (365.0 * 86_400.0);
         self.risks.push(Risk {
             name,
@@ -90,7 +94,7 @@ impl Gathered {
     }
 }
 
-/// What one drill cost, in seconds; `None` for an outage that was still open and has no price.
+/// The bounds of what one drill cost, in seconds; `None` for an outage that was still down and has no price.
 fn cost(judgement: &Judgement) -> Option<(f64, f64)> {
     let cost = &judgement.cost;
     let billed = cost.billed?;

@@ -1,19 +1,22 @@
-//! The simulated years: every event of every year drawn, in chunks that share the cores and do not depend on how many.
+//! Simulated years: every event of every year is drawn.
+//!
+//! The years are split into chunks with random numbers of their own, so that the result does not depend on the number of
+//! cores that share the work.
 
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::poisson::Poisson;
-use super::statistics::{count, unseen};
+use super::statistics::unseen_share;
+use firedrill_judge::statistics::as_f64;
 
-/// What a scenario could bear is told from so many years: two digits of it.
-const BEAR_YEARS: usize = 2000;
+/// Tolerable rates are computed from so many years: good for two digits.
+const RATE_YEARS: usize = 2000;
 
-/// Years that are simulated in one go, with random numbers of their own, so that the answer does not depend on how many
-/// cores share the work. At least [`BEAR_YEARS`].
+/// Years that are simulated in one go. At least [`RATE_YEARS`].
 const CHUNK: usize = 5000;
 
-/// A thing that happens, and what it cost when it was rehearsed.
+/// A scenario as a risk: how often it is expected, and what it cost when it was rehearsed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Risk {
     /// The scenario.
@@ -22,52 +25,56 @@ pub struct Risk {
     pub rate: f64,
     /// Where that number comes from.
     pub because: String,
-    /// What each drill cost, in seconds: at least, at most.
+    /// The bounds of what each drill cost, in seconds.
     pub drills: Vec<(f64, f64)>,
-    /// What an unseen slow mode would cost, in seconds; `None`: nobody has said.
+    /// What an event of an unseen slow mode would cost, in seconds; `None`: the scenario does not say.
     pub price: Option<f64>,
 }
 
-/// The order of the simulation.
+/// What to simulate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Simulation {
     /// The budget, in seconds.
     pub budget: f64,
-    /// Simulated years.
+    /// How many years.
     pub years: usize,
-    /// What every random choice derives from.
+    /// The random seed.
     pub seed: u64,
 }
 
 impl Risk {
-    /// Its own random numbers: another scenario more or less does not change them.
+    /// Random numbers of this risk alone: they do not change when another scenario is added. `purpose` is below 4.
     pub(super) fn rng(&self, seed: u64, purpose: u64, chunk: usize) -> ChaCha8Rng {
         let name = self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3) // FNV-1a
         });
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // Chunks and purposes are small numbers: they flip the low bits of the hash, and no two streams of a risk meet.
         rng.set_stream(name ^ (purpose + 4 * chunk as u64));
         rng
     }
 }
 
-/// The simulated years' downtime, in seconds.
+/// The downtime of each simulated year, in seconds.
 #[derive(Default)]
 pub(super) struct Totals {
+    /// By the drills' lower bounds.
     pub(super) low: Vec<f64>,
+    /// By their upper bounds.
     pub(super) high: Vec<f64>,
+    /// By their upper bounds, with an unseen slow mode.
     pub(super) slow: Vec<f64>,
 }
 
-/// A risk, ready to be drawn from.
-struct Ready<'a> {
+/// A risk with its distributions.
+struct Sampler<'a> {
     risk: &'a Risk,
-    draws: Draws,
+    events: Events,
     slow: Poisson,
     price: f64,
 }
 
-impl<'a> Ready<'a> {
+impl<'a> Sampler<'a> {
     fn new(risk: &'a Risk) -> Self {
         let n = risk.drills.len();
         let costly: Vec<(f64, f64)> = risk
@@ -78,34 +85,34 @@ impl<'a> Ready<'a> {
             .collect();
         Self {
             risk,
-            draws: Draws::new(costly, risk.rate / count(n).max(1.0)),
-            slow: Poisson::new(risk.rate * unseen(n)),
+            events: Events::new(costly, risk.rate / as_f64(n).max(1.0)),
+            slow: Poisson::new(risk.rate * unseen_share(n)),
             price: risk.price.unwrap_or(0.0),
         }
     }
 
-    /// Adds its events to every year of a chunk; returns what it added to the first years, by upper bounds.
+    /// Adds its events to every year of a chunk. Returns what it added to the first [`RATE_YEARS`], by upper bounds.
     fn add(&self, totals: &mut Totals, seed: u64, chunk: usize) -> Vec<f64> {
         let (mut rng, mut slow_rng) = (self.risk.rng(seed, 0, chunk), self.risk.rng(seed, 1, chunk));
-        let mut own = Vec::new();
+        let mut added = Vec::new();
         for year in 0..totals.low.len() {
-            let (low, high) = self.draws.year(&mut rng);
+            let (low, high) = self.events.year(&mut rng);
             totals.low[year] += low;
             totals.high[year] += high;
             #[expect(clippy::cast_precision_loss, reason = "events of a year")]
             let slow = self.slow.draw(&mut slow_rng) as f64 * self.price;
             totals.slow[year] += high + slow;
-            if chunk == 0 && year < BEAR_YEARS {
-                own.push(high);
+            if chunk == 0 && year < RATE_YEARS {
+                added.push(high);
             }
         }
-        own
+        added
     }
 }
 
-/// Every year, chunk by chunk, on all cores; and what each risk added to the first years.
+/// Simulates every year, chunk by chunk, on all cores. Also returns what each risk added to the first years.
 pub(super) fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<f64>>) {
-    let ready: Vec<Ready<'_>> = risks.iter().map(Ready::new).collect();
+    let samplers: Vec<Sampler<'_>> = risks.iter().map(Sampler::new).collect();
     let chunks = terms.years.div_ceil(CHUNK);
     let chunk = |chunk: usize| {
         let years = CHUNK.min(terms.years - chunk * CHUNK);
@@ -114,11 +121,11 @@ pub(super) fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<f
             high: vec![0.0; years],
             slow: vec![0.0; years],
         };
-        let own: Vec<Vec<f64>> = ready
+        let added: Vec<Vec<f64>> = samplers
             .iter()
-            .map(|ready| ready.add(&mut totals, terms.seed, chunk))
+            .map(|sampler| sampler.add(&mut totals, terms.seed, chunk))
             .collect();
-        (chunk, totals, own)
+        (chunk, totals, added)
     };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut done = std::thread::scope(|scope| {
@@ -131,37 +138,39 @@ pub(super) fn simulate(risks: &[Risk], terms: &Simulation) -> (Totals, Vec<Vec<f
         });
         parts.flatten().collect::<Vec<_>>()
     });
+    // In the order of the chunks, whichever core was faster: sums of floating point depend on it.
     done.sort_by_key(|(chunk, ..)| *chunk);
     let mut all = Totals::default();
     let mut first = Vec::new();
-    for (chunk, totals, own) in done {
+    for (chunk, totals, added) in done {
         all.low.extend(totals.low);
         all.high.extend(totals.high);
         all.slow.extend(totals.slow);
         if chunk == 0 {
-            first = own;
+            first = added;
         }
     }
     (all, first)
 }
 
-/// How a year's events are drawn: whichever way takes fewer draws. Drills that cost nothing need none.
-enum Draws {
-    /// How many events, and then which drill each is like.
+/// How a year's events are drawn: by the way that takes fewer draws. Drills without cost need none.
+enum Events {
+    /// How many events; then, for each, which drill it is like.
     Each(Poisson, Vec<(f64, f64)>),
-    /// How many events like each drill: a Poisson number of its own for each.
+    /// How many events like each drill: a Poisson number for each.
     Grouped(Poisson, Vec<(f64, f64)>),
 }
 
-impl Draws {
+impl Events {
     fn new(costly: Vec<(f64, f64)>, rate_of_one: f64) -> Self {
         if rate_of_one > 1.0 {
             Self::Grouped(Poisson::new(rate_of_one), costly)
         } else {
-            Self::Each(Poisson::new(rate_of_one * count(costly.len())), costly)
+            Self::Each(Poisson::new(rate_of_one * as_f64(costly.len())), costly)
         }
     }
 
+    /// The bounds of one year's downtime.
     fn year(&self, rng: &mut ChaCha8Rng) -> (f64, f64) {
         let (mut low, mut high) = (0.0, 0.0);
         match self {

@@ -1,4 +1,6 @@
-//! The year's account: what real incidents have spent of the budget, how fast, and when it runs out at this rate.
+//! The year's statement: what real incidents have spent of the budget, how fast, and when it runs out at this rate.
+//!
+//! Takes a ledger and the terms of the project file, gives numbers for reports and for `firedrill budget --check`.
 
 use std::time::Duration;
 
@@ -9,81 +11,86 @@ use serde::Serialize;
 use super::billing::{self, between};
 use super::ledger::Ledger;
 use firedrill_model::scenario::{Budget, Contract, Year};
+use firedrill_model::units::Span;
 
-/// What is counted, and how.
+/// The burn rate is also given over this time: a month says how it goes now.
+const MONTH: Duration = Duration::from_secs(30 * 86_400);
+
+/// How a ledger is counted.
 #[derive(Debug, Clone)]
 pub struct Terms {
     /// So much downtime in so long a window.
     pub budget: Budget,
     /// How an incident turns into billed downtime.
     pub contract: Contract,
-    /// Which year.
+    /// A rolling or a calendar year.
     pub year: Year,
-    /// Whose calendar.
+    /// The time zone of the calendar.
     pub zone: TimeZone,
 }
 
-/// A calendar year is asked for, and the budget is for another length of time.
+/// A calendar year was asked for, but the budget is for another length of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a calendar year needs a budget for 365 d, and this one is for {0}: use the rolling window")]
-pub struct NoCalendarYear(pub firedrill_model::units::Span);
+#[error("the budget is for {0}, but a calendar year needs one for 365d: use `year = \"rolling\"`")]
+pub struct NoCalendarYear(pub Span);
 
-/// An incident's place in the account.
+/// An incident as the statement lists it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Booked {
-    /// Its line in the ledger.
+pub struct BilledIncident {
+    /// Its line in the ledger, from 1.
     pub line: usize,
     /// When it began; `None` for an undated one, which counts in every year.
     pub start: Option<Timestamp>,
     /// What the contract bills of it in this window.
     #[serde(serialize_with = "seconds")]
     pub billed: Duration,
-    /// In percent of the budget.
+    /// That in percent of the budget.
     pub percent: f64,
     /// What went wrong.
     pub cause: String,
-    /// Where more is written.
+    /// Where to read more.
     pub link: Option<String>,
 }
 
-/// When the budget runs out, at the rate at which it was spent in the window so far.
+/// When the budget runs out, at the rate at which the window so far spent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RunsOut {
-    /// It has.
+    /// It has run out.
     Already,
-    /// Then.
+    /// At this instant.
     At(Timestamp),
-    /// Not before the window ends (a calendar year), or ever (a rolling one: old incidents leave it in time).
+    /// Not before the window ends (a calendar year), or never (a rolling one: old incidents leave it in time).
     No,
 }
 
-/// The account.
+/// What the ledger says of the budget so far.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Account {
+pub struct Statement {
     /// The window's start.
     pub from: Timestamp,
     /// The window's end: now for a rolling year, the year's end for a calendar one.
     pub until: Timestamp,
     /// Now.
     pub now: Timestamp,
-    /// The downtime that may be spent in the window.
+    /// The downtime that the window allows.
     #[serde(serialize_with = "seconds")]
     pub budget: Duration,
-    /// What was spent. May be more than the budget.
+    /// The downtime spent so far. May be more than the budget.
     #[serde(serialize_with = "seconds")]
     pub spent: Duration,
-    /// In percent of the budget; never clamped.
+    /// That in percent of the budget; never clamped.
     pub percent: f64,
-    /// How fast: 1 spends exactly the budget in the window. Undated incidents count as spread over a whole one.
+    /// How many times too fast: 1 spends exactly the budget in the window. Undated incidents count as spread over a
+    /// whole window.
     pub burn_rate: f64,
-    /// The same over the last 30 days.
+    /// The burn rate of the last 30 days.
     pub burn_rate_30d: f64,
-    /// When it runs out.
+    /// When the budget runs out.
     pub runs_out: RunsOut,
-    /// The incidents in the window, in the order of time, undated ones first.
-    pub incidents: Vec<Booked>,
-    /// Lines of the ledger that could not be read: the true figure is this or more.
+    /// The incidents in the window by time, undated ones first.
+    pub incidents: Vec<BilledIncident>,
+    /// Lines of the ledger that could not be read. With any of them, what was spent is a lower bound.
     pub unreadable: usize,
 }
 
@@ -99,6 +106,13 @@ fn after(at: Timestamp, time: Duration) -> Timestamp {
 fn before(at: Timestamp, time: Duration) -> Timestamp {
     let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
     at.checked_sub(time).unwrap_or(Timestamp::MIN)
+}
+
+/// Downtime spent in a window, all of it and the undated part.
+#[derive(Debug, Clone, Copy)]
+struct Spent {
+    all: Duration,
+    undated: Duration,
 }
 
 impl Terms {
@@ -117,145 +131,163 @@ impl Terms {
             |date: jiff::civil::Date| date.to_zoned_datetime(self.zone.clone()).map(|at| at.timestamp());
         let (first, next) = (date.first_of_year(), date.last_of_year().tomorrow());
         match (start(first), next.and_then(start)) {
+            // A budget for 365 days is one for a leap year, too.
             (Ok(from), Ok(until)) if (365..=366).contains(&days) => Ok((from, until)),
             _ => Err(NoCalendarYear(self.budget.window)),
         }
     }
 
-    /// The account of a ledger.
+    /// The statement of a ledger.
     ///
     /// # Errors
     /// [`NoCalendarYear`].
-    pub fn account(&self, ledger: &Ledger, now: Timestamp) -> Result<Account, NoCalendarYear> {
+    pub fn statement(&self, ledger: &Ledger, now: Timestamp) -> Result<Statement, NoCalendarYear> {
         let (from, until) = self.window(now)?;
-        let budget = self.budget.downtime.0;
         let billed = self.billed(ledger, from, now);
-        let spent: Duration = billed.iter().sum();
-        // Nobody knows when in its year an undated incident was: it is spent, at the pace of a whole window.
-        let undated = ledger.entries.iter().zip(&billed);
-        let undated: Duration = undated
-            .filter(|((_, entry), _)| entry.start.is_none())
-            .map(|(_, billed)| *billed)
-            .sum();
-        let percent = |time: Duration| 100.0 * time.as_secs_f64() / budget.as_secs_f64().max(f64::EPSILON);
-        let pace = |spent: Duration, time: Duration| {
-            let share = time.as_secs_f64() / self.budget.window.0.as_secs_f64().max(1.0);
-            spent.as_secs_f64() / budget.as_secs_f64().max(f64::EPSILON) / share.max(f64::EPSILON)
+        let undated = ledger.incidents.iter().zip(&billed);
+        let undated = undated.filter(|((_, incident), _)| incident.start.is_none());
+        let spent = Spent {
+            all: billed.iter().sum(),
+            undated: undated.map(|(_, billed)| *billed).sum(),
         };
-        let month = Duration::from_secs(30 * 86_400);
-        let recently: Duration = billing::dated(self.contract, ledger, before(now, month), now)
+        let recently: Duration = billing::dated(self.contract, ledger, before(now, MONTH), now)
             .iter()
             .sum();
-        let mut incidents: Vec<Booked> = ledger
-            .entries
-            .iter()
-            .zip(&billed)
-            .filter(|((_, entry), billed)| {
-                **billed > Duration::ZERO || entry.end().is_none_or(|end| end > from)
-            })
-            .map(|((line, entry), billed)| Booked {
-                line: *line,
-                start: entry.start,
-                billed: *billed,
-                percent: percent(*billed),
-                cause: entry.cause.clone(),
-                link: entry.link.clone(),
-            })
-            .collect();
-        incidents.sort_by_key(|booked| (booked.start, booked.line));
-        let elapsed = between(from, now);
-        Ok(Account {
+        // Nobody knows when in its year an undated incident was: it is spent, at the rate of a whole window.
+        let dated_rate = self.burn_rate(spent.all.saturating_sub(spent.undated), between(from, now));
+        let undated_rate = self.burn_rate(spent.undated, self.budget.window.0);
+        Ok(Statement {
             from,
             until,
             now,
-            budget,
-            spent,
-            percent: percent(spent),
-            burn_rate: pace(spent.saturating_sub(undated), elapsed) + pace(undated, self.budget.window.0),
-            burn_rate_30d: pace(recently, month),
-            runs_out: self.runs_out(ledger, (from, until), now, (spent, undated)),
-            incidents,
+            budget: self.budget.downtime.0,
+            spent: spent.all,
+            percent: self.percent(spent.all),
+            burn_rate: dated_rate + undated_rate,
+            burn_rate_30d: self.burn_rate(recently, MONTH),
+            runs_out: self.runs_out(ledger, (from, until), now, spent),
+            incidents: self.listed(ledger, &billed, from),
             unreadable: ledger.unreadable.len(),
         })
     }
 
-    /// What is billed of each entry between two instants; undated entries always in full.
+    fn percent(&self, time: Duration) -> f64 {
+        100.0 * time.as_secs_f64() / self.budget.downtime.0.as_secs_f64().max(f64::EPSILON)
+    }
+
+    /// The share of the budget spent in a time, over the share of the window that this time is.
+    fn burn_rate(&self, spent: Duration, time: Duration) -> f64 {
+        let share = time.as_secs_f64() / self.budget.window.0.as_secs_f64().max(1.0);
+        spent.as_secs_f64() / self.budget.downtime.0.as_secs_f64().max(f64::EPSILON) / share.max(f64::EPSILON)
+    }
+
+    /// The incidents of a window that began then: what reaches into it, even where the contract bills nothing of it.
+    fn listed(&self, ledger: &Ledger, billed: &[Duration], from: Timestamp) -> Vec<BilledIncident> {
+        let all = ledger.incidents.iter().zip(billed);
+        let inside = all.filter(|((_, incident), billed)| {
+            **billed > Duration::ZERO || incident.end().is_none_or(|end| end > from)
+        });
+        let mut listed: Vec<BilledIncident> = inside
+            .map(|((line, incident), billed)| BilledIncident {
+                line: *line,
+                start: incident.start,
+                billed: *billed,
+                percent: self.percent(*billed),
+                cause: incident.cause.clone(),
+                link: incident.link.clone(),
+            })
+            .collect();
+        listed.sort_by_key(|incident| (incident.start, incident.line));
+        listed
+    }
+
+    /// What is billed of each incident between two instants; undated ones always in full.
     fn billed(&self, ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Duration> {
         let mut billed = billing::dated(self.contract, ledger, from, until);
-        for ((_, entry), billed) in ledger.entries.iter().zip(&mut billed) {
-            if entry.start.is_none() {
-                *billed = billing::whole(self.contract, entry.downtime.0);
+        for ((_, incident), billed) in ledger.incidents.iter().zip(&mut billed) {
+            if incident.start.is_none() {
+                *billed = billing::whole(self.contract, incident.downtime.0);
             }
         }
         billed
     }
 
-    /// When the budget runs out, if downtime goes on as in the window so far, undated incidents spread over a whole one. In a rolling year, old incidents leave
-    /// the window as it moves on, each just when it is a window old.
+    /// When the budget runs out if downtime goes on as in the window so far, undated incidents spread over a whole one.
     fn runs_out(
         &self,
         ledger: &Ledger,
         window: (Timestamp, Timestamp),
         now: Timestamp,
-        (spent, undated): (Duration, Duration),
+        spent: Spent,
     ) -> RunsOut {
         let budget = self.budget.downtime.0.as_secs_f64();
-        if spent.as_secs_f64() >= budget {
+        if spent.all.as_secs_f64() >= budget {
             return RunsOut::Already;
         }
-        let dated = spent.saturating_sub(undated).as_secs_f64();
+        // Downtime per second of wall time.
+        let dated = spent.all.saturating_sub(spent.undated).as_secs_f64();
         let rate = dated / between(window.0, now).as_secs_f64().max(1.0)
-            + undated.as_secs_f64() / self.budget.window.0.as_secs_f64().max(1.0);
+            + spent.undated.as_secs_f64() / self.budget.window.0.as_secs_f64().max(1.0);
         if rate <= 0.0 {
             return RunsOut::No;
         }
-        if self.year == Year::Calendar {
-            let at = after(
-                now,
-                Duration::from_secs_f64((budget - spent.as_secs_f64()) / rate),
-            );
-            return if at < window.1 {
-                RunsOut::At(at)
-            } else {
-                RunsOut::No
-            };
+        let spent = spent.all.as_secs_f64();
+        if self.year == Year::Rolling {
+            return self.runs_out_rolling(ledger, window.0, now, (spent, rate));
         }
-        // It grows evenly, and drops while an incident leaves: it can only pass the budget before a drop.
+        let at = after(now, Duration::from_secs_f64((budget - spent) / rate));
+        if at < window.1 {
+            RunsOut::At(at)
+        } else {
+            RunsOut::No
+        }
+    }
+
+    /// In a rolling year, each incident leaves the window just when it is a window old.
+    fn runs_out_rolling(
+        &self,
+        ledger: &Ledger,
+        from: Timestamp,
+        now: Timestamp,
+        (mut spent, rate): (f64, f64),
+    ) -> RunsOut {
+        let budget = self.budget.downtime.0.as_secs_f64();
         let mut leaving: Vec<(Timestamp, f64)> = ledger
-            .entries
+            .incidents
             .iter()
-            .zip(billing::dated(self.contract, ledger, window.0, now))
-            .filter_map(|((_, entry), billed)| {
-                Some((after(entry.start?, self.budget.window.0), billed.as_secs_f64()))
+            .zip(billing::dated(self.contract, ledger, from, now))
+            .filter_map(|((_, incident), billed)| {
+                Some((after(incident.start?, self.budget.window.0), billed.as_secs_f64()))
             })
             .collect();
         leaving.sort_by_key(|(at, _)| *at);
-        let mut kept = spent.as_secs_f64();
+        // What is spent grows evenly and drops as an incident leaves: it can pass the budget only before a drop.
         for (at, billed) in leaving {
-            let full = after(now, Duration::from_secs_f64((budget - kept).max(0.0) / rate));
+            let full = after(now, Duration::from_secs_f64((budget - spent).max(0.0) / rate));
             if full <= at {
                 return RunsOut::At(full);
             }
-            kept -= billed;
+            spent -= billed;
         }
         RunsOut::No
     }
 }
 
-/// An alert that leaves time to act: so much of the budget burnt within so many hours.
+/// A burn-rate alert that leaves time to act: so much of the budget spent within so many hours.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct BurnAlert {
     /// The share of the budget, in percent.
     pub percent: f64,
     /// Within so many hours.
     pub hours: f64,
-    /// How many times too fast that is: share × 24 × days / hours.
+    /// The burn rate at which to alert: share × 24 × days / hours.
     pub multiplier: f64,
-    /// The downtime, in seconds.
+    /// That much downtime, in seconds.
     pub downtime: f64,
 }
 
-/// The usual three alerts, for this budget's own window: the well-known 14.4, 6 and 1 hold for 30 days only.
+/// The usual three alerts (*The Site Reliability Workbook*, chapter 5) for the budget's window: the well-known 14.4, 6 and
+/// 1 are for 30 days.
 pub fn burn_alerts(budget: &Budget) -> [BurnAlert; 3] {
     let days = budget.window.0.as_secs_f64() / 86_400.0;
     [(0.02, 1.0), (0.05, 6.0), (0.10, 72.0)].map(|(share, hours)| BurnAlert {
@@ -270,7 +302,7 @@ pub fn burn_alerts(budget: &Budget) -> [BurnAlert; 3] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::ledger::Entry;
+    use super::super::ledger::Incident;
     use super::*;
     use firedrill_model::units::Span;
 
@@ -287,19 +319,19 @@ mod tests {
         }
     }
 
-    fn ledger(entries: &[(Option<Timestamp>, Duration)]) -> Ledger {
-        let entry = |(start, downtime): &(Option<Timestamp>, Duration)| Entry {
+    fn ledger(incidents: &[(Option<Timestamp>, Duration)]) -> Ledger {
+        let incident = |(start, downtime): &(Option<Timestamp>, Duration)| Incident {
             start: *start,
             downtime: Span(*downtime),
             cause: "a cause".into(),
             link: None,
         };
         Ledger {
-            entries: entries
+            incidents: incidents
                 .iter()
-                .map(entry)
+                .map(incident)
                 .enumerate()
-                .map(|(at, entry)| (at + 1, entry))
+                .map(|(at, incident)| (at + 1, incident))
                 .collect(),
             unreadable: Vec::new(),
         }
@@ -313,11 +345,11 @@ mod tests {
     fn the_incident_takes_153_percent_of_any_year_until_it_is_dated() {
         let ledger = ledger(&[(None, minutes_of(23))]);
         for year in [Year::Rolling, Year::Calendar] {
-            let account = terms(Contract::Strict, year)
-                .account(&ledger, at("2030-03-01T00:00:00Z"))
+            let statement = terms(Contract::Strict, year)
+                .statement(&ledger, at("2030-03-01T00:00:00Z"))
                 .unwrap();
-            assert_eq!(format!("{:.1}", account.percent), "153.3");
-            assert_eq!(account.runs_out, RunsOut::Already);
+            assert_eq!(format!("{:.1}", statement.percent), "153.3");
+            assert_eq!(statement.runs_out, RunsOut::Already);
         }
     }
 
@@ -325,10 +357,10 @@ mod tests {
     fn an_outage_of_twenty_seconds_bills_what_each_contract_says() {
         let incident = [(Some(at("2026-02-01T10:00:50Z")), Duration::from_secs(20))];
         let billed = |contract| {
-            let account = terms(contract, Year::Rolling)
-                .account(&ledger(&incident), at("2026-06-01T00:00:00Z"))
+            let statement = terms(contract, Year::Rolling)
+                .statement(&ledger(&incident), at("2026-06-01T00:00:00Z"))
                 .unwrap();
-            account.spent.as_secs()
+            statement.spent.as_secs()
         };
         assert_eq!(billed(Contract::Strict), 20);
         assert_eq!(
@@ -346,13 +378,13 @@ mod tests {
     }
 
     #[test]
-    fn every_five_minutes_that_an_incident_touches_are_billed_in_whole() {
+    fn five_minute_mean_bills_every_five_minutes_that_an_incident_touches() {
         let billed = |start: Option<&str>, time: Duration| {
             let incident = [(start.map(at), time)];
-            let account = terms(Contract::FiveMinuteMean, Year::Rolling)
-                .account(&ledger(&incident), at("2026-06-01T00:00:00Z"))
+            let statement = terms(Contract::FiveMinuteMean, Year::Rolling)
+                .statement(&ledger(&incident), at("2026-06-01T00:00:00Z"))
                 .unwrap();
-            account.spent
+            statement.spent
         };
         let incident = minutes_of(23);
         assert_eq!(billed(Some("2026-02-01T10:00:00Z"), incident), minutes_of(25));
@@ -361,7 +393,7 @@ mod tests {
         assert_eq!(
             billed(None, incident),
             minutes_of(30),
-            "nobody knows where: the most"
+            "it has no place in the calendar: the most"
         );
         let short = Duration::from_secs(20);
         assert_eq!(billed(Some("2026-02-01T10:04:50Z"), short), minutes_of(10));
@@ -381,36 +413,40 @@ mod tests {
             ..terms(Contract::Strict, Year::Calendar)
         };
         let incident = [(Some(at("2025-12-31T22:59:00Z")), minutes_of(3))];
-        let account = terms
-            .account(&ledger(&incident), at("2026-01-02T00:00:00Z"))
+        let statement = terms
+            .statement(&ledger(&incident), at("2026-01-02T00:00:00Z"))
             .unwrap();
-        assert_eq!(account.spent, minutes_of(2), "one of its minutes was last year's");
         assert_eq!(
-            (account.from, account.until),
+            statement.spent,
+            minutes_of(2),
+            "one of its minutes was last year's"
+        );
+        assert_eq!(
+            (statement.from, statement.until),
             (at("2025-12-31T23:00:00Z"), at("2026-12-31T23:00:00Z"))
         );
     }
 
     #[test]
-    fn what_two_incidents_share_is_billed_once() {
+    fn time_under_two_incidents_is_billed_once() {
         let start = at("2026-02-01T10:00:00Z");
         let two = [
             (Some(start), minutes_of(4)),
             (Some(after(start, minutes_of(2))), minutes_of(4)),
         ];
-        let account = terms(Contract::Strict, Year::Rolling)
-            .account(&ledger(&two), at("2026-06-01T00:00:00Z"))
+        let statement = terms(Contract::Strict, Year::Rolling)
+            .statement(&ledger(&two), at("2026-06-01T00:00:00Z"))
             .unwrap();
-        let billed: Vec<u64> = account
+        let billed: Vec<u64> = statement
             .incidents
             .iter()
-            .map(|booked| booked.billed.as_secs())
+            .map(|incident| incident.billed.as_secs())
             .collect();
-        assert_eq!((account.spent, billed), (minutes_of(6), vec![240, 120]));
+        assert_eq!((statement.spent, billed), (minutes_of(6), vec![240, 120]));
     }
 
     #[test]
-    fn the_multipliers_are_those_of_the_measuring_rules() {
+    fn burn_rate_alerts_scale_with_the_budgets_window() {
         let multipliers = burn_alerts(&Budget::default()).map(|alert| format!("{:.2}", alert.multiplier));
         assert_eq!(multipliers, ["175.20", "73.00", "12.17"]);
         let month = Budget {
@@ -424,30 +460,30 @@ mod tests {
     }
 
     #[test]
-    fn ten_minutes_in_a_calendar_years_first_half_run_out_when_its_third_quarter_is_over() {
+    fn ten_minutes_in_the_first_half_of_a_calendar_year_run_out_after_three_quarters() {
         let half = [(Some(at("2026-03-01T00:00:00Z")), minutes_of(10))];
-        let account = terms(Contract::Strict, Year::Calendar)
-            .account(&ledger(&half), at("2026-07-02T12:00:00Z"))
+        let statement = terms(Contract::Strict, Year::Calendar)
+            .statement(&ledger(&half), at("2026-07-02T12:00:00Z"))
             .unwrap();
-        assert_eq!(format!("{:.2}", account.burn_rate), "1.33");
-        let RunsOut::At(full) = account.runs_out else {
-            panic!("{account:?}")
+        assert_eq!(format!("{:.2}", statement.burn_rate), "1.33");
+        let RunsOut::At(full) = statement.runs_out else {
+            panic!("{statement:?}")
         };
         let expected = at("2026-10-01T18:00:00Z");
         assert!(between(full, expected) + between(expected, full) < Duration::from_secs(1));
     }
 
     #[test]
-    fn an_undated_incident_is_spent_at_once_and_burns_at_the_pace_of_a_whole_year() {
+    fn an_undated_incident_is_spent_at_once_and_burns_at_the_rate_of_a_whole_year() {
         let undated = [(None, minutes_of(10))];
-        let account = terms(Contract::Strict, Year::Calendar)
-            .account(&ledger(&undated), at("2026-01-02T00:00:00Z"))
+        let statement = terms(Contract::Strict, Year::Calendar)
+            .statement(&ledger(&undated), at("2026-01-02T00:00:00Z"))
             .unwrap();
-        assert_eq!(account.spent, minutes_of(10));
-        assert_eq!(format!("{:.2}", account.burn_rate), "0.67");
+        assert_eq!(statement.spent, minutes_of(10));
+        assert_eq!(format!("{:.2}", statement.burn_rate), "0.67");
         // Five minutes more would take half a year.
-        let RunsOut::At(full) = account.runs_out else {
-            panic!("{account:?}")
+        let RunsOut::At(full) = statement.runs_out else {
+            panic!("{statement:?}")
         };
         let expected = at("2026-07-03T12:00:00Z");
         assert!(between(full, expected) + between(expected, full) < Duration::from_secs(1));
@@ -455,7 +491,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(16))]
-        /// An incident that nobody can date is billed what the worst place on the clock would bill, and no more.
+        /// An undated incident is billed what the worst place in the calendar would bill, and no more.
         #[test]
         fn an_undated_incident_is_billed_the_most_of_all_places(
             deciseconds in 1u64..9000,
@@ -466,10 +502,10 @@ mod tests {
             let time = Duration::from_millis(deciseconds * 100);
             let first = at("2026-02-01T10:00:00Z");
             let billed = |start: Option<Timestamp>| {
-                let account = terms(contract, Year::Rolling)
-                    .account(&ledger(&[(start, time)]), at("2026-06-01T00:00:00Z"))
+                let statement = terms(contract, Year::Rolling)
+                    .statement(&ledger(&[(start, time)]), at("2026-06-01T00:00:00Z"))
                     .unwrap();
-                account.spent
+                statement.spent
             };
             let places = (0..6000u32).map(|at| after(first, Duration::from_millis(50) * at));
             let most = places.map(|start| billed(Some(start))).max().unwrap();
@@ -489,21 +525,21 @@ mod tests {
             let mut ages: Vec<(u64, u64)> = incidents;
             ages.sort_unstable();
             ages.dedup_by_key(|(age, _)| *age);
-            let entries: Vec<(Option<Timestamp>, Duration)> = ages
+            let incidents: Vec<(Option<Timestamp>, Duration)> = ages
                 .iter()
                 .map(|(age, seconds)| (Some(before(now, day * u32::try_from(age + 1).unwrap())), Duration::from_secs(*seconds)))
                 .collect();
-            let account = terms(Contract::Strict, Year::Rolling).account(&ledger(&entries), now).unwrap();
+            let statement = terms(Contract::Strict, Year::Rolling).statement(&ledger(&incidents), now).unwrap();
             let spent: u64 = ages.iter().map(|(_, seconds)| seconds).sum();
-            prop_assert_eq!(account.spent.as_secs(), spent);
+            prop_assert_eq!(statement.spent.as_secs(), spent);
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
             let full = (0..=window).find(|day| {
-                let kept: u64 = ages.iter().filter(|(age, _)| age + 1 + day <= window).map(|(_, seconds)| seconds).sum();
+                let left: u64 = ages.iter().filter(|(age, _)| age + 1 + day <= window).map(|(_, seconds)| seconds).sum();
                 // What is spent is whole seconds; what is to come is not, and a budget just reached then may be rounding.
                 let margin = if *day == 0 { 0.0 } else { 1e-9 };
-                kept as f64 + spent as f64 / window as f64 * *day as f64 >= 900.0 + margin
+                left as f64 + spent as f64 / window as f64 * *day as f64 >= 900.0 + margin
             });
-            match (account.runs_out, full) {
+            match (statement.runs_out, full) {
                 (RunsOut::Already, full) => prop_assert_eq!(full, Some(0)),
                 (RunsOut::No, full) => prop_assert_eq!(full, None),
                 (RunsOut::At(at), Some(full)) => {

@@ -1,64 +1,79 @@
-//! How often something could happen at most: the largest rate with which one year in twenty goes over its budget.
+//! The tolerable rate: how often something may happen so that just one year in twenty goes over its budget.
 //!
-//! Events of a Poisson process come one after the other on a scale of rates, and a year goes over at the rate at which
-//! the event comes that spends what the others left of it. One year in twenty has a lower such rate than the answer.
-//! Events that are small beside the budget are not drawn one by one: their sum is as good as normally distributed.
+//! Events of a Poisson process follow each other on a scale of rates: raise the rate, and one after the other falls into
+//! the year. A year goes over at the rate that brings the event which spends the rest of its budget. The answer is the rate
+//! that one simulated year in twenty is below. Events that are small beside the budget are not drawn one by one: by the
+//! central limit theorem their sum is normally distributed.
 
 use rand::Rng;
+use rand_distr::{Exp1, StandardNormal};
 
-/// An event is small when the budget holds more of them than this.
+/// Events are small when the budget has room for more than this many.
 const MANY: f64 = 100.0;
 
 /// A kind of event.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Event {
-    /// What it costs, in seconds.
+pub(super) struct EventKind {
+    /// What one costs, in seconds.
     pub(super) cost: f64,
-    /// How many of it come at a rate of one.
+    /// How many of this kind come at a rate of one.
     pub(super) share: f64,
 }
 
-/// The largest rate; `None`: any, as nothing costs anything. `left` is what others leave of each year's budget: less
-/// than nothing where they go over it without any of these events.
-pub(super) fn bearable(events: &[Event], left: &[f64], budget: f64, rng: &mut impl Rng) -> Option<f64> {
+/// The tolerable rate; `None`: any rate, as no event costs anything. `left` is what other risks leave of each year's
+/// budget: below zero where they go over it by themselves.
+pub(super) fn tolerable_rate(
+    events: &[EventKind],
+    left: &[f64],
+    budget: f64,
+    rng: &mut impl Rng,
+) -> Option<f64> {
     let costly = events.iter().filter(|event| event.cost * event.share > 0.0);
-    let (small, large): (Vec<Event>, Vec<Event>) = costly.partition(|event| event.cost * MANY < budget);
+    let (small, large): (Vec<EventKind>, Vec<EventKind>) =
+        costly.partition(|event| event.cost * MANY < budget);
     if small.is_empty() && large.is_empty() {
         return None;
     }
     let (small, large) = (Small::new(&small), Large::new(&large));
     let mut rates: Vec<f64> = left
         .iter()
-        .map(|left| spent_at(*left, &small, &large, rng))
+        .map(|left| rate_over_budget(*left, &small, &large, rng))
         .collect();
     rates.sort_unstable_by(f64::total_cmp);
+    // The 5th percentile: one year in twenty goes over at a lower rate.
     rates.get(rates.len() / 20).copied()
 }
 
-/// The rate at which a year goes over.
-fn spent_at(mut left: f64, small: &Small, large: &Large, rng: &mut impl Rng) -> f64 {
+/// The rate at which one simulated year goes over its budget.
+fn rate_over_budget(mut left: f64, small: &Small, large: &Large, rng: &mut impl Rng) -> f64 {
     let mut rate = 0.0;
     while left >= 0.0 {
         let gap = large.gap(rng);
-        let normal = if small.mean > 0.0 { normal(rng) } else { 0.0 };
-        let alone = small.spend_at(left, normal);
+        let deviation: f64 = if small.mean > 0.0 {
+            rng.sample(StandardNormal)
+        } else {
+            0.0
+        };
+        // Do the small events alone spend what is left before the next large one comes?
+        let alone = small.rate_to_spend(left, deviation);
         if alone <= gap {
             return rate + alone;
         }
         rate += gap;
-        left -= small.sum(gap, normal) + large.cost(rng);
+        left -= small.sum(gap, deviation) + large.cost(rng);
     }
     rate
 }
 
-/// All small events together: the mean of their sum at a rate of one, and its variance.
+/// All small events together: mean and variance of their sum at a rate of one.
 struct Small {
     mean: f64,
     variance: f64,
 }
 
 impl Small {
-    fn new(events: &[Event]) -> Self {
+    /// Of a compound Poisson sum: the mean is Σ λ x, the variance Σ λ x².
+    fn new(events: &[EventKind]) -> Self {
         Self {
             mean: events.iter().map(|event| event.share * event.cost).sum(),
             variance: events
@@ -68,17 +83,17 @@ impl Small {
         }
     }
 
-    /// What they cost at a rate, `normal` standard deviations from the mean.
-    fn sum(&self, rate: f64, normal: f64) -> f64 {
-        (self.mean * rate + normal * (self.variance * rate).sqrt()).max(0.0)
+    /// What they cost at a rate, so many standard deviations from the mean.
+    fn sum(&self, rate: f64, deviation: f64) -> f64 {
+        (self.mean * rate + deviation * (self.variance * rate).sqrt()).max(0.0)
     }
 
-    /// The rate `r` at which they cost that much: `mean · r + normal · √(variance · r) = left`.
-    fn spend_at(&self, left: f64, normal: f64) -> f64 {
+    /// The rate r at which they cost that much: `mean · r + deviation · √(variance · r) = left`, quadratic in √r.
+    fn rate_to_spend(&self, left: f64, deviation: f64) -> f64 {
         if self.mean <= 0.0 {
             return f64::INFINITY;
         }
-        let spread = normal * self.variance.sqrt();
+        let spread = deviation * self.variance.sqrt();
         let root = (spread.mul_add(spread, 4.0 * self.mean * left).sqrt() - spread) / (2.0 * self.mean);
         root * root
     }
@@ -87,49 +102,43 @@ impl Small {
 /// The events that are drawn one by one.
 struct Large {
     costs: Vec<f64>,
-    /// The share of each and of all before it.
-    until: Vec<f64>,
+    /// The share of each kind and of all before it.
+    cumulative: Vec<f64>,
 }
 
 impl Large {
-    fn new(events: &[Event]) -> Self {
+    fn new(events: &[EventKind]) -> Self {
         let mut sum = 0.0;
-        let until = events.iter().map(|event| {
+        let cumulative = events.iter().map(|event| {
             sum += event.share;
             sum
         });
         Self {
-            until: until.collect(),
+            cumulative: cumulative.collect(),
             costs: events.iter().map(|event| event.cost).collect(),
         }
     }
 
+    /// How many of any kind come at a rate of one.
     fn share(&self) -> f64 {
-        self.until.last().copied().unwrap_or(0.0)
+        self.cumulative.last().copied().unwrap_or(0.0)
     }
 
-    /// By how much the rate grows until the next one.
+    /// How much the rate rises until the next one: exponentially distributed.
     fn gap(&self, rng: &mut impl Rng) -> f64 {
         match self.share() {
-            share if share > 0.0 => -(1.0 - rng.random::<f64>()).ln() / share,
+            share if share > 0.0 => rng.sample::<f64, _>(Exp1) / share,
             _ => f64::INFINITY,
         }
     }
 
+    /// What the next one costs: a kind drawn by its share.
     fn cost(&self, rng: &mut impl Rng) -> f64 {
         let drawn = rng.random::<f64>() * self.share();
-        let at = self.until.partition_point(|until| *until <= drawn);
-        self.costs
-            .get(at.min(self.costs.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(0.0)
+        let at = self.cumulative.partition_point(|until| *until <= drawn);
+        let last = self.costs.len().saturating_sub(1);
+        self.costs.get(at.min(last)).copied().unwrap_or(0.0)
     }
-}
-
-/// A standard normal number, by Box and Muller.
-fn normal(rng: &mut impl Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()
 }
 
 #[cfg(test)]
@@ -144,30 +153,30 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
         /// Small and large events mixed in any way: the answer is that of a normal distribution with their mean and variance.
         #[test]
-        fn of_many_events_one_year_in_twenty_is_spent_at_the_closed_form(
+        fn with_many_events_the_rate_is_that_of_the_closed_form(
             small in prop::collection::vec((0.01f64..0.9, 0.1f64..1.0), 0..4),
             large in prop::collection::vec((1.1f64..4.0, 0.1f64..1.0), 0..4),
             seed: u64,
         ) {
-            let events: Vec<Event> =
-                small.iter().chain(&large).map(|(cost, share)| Event { cost: *cost, share: *share }).collect();
+            let events: Vec<EventKind> =
+                small.iter().chain(&large).map(|(cost, share)| EventKind { cost: *cost, share: *share }).collect();
             let mean: f64 = events.iter().map(|event| event.cost * event.share).sum();
             let (budget, mut rng) = (100.0, ChaCha8Rng::seed_from_u64(seed));
-            let bears = bearable(&events, &vec![budget; 2000], budget, &mut rng);
-            prop_assert_eq!(bears.is_none(), events.is_empty());
-            if let Some(bears) = bears {
+            let rate = tolerable_rate(&events, &vec![budget; 2000], budget, &mut rng);
+            prop_assert_eq!(rate.is_none(), events.is_empty());
+            if let Some(rate) = rate {
                 // The 5th percentile: 1.645 standard deviations before the mean.
                 let variance: f64 = events.iter().map(|event| event.cost * event.cost * event.share).sum();
                 let root = ((2.706 * variance + 4.0 * mean * budget).sqrt() - 1.645 * variance.sqrt()) / (2.0 * mean);
-                prop_assert!((bears / (root * root) - 1.0).abs() < 0.06, "{} for {}", bears, root * root);
+                prop_assert!((rate / (root * root) - 1.0).abs() < 0.06, "{} for {}", rate, root * root);
             }
         }
     }
 
     #[test]
-    fn years_that_are_over_without_it_leave_it_nothing() {
+    fn where_others_spend_more_than_one_year_in_twenty_nothing_is_tolerable() {
         let (event, mut rng) = (
-            Event {
+            EventKind {
                 cost: 5.0,
                 share: 1.0,
             },
@@ -175,9 +184,9 @@ mod tests {
         );
         let mut left = vec![900.0; 1900];
         left.extend(vec![-1.0; 100]);
-        assert!(bearable(&[event], &left, 900.0, &mut rng).is_some_and(|rate| rate > 0.0));
+        assert!(tolerable_rate(&[event], &left, 900.0, &mut rng).is_some_and(|rate| rate > 0.0));
         left.push(-1.0);
-        assert_eq!(bearable(&[event], &left, 900.0, &mut rng), Some(0.0));
-        assert_eq!(bearable(&[event], &[], 900.0, &mut rng), None);
+        assert_eq!(tolerable_rate(&[event], &left, 900.0, &mut rng), Some(0.0));
+        assert_eq!(tolerable_rate(&[event], &[], 900.0, &mut rng), None);
     }
 }

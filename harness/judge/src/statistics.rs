@@ -1,15 +1,18 @@
 //! What a few samples prove, and what they do not: the median and the Mann-Whitney test.
+//!
+//! Sources: H. B. Mann and D. R. Whitney, "On a Test of Whether one of Two Random Variables is Stochastically Larger than the
+//! Other" (1947); ties as in E. L. Lehmann, *Nonparametrics*, chapter 1.
 
-/// The exact two-sided test costs `O(n³)`; beyond so many samples in all the normal approximation is as good.
+/// The exact test costs `O(n³)`; with more samples than this in all, the normal approximation is as good.
 const EXACT_UP_TO: usize = 60;
 
-/// A count as a number to reckon with.
-#[expect(clippy::cast_precision_loss, reason = "counts of samples")]
-pub(super) fn count(n: usize) -> f64 {
+/// A count as a floating-point number, for formulas.
+#[expect(clippy::cast_precision_loss, reason = "counts of samples are below 2^53")]
+pub fn as_f64(n: usize) -> f64 {
     n as f64
 }
 
-/// The median; `None` of nothing.
+/// The median; `None` without values.
 pub fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -17,14 +20,14 @@ pub fn median(values: &[f64]) -> Option<f64> {
     match sorted.len() {
         0 => None,
         n if n % 2 == 1 => Some(sorted[middle]),
-        _ if sorted[middle - 1] == sorted[middle] => Some(sorted[middle]), // two infinities, too
+        // Two infinities have no midpoint, but they are equal.
+        _ if sorted[middle - 1] == sorted[middle] => Some(sorted[middle]),
         _ => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
     }
 }
 
 /// The two-sided p of the Mann-Whitney test: how likely ranks at least so uneven are when both samples are of one
-/// distribution. Ties get the mean of their ranks, and the exact distribution is that of the ranks as they are tied.
-/// 1 when a side is empty.
+/// distribution. Tied values get the mean of their ranks, and p is exact for ties, too. 1 when a side is empty.
 pub fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
     if a.is_empty() || b.is_empty() {
         return 1.0;
@@ -38,7 +41,7 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> f64 {
     }
 }
 
-/// Twice the rank of each value, those of `a` first: ties share their mean, which doubled is whole.
+/// Twice the rank of each value, those of `a` first. Ties share their mean rank, which is half a whole number at worst.
 fn doubled_ranks(a: &[f64], b: &[f64]) -> Vec<usize> {
     let all: Vec<f64> = a.iter().chain(b).copied().collect();
     let rank = |value: &f64| {
@@ -49,13 +52,15 @@ fn doubled_ranks(a: &[f64], b: &[f64]) -> Vec<usize> {
     all.iter().map(rank).collect()
 }
 
-/// Every choice of `n` of the ranks is as likely as any other: how many have a sum as far from the mean, or farther.
+/// The exact p: of all choices of `n` ranks, each as likely as any other, the share whose sum is at least as far from the
+/// mean. Counted by dynamic programming over the ranks.
 fn exact(ranks: &[usize], n: usize, sum: usize) -> f64 {
     let most: usize = ranks.iter().sum();
     // ways[k][s]: choices of k ranks with the sum s.
     let mut ways = vec![vec![0.0f64; most + 1]; n + 1];
     ways[0][0] = 1.0;
     for (seen, rank) in ranks.iter().enumerate() {
+        // From many to few, so that no rank is chosen twice.
         for chosen in (1..=n.min(seen + 1)).rev() {
             let (fewer, more) = ways.split_at_mut(chosen);
             let (from, to) = (&fewer[chosen - 1], &mut more[0]);
@@ -65,7 +70,7 @@ fn exact(ranks: &[usize], n: usize, sum: usize) -> f64 {
         }
     }
     let all: f64 = ways[n].iter().sum();
-    // The mean of the sum is n/N of them all; kept whole by multiplying with N.
+    // The mean of the sum is n/N of all ranks; times N it stays a whole number.
     let away = |total: usize| (total * ranks.len()).abs_diff(n * most);
     let as_far = ways[n]
         .iter()
@@ -74,20 +79,21 @@ fn exact(ranks: &[usize], n: usize, sum: usize) -> f64 {
     (as_far.map(|(_, ways)| ways).sum::<f64>() / all).min(1.0)
 }
 
-/// The normal approximation, with the variance of the ranks as they are tied, and continuity corrected.
+/// The p of the normal approximation, with the variance of the tied ranks and a continuity correction.
 fn approximate(ranks: &[usize], n: usize, sum: usize) -> f64 {
-    let (whole, part) = (count(ranks.len()), count(n));
-    let mean = ranks.iter().map(|rank| count(*rank)).sum::<f64>() / whole;
+    let (whole, part) = (as_f64(ranks.len()), as_f64(n));
+    let mean = ranks.iter().map(|rank| as_f64(*rank)).sum::<f64>() / whole;
     let spread = ranks
         .iter()
-        .map(|rank| (count(*rank) - mean).powi(2))
+        .map(|rank| (as_f64(*rank) - mean).powi(2))
         .sum::<f64>()
         / (whole - 1.0);
     let deviation = (spread * part * (whole - part) / whole).sqrt();
     if deviation == 0.0 {
         return 1.0;
     }
-    let z = ((count(sum) - part * mean).abs() - 1.0).max(0.0) / deviation;
+    // Half a rank of correction is 1 in doubled ranks.
+    let z = ((as_f64(sum) - part * mean).abs() - 1.0).max(0.0) / deviation;
     libm::erfc(z / std::f64::consts::SQRT_2).min(1.0)
 }
 
@@ -111,7 +117,7 @@ mod tests {
                 })
                 .sum()
         };
-        let middle = count(a.len()) * count(b.len()) / 2.0;
+        let middle = as_f64(a.len()) * as_f64(b.len()) / 2.0;
         let own = (u(&(0..a.len()).collect::<Vec<_>>()) - middle).abs();
         let (mut all_ways, mut as_far) = (0.0, 0.0);
         for mask in 0u32..1 << all.len() {

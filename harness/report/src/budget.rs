@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::suite::cell;
 use super::text::{Paint, plain};
-use firedrill_budget::{Account, Booked, RunsOut, Terms, burn_alerts};
+use firedrill_budget::{BilledIncident as Booked, RunsOut, Statement as Account, Terms, burn_alerts};
 use firedrill_model::units::Span;
 
 /// A duration as people say it: `23 min 0 s`, `2 h 5 min`, `41 s`, `350 ms`.

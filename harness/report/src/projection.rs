@@ -7,7 +7,9 @@ use super::budget::spoken;
 use super::suite::cell;
 use super::text::{Paint, plain};
 use firedrill_budget::Gathered;
-use firedrill_budget::projection::{ACCEPTED, Conclusion, Distribution, Part, Projection, Risk, met_by_slow};
+use firedrill_budget::projection::{
+    ACCEPTED, Conclusion, Contribution, Distribution, Projection, Risk, slow_year_probability,
+};
 use firedrill_budget::statistics::ENOUGH_FOR_P95;
 
 fn time(seconds: f64) -> String {
@@ -48,8 +50,8 @@ fn rate(of: f64) -> String {
 }
 
 /// Between what an unseen slow mode leaves room for, and what was measured alone does.
-fn bears(part: &Part) -> String {
-    match (part.bears_unseen, part.bears) {
+fn tolerable_rate(part: &Contribution) -> String {
+    match (part.tolerable_rate_unseen, part.tolerable_rate) {
         (Some(slow), Some(measured)) => range(rate(slow), rate(measured)),
         (Some(slow), None) => format!("{} or more", rate(slow)),
         (None, Some(measured)) => format!("at most {}", rate(measured)),
@@ -139,7 +141,7 @@ fn proves(projection: &Projection, risks: &[Risk]) -> Vec<String> {
         "in {fewest} drills without it, something slower may still be in up to {:.1} % of events (at 95 %: about 3/n)",
         unseen * 100.0
     ));
-    let met = |n: usize| met_by_slow(risks, n);
+    let met = |n: usize| slow_year_probability(risks, n);
     lines.push(format!(
         "years that are met by it: now up to {:.1} %",
         met(0) * 100.0
@@ -250,7 +252,7 @@ pub fn projection(projection: &Projection, gathered: &Gathered, controls: bool, 
             part.n,
             times(part.each.0, part.each.1),
             part.share,
-            bears(part),
+            tolerable_rate(part),
             paint.dim(&plain(&part.because, 80))
         );
     }
@@ -298,7 +300,7 @@ pub fn projection_markdown(projection: &Projection, gathered: &Gathered, control
             part.n,
             times(part.each.0, part.each.1),
             part.share,
-            bears(part)
+            tolerable_rate(part)
         );
     }
     if projection.parts.len() > MOST {

@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::ledger_file::{self, FileError};
 use super::output;
-use firedrill_budget::{Entry, Ledger, RunsOut, Terms};
+use firedrill_budget::{Incident, Ledger, RunsOut, Terms};
 use firedrill_model::scenario::{self, Contract, Project, Year};
 use firedrill_model::units::Span;
 
@@ -140,7 +140,7 @@ enum Error {
     },
     /// The ledger refuses the incident.
     #[error(transparent)]
-    Entry(#[from] firedrill_budget::BadEntry),
+    Incident(#[from] firedrill_budget::IncidentError),
     /// The year does not fit the budget's window.
     #[error(transparent)]
     Year(#[from] firedrill_budget::NoCalendarYear),
@@ -219,7 +219,7 @@ fn show(args: &Args, settings: &Settings, now: Timestamp) -> Result<Exit, Error>
         year: args.year.unwrap_or(settings.project.ledger.year),
         zone: settings.zone.clone(),
     };
-    let statement = terms.account(&ledger, now)?;
+    let statement = terms.statement(&ledger, now)?;
     output::print(&if args.json {
         serde_json::json!(statement).to_string()
     } else if args.markdown {
@@ -251,7 +251,7 @@ fn parse_time(text: &str, zone: &TimeZone) -> Result<Timestamp, Error> {
     })
 }
 
-fn entry(add: &Add, zone: &TimeZone) -> Result<Entry, Error> {
+fn incident(add: &Add, zone: &TimeZone) -> Result<Incident, Error> {
     let at = |text: &Option<String>| text.as_deref().map(|text| parse_time(text, zone)).transpose();
     let (start, end) = (at(&add.start)?, at(&add.end)?);
     let downtime = match (start, end) {
@@ -260,7 +260,7 @@ fn entry(add: &Add, zone: &TimeZone) -> Result<Entry, Error> {
             .map_err(|_| Error::Backwards { start, end })?,
         _ => add.duration.unwrap_or_default(),
     };
-    Ok(Entry {
+    Ok(Incident {
         start,
         downtime,
         cause: add.cause.trim().to_owned(),
@@ -269,10 +269,10 @@ fn entry(add: &Add, zone: &TimeZone) -> Result<Entry, Error> {
 }
 
 fn record(add: &Add, settings: &Settings, now: Timestamp) -> Result<(), Error> {
-    let entry = entry(add, &settings.zone)?;
-    entry.check(now)?;
-    ledger_file::append(&settings.ledger, &entry.line())?;
+    let incident = incident(add, &settings.zone)?;
+    incident.check(now)?;
+    ledger_file::append(&settings.ledger, &incident.line())?;
     let path = settings.ledger.display();
-    output::note(&format!("recorded in {path}: {}", entry.line().trim_end()));
+    output::note(&format!("recorded in {path}: {}", incident.line().trim_end()));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A base and a head, compared by made-up drills.
+//! A baseline and a head of made-up drills, compared.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const FAST: [u64; 5] = [200, 205, 210, 215, 220];
 const SLOW: [u64; 5] = [1200, 1205, 1210, 1215, 1220];
 
 #[test]
-fn a_regression_is_told_in_a_table_in_markdown_and_by_the_exit_code() {
+fn a_regression_is_in_the_table_in_markdown_and_in_the_exit_code() {
     let folder = tempfile::tempdir().unwrap();
     store(folder.path(), FAST, SLOW, true);
     let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(1);
@@ -51,7 +51,7 @@ fn no_difference_is_no_regression() {
 }
 
 #[test]
-fn one_side_after_the_other_or_too_few_cannot_be_said() {
+fn one_side_after_the_other_or_too_few_drills_are_inconclusive() {
     let folder = tempfile::tempdir().unwrap();
     store(folder.path(), FAST, SLOW, false);
     let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(3);
@@ -68,7 +68,7 @@ fn one_side_after_the_other_or_too_few_cannot_be_said() {
 }
 
 #[test]
-fn a_head_that_could_not_be_run_is_no_head_without_a_regression() {
+fn a_head_that_could_not_be_run_is_inconclusive() {
     let folder = tempfile::tempdir().unwrap();
     store(folder.path(), FAST, FAST, true);
     let broken = drill("frozen", 100);
@@ -94,7 +94,7 @@ fn a_head_that_could_not_be_run_is_no_head_without_a_regression() {
     assert!(markdown.contains("1 of the head"), "{markdown}");
 }
 
-/// Six repeats a side of the stored drill that was rolled back, taking turns; what the head's drills wrote down is changed.
+/// Six repeats a side of the stored drill that was rolled back, taking turns; the events of the head's drills are changed.
 fn stored_sides(folder: &Path, head: impl Fn(usize, Vec<Value>) -> Vec<Value>) {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/histories/release-rolled-back");
     let text = std::fs::read_to_string(from.join("events.jsonl")).unwrap();
@@ -131,14 +131,14 @@ fn a_head_that_lost_its_alert_is_a_regression() {
             .find(|line| line.contains(name))
             .unwrap_or_else(|| panic!("{text}"))
     };
-    let told = row("time to detect");
+    let detect = row("time to detect");
     assert!(
-        told.contains("never (n 6)") && told.contains("REGRESSION"),
+        detect.contains("never (n 6)") && detect.contains("REGRESSION"),
         "{text}"
     );
-    let unstated = row("not as stated  ");
+    let unexpected = row("not as stated  ");
     assert!(
-        unstated.contains("6 of 6 drills") && unstated.contains("REGRESSION"),
+        unexpected.contains("6 of 6 drills") && unexpected.contains("REGRESSION"),
         "{text}"
     );
     let markdown = firedrill(folder.path(), &["compare", "--markdown", "base", "head"]).exits(1);
@@ -152,18 +152,18 @@ fn a_head_that_lost_its_alert_is_a_regression() {
 }
 
 #[test]
-fn drills_without_an_alert_are_not_dropped_where_others_have_one() {
+fn drills_without_an_alert_count_where_others_have_one() {
     let folder = tempfile::tempdir().unwrap();
     stored_sides(folder.path(), |at, events| {
         if at == 0 { events } else { without_alerts(events) }
     });
     let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(0);
-    let told = text.lines().find(|line| line.contains("time to detect")).unwrap();
-    assert!(told.contains("never, n 6)"), "{text}");
+    let detect = text.lines().find(|line| line.contains("time to detect")).unwrap();
+    assert!(detect.contains("never, n 6)"), "{text}");
 }
 
 #[test]
-fn a_head_that_was_never_steady_is_not_as_good_as_its_base() {
+fn a_head_without_a_steady_state_is_inconclusive() {
     let folder = tempfile::tempdir().unwrap();
     store(folder.path(), FAST, FAST, true);
     stored_sides(folder.path(), |_, mut events| {

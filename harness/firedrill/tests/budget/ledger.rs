@@ -13,7 +13,7 @@ fn add(folder: &Path, args: &[&str]) -> crate::stored::Ran {
     firedrill(folder, &[&["budget", "add", "--cause", CAUSE], args].concat())
 }
 
-fn shown(folder: &Path, args: &[&str]) -> Value {
+fn statement(folder: &Path, args: &[&str]) -> Value {
     let text = firedrill(folder, &[&["budget", "--json"], args].concat()).exits(0);
     serde_json::from_str(&text).unwrap()
 }
@@ -25,7 +25,7 @@ fn ago(hours: i64) -> String {
 }
 
 #[test]
-fn the_incident_takes_153_percent_and_the_check_says_that_the_budget_is_spent() {
+fn the_incident_takes_153_percent_and_the_check_fails() {
     let folder = tempfile::tempdir().unwrap();
     add(folder.path(), &["--undated", "--duration", "23m"]).exits(0);
     let text = firedrill(folder.path(), &["budget", "--check"]).exits(1);
@@ -38,7 +38,7 @@ fn the_incident_takes_153_percent_and_the_check_says_that_the_budget_is_spent() 
 }
 
 #[test]
-fn what_is_left_is_told_and_lines_are_only_ever_added() {
+fn incidents_add_up_and_the_ledger_is_append_only() {
     let folder = tempfile::tempdir().unwrap();
     add(
         folder.path(),
@@ -56,13 +56,13 @@ fn what_is_left_is_told_and_lines_are_only_ever_added() {
     let first = std::fs::read(&file).unwrap();
     add(folder.path(), &["--start", &ago(5), "--end", &ago(4)]).exits(0);
     assert!(std::fs::read(&file).unwrap().starts_with(&first));
-    let account = shown(folder.path(), &[]);
-    assert_eq!(account["spent"], 3780.0, "{account}");
-    assert_eq!(account["incidents"].as_array().unwrap().len(), 2);
+    let statement = self::statement(folder.path(), &[]);
+    assert_eq!(statement["spent"], 3780.0, "{statement}");
+    assert_eq!(statement["incidents"].as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn a_line_that_was_cut_off_survives_is_said_and_hides_no_other() {
+fn a_line_that_is_cut_off_stays_is_reported_and_hides_no_other() {
     let folder = tempfile::tempdir().unwrap();
     add(folder.path(), &["--start", &ago(48), "--duration", "3m"]).exits(0);
     let file = folder.path().join("ledger.jsonl");
@@ -73,7 +73,8 @@ fn a_line_that_was_cut_off_survives_is_said_and_hides_no_other() {
     assert!(std::fs::read_to_string(&file).unwrap().starts_with(&torn));
     let ran = firedrill(folder.path(), &["budget", "--check"]);
     assert!(
-        ran.errors().contains("ledger.jsonl:2: left out: it was cut off"),
+        ran.errors()
+            .contains("ledger.jsonl:2: left out: the line is cut off"),
         "{}",
         ran.errors()
     );
@@ -85,7 +86,7 @@ fn a_line_that_was_cut_off_survives_is_said_and_hides_no_other() {
 }
 
 #[test]
-fn a_mistake_is_refused_in_words_and_nothing_is_written() {
+fn a_mistake_is_refused_with_its_reason_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let tomorrow = ago(-24);
     for (args, words) in [
@@ -93,14 +94,14 @@ fn a_mistake_is_refused_in_words_and_nothing_is_written() {
             &["--start", "yesterday", "--duration", "3m"][..],
             "`yesterday` is not a time",
         ),
-        (&["--start", &tomorrow, "--duration", "3m"], "has not come yet"),
+        (&["--start", &tomorrow, "--duration", "3m"], "ends in the future"),
         (
             &["--start", "2026-01-02T00:00Z", "--end", "2026-01-01T00:00Z"],
             "is before --start",
         ),
         (
             &["--start", "2026-01-02T00:00Z", "--duration", "0s"],
-            "without downtime",
+            "the downtime is zero",
         ),
         (
             &["--start", "2026-01-02T00:00Z", "--duration", "3"],
@@ -109,7 +110,7 @@ fn a_mistake_is_refused_in_words_and_nothing_is_written() {
         (&["--start", "2026-01-02T00:00Z"], "--duration"),
         (
             &["--undated", "--duration", "3m", "--link", "ftp://x"],
-            "begins with https://",
+            "must start with https://",
         ),
         (
             &["--undated", "--duration", "3m", "--time-zone", "Mars/Base"],
@@ -137,8 +138,8 @@ fn a_mistake_is_refused_in_words_and_nothing_is_written() {
             "is not a time",
         ),
     ] {
-        let told = add(folder.path(), args).refused();
-        assert!(told.contains(words), "{args:?}: {told}");
+        let errors = add(folder.path(), args).refused();
+        assert!(errors.contains(words), "{args:?}: {errors}");
     }
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -152,9 +153,9 @@ fn the_project_file_says_where_the_ledger_is_and_which_year_counts() {
     std::fs::write(scenarios.join("firedrill.toml"), project).unwrap();
     add(folder.path(), &["--undated", "--duration", "30m"]).exits(0);
     assert!(scenarios.join("incidents.jsonl").is_file());
-    let account = shown(folder.path(), &[]);
+    let statement = self::statement(folder.path(), &[]);
     assert_eq!(
-        (&account["percent"], &account["runs_out"] == "already"),
+        (&statement["percent"], &statement["runs_out"] == "already"),
         (&Value::from(50.0), false)
     );
     let text = firedrill(
@@ -196,5 +197,5 @@ fn twenty_writers_at_once_lose_no_line() {
     for mut writer in writers {
         assert!(writer.wait().unwrap().success());
     }
-    assert_eq!(shown(folder.path(), &[])["spent"], 210.0);
+    assert_eq!(statement(folder.path(), &[])["spent"], 210.0);
 }

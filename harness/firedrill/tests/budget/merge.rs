@@ -67,7 +67,7 @@ fn a_suite_split_in_four_and_merged_gives_the_same_summary_as_run_whole() {
 }
 
 #[test]
-fn a_drill_that_the_environment_ended_is_not_run_whatever_was_seen_of_it() {
+fn a_drill_that_the_environment_ended_counts_as_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut drill = drill("a", 2500);
     drill.error = Some("reverting pause: no answer from the engine");
@@ -81,7 +81,7 @@ fn a_drill_that_the_environment_ended_is_not_run_whatever_was_seen_of_it() {
 }
 
 #[test]
-fn a_shard_that_is_missing_or_was_cut_off_is_said_to_be() {
+fn a_missing_shard_and_one_that_is_cut_off_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     for part in 1..=3 {
         store(&folder.path().join(format!("part-{part}")), Some((part, 4)));
@@ -100,7 +100,7 @@ fn a_shard_that_is_missing_or_was_cut_off_is_said_to_be() {
 }
 
 #[test]
-fn parts_of_different_suites_and_a_part_named_twice_are_refused() {
+fn parts_of_different_suites_and_a_part_given_twice_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     store(&folder.path().join("one"), Some((1, 4)));
     store(&folder.path().join("same"), Some((1, 4)));

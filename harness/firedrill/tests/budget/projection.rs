@@ -17,7 +17,7 @@ fn store(runs: &Path, scenario: &'static str, per_year: f64, downtimes: &[u64]) 
 }
 
 #[test]
-fn a_year_is_projected_and_says_what_so_few_drills_do_not_prove() {
+fn a_projection_says_what_so_few_drills_do_not_prove() {
     let folder = tempfile::tempdir().unwrap();
     let runs = folder.path().join("runs");
     store(&runs, "kill", 24.0, &[300, 400, 500]);
@@ -63,7 +63,7 @@ fn without_protection_the_year_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
     let runs = folder.path().join("runs");
     let mut incident = drill("incident", 3000);
-    (incident.open, incident.control, incident.per_year) = (true, true, Some(1.0));
+    (incident.still_down, incident.control, incident.per_year) = (true, true, Some(1.0));
     incident.store(&runs);
     let text = firedrill(
         folder.path(),
@@ -78,11 +78,11 @@ fn without_protection_the_year_does_not_fit() {
 }
 
 #[test]
-fn an_outage_that_had_not_ended_and_has_no_price_gives_no_annual_figure() {
+fn an_outage_that_was_still_down_and_has_no_price_gives_no_annual_figure() {
     let folder = tempfile::tempdir().unwrap();
-    let mut open = drill("open", 3000);
-    (open.open, open.per_year, open.manual_recovery) = (true, Some(1.0), None);
-    open.store(&folder.path().join("runs"));
+    let mut unpriced = drill("open", 3000);
+    (unpriced.still_down, unpriced.per_year, unpriced.manual_recovery) = (true, Some(1.0), None);
+    unpriced.store(&folder.path().join("runs"));
     let ran = firedrill(folder.path(), &["projection"]);
     assert!(
         ran.errors().contains("no annual figure") && ran.errors().contains("open"),

@@ -16,14 +16,14 @@ pub(crate) struct Drill {
     /// Answers are bad for so many milliseconds, from the first second on.
     pub(crate) down: u64,
     /// It is still bad when the drill ends.
-    pub(crate) open: bool,
+    pub(crate) still_down: bool,
     /// Times a year.
     pub(crate) per_year: Option<f64>,
     /// The wall clock at its start.
     pub(crate) wall: String,
     /// At most this much downtime is expected.
     pub(crate) at_most: &'static str,
-    /// An outage that is open at the end costs this.
+    /// An outage that is still down at the end costs this.
     pub(crate) manual_recovery: Option<&'static str>,
     /// It must breach.
     pub(crate) control: bool,
@@ -36,7 +36,7 @@ pub(crate) fn drill(scenario: &'static str, down: u64) -> Drill {
         scenario,
         repeat: (1, 1),
         down,
-        open: false,
+        still_down: false,
         per_year: None,
         wall: "2026-01-01T00:00:00Z".into(),
         at_most: "2s",
@@ -71,7 +71,7 @@ impl Drill {
 
     fn sample(&self, at: u64) -> Sample {
         let (from, until) = (1500, 1500 + self.down);
-        let bad = self.down > 0 && at >= from && (self.open || at < until);
+        let bad = self.down > 0 && at >= from && (self.still_down || at < until);
         let due = Micros(at * 1000);
         let ended = due + Duration::from_millis(1);
         Sample {
@@ -215,14 +215,14 @@ impl Ran {
     /// Its standard output, if it ended with this code; everything there is to see otherwise.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> String {
-        assert_eq!(self.output.status.code(), Some(code), "{}", self.told());
+        assert_eq!(self.output.status.code(), Some(code), "{}", self.text());
         String::from_utf8_lossy(&self.output.stdout).into_owned()
     }
 
     /// Its standard error, if it refused its arguments or files.
     #[track_caller]
     pub(crate) fn refused(self) -> String {
-        assert_eq!(self.output.status.code(), Some(2), "{}", self.told());
+        assert_eq!(self.output.status.code(), Some(2), "{}", self.text());
         self.errors()
     }
 
@@ -230,7 +230,7 @@ impl Ran {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
 
-    fn told(&self) -> String {
+    fn text(&self) -> String {
         let (out, error) = (
             String::from_utf8_lossy(&self.output.stdout),
             String::from_utf8_lossy(&self.output.stderr),
