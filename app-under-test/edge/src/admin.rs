@@ -1,4 +1,5 @@
-//! The admin listener: what the pipeline and people ask of the edge. Never on the users' port, never without the token.
+//! The admin listener, for the deployment pipeline and for operators. It has an address of its own, and every route except
+//! the health checks needs the token.
 
 use std::sync::Arc;
 
@@ -19,17 +20,17 @@ use crate::pipeline::{Done, Pipeline, Refused};
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 
-/// What the routes stand on.
+/// What the routes work on.
 pub struct Admin<U> {
-    /// What is live.
+    /// Which release is live.
     pub control: Arc<Control<U>>,
     /// The operations.
     pub pipeline: Pipeline<U>,
-    /// What goes through.
+    /// The proxy, for its counters.
     pub proxy: Arc<Proxy<U>>,
 }
 
-/// The admin routes. `/healthz` and `/readyz` say nothing that needs a token.
+/// The admin routes. `/healthz` and `/readyz` need no token.
 pub fn router<U: Upstream>(admin: Admin<U>, token: Secret) -> Router {
     let token = Arc::new(token);
     Router::new()
@@ -44,7 +45,7 @@ pub fn router<U: Upstream>(admin: Admin<U>, token: Secret) -> Router {
         .with_state(Arc::new(admin))
 }
 
-/// Compares in constant time, so that the token cannot be guessed letter by letter.
+/// Compares in constant time: the time of an answer must not reveal how much of a guess is right.
 async fn authorised(State(token): State<Arc<Secret>>, request: Request, next: Next) -> Response {
     let given = request
         .headers()
@@ -54,9 +55,9 @@ async fn authorised(State(token): State<Arc<Secret>>, request: Request, next: Ne
     if bool::from(given.ct_eq(token.expose().as_bytes())) {
         return next.run(request).await;
     }
-    let ask = [(header::WWW_AUTHENTICATE, "Bearer")];
-    let said = json!({ "error": "the admin token is missing or wrong" });
-    (StatusCode::UNAUTHORIZED, ask, Json(said)).into_response()
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    let body = json!({ "error": "the admin token is missing or wrong" });
+    (StatusCode::UNAUTHORIZED, challenge, Json(body)).into_response()
 }
 
 type Shared<U> = State<Arc<Admin<U>>>;
@@ -97,7 +98,7 @@ async fn promote<U: Upstream>(State(admin): Shared<U>, Path(release): Path<Strin
 }
 
 async fn rollback<U: Upstream>(State(admin): Shared<U>) -> Response {
-    answer(admin.pipeline.go_back().await)
+    answer(admin.pipeline.roll_back().await)
 }
 
 fn answer(result: Result<Done, Refused>) -> Response {
@@ -115,13 +116,13 @@ fn answer(result: Result<Done, Refused>) -> Response {
         | Refused::NotPassed { .. }
         | Refused::NoWayBack => StatusCode::CONFLICT,
     };
-    let mut said = json!({ "error": refused.to_string() });
+    let mut body = json!({ "error": refused.to_string() });
     if let Refused::Rejected {
         undecided, evidence, ..
     } = refused
     {
-        said["undecided"] = undecided.into();
-        said["evidence"] = evidence.into();
+        body["undecided"] = undecided.into();
+        body["evidence"] = evidence.into();
     }
-    (status, Json(said)).into_response()
+    (status, Json(body)).into_response()
 }

@@ -1,4 +1,5 @@
-//! An answer's body: as a whole when it is short, so that nothing was passed on before all of it is known to be there.
+//! The body of an answer. A short one is received completely before any byte is forwarded, so that the answer of a release
+//! that breaks off can still be replaced by another release's.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,15 +10,15 @@ use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 /// An answer's body.
 #[derive(Debug)]
 pub enum Body {
-    /// All of it.
+    /// The complete body.
     Whole(Bytes),
-    /// Too long to wait for: what has come so far, and where the rest comes from. A connection that breaks in the rest
-    /// breaks the user's too.
+    /// A long body: the part received so far, and the stream of the rest. If that stream breaks, so does the user's
+    /// connection.
     Rest(Bytes, Incoming),
 }
 
 impl Body {
-    /// A short text.
+    /// A body of static text.
     pub fn text(text: &'static str) -> Self {
         Self::Whole(Bytes::from_static(text.as_bytes()))
     }

@@ -1,69 +1,70 @@
-//! How an edge is set up: one TOML text, and switches that override it, so that a scenario can take a layer away.
+//! The configuration: one TOML text. Command-line switches override parts of it, so that a drill can remove a layer.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
+pub use firedrill_logs::Secret;
+use firedrill_logs::redact;
+use serde::Deserialize;
 
 use crate::alert;
-use crate::redact;
-pub use crate::redact::Secret;
+use crate::duration::with_unit;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It is no TOML, or not of this shape.
-    #[error("the configuration: {0}")]
+    /// It is not TOML, has an unknown key, or a value of the wrong type.
+    #[error("invalid configuration: {0}")]
     Shape(#[from] toml::de::Error),
-    /// The live slot is none of the slots.
-    #[error("`live.slot` is `{0}`, which is none of the slots")]
+    /// The live slot is not defined.
+    #[error("`live.slot` names the slot `{0}`, which is not defined")]
     UnknownSlot(String),
-    /// There is nowhere to start the next release.
-    #[error("there must be two slots at least: one for the live release and one for the next")]
+    /// There is no slot for the next release.
+    #[error("define at least two slots: one for the live release and one for the next")]
     OneSlot,
-    /// Anybody could deploy.
-    #[error("`token` must not be empty: it guards the admin listener")]
+    /// Without a token anybody could deploy.
+    #[error("`token` must not be empty: it protects the admin listener")]
     NoToken,
 }
 
-/// Everything an edge is told.
+/// The configuration of an edge.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where users come in.
+    /// The address that users connect to.
     pub listen: SocketAddr,
-    /// Where the pipeline comes in.
+    /// The address that the deployment pipeline connects to.
     pub admin: SocketAddr,
-    /// The admin listener's bearer token.
+    /// The bearer token of the admin listener.
     pub token: Secret,
-    /// The folder of the state, which outlives the process.
+    /// The folder of the state, which must survive a restart.
     pub state: PathBuf,
-    /// The header of an answer that names the release that gave it.
+    /// The response header in which a release sends its name.
     #[serde(default)]
     pub identity: Option<String>,
-    /// What is live when there is no state yet.
+    /// The live release when there is no state yet.
     pub live: Placed,
-    /// The places where a release can run.
+    /// The slots in which a release can run, by name.
     #[serde(rename = "slot")]
     pub slots: BTreeMap<String, Slot>,
     /// When a release is ready in its slot.
     #[serde(default)]
     pub ready: Ready,
-    /// How requests are passed on.
+    /// How requests are forwarded.
     #[serde(default)]
     pub proxy: Proxy,
-    /// When to go back.
+    /// When a release is rolled back.
     #[serde(default)]
     pub watch: Watch,
-    /// The first gate; without it there is none.
+    /// The unit gate, if there is one.
     #[serde(default)]
     pub unit: Option<Unit>,
-    /// The second gate; without it there is none.
+    /// The staging gate, if there is one.
     #[serde(default)]
     pub staging: Option<Staging>,
-    /// Who is told.
+    /// Alerts and their receivers.
     #[serde(default)]
     pub alert: alert::Settings,
 }
@@ -72,7 +73,7 @@ impl Config {
     /// Reads a configuration.
     ///
     /// # Errors
-    /// When it is no TOML, not of this shape, or contradicts itself.
+    /// When it is not TOML, has unknown keys or wrong types, or contradicts itself.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let mut config: Self = toml::from_str(text)?;
         if !config.slots.contains_key(&config.live.slot) {
@@ -90,7 +91,7 @@ impl Config {
     }
 }
 
-/// A release in its slot.
+/// A release and the slot that it runs in.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Placed {
@@ -100,7 +101,7 @@ pub struct Placed {
     pub release: String,
 }
 
-/// A place where a release can run.
+/// A slot in which a release can run.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slot {
@@ -112,10 +113,10 @@ pub struct Slot {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ready {
-    /// A path that answers with a status below 400.
+    /// The path that is requested; a status below 400 means ready.
     pub path: String,
-    /// At most this long.
-    #[serde(deserialize_with = "span")]
+    /// How long a release may take to become ready.
+    #[serde(deserialize_with = "with_unit")]
     pub within: Duration,
 }
 
@@ -128,20 +129,20 @@ impl Default for Ready {
     }
 }
 
-/// How requests are passed on.
+/// How requests are forwarded.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Proxy {
-    /// A live release that has not answered by then is compared with the last working one. Well below the users' own
-    /// patience, so that the second answer is still in time.
-    #[serde(deserialize_with = "span")]
+    /// When the live release has not answered after this time, the request is also sent to the last working one. Choose it
+    /// well below the users' timeout, so that the second answer is in time.
+    #[serde(deserialize_with = "with_unit")]
     pub deadline: Duration,
-    /// An answer that no release has given by then is not waited for any longer.
-    #[serde(deserialize_with = "span")]
+    /// How long the edge waits for an answer at all.
+    #[serde(deserialize_with = "with_unit")]
     pub give_up: Duration,
-    /// A request's body, at most, in bytes: it is kept until the answer is there.
+    /// The largest request body, in bytes. It is held in memory until the answer is complete.
     pub longest_request: usize,
-    /// An answer's body, at most, in bytes, that is received as a whole before its first byte is passed on.
+    /// The largest answer body that is received completely before it is forwarded, in bytes. Larger ones are streamed.
     pub longest_answer: usize,
 }
 
@@ -156,22 +157,22 @@ impl Default for Proxy {
     }
 }
 
-/// When to go back.
+/// When a release is rolled back.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Watch {
-    /// `false` leaves a bad release live: its failures are told, nothing is done.
+    /// `false` leaves a bad release live and only sends alerts.
     pub rollback: bool,
-    /// So many requests that the new release failed and the last working one answered.
+    /// How many requests the new release must fail that the last working one answers.
     pub pairs: usize,
-    /// Within so long.
-    #[serde(deserialize_with = "span")]
+    /// The time within which they count together.
+    #[serde(deserialize_with = "with_unit")]
     pub window: Duration,
-    /// A release that was watched for so long without being rolled back has proved itself.
-    #[serde(deserialize_with = "span")]
+    /// A release that is live for this long without a rollback has settled.
+    #[serde(deserialize_with = "with_unit")]
     pub settle: Duration,
-    /// What goes on is told again after so long.
-    #[serde(deserialize_with = "span")]
+    /// How often an alert is repeated while its cause lasts.
+    #[serde(deserialize_with = "with_unit")]
     pub repeat: Duration,
 }
 
@@ -187,17 +188,17 @@ impl Default for Watch {
     }
 }
 
-/// The unit gate: a command that ends with 0 when the release may pass. `{release}` in its arguments.
+/// The unit gate: a command that exits with 0 when the release passes. `{release}` in its arguments is replaced.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unit {
     /// `false` switches it off.
     #[serde(default = "yes")]
     pub on: bool,
-    /// Program and arguments; never a shell.
+    /// The program and its arguments. No shell is involved.
     pub command: Vec<String>,
-    /// At most this long.
-    #[serde(default = "ten_seconds", deserialize_with = "span")]
+    /// How long the command may take.
+    #[serde(default = "ten_seconds", deserialize_with = "with_unit")]
     pub within: Duration,
 }
 
@@ -208,30 +209,30 @@ pub struct Staging {
     /// `false` switches it off.
     #[serde(default = "yes")]
     pub on: bool,
-    /// Program and arguments that serve a release; `{release}`, `{listen}`, `{store}`.
+    /// The program and its arguments that serve a release. `{release}`, `{listen}` and `{store}` are replaced.
     pub command: Vec<String>,
-    /// Its environment, the same templates. Nothing else of the edge's own is passed on.
+    /// Its environment, with the same placeholders. Of the edge's own environment only `PATH` and `TMPDIR` are inherited.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// The folder of the production store, which is copied.
     pub store: PathBuf,
-    /// Where the known records are in the copy.
+    /// Where the copy contains known records.
     pub known: Known,
-    /// At most this long to become ready.
-    #[serde(default = "ten_seconds", deserialize_with = "span")]
+    /// How long the release may take to become ready.
+    #[serde(default = "ten_seconds", deserialize_with = "with_unit")]
     pub within: Duration,
-    /// A journey whose answers take longer than this, in the median, fails.
-    #[serde(default = "late", deserialize_with = "span")]
+    /// The longest allowed median time of a journey's answers.
+    #[serde(default = "late", deserialize_with = "with_unit")]
     pub late: Duration,
-    /// What is tried, in order.
+    /// The journeys, in order.
     #[serde(rename = "journey")]
     pub journeys: Vec<Journey>,
 }
 
 impl Staging {
-    /// What must not be printed of its environment.
+    /// The secrets in its environment.
     pub(crate) fn secrets(&self) -> Vec<Secret> {
-        let secret = self.env.iter().filter(|(name, _)| redact::sounds_secret(name));
+        let secret = self.env.iter().filter(|(name, _)| redact::is_secret_name(name));
         secret.map(|(_, value)| Secret::new(value)).collect()
     }
 }
@@ -242,25 +243,26 @@ impl Staging {
 pub struct Known {
     /// The file, relative to the store.
     pub file: PathBuf,
-    /// Where the target is in a member's value, as a JSON pointer. Members without one are passed over.
+    /// A JSON pointer to the target in a member's value. Members without a target are skipped.
     pub target: String,
-    /// So many of them are tried, evenly spread.
+    /// How many records are tried; they are spread evenly over the file.
     #[serde(default = "twenty")]
     pub sample: usize,
 }
 
-/// One thing tried in staging, several times over.
+/// One kind of request that is tried in staging, several times.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Journey {
     /// Its name in the evidence.
     pub name: String,
-    /// What it is tried over: known records (`{key}`, `{target}`), or new ones (`{n}`).
+    /// The records it uses: known ones (`{key}`, `{target}`) or new ones (`{n}`).
     pub over: Over,
-    /// How often, over new ones: once says nothing of a release that works once.
+    /// The number of new records. One is not enough: a release may fail from the second write on.
     #[serde(default = "three")]
     pub times: usize,
-    /// Also asked of the last working release afterwards, on what the candidate has left: the way back must stay open.
+    /// Whether the last working release is tried afterwards on the store that the candidate wrote: a rollback must remain
+    /// possible.
     #[serde(default)]
     pub way_back: bool,
     /// The method.
@@ -271,20 +273,20 @@ pub struct Journey {
     /// Form fields.
     #[serde(default)]
     pub form: BTreeMap<String, String>,
-    /// The right status.
+    /// The expected status.
     pub status: u16,
-    /// Headers that must have one of these values.
+    /// Response headers, each with its allowed values.
     #[serde(default)]
     pub header: BTreeMap<String, Vec<String>>,
 }
 
-/// What a journey is tried over.
+/// The records that a journey uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Over {
-    /// Records of the copied store.
+    /// Records in the copied store.
     Known,
-    /// Records made for the occasion.
+    /// New records.
     New,
 }
 
@@ -312,12 +314,6 @@ fn ten_seconds() -> Duration {
     Duration::from_secs(10)
 }
 
-/// A duration as people write it: "120ms", "10s".
-pub(crate) fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let span = jiff::SignedDuration::deserialize(from)?;
-    Duration::try_from(span).map_err(serde::de::Error::custom)
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -333,13 +329,13 @@ pub(crate) mod tests {
     "#;
 
     #[test]
-    fn durations_are_written_as_people_do() {
+    fn durations_have_units() {
         let config = Config::parse(&format!("{SMALL}\nproxy.deadline = \"80ms\"")).unwrap();
         assert_eq!(config.proxy.deadline, Duration::from_millis(80));
     }
 
     #[test]
-    fn a_token_is_not_printed() {
+    fn the_debug_form_hides_the_token() {
         let config = Config::parse(SMALL).unwrap();
         assert!(!format!("{config:?}").contains("sesame"));
     }

@@ -1,16 +1,16 @@
-//! What the edge decides, as events: written to disk by the control, read by the admin listener and the alerts.
+//! The decisions of the edge, as events. The control stores them; the admin listener and the alerts read them.
 
 use serde::{Deserialize, Serialize};
 
-/// A layer before production.
+/// A check that a release must pass before it is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gate {
-    /// The release's own checks.
+    /// The release's own checks pass.
     Unit,
-    /// The journeys on a copy of the production store.
+    /// The journeys succeed on a copy of the production store.
     Staging,
-    /// Ready in its slot, as the release it claims to be.
+    /// The right release is ready in its slot.
     Ready,
 }
 
@@ -19,15 +19,15 @@ impl std::fmt::Display for Gate {
         f.write_str(match self {
             Self::Unit => "unit gate",
             Self::Staging => "staging gate",
-            Self::Ready => "readiness",
+            Self::Ready => "readiness check",
         })
     }
 }
 
-/// One request that the new release failed and the last working one answered.
+/// A request that the new release failed and the last working one answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
-    /// When the pair was complete.
+    /// When the second answer arrived.
     pub at: jiff::Timestamp,
     /// Method and path, without the query.
     pub request: String,
@@ -37,27 +37,27 @@ pub struct Pair {
     pub old: u16,
 }
 
-/// A decision. The name in `kind` is what receivers of alerts and scenarios speak of.
+/// A decision. Alerts and scenarios use the name in `kind`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Event {
-    /// The edge runs (again).
+    /// The edge started.
     Started {
-        /// The release that users get.
+        /// The live release.
         release: String,
         /// Its slot.
         slot: String,
-        /// Whether that was read from the state on disk, not from the configuration.
+        /// Whether the state on disk says so, not the configuration.
         resumed: bool,
     },
-    /// A release asks to go live.
+    /// A release was registered.
     Registered {
         /// The release.
         release: String,
-        /// Where it is going to run.
+        /// The slot it will run in.
         slot: String,
     },
-    /// A gate let it through.
+    /// A release passed a gate.
     GatePassed {
         /// The release.
         release: String,
@@ -66,80 +66,80 @@ pub enum Event {
         /// What was tried.
         evidence: Vec<String>,
     },
-    /// A gate is switched off.
+    /// A gate is switched off or not configured.
     GateSkipped {
         /// The release.
         release: String,
         /// The gate.
         gate: Gate,
     },
-    /// A gate stopped it: users never met it.
+    /// A gate rejected a release: users never got it.
     Rejected {
         /// The release.
         release: String,
-        /// Where it was going to run.
+        /// The slot it was meant for.
         slot: String,
         /// The gate.
         gate: Gate,
-        /// The gate could not say (an empty store, say): that is no pass.
+        /// Whether the gate could not decide, for example because the store is empty. Undecided is not passed.
         undecided: bool,
-        /// Why, in a line.
+        /// The reason, in one line.
         reason: String,
-        /// What was tried and what came of it.
+        /// What was tried, with the results.
         evidence: Vec<String>,
     },
-    /// Users get this release from now on, and it is watched.
+    /// A release is live from now on, and watched.
     Promoted {
         /// The release.
         release: String,
         /// Its slot.
         slot: String,
-        /// The last working release, kept warm.
+        /// The last working release, which stays warm.
         from: String,
     },
-    /// The release was at fault: users get the last working one again.
+    /// A release was at fault: the last working one is live again.
     RolledBack {
         /// The release at fault.
         release: String,
         /// Its slot.
         slot: String,
-        /// The release that users get now.
+        /// The live release from now on.
         to: String,
-        /// Why, in a line.
+        /// The reason, in one line.
         reason: String,
-        /// The requests that showed it.
+        /// The requests that it is based on.
         pairs: Vec<Pair>,
         /// From the promotion to the decision, in milliseconds.
         after_ms: u64,
     },
-    /// Both releases failed the same request: going back would not help, so the edge does not.
+    /// Both releases failed the same request: a rollback would not help, so there is none.
     SharedCause {
         /// The live release.
         release: String,
-        /// The other one that failed too.
+        /// The last working release.
         standby: String,
         /// The request, and how each failed.
         reason: String,
     },
-    /// The live release fails and nothing is done about it: there is no other one, or rollback is switched off.
+    /// The live release fails and cannot be rolled back: there is no other one, or rollback is switched off.
     Failing {
         /// The live release.
         release: String,
         /// The last failure.
         reason: String,
-        /// How many in this episode so far.
+        /// The number of failures so far.
         failures: u64,
     },
-    /// A settled release fails; the standby answers its requests for now. No rollback: the release had proved itself.
+    /// A settled release fails, and the last working release answers its requests. A settled release is not rolled back.
     StandbyAnswers {
         /// The live release.
         release: String,
-        /// The one that answers.
+        /// The release that answers.
         standby: String,
         /// The request and its failure.
         reason: String,
     },
-    /// Watched for long enough without a reason to go back.
+    /// A release was watched long enough without a reason to roll back.
     Settled {
         /// The release.
         release: String,
@@ -147,7 +147,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The release it is about.
+    /// The release that the event is about.
     pub fn release(&self) -> &str {
         match self {
             Self::Started { release, .. }
@@ -165,10 +165,10 @@ impl Event {
     }
 }
 
-/// An event with its place in the order.
+/// A numbered event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Counts from 1, over every run of the edge.
+    /// Starts at 1 and continues after a restart.
     pub number: u64,
     /// When it was decided.
     pub at: jiff::Timestamp,
@@ -177,11 +177,11 @@ pub struct Record {
     pub event: Event,
 }
 
-/// Hears of every event, in order. Called while a decision is carried out: returns at once, whatever it goes on to do.
+/// Receives every event, in order. The caller is the thread that writes the state: an implementation must not block.
 pub trait Listener: Send + Sync + 'static {
-    /// What an edge that was killed had decided, in order: called once, before anything is heard.
+    /// Called once, before any event, with the stored events from before the restart.
     fn resume(&self, _decided: &[Record]) {}
 
-    /// An event has been decided and is on disk.
-    fn hear(&self, record: &Record);
+    /// Called after an event was stored.
+    fn on_event(&self, record: &Record);
 }

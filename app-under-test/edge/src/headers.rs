@@ -1,4 +1,4 @@
-//! Headers that belong to one connection and go no further, and the key that lets a write be asked twice.
+//! Headers that are removed before forwarding, and the idempotency key that makes it safe to repeat a write.
 
 use http::header::{
     CONNECTION, EXPECT, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
@@ -9,10 +9,10 @@ use http::{Method, header};
 static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
-/// The key of a request that must happen once, however often it is asked.
+/// The key that lets a service recognise a repeated request and execute it once.
 pub static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Takes away what belongs to the connection it came by (RFC 9110, 7.6.1).
+/// Removes the headers that concern only one connection (RFC 9110, section 7.6.1).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
@@ -21,7 +21,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .filter_map(|name| name.trim().parse().ok())
-            // A client must not be able to take away what the service relies on.
+            // A client must not be able to remove what the service relies on.
             .filter(|name| {
                 *name != header::HOST && *name != header::CONTENT_LENGTH && *name != IDEMPOTENCY_KEY
             })
@@ -46,7 +46,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-/// Gives a request that changes something a key of its own, unless its client gave it one.
+/// Adds an idempotency key to a request that may change something, unless the client sent one.
 pub fn ensure_key(method: &Method, headers: &mut HeaderMap) {
     if method.is_safe() || headers.contains_key(&IDEMPOTENCY_KEY) {
         return;
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_connection_goes_no_further() {
+    fn hop_by_hop_headers_are_removed() {
         let mut seen = headers(&[
             ("connection", "close, X-Secret"),
             ("x-secret", "1"),
@@ -81,16 +81,16 @@ mod tests {
     }
 
     #[test]
-    fn a_client_cannot_have_the_host_or_the_key_taken_away() {
-        let kept = headers(&[("host", "example.org"), ("idempotency-key", "k")]);
-        let mut seen = kept.clone();
+    fn a_client_cannot_make_the_edge_remove_the_host_or_the_key() {
+        let sent = headers(&[("host", "example.org"), ("idempotency-key", "k")]);
+        let mut seen = sent.clone();
         seen.insert(CONNECTION, HeaderValue::from_static("host, idempotency-key"));
         strip_hop_by_hop(&mut seen);
-        assert_eq!(seen, kept);
+        assert_eq!(seen, sent);
     }
 
     #[test]
-    fn a_write_gets_a_key_and_keeps_its_own() {
+    fn a_write_without_a_key_gets_one() {
         let (mut write, mut own, mut read) = (
             HeaderMap::new(),
             headers(&[("idempotency-key", "mine")]),

@@ -1,4 +1,4 @@
-//! The edge's command line: parse, call, exit.
+//! The command line: parse, call the library, exit.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,32 +18,32 @@ use edge::upstream::Slot;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// The way into production: a proxy that guards a release while it goes live.
+/// A reverse proxy that protects users from a bad release.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
-    /// The configuration, as a file.
+    /// Configuration file (TOML).
     #[arg(long, env = "EDGE_CONFIG_FILE", conflicts_with = "config")]
     config_file: Option<PathBuf>,
-    /// The configuration, as TOML text.
+    /// Configuration as TOML text.
     #[arg(long, env = "EDGE_CONFIG", hide_env_values = true)]
     config: Option<String>,
-    /// Whether the release's own checks are run.
+    /// Run the unit gate.
     #[arg(long, env = "EDGE_UNIT_GATE")]
     unit_gate: Option<Switch>,
-    /// Whether the journeys are tried on a copy of the production store.
+    /// Run the staging gate.
     #[arg(long, env = "EDGE_STAGING_GATE")]
     staging_gate: Option<Switch>,
-    /// Whether a bad release is rolled back.
+    /// Roll back a bad release.
     #[arg(long, env = "EDGE_ROLLBACK")]
     rollback: Option<Switch>,
-    /// So many requests that the new release failed and the last working one answered end a release.
+    /// Failed requests that cause a rollback.
     #[arg(long, env = "EDGE_PAIRS")]
     pairs: Option<usize>,
     /// How long a new release is watched, in milliseconds.
     #[arg(long, env = "EDGE_SETTLE_MS")]
     settle_ms: Option<u64>,
-    /// When a live release that has not answered is compared with the last working one, in milliseconds.
+    /// When a slow request is also sent to the last working release, in milliseconds.
     #[arg(long, env = "EDGE_DEADLINE_MS")]
     deadline_ms: Option<u64>,
 }
@@ -70,14 +70,13 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The configuration with the switches applied.
+/// The configuration, with the command-line switches applied.
 fn configured(cli: &Cli) -> Result<Config, Box<dyn std::error::Error>> {
     let text = match (&cli.config_file, &cli.config) {
-        (Some(path), _) => {
-            std::fs::read_to_string(path).map_err(|error| format!("reading {}: {error}", path.display()))?
-        }
+        (Some(path), _) => std::fs::read_to_string(path)
+            .map_err(|error| format!("cannot read {}: {error}", path.display()))?,
         (None, Some(text)) => text.clone(),
-        (None, None) => return Err("give a configuration: --config-file, or EDGE_CONFIG".into()),
+        (None, None) => return Err("no configuration: use --config-file or EDGE_CONFIG".into()),
     };
     let mut config = Config::parse(&text)?;
     if let (Some(gate), Some(switch)) = (&mut config.unit, cli.unit_gate) {
@@ -122,26 +121,26 @@ async fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
         control,
     };
     tracing::info!(
-        "users at {}, admin at {}",
+        "listening for users on {}, for the pipeline on {}",
         users.local_addr()?,
         pipeline.local_addr()?
     );
     let end = CancellationToken::new();
-    let asked = end.clone();
+    let cancel = end.clone();
     tokio::spawn(async move {
-        asked_to_end().await;
-        asked.cancel();
+        termination().await;
+        cancel.cancel();
     });
-    let administered = axum::serve(pipeline, router(admin, config.token));
+    let admin = axum::serve(pipeline, router(admin, config.token));
     tokio::select! {
         () = serve(users, proxy, end) => {}
-        served = administered => served?,
+        served = admin => served?,
     }
     Ok(())
 }
 
-/// SIGTERM or Ctrl-C, also as the first process of a container, which has no default for either.
-async fn asked_to_end() {
+/// Waits for SIGTERM or Ctrl-C. The first process of a container ignores both unless it handles them.
+async fn termination() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -152,5 +151,5 @@ async fn asked_to_end() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("asked to end");
+    tracing::info!("stopping");
 }

@@ -1,6 +1,7 @@
-//! What the pipeline asks for: register a release, promote it, go back.
+//! The operations of the deployment pipeline: register a release, promote it, roll back.
 //!
-//! One operation at a time. Everything that stops a release says why, with the evidence.
+//! Takes requests of the admin listener, runs the gates, and gives the result with its evidence. One operation runs at a
+//! time.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,60 +20,60 @@ use crate::gate::{Outcome, staging, unit};
 use crate::state::{self, Stage};
 use crate::upstream::{Fresh, Upstream};
 
-/// Why an operation did not do what was asked for.
+/// Why an operation was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Another one is still at it.
-    #[error("another operation is still at it; ask again when it is done")]
+    /// Another operation is running.
+    #[error("another operation is running; try again when it has finished")]
     Busy,
     /// There is no such slot.
-    #[error("there is no slot `{0}`")]
+    #[error("unknown slot `{0}`")]
     NoSuchSlot(String),
-    /// Nobody has registered that release.
-    #[error("{0} is not registered: POST /releases first")]
+    /// The release was not registered.
+    #[error("{0} is not registered; register it with POST /releases")]
     NotRegistered(String),
-    /// Users are served from that slot.
-    #[error("{0} is what users are served from: register in the other slot")]
+    /// The slot runs the live release.
+    #[error("slot {0} runs the live release; register in the other slot")]
     SlotIsLive(String),
-    /// The slot of the way back must be left alone.
-    #[error("{0} is still being watched: the way back to the last working release must stay open")]
+    /// The slot is needed for a rollback.
+    #[error("{0} is still being watched; the other slot is needed for a rollback")]
     Watched(String),
-    /// It has not passed the gates.
-    #[error("{release} is {stage:?}, not passed")]
+    /// The release has not passed the gates.
+    #[error("{release} has not passed the gates: its stage is {stage}")]
     NotPassed {
         /// The release.
         release: String,
-        /// Where it stands instead.
+        /// Its stage.
         stage: Stage,
     },
-    /// A gate said no.
-    #[error("{release} is rejected by the {gate}: {reason}")]
+    /// A gate rejected the release.
+    #[error("{release} was rejected by the {gate}: {reason}")]
     Rejected {
         /// The release.
         release: String,
         /// The gate.
         gate: Gate,
-        /// Nothing is known: that is no pass.
+        /// Whether the gate could not decide. Undecided is not passed.
         undecided: bool,
-        /// Why, in a line.
+        /// The reason, in one line.
         reason: String,
         /// What was tried.
         evidence: Vec<String>,
     },
-    /// There is no last working release to go back to.
-    #[error("there is no release to go back to")]
+    /// There is no last working release.
+    #[error("there is no release to roll back to")]
     NoWayBack,
-    /// The decision cannot be written down.
-    #[error("{0}")]
+    /// The decision cannot be written to disk.
+    #[error(transparent)]
     State(#[from] state::Error),
 }
 
-/// What has been achieved.
+/// The result of an operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Done {
     /// The release.
     pub release: String,
-    /// Where it stands now.
+    /// Its stage now.
     pub stage: Stage,
     /// What was tried.
     pub evidence: Vec<String>,
@@ -83,25 +84,25 @@ pub struct Pipeline<U> {
     control: Arc<Control<U>>,
     unit: Option<Unit>,
     staging: Option<Staging>,
-    stage: staging::Stage,
+    staging_folder: staging::StagingFolder,
 }
 
 impl<U: Upstream> Pipeline<U> {
-    /// The operations on this control, with these gates. In the folder of the state, what an edge that was killed has
-    /// left of a gate is removed.
+    /// The operations on this control, with these gates. Removes what a killed edge left of the staging gate in the folder of
+    /// the state.
     pub fn new(control: Arc<Control<U>>, unit: Option<Unit>, staging: Option<Staging>, state: &Path) -> Self {
         Self {
             control,
             unit,
             staging,
-            stage: staging::Stage::open(state),
+            staging_folder: staging::StagingFolder::open(state),
         }
     }
 
-    /// Registers a release for a slot, and leads it through the gates.
+    /// Registers a release for a slot and runs the gates.
     ///
     /// # Errors
-    /// When a gate stops it, the slot is not free, or something else is going on.
+    /// When a gate rejects it, the slot is in use, or another operation is running.
     pub async fn register(&self, new: Placed) -> Result<Done, Refused> {
         let _operating = self.control.operating.try_lock().map_err(|_| Refused::Busy)?;
         let state = self.control.state();
@@ -120,26 +121,27 @@ impl<U: Upstream> Pipeline<U> {
             slot: slot.clone(),
         };
         self.control
-            .note(
-                |state| state.stand(release, slot, Stage::Registered, "at the gates"),
+            .record(
+                |state| state.set_status(release, slot, Stage::Registered, "the gates are running"),
                 [registered],
             )
             .await?;
         let mut evidence = self
-            .judged(&new, Gate::Unit, unit::unit(self.unit.as_ref(), release).await)
+            .finish_gate(&new, Gate::Unit, unit::unit(self.unit.as_ref(), release).await)
             .await?;
         let staged = staging::staging(
             self.staging.as_ref(),
-            &self.stage,
+            &self.staging_folder,
             release,
             &state.live.release,
             &self.control.ready.path,
         );
-        evidence.extend(self.judged(&new, Gate::Staging, staged.await).await?);
-        self.control.forget_standby_in(slot);
+        evidence.extend(self.finish_gate(&new, Gate::Staging, staged.await).await?);
+        // The gates have passed: from here on the slot belongs to the new release.
+        self.control.drop_standby_in(slot);
         self.control
-            .note(
-                |state| state.stand(release, slot, Stage::Passed, "passed the gates"),
+            .record(
+                |state| state.set_status(release, slot, Stage::Passed, "passed the gates"),
                 [],
             )
             .await?;
@@ -150,13 +152,13 @@ impl<U: Upstream> Pipeline<U> {
         })
     }
 
-    /// Notes how a gate ended; its evidence when the release may go on.
-    async fn judged(&self, new: &Placed, gate: Gate, outcome: Outcome) -> Result<Vec<String>, Refused> {
+    /// Records the result of a gate; its evidence when the release passed or the gate is switched off.
+    async fn finish_gate(&self, new: &Placed, gate: Gate, outcome: Outcome) -> Result<Vec<String>, Refused> {
         let release = new.release.clone();
         let (undecided, reason, evidence) = match outcome {
             Outcome::Skipped => {
                 let event = Event::GateSkipped { release, gate };
-                self.control.note(|_| {}, [event]).await?;
+                self.control.record(|_| {}, [event]).await?;
                 return Ok(vec![format!("{gate}: switched off")]);
             }
             Outcome::Passed(evidence) => {
@@ -165,7 +167,7 @@ impl<U: Upstream> Pipeline<U> {
                     gate,
                     evidence: evidence.clone(),
                 };
-                self.control.note(|_| {}, [event]).await?;
+                self.control.record(|_| {}, [event]).await?;
                 return Ok(evidence);
             }
             Outcome::Rejected { reason, evidence } => (false, reason, evidence),
@@ -180,9 +182,9 @@ impl<U: Upstream> Pipeline<U> {
             evidence: evidence.clone(),
         };
         self.control
-            .note(
+            .record(
                 |state| {
-                    state.stand(&release, &new.slot, Stage::Rejected, format!("{gate}: {reason}"));
+                    state.set_status(&release, &new.slot, Stage::Rejected, format!("{gate}: {reason}"));
                 },
                 [event],
             )
@@ -196,25 +198,25 @@ impl<U: Upstream> Pipeline<U> {
         })
     }
 
-    /// Waits until a release that has passed the gates is ready in its slot, and gives it to the users. The one they
-    /// had until then is kept warm. Asked again of what is live already, it changes nothing.
+    /// Waits until a release that passed the gates is ready in its slot, then makes it live. The release that was live becomes
+    /// the standby. Promoting the live release again changes nothing.
     ///
     /// # Errors
-    /// When the release has not passed or does not become ready: users keep what they have.
+    /// When the release has not passed the gates or does not become ready. The live release then stays live.
     pub async fn promote(&self, release: &str) -> Result<Done, Refused> {
         let _operating = self.control.operating.try_lock().map_err(|_| Refused::Busy)?;
         let state = self.control.state();
-        let standing = state
+        let status = state
             .releases
             .get(release)
             .ok_or_else(|| Refused::NotRegistered(release.to_owned()))?;
-        match standing.stage {
+        match status.stage {
             Stage::Passed => {}
             stage if state.live.release == release => {
                 return Ok(Done {
                     release: release.to_owned(),
                     stage,
-                    evidence: vec!["it is live already".into()],
+                    evidence: vec!["already live".into()],
                 });
             }
             stage => {
@@ -226,7 +228,7 @@ impl<U: Upstream> Pipeline<U> {
         }
         let new = Placed {
             release: release.to_owned(),
-            slot: standing.slot.clone(),
+            slot: status.slot.clone(),
         };
         match self.wait_until_ready(&new).await {
             Ok(evidence) => {
@@ -239,8 +241,8 @@ impl<U: Upstream> Pipeline<U> {
             }
             Err(last) => {
                 let reason = format!("not ready after {:?}: {last}", self.control.ready.within);
-                let evidence = vec![format!("the last look at {}: {last}", new.slot)];
-                self.judged(&new, Gate::Ready, Outcome::Rejected { reason, evidence })
+                let evidence = vec![format!("last answer from slot {}: {last}", new.slot)];
+                self.finish_gate(&new, Gate::Ready, Outcome::Rejected { reason, evidence })
                     .await
                     .map(|evidence| Done {
                         release: release.to_owned(),
@@ -251,14 +253,14 @@ impl<U: Upstream> Pipeline<U> {
         }
     }
 
-    /// Ready, and the release that it claims to be. What proves it, or what was seen last.
+    /// Waits until the right release is ready; the evidence, or the last answer when time runs out.
     async fn wait_until_ready(&self, new: &Placed) -> Result<String, String> {
         let (ready, service) = (&self.control.ready, &self.control.slots[&new.slot]);
-        let (began, mut last) = (Instant::now(), String::from("nothing was seen of it"));
-        let mut look = interval(Duration::from_millis(20));
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (began, mut last) = (Instant::now(), String::from("no answer yet"));
+        let mut poll = interval(Duration::from_millis(20));
+        poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while began.elapsed() < ready.within {
-            look.tick().await;
+            poll.tick().await;
             let request = Request::get(&*ready.path)
                 .header("host", &*new.slot)
                 .extension(Fresh)
@@ -275,8 +277,9 @@ impl<U: Upstream> Pipeline<U> {
                         .as_ref()
                         .and_then(|header| answer.headers().get(header))
                         .and_then(|name| name.to_str().ok());
+                    // A slot may still run an earlier release that is ready: its name tells them apart.
                     match name {
-                        Some(name) if name != new.release => last = format!("{name} runs there"),
+                        Some(name) if name != new.release => last = format!("the slot runs {name}"),
                         _ => return Ok(format!("ready after {} ms", began.elapsed().as_millis())),
                     }
                 }
@@ -285,13 +288,13 @@ impl<U: Upstream> Pipeline<U> {
         Err(last)
     }
 
-    /// Goes back to the last working release.
+    /// Rolls back to the last working release.
     ///
     /// # Errors
     /// When there is none.
-    pub async fn go_back(&self) -> Result<Done, Refused> {
+    pub async fn roll_back(&self) -> Result<Done, Refused> {
         let bad = self.control.state().live.release;
-        if !self.control.go_back_asked().await {
+        if !self.control.go_back_on_request().await {
             return Err(Refused::NoWayBack);
         }
         Ok(Done {

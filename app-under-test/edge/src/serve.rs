@@ -1,4 +1,4 @@
-//! The two listeners, and a shutdown that lets every request in flight end.
+//! The listener for users, with a shutdown that finishes the requests in flight.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use tokio_util::sync::CancellationToken;
 use crate::proxy::Proxy;
 use crate::upstream::Upstream;
 
-/// A client has so long for the head of its request.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// Requests in flight have so long when the edge is asked to end.
-const END_WITHIN: Duration = Duration::from_secs(3);
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a shutdown waits for requests in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Serves users until told to end.
+/// Serves users until `end` is cancelled.
 pub async fn serve<U: Upstream>(listener: TcpListener, proxy: Arc<Proxy<U>>, end: CancellationToken) {
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN);
+    server.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     let graceful = GracefulShutdown::new();
     loop {
         let stream = tokio::select! {
@@ -30,14 +30,14 @@ pub async fn serve<U: Upstream>(listener: TcpListener, proxy: Arc<Proxy<U>>, end
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Out of file descriptors, say: those that are there go on, and the next one may succeed.
-                    tracing::error!("accepting a connection failed: {error}");
+                    // For example out of file descriptors: existing connections continue, and the next one may succeed.
+                    tracing::error!("cannot accept a connection: {error}");
                     tokio::task::yield_now().await;
                     continue;
                 }
             },
         };
-        // Small answers must not wait for the acknowledgement of earlier ones.
+        // Without this, small answers wait for the acknowledgement of earlier ones (Nagle's algorithm).
         drop(stream.set_nodelay(true));
         let proxy = Arc::clone(&proxy);
         let service = service_fn(move |request| {
@@ -45,14 +45,14 @@ pub async fn serve<U: Upstream>(listener: TcpListener, proxy: Arc<Proxy<U>>, end
             async move { Ok::<_, Infallible>(proxy.answer(request).await) }
         });
         let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
-        // A client that goes away is no error of ours.
+        // A client that disconnects is not an error of the edge.
         tokio::spawn(async move { drop(connection.await) });
     }
     drop(listener);
-    if tokio::time::timeout(END_WITHIN, graceful.shutdown())
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, graceful.shutdown())
         .await
         .is_err()
     {
-        tracing::warn!("requests were still in flight after {END_WITHIN:?}");
+        tracing::warn!("requests were still in flight after {SHUTDOWN_TIMEOUT:?}; closing their connections");
     }
 }

@@ -1,7 +1,7 @@
-//! A slot's service, over HTTP/1.1 on kept-alive connections.
+//! The HTTP/1.1 client for the release in a slot, with reused connections.
 //!
-//! Asks once. Whether a broken connection is worth a second try is not decided here: the error says whether the
-//! connection had been used before, which may only mean that it was closed while it lay idle.
+//! Sends each request once. The caller decides about repeating it: the error says whether the connection had been idle
+//! before, in which case the release may simply have closed it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,24 +17,24 @@ use tower::Service;
 
 use crate::body::Body;
 
-/// Idle connections that are kept for a slot, at most.
-const MOST_IDLE: usize = 512;
+/// Idle connections to one slot.
+const MAX_IDLE: usize = 512;
 
-/// A connection that did not bring an answer.
+/// A connection that broke before the answer was complete.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{cause}")]
 pub struct Broken {
-    /// It had been idle before: it may have been closed meanwhile, which says nothing about this request.
+    /// Whether the connection had been idle before. It may have been closed meanwhile, which says nothing about the request.
     pub stale: bool,
     /// What happened.
     pub cause: String,
 }
 
-/// Marks a request that must have a new connection.
+/// A request extension: use a new connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh;
 
-/// What the proxy needs of a slot's service. [`Slot`] is the real one; tests have theirs in the process.
+/// What the proxy needs of the release in a slot. [`Slot`] is the real client; tests use services in the same process.
 pub trait Upstream:
     Service<Request<Full<Bytes>>, Response = Response<Body>, Error = Broken, Future: Send>
     + Clone
@@ -53,7 +53,7 @@ impl<S> Upstream for S where
 {
 }
 
-/// The service in one slot. Clones share its connections.
+/// The client for one slot. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Slot {
     inner: Arc<Inner>,
@@ -61,14 +61,14 @@ pub struct Slot {
 
 #[derive(Debug)]
 struct Inner {
-    /// Host and port. Looked up at every new connection: a restarted container may have another address.
+    /// Host and port. The name is resolved for every new connection: a restarted container may have another address.
     authority: String,
     longest: usize,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
 
 impl Slot {
-    /// The service at a URL (`http://host:port`); answers up to `longest` bytes are received as a whole.
+    /// The client for a URL (`http://host:port`). Answers up to `longest` bytes are received completely.
     pub fn new(url: &str, longest: usize) -> Self {
         let authority = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         Self {
@@ -86,7 +86,7 @@ impl Inner {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection that was used last and still stands: the others may go.
+    /// The most recently used connection that is still open; closed ones are dropped.
     async fn idle_one(&self) -> Option<SendRequest<Full<Bytes>>> {
         loop {
             let mut sender = self.idle().pop()?;
@@ -99,12 +99,12 @@ impl Inner {
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Broken> {
         let failed = |cause: &dyn std::error::Error| Broken {
             stale: false,
-            cause: said(cause),
+            cause: with_causes(cause),
         };
         let stream = TcpStream::connect(&self.authority)
             .await
             .map_err(|error| failed(&error))?;
-        // Small requests must not wait for the acknowledgement of earlier ones.
+        // Without this, small requests wait for the acknowledgement of earlier ones (Nagle's algorithm).
         stream.set_nodelay(true).map_err(|error| failed(&error))?;
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
@@ -123,13 +123,13 @@ impl Inner {
         };
         let broken = |error: hyper::Error| Broken {
             stale,
-            cause: said(&error),
+            cause: with_causes(&error),
         };
         let (parts, incoming) = sender.send_request(request).await.map_err(broken)?.into_parts();
         let body = self.receive(incoming).await.map_err(broken)?;
         if matches!(body, Body::Whole(_)) && !sender.is_closed() {
             let mut idle = self.idle();
-            if idle.len() < MOST_IDLE {
+            if idle.len() < MAX_IDLE {
                 idle.push(sender);
             }
         }
@@ -142,6 +142,7 @@ impl Inner {
         let mut whole = BytesMut::new();
         while let Some(frame) = incoming.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
+            // A body of one frame, the usual case, is passed on without a copy.
             if first.is_empty() && whole.is_empty() {
                 first = data;
             } else {
@@ -159,12 +160,13 @@ impl Inner {
     }
 }
 
-/// An error with its causes, once each.
-pub(crate) fn said(error: &dyn std::error::Error) -> String {
+/// The text of an error with the texts of its causes.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();
+        // Many errors already contain the text of their cause.
         if !text.contains(&more) {
             text = format!("{text}: {more}");
         }

@@ -1,4 +1,4 @@
-//! When pairs are enough: pure, over instants that are given.
+//! When failed requests add up to a rollback or an alert. Pure: every instant is an argument.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::event::Pair;
 pub enum Failure {
     /// It answered with a server error.
     Status(http::StatusCode),
-    /// It had not answered by then.
+    /// It did not answer within this time.
     Late(Duration),
     /// It refused or broke the connection.
     Broken(String),
@@ -28,7 +28,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// The pairs of a watched release.
+/// The recent pairs of a watched release.
 #[derive(Debug)]
 pub struct Pairs {
     needed: usize,
@@ -38,7 +38,7 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// So many within so long are enough.
+    /// `needed` pairs within `window` cause a rollback.
     pub fn new(needed: usize, window: Duration) -> Self {
         Self {
             needed: needed.max(1),
@@ -48,8 +48,8 @@ impl Pairs {
         }
     }
 
-    /// One more pair, of a request that came at `began`; true when there are enough. Answers that are late at the same
-    /// time are one pair: what held up one of them (a stall of the machine, say) held up all of them.
+    /// Adds a pair whose request arrived at `began`; true when there are enough. Late answers that overlap in time count as
+    /// one pair: one stall of the machine delays all of them.
     pub fn add(&mut self, pair: Pair, failure: &Failure, began: Instant, now: Instant) -> bool {
         if matches!(failure, Failure::Late(_)) {
             if self.last_late.is_some_and(|last| began < last) {
@@ -68,28 +68,30 @@ impl Pairs {
         self.seen.len() >= self.needed
     }
 
-    /// The pairs that count now.
+    /// The pairs within the window.
     pub fn evidence(&self) -> Vec<Pair> {
         self.seen.iter().map(|(_, pair)| pair.clone()).collect()
     }
 }
 
-/// Tells what goes on once, and again after a while.
+/// Limits alerts about a lasting problem: one at its beginning, and repetitions after a pause.
 #[derive(Debug, Default)]
 pub struct Episode {
-    told: Option<Instant>,
+    last_alert: Option<Instant>,
     count: u64,
 }
 
 impl Episode {
-    /// It happened once more; the count of this episode when it is to be told.
-    pub fn again(&mut self, now: Instant, from: u64, repeat: Duration) -> Option<u64> {
+    /// Counts one more occurrence; returns the count when an alert is due. The first is due at occurrence number `from`.
+    pub fn occurred(&mut self, now: Instant, from: u64, repeat: Duration) -> Option<u64> {
         self.count += 1;
-        let due = self.told.is_none_or(|told| now.duration_since(told) >= repeat);
+        let due = self
+            .last_alert
+            .is_none_or(|last| now.duration_since(last) >= repeat);
         if !due || self.count < from {
             return None;
         }
-        self.told = Some(now);
+        self.last_alert = Some(now);
         Some(self.count)
     }
 }
@@ -120,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_third_pair_decides() {
+    fn the_third_pair_causes_a_rollback() {
         let (mut pairs, start) = (Pairs::new(3, Duration::from_secs(10)), Instant::now());
         let decided: Vec<bool> = (0..3)
             .map(|n| pairs.add(pair(), &error(), start, after(start, n)))
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_late_at_the_same_time_are_one_pair() {
+    fn overlapping_late_answers_are_one_pair() {
         let (mut pairs, start) = (Pairs::new(2, Duration::from_secs(10)), Instant::now());
         for n in 0..10 {
             assert!(!pairs.add(pair(), &late(), after(start, n), after(start, 120 + n)));
@@ -148,11 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn an_episode_is_told_once_and_again_after_a_while() {
+    fn an_alert_is_due_at_once_and_again_after_the_pause() {
         let (mut episode, start) = (Episode::default(), Instant::now());
-        let told: Vec<_> = [0, 1, 2, 1002]
-            .map(|ms| episode.again(after(start, ms), 2, Duration::from_secs(1)))
+        let due: Vec<_> = [0, 1, 2, 1002]
+            .map(|ms| episode.occurred(after(start, ms), 2, Duration::from_secs(1)))
             .into();
-        assert_eq!(told, [None, Some(2), None, Some(4)]);
+        assert_eq!(due, [None, Some(2), None, Some(4)]);
     }
 }

@@ -1,11 +1,11 @@
 //! One drill as every report tells it: what was measured and judged, the marks of its time line, its answers over time
 //! and what its logs say. Some kilobytes, however long the drill was: its samples are not kept.
 
-use super::excerpt::{Entry, Excerpt, without_stamp};
 use super::timeline::{self, Moment};
 use super::words;
 use firedrill_judge::Judgement;
 use firedrill_judge::measure::{self, Interval, Measured, Outage, Series};
+use firedrill_logs::{ErrorGroup, LogSummary, line};
 use firedrill_model::history::{Event, History, Start};
 use firedrill_model::sample::Micros;
 
@@ -47,14 +47,14 @@ pub struct DrillReport {
     pub(super) series: Vec<Series>,
     /// From the first probe to the end of what is judged.
     pub(super) shown: Interval,
-    pub(super) logs: Vec<Excerpt>,
+    pub(super) logs: Vec<LogSummary>,
     pub(super) folder: String,
     pub(super) torn: Vec<String>,
 }
 
 impl DrillReport {
     /// Of a history that was measured and judged. `logs` are the excerpts of its services' logs.
-    pub fn new(history: &History, measured: Measured, judgement: Judgement, logs: Vec<Excerpt>) -> Self {
+    pub fn new(history: &History, measured: Measured, judgement: Judgement, logs: Vec<LogSummary>) -> Self {
         let shown = shown(history, &measured);
         Self {
             start: history.start.clone(),
@@ -146,31 +146,31 @@ impl DrillReport {
 
     /// The error that tells the cause: among those first logged inside the outage the most frequent. Without an outage,
     /// among those since the first fault.
-    pub(super) fn culprit(&self) -> Option<(&Excerpt, &Entry)> {
+    pub(super) fn culprit(&self) -> Option<(&LogSummary, &ErrorGroup)> {
         let (outage, fault) = (self.outage(), self.faults.first().map(|fault| fault.from));
         let inside = |at: Micros| match outage {
             Some(outage) => outage.hull.contains(at),
             None => Some(at) >= fault,
         };
-        let then = |(_, entry): &(&Excerpt, &Entry)| self.logged_at(entry).is_some_and(inside);
+        let then = |(_, entry): &(&LogSummary, &ErrorGroup)| self.logged_at(entry).is_some_and(inside);
         self.errors().filter(then).max_by_key(most)
     }
 
     /// The error to read first: the one that tells the cause, else the most frequent, whenever it came.
-    pub(super) fn loudest(&self) -> Option<(&Excerpt, &Entry)> {
+    pub(super) fn loudest(&self) -> Option<(&LogSummary, &ErrorGroup)> {
         self.culprit().or_else(|| self.errors().max_by_key(most))
     }
 
-    fn errors(&self) -> impl Iterator<Item = (&Excerpt, &Entry)> {
+    fn errors(&self) -> impl Iterator<Item = (&LogSummary, &ErrorGroup)> {
         let of = |log| {
-            let log: &Excerpt = log;
-            log.entries.iter().map(move |entry| (log, entry))
+            let log: &LogSummary = log;
+            log.groups.iter().map(move |entry| (log, entry))
         };
         self.logs.iter().flat_map(of)
     }
 
     /// When a log line was written, on the drill's clock, when its stamp says so.
-    pub(super) fn logged_at(&self, entry: &Entry) -> Option<Micros> {
+    pub(super) fn logged_at(&self, entry: &ErrorGroup) -> Option<Micros> {
         let stamp: jiff::Timestamp = entry.text.split_whitespace().next()?.parse().ok()?;
         let wall: jiff::Timestamp = self.start.wall.parse().ok()?;
         u64::try_from(stamp.duration_since(wall).as_micros())
@@ -179,13 +179,13 @@ impl DrillReport {
     }
 
     /// An error line without its stamp, cut to a length.
-    pub(super) fn error(entry: &Entry, longest: usize) -> String {
-        super::text::plain(without_stamp(&entry.text), longest)
+    pub(super) fn error(entry: &ErrorGroup, longest: usize) -> String {
+        super::text::plain(line::without_time(&entry.text), longest)
     }
 }
 
 /// Frequent before rare, early before late.
-fn most((_, entry): &(&Excerpt, &Entry)) -> (usize, std::cmp::Reverse<usize>) {
+fn most((_, entry): &(&LogSummary, &ErrorGroup)) -> (usize, std::cmp::Reverse<usize>) {
     (entry.count, std::cmp::Reverse(entry.line))
 }
 

@@ -1,24 +1,24 @@
-//! What Prometheus' Alertmanager sends to its webhooks, version 4 of that format, so that whatever understands it
-//! understands us.
+//! `kind = "alertmanager"`: the webhook format of Prometheus' Alertmanager, version 4, for receivers that already read it.
 
+use firedrill_logs::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::receiver::address;
-use super::{Notice, Outgoing};
-use crate::redact::Secret;
-use crate::state::fnv_1a;
+use super::Notice;
+use super::request::{AlertRequest, address};
+use crate::durable_file::fnv_1a;
 
 /// `kind = "alertmanager"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where to.
+    /// The address.
     #[serde(deserialize_with = "address")]
     pub url: Secret,
 }
 
-pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
+/// The request that carries an alert.
+pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
     let labels = json!({
         "alertname": "release",
         "kind": notice.kind,
@@ -29,7 +29,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
     let annotations = json!({
         "summary": notice.title,
         "description": notice.reason,
-        "reading": notice.reading(),
+        "reading": notice.explanation(),
         "excerpt": notice.excerpt,
         "difference": notice.changes(),
     });
@@ -39,7 +39,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         "labels": labels,
         "annotations": annotations,
         "startsAt": started,
-        // Alertmanager's own way to say that it has not ended.
+        // Alertmanager's value for an alert that has not ended.
         "endsAt": "0001-01-01T00:00:00Z",
         "generatorURL": "",
         "fingerprint": fingerprint(&labels),
@@ -56,11 +56,11 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         "externalURL": "",
         "alerts": [alert],
     });
-    Outgoing::json(&settings.url, body)
+    AlertRequest::json(&settings.url, body)
 }
 
-/// By what Alertmanager and its receivers know an alert again: Prometheus' own sum over the labels, FNV-1a with every
-/// name and value ended by a byte that no text has.
+/// Identifies an alert: Prometheus' FNV-1a over the sorted labels. The byte 0xff, which UTF-8 never contains, ends each
+/// name and value.
 fn fingerprint(labels: &Value) -> String {
     let mut labels: Vec<(&str, &str)> = labels
         .as_object()
@@ -78,9 +78,9 @@ fn fingerprint(labels: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::tests::sent};
+    use super::super::{receiver::tests::request_of, request::Body};
 
-    /// What Prometheus' own `model.LabelSet.Fingerprint` says of no labels is the sum's beginning.
+    /// Prometheus' `model.LabelSet.Fingerprint` of no labels is FNV-1a's offset basis.
     #[test]
     fn a_fingerprint_depends_on_the_labels_alone() {
         let of = super::fingerprint;
@@ -95,8 +95,11 @@ mod tests {
 
     #[test]
     fn the_body_is_alertmanagers_version_4() {
-        let Body::Json(body) = sent("kind = \"alertmanager\"\nurl = \"http://sink/\"").1.body else {
-            panic!("no JSON")
+        let Body::Json(body) = request_of("kind = \"alertmanager\"\nurl = \"http://sink/\"")
+            .1
+            .body
+        else {
+            panic!("not JSON")
         };
         insta::assert_json_snapshot!(body, { ".**.excerpt" => "[excerpt]", ".**.difference" => "[difference]" });
     }

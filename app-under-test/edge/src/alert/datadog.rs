@@ -1,26 +1,27 @@
-//! A JSON text with `$VARIABLES`, as Datadog's webhook integration has them. The text is parsed first and filled in
-//! afterwards, inside its strings, so that no value can break it.
+//! `kind = "datadog"`: a JSON template with `$VARIABLES`, as in Datadog's webhook integration.
+//!
+//! The template is parsed before the variables are replaced, so no value can break the JSON.
 
+use firedrill_logs::Secret;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::receiver::address;
-use super::{Notice, Outgoing, Severity};
-use crate::redact::Secret;
+use super::request::{AlertRequest, address};
+use super::{Notice, Severity};
 
 /// `kind = "datadog"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where to.
+    /// The address.
     #[serde(deserialize_with = "address")]
     pub url: Secret,
-    /// The text; without it, one with the usual fields.
+    /// The template [default: the usual fields].
     #[serde(default)]
     pub template: Template,
 }
 
-/// A JSON text whose variables are all known.
+/// A JSON template in which every variable is known.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Template(Value);
@@ -46,20 +47,20 @@ impl TryFrom<String> for Template {
 
     fn try_from(text: String) -> Result<Self, String> {
         let template: Value =
-            serde_json::from_str(&text).map_err(|error| format!("the template is no JSON: {error}"))?;
+            serde_json::from_str(&text).map_err(|error| format!("the template is not JSON: {error}"))?;
         let mut unknown = None;
-        let _ = map(&template, &mut |text| {
+        let _ = map_strings(&template, &mut |text| {
             let check = |name: &str| {
                 if !VARIABLES.contains(&name) {
                     unknown = Some(name.to_owned());
                 }
                 String::new()
             };
-            fill(text, check)
+            replace_variables(text, check)
         });
         match unknown {
             Some(name) => Err(format!(
-                "the template has no variable ${name}; there are {}",
+                "unknown variable ${name} in the template; known variables: {}",
                 VARIABLES.join(", ")
             )),
             None => Ok(Self(template)),
@@ -67,7 +68,7 @@ impl TryFrom<String> for Template {
     }
 }
 
-/// What may stand behind a `$`: Datadog's own names, then ours.
+/// The variables: first Datadog's, then the edge's.
 const VARIABLES: [&str; 16] = [
     "EVENT_TITLE",
     "EVENT_MSG",
@@ -87,8 +88,9 @@ const VARIABLES: [&str; 16] = [
     "DIFFERENCE",
 ];
 
+/// The value of a variable.
 fn value(notice: &Notice, name: &str) -> String {
-    let other = || notice.last_working.clone().unwrap_or_default();
+    let last_working = || notice.last_working.clone().unwrap_or_default();
     match name {
         "EVENT_TITLE" => notice.title.clone(),
         "EVENT_MSG" | "TEXT_ONLY_MSG" => notice.text(),
@@ -105,71 +107,72 @@ fn value(notice: &Notice, name: &str) -> String {
             "kind:{},release:{},last_working:{}",
             notice.kind,
             notice.release,
-            other()
+            last_working()
         ),
         "KIND" => notice.kind.clone(),
         "RELEASE" => notice.release.clone(),
-        "LAST_WORKING" => other(),
+        "LAST_WORKING" => last_working(),
         "REASON" => notice.reason.clone(),
-        "READING" => notice.reading(),
+        "READING" => notice.explanation(),
         "EXCERPT" => notice.excerpt.clone(),
         "DIFFERENCE" => notice.changes(),
         _ => String::new(),
     }
 }
 
-/// Puts a value in the place of every `$NAME`.
-fn fill(text: &str, mut value: impl FnMut(&str) -> String) -> String {
-    let mut filled = String::new();
+/// Replaces every `$NAME` by its value.
+fn replace_variables(text: &str, mut value: impl FnMut(&str) -> String) -> String {
+    let mut replaced = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
-        filled.push_str(before);
+        replaced.push_str(before);
         let end = after
             .find(|c: char| !c.is_ascii_uppercase() && c != '_')
             .unwrap_or(after.len());
         if end == 0 {
-            filled.push('$');
+            replaced.push('$');
         } else {
-            filled.push_str(&value(&after[..end]));
+            replaced.push_str(&value(&after[..end]));
         }
         rest = &after[end..];
     }
-    filled + rest
+    replaced + rest
 }
 
-/// The same value with every string replaced.
-fn map(value: &Value, text: &mut impl FnMut(&str) -> String) -> Value {
+/// A copy of a JSON value with every string replaced.
+fn map_strings(value: &Value, text: &mut impl FnMut(&str) -> String) -> Value {
     match value {
         Value::String(string) => Value::String(text(string)),
-        Value::Array(list) => list.iter().map(|value| map(value, text)).collect(),
+        Value::Array(list) => list.iter().map(|value| map_strings(value, text)).collect(),
         Value::Object(table) => table
             .iter()
-            .map(|(key, value)| (key.clone(), map(value, text)))
+            .map(|(key, value)| (key.clone(), map_strings(value, text)))
             .collect(),
         other => other.clone(),
     }
 }
 
-pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
-    let body = map(&settings.template.0, &mut |text| {
-        fill(text, |name| value(notice, name))
+/// The request that carries an alert.
+pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
+    let body = map_strings(&settings.template.0, &mut |text| {
+        replace_variables(text, |name| value(notice, name))
     });
-    Outgoing::json(&settings.url, body)
+    AlertRequest::json(&settings.url, body)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, Receiver, receiver::tests::sent};
+    use super::super::{Receiver, receiver::tests::request_of, request::Body};
 
     #[test]
-    fn variables_are_filled_in_and_can_break_nothing() {
+    fn values_of_variables_cannot_break_the_json() {
         let text = r#"
             kind = "datadog"
             url = "http://sink/"
             template = '{"kind": "$KIND", "say": ["$RELEASE: $EXCERPT", "5 $ off"]}'
         "#;
-        let Body::Json(body) = sent(text).1.body else {
-            panic!("no JSON")
+        let Body::Json(body) = request_of(text).1.body else {
+            panic!("not JSON")
         };
         assert_eq!(body["kind"], "rolled-back");
         assert!(
@@ -186,6 +189,6 @@ mod tests {
     fn an_unknown_variable_is_refused_when_the_configuration_is_read() {
         let text = "kind = \"datadog\"\nurl = \"http://sink/\"\ntemplate = '{\"x\": \"$KINND\"}'";
         let error = toml::from_str::<Receiver>(text).unwrap_err().to_string();
-        assert!(error.contains("no variable $KINND"), "{error}");
+        assert!(error.contains("unknown variable $KINND"), "{error}");
     }
 }

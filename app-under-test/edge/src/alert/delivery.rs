@@ -1,36 +1,34 @@
-//! Delivery to one receiver: tried again with growing pauses until it is taken, refused, or too old.
+//! Delivery to one receiver, in order: each alert is repeated with growing pauses until it is accepted, refused, or given
+//! up.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, header};
-use http_body_util::Full;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
-use super::told::Told;
-use super::{Body, Notice, Outgoing, Receiver, tls};
-use crate::config::span;
-use crate::form;
-use crate::upstream::said;
+use super::cursor::DeliveryCursors;
+use super::request::AlertRequest;
+use super::{Notice, Receiver, tls};
+use crate::duration::with_unit;
+use crate::upstream::with_causes;
 
-/// How delivery is tried; times as people write them: "100ms".
+/// How delivery is repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Patience {
-    /// The pause after the first failure; it doubles with each further one.
-    #[serde(deserialize_with = "span")]
+    /// The pause after the first failed attempt; it doubles with each further one.
+    #[serde(deserialize_with = "with_unit")]
     pub first_pause: Duration,
     /// The longest pause.
-    #[serde(deserialize_with = "span")]
+    #[serde(deserialize_with = "with_unit")]
     pub longest_pause: Duration,
-    /// How long a try may take.
-    #[serde(deserialize_with = "span")]
+    /// How long one attempt may take.
+    #[serde(deserialize_with = "with_unit")]
     pub timeout: Duration,
-    /// An alert that could not be delivered for so long is given up.
-    #[serde(deserialize_with = "span")]
+    /// An alert is given up when it cannot be delivered for this long.
+    #[serde(deserialize_with = "with_unit")]
     pub give_up: Duration,
 }
 
@@ -46,101 +44,89 @@ impl Default for Patience {
 }
 
 impl Patience {
-    /// The pause after so many failures, from 1.
+    /// The pause after this many failures, at least 1.
     fn pause(self, failures: u32) -> Duration {
+        // The shift is limited because 1 << 32 overflows; the longest pause is reached long before that.
         let doubled = self.first_pause.saturating_mul(1 << (failures - 1).min(20));
         doubled.min(self.longest_pause)
     }
 }
 
-/// What a try came to.
-enum Try {
-    Taken,
-    /// It may work later.
-    Again(String),
-    /// The receiver will never take it.
+/// How one attempt ended.
+enum Attempt {
+    Accepted,
+    /// It failed for a reason that may pass.
+    Retry(String),
+    /// The receiver will never accept this alert.
     Refused(String),
 }
 
-/// Delivers what comes out of the queue, one alert at a time and in order, until the queue is closed. What is done with,
-/// delivered or given up, is written down: after a kill the others are delivered again.
+/// Delivers the alerts of a queue, one at a time and in order, until the queue is closed. After each one, accepted or
+/// given up, the receiver's cursor is advanced; after a kill, delivery continues behind the cursor.
 pub(super) async fn deliver(
     client: tls::Client,
     (name, receiver): (String, Receiver),
     mut notices: mpsc::Receiver<Arc<Notice>>,
     patience: Patience,
-    told: Arc<Told>,
+    cursors: Arc<DeliveryCursors>,
 ) {
-    let whom = receiver.shown();
+    let origin = receiver.origin();
     while let Some(notice) = notices.recv().await {
         let request = receiver.request(&notice);
-        let what = format!("alert {} ({})", notice.number, notice.kind);
-        match persist(&client, &request, patience, &what).await {
-            Ok(tries) => tracing::info!("{what} was taken by {whom} at try {tries}"),
-            Err(why) => tracing::error!("{what} was not taken by {whom}: {why}"),
+        let alert = format!("alert {} ({})", notice.number, notice.kind);
+        match deliver_one(&client, &request, patience, &alert).await {
+            Ok(1) => tracing::info!("{alert}: accepted by {origin}"),
+            Ok(attempts) => tracing::info!("{alert}: accepted by {origin} after {attempts} attempts"),
+            Err(reason) => tracing::error!("{alert}: not delivered to {origin}: {reason}"),
         }
-        let (told, name, number) = (Arc::clone(&told), name.clone(), notice.number);
-        drop(tokio::task::spawn_blocking(move || told.done(&name, number)).await);
+        let (cursors, name, number) = (Arc::clone(&cursors), name.clone(), notice.number);
+        drop(tokio::task::spawn_blocking(move || cursors.advance(&name, number)).await);
     }
 }
 
-/// Tries until it is taken; how many tries that took, or why it is given up.
-async fn persist(
+/// Repeats until the alert is accepted; the number of attempts, or why it was given up.
+async fn deliver_one(
     client: &tls::Client,
-    request: &Outgoing,
+    request: &AlertRequest,
     patience: Patience,
-    what: &str,
+    alert: &str,
 ) -> Result<u32, String> {
     let give_up = Instant::now() + patience.give_up;
-    for tries in 1u32.. {
-        let why = match attempt(client, request, patience.timeout).await {
-            Try::Taken => return Ok(tries),
-            Try::Refused(why) => return Err(why),
-            Try::Again(why) => why,
+    for attempts in 1u32.. {
+        let reason = match attempt(client, request, patience.timeout).await {
+            Attempt::Accepted => return Ok(attempts),
+            Attempt::Refused(reason) => return Err(reason),
+            Attempt::Retry(reason) => reason,
         };
-        let next = Instant::now() + patience.pause(tries);
+        let next = Instant::now() + patience.pause(attempts);
         if next >= give_up {
-            return Err(format!("given up after {tries} tries: {why}"));
+            return Err(format!("given up after {attempts} attempts: {reason}"));
         }
-        tracing::warn!("{what}: try {tries}: {why}");
-        // The pause between two tries is a time by its nature: nothing tells when a receiver is back.
+        tracing::warn!("{alert}: attempt {attempts} failed: {reason}");
+        // There is no condition to wait for: nothing signals when a receiver is back.
         tokio::time::sleep_until(next).await;
     }
     Err("given up".into())
 }
 
-async fn attempt(client: &tls::Client, request: &Outgoing, within: Duration) -> Try {
-    let call = match posted(request) {
-        Ok(call) => call,
-        Err(error) => return Try::Refused(error.to_string()),
+async fn attempt(client: &tls::Client, request: &AlertRequest, within: Duration) -> Attempt {
+    let request = match request.to_http() {
+        Ok(request) => request,
+        Err(error) => return Attempt::Refused(error.to_string()),
     };
-    match timeout(within, client.request(call)).await {
-        Err(_) => Try::Again(format!("no answer within {within:?}")),
-        // The address is not in the error's text: it may have a token in it.
-        Ok(Err(error)) => Try::Again(said(&error)),
+    match timeout(within, client.request(request)).await {
+        Err(_) => Attempt::Retry(format!("no answer within {within:?}")),
+        // The error does not contain the address, which may hold a token.
+        Ok(Err(error)) => Attempt::Retry(with_causes(&error)),
         Ok(Ok(answer)) => match answer.status() {
-            status if status.is_success() => Try::Taken,
+            status if status.is_success() => Attempt::Accepted,
+            // 408 and 429 ask for a later attempt; any other 4xx would be refused again.
             status if status.is_server_error() || matches!(status.as_u16(), 408 | 429) => {
-                Try::Again(format!("{status}"))
+                Attempt::Retry(format!("{status}"))
             }
-            status => Try::Refused(format!("{status}")),
+            status => Attempt::Refused(format!("{status}")),
         },
     }
-}
-
-fn posted(request: &Outgoing) -> http::Result<Request<Full<Bytes>>> {
-    let (media_type, body) = match &request.body {
-        Body::Json(body) => ("application/json", body.to_string()),
-        Body::Form(fields) => (
-            form::MEDIA_TYPE,
-            form::encode(fields.iter().map(|(name, text)| (name, text))),
-        ),
-    };
-    let mut call = Request::post(request.url.expose()).header(header::CONTENT_TYPE, media_type);
-    if let Some(authorization) = &request.authorization {
-        call = call.header(header::AUTHORIZATION, authorization.expose());
-    }
-    call.body(Full::new(Bytes::from(body)))
 }
 
 #[cfg(test)]

@@ -1,33 +1,35 @@
-//! A parameterised Jenkins job: `POST JOB/buildWithParameters`, the parameters as a form. The job declares those it
-//! wants; Jenkins drops the others.
+//! `kind = "jenkins"`: a parameterised Jenkins job, `POST JOB/buildWithParameters` with the parameters as a form.
+//!
+//! Jenkins ignores parameters that the job does not declare.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use firedrill_logs::Secret;
 use serde::Deserialize;
 
-use super::receiver::address;
-use super::{Body, Notice, Outgoing};
-use crate::redact::Secret;
+use super::Notice;
+use super::request::{AlertRequest, Body, address};
 
 /// `kind = "jenkins"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The job: `https://jenkins/job/NAME`.
+    /// The address of the job: `https://jenkins/job/NAME`.
     #[serde(deserialize_with = "address")]
     pub url: Secret,
-    /// The user whose API token it is.
+    /// The user that owns the API token.
     #[serde(default)]
     pub user: Option<String>,
-    /// The API token: with the user, basic authentication, which needs no crumb.
+    /// The API token. With the user it is sent as basic authentication, which needs no CSRF crumb.
     #[serde(default)]
     pub api_token: Option<Secret>,
-    /// The job's own token for remote builds.
+    /// The token for remote builds of this job.
     #[serde(default)]
     pub token: Option<Secret>,
 }
 
-pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
+/// The request that carries an alert.
+pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
     let mut form = vec![
         ("kind", notice.kind.clone()),
         ("id", notice.id()),
@@ -35,7 +37,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
         ("last_working", notice.last_working.clone().unwrap_or_default()),
         ("reason", notice.reason.clone()),
         ("decided_at", notice.decided_at.to_string()),
-        ("reading", notice.reading()),
+        ("reading", notice.explanation()),
         ("excerpt", notice.excerpt.clone()),
         ("difference", notice.changes()),
     ];
@@ -54,7 +56,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
             Secret::new(format!("Basic {pair}"))
         });
     let job = settings.url.expose().trim_end_matches('/');
-    Outgoing {
+    AlertRequest {
         url: Secret::new(format!("{job}/buildWithParameters")),
         authorization: basic,
         body: Body::Form(form),
@@ -63,19 +65,19 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::tests::sent};
+    use super::super::{receiver::tests::request_of, request::Body};
 
     #[test]
-    fn the_parameters_go_as_a_form_and_the_api_token_into_the_header() {
+    fn the_parameters_are_a_form_and_the_api_token_is_in_the_header() {
         let text = "kind = \"jenkins\"\nurl = \"http://ci/job/filter-logs/\"\nuser = \"edge\"\napi_token = \"hunter2\"\ntoken = \"job\"";
-        let (_, request) = sent(text);
+        let (_, request) = request_of(text);
         assert_eq!(
             request.url.expose(),
             "http://ci/job/filter-logs/buildWithParameters"
         );
         assert_eq!(request.authorization.unwrap().expose(), "Basic ZWRnZTpodW50ZXIy");
         let Body::Form(form) = request.body else {
-            panic!("no form")
+            panic!("not a form")
         };
         assert_eq!(form[0], ("kind", "rolled-back".to_owned()));
         assert!(form.contains(&("token", "job".to_owned())));

@@ -1,46 +1,47 @@
-//! The notice itself, as JSON: for receivers that are written for it.
+//! `kind = "json"`: the notice itself as JSON, for receivers that are written for it.
 
+use firedrill_logs::Secret;
 use serde::Deserialize;
 
-use super::receiver::address;
-use super::{Notice, Outgoing};
-use crate::redact::Secret;
+use super::Notice;
+use super::request::{AlertRequest, address};
 
 /// `kind = "json"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where to.
+    /// The address.
     #[serde(deserialize_with = "address")]
     pub url: Secret,
-    /// Sent as `Authorization: Bearer …`.
+    /// The token, sent as `Authorization: Bearer …`.
     #[serde(default)]
     pub token: Option<Secret>,
 }
 
-pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
+/// The request that carries an alert.
+pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
     let mut body = serde_json::to_value(notice).unwrap_or_default();
     body["id"] = notice.id().into();
     body["text"] = notice.text().into();
-    Outgoing {
+    AlertRequest {
         authorization: settings
             .token
             .as_ref()
             .map(|token| Secret::new(format!("Bearer {}", token.expose()))),
-        ..Outgoing::json(&settings.url, body)
+        ..AlertRequest::json(&settings.url, body)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::tests::sent};
+    use super::super::{receiver::tests::request_of, request::Body};
 
     #[test]
-    fn the_body_is_the_notice_and_the_token_goes_into_the_header() {
-        let (_, request) = sent("kind = \"json\"\nurl = \"http://sink/\"\ntoken = \"hunter2\"");
+    fn the_body_is_the_notice_and_the_token_is_in_the_header() {
+        let (_, request) = request_of("kind = \"json\"\nurl = \"http://sink/\"\ntoken = \"hunter2\"");
         assert_eq!(request.authorization.as_ref().unwrap().expose(), "Bearer hunter2");
         let Body::Json(body) = request.body else {
-            panic!("no JSON")
+            panic!("not JSON")
         };
         assert_eq!(
             (&body["kind"], &body["release"], &body["last_working"]),
@@ -49,7 +50,7 @@ mod tests {
         assert_eq!(body["id"], "edge-rolled-back-v2-7-0");
         assert!(
             !body.to_string().contains("hunter2"),
-            "neither ours nor the one in the log"
+            "the body contains a secret"
         );
     }
 }

@@ -1,19 +1,19 @@
-//! The end of a release's log.
+//! The end of a release's log file.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-/// How much of a log is looked at.
+/// How much of a log is read, in bytes.
 const TAIL: u64 = 256 << 10;
 
 /// The last part of `FOLDER/RELEASE.log`, beginning with a whole line.
 pub(super) fn tail(folder: &Path, release: &str) -> io::Result<String> {
-    // The name came from outside: it must stay in the folder.
+    // The name comes from a request: it must not lead out of the folder.
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if release.is_empty() || release.starts_with('.') || !release.chars().all(plain) {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
-            "the release's name is no file name",
+            "the release's name is not a file name",
         ));
     }
     let mut file = std::fs::File::open(folder.join(format!("{release}.log")))?;
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_log_is_read_from_a_whole_line_on() {
+    fn the_tail_of_a_long_log_begins_with_a_whole_line() {
         let folder = tempfile::tempdir().unwrap();
         let lines: String = (0..40_000).map(|n| format!("line {n}\n")).collect();
         std::fs::write(folder.path().join("v2.log"), lines).unwrap();

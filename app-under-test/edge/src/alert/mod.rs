@@ -1,11 +1,12 @@
-//! Telling people: alerts to webhook receivers.
+//! Alerts to people, through webhook receivers.
 //!
-//! Faces the control on one side (events, through [`Alerts`], which is a [`Listener`] and never blocks) and receivers
-//! on the other. An event that people must know of becomes a [`Notice`] in a task of its own: that is where the log is
-//! read and filtered and the releases are compared. Each receiver then has a bounded queue and a task: one that is down
-//! delays nobody else. What a receiver has not been told of when the edge is killed, it is told after the restart.
+//! Takes events from the control ([`Alerts`] is a [`Listener`] and never blocks it), gives HTTP requests to receivers. A
+//! task turns an event that people must know of into a [`Notice`]: it reads and filters the log and compares the releases.
+//! Each receiver has a bounded queue and a task of its own, so a receiver that is down delays no other. What a receiver
+//! had not acknowledged when the edge was killed is sent after the restart.
 
 mod alertmanager;
+mod cursor;
 mod datadog;
 mod delivery;
 mod jenkins;
@@ -14,81 +15,92 @@ mod log;
 mod notice;
 mod pagerduty;
 mod receiver;
+mod request;
 mod tls;
-mod told;
 mod trigger;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use firedrill_logs::{ReleaseDetails, Secret};
 use serde::Deserialize;
 use tokio::sync::mpsc;
 
 pub use delivery::Patience;
 pub use notice::{Notice, Severity};
-pub use receiver::{Body, Outgoing, Receiver};
+pub use receiver::Receiver;
+pub use request::{AlertRequest, Body};
 pub use tls::Error;
 
-use crate::difference;
 use crate::event::{Event, Listener, Record};
-use crate::redact::Secret;
-use told::Told;
+use cursor::DeliveryCursors;
 
 /// The `[alert]` table of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Whom to tell.
+    /// The receivers.
     pub receiver: Vec<Receiver>,
     /// The folder in which each release writes its log, as `RELEASE.log`.
     pub logs: Option<PathBuf>,
-    /// A file of certificates (PEM) of authorities that receivers' certificates may come from, besides the public ones.
+    /// A PEM file of authorities to trust in addition to the public ones.
     pub ca: Option<PathBuf>,
-    /// What is known of releases, by name: to show what changed.
-    pub release: BTreeMap<String, difference::Release>,
-    /// How delivery is tried.
+    /// Sources and configuration of releases, by release name, to show what changed.
+    pub release: BTreeMap<String, ReleaseDetails>,
+    /// How delivery is repeated.
     pub patience: Patience,
-    /// What must not be told besides the receivers' own secrets: filled in from the rest of the configuration.
+    /// Secrets from the rest of the configuration, which no alert may contain. The receivers' own are added to them.
     #[serde(skip)]
     pub secrets: Vec<Secret>,
 }
 
-/// Alerts that wait for one receiver, and events that wait to become alerts. What does not fit is said in the log.
+/// Alerts that wait for one receiver, and events that wait to become alerts. Further ones are dropped and logged.
 const QUEUE: usize = 256;
 
 /// Sends alerts in the background.
 pub struct Alerts {
     queue: mpsc::Sender<Record>,
     receivers: Vec<String>,
-    told: Arc<Told>,
+    cursors: Arc<DeliveryCursors>,
 }
 
 impl Alerts {
-    /// Starts the sender; call it inside a tokio runtime. In `folder` it keeps how far everybody has been told.
+    /// Starts the sender; call it inside a tokio runtime. The delivery cursors are stored in `folder`.
     ///
     /// # Errors
-    /// When no client can be made: a file of certificates that cannot be used, say.
+    /// When the HTTP client cannot be set up, for example because of an unusable file of certificates.
     pub fn start(settings: Settings, folder: &Path) -> Result<Self, Error> {
         let client = tls::client(settings.ca.as_deref())?;
-        let told = Arc::new(Told::open(folder));
-        let names = told::names(&settings.receiver);
+        let cursors = Arc::new(DeliveryCursors::open(folder));
+        let names = cursor::names(&settings.receiver);
         let named = names.iter().cloned().zip(settings.receiver.iter().cloned());
         let receivers = named
             .map(|(name, receiver)| {
                 let (queue, notices) = mpsc::channel(QUEUE);
-                let (client, told) = (client.clone(), Arc::clone(&told));
-                let whom = (name.clone(), receiver);
-                tokio::spawn(delivery::deliver(client, whom, notices, settings.patience, told));
+                let (client, cursors) = (client.clone(), Arc::clone(&cursors));
+                let named = (name.clone(), receiver);
+                tokio::spawn(delivery::deliver(
+                    client,
+                    named,
+                    notices,
+                    settings.patience,
+                    cursors,
+                ));
                 (name, queue)
             })
             .collect();
         let (queue, events) = mpsc::channel(QUEUE);
-        tokio::spawn(compose(Arc::new(settings), events, receivers, Arc::clone(&told)));
+        tokio::spawn(compose(
+            Arc::new(settings),
+            events,
+            receivers,
+            Arc::clone(&cursors),
+        ));
         Ok(Self {
             queue,
             receivers: names,
-            told,
+            cursors,
         })
     }
 }
@@ -96,30 +108,27 @@ impl Alerts {
 impl Listener for Alerts {
     fn resume(&self, decided: &[Record]) {
         let latest = decided.last().map_or(0, |record| record.number);
-        self.told.resume(&self.receivers, latest);
-        let everybody = self.receivers.iter().map(|name| self.told.up_to(name));
-        let done = everybody.min().unwrap_or(latest);
+        self.cursors.resume(&self.receivers, latest);
+        // Everything behind the slowest cursor is composed again; faster receivers skip what they have had.
+        let slowest = self.receivers.iter().map(|name| self.cursors.get(name)).min();
         decided
             .iter()
-            .filter(|record| record.number > done)
-            .for_each(|record| self.hear(record));
+            .filter(|record| record.number > slowest.unwrap_or(latest))
+            .for_each(|record| self.on_event(record));
     }
 
-    fn hear(&self, record: &Record) {
-        if self.receivers.is_empty() || !is_news(&record.event) {
+    fn on_event(&self, record: &Record) {
+        if self.receivers.is_empty() || !needs_alert(&record.event) {
             return;
         }
         if self.queue.try_send(record.clone()).is_err() {
-            tracing::error!(
-                "event {} is not told to anybody: too many alerts wait",
-                record.number
-            );
+            tracing::error!("event {}: alert dropped because the queue is full", record.number);
         }
     }
 }
 
-/// Whether people are told: of what went wrong, not of what goes as it should.
-fn is_news(event: &Event) -> bool {
+/// Whether people are alerted: when something went wrong, not when everything goes as planned.
+fn needs_alert(event: &Event) -> bool {
     match event {
         Event::Rejected { .. }
         | Event::RolledBack { .. }
@@ -135,23 +144,23 @@ fn is_news(event: &Event) -> bool {
     }
 }
 
-/// Makes notices of events, in order, and puts each into the queue of every receiver that has not had it before.
+/// Turns events into notices, in order, and queues each for every receiver whose cursor is before it.
 async fn compose(
     settings: Arc<Settings>,
     mut events: mpsc::Receiver<Record>,
     receivers: Vec<(String, mpsc::Sender<Arc<Notice>>)>,
-    told: Arc<Told>,
+    cursors: Arc<DeliveryCursors>,
 ) {
     while let Some(record) = events.recv().await {
         let (number, settings) = (record.number, Arc::clone(&settings));
         let notice = tokio::task::spawn_blocking(move || Notice::new(&settings, &record)).await;
         let Ok(notice) = notice.map(Arc::new) else {
-            tracing::error!("event {number} is not told to anybody: its alert could not be written");
+            tracing::error!("event {number}: alert dropped because composing it panicked");
             continue;
         };
         for (name, queue) in &receivers {
-            if told.up_to(name) < number && queue.try_send(Arc::clone(&notice)).is_err() {
-                tracing::error!("event {number} is not told to {name}: too many alerts wait for it");
+            if cursors.get(name) < number && queue.try_send(Arc::clone(&notice)).is_err() {
+                tracing::error!("event {number}: alert to {name} dropped because its queue is full");
             }
         }
     }
@@ -206,20 +215,20 @@ mod tests {
         (folder, alerts)
     }
 
-    /// Waits until the server has had so many requests.
-    async fn until_heard(server: &MockServer, times: usize) {
-        let heard = async {
+    /// Waits until the server has received this many requests.
+    async fn until_requests(server: &MockServer, times: usize) {
+        let received = async {
             while server.received_requests().await.unwrap_or_default().len() < times {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), heard)
+        tokio::time::timeout(Duration::from_secs(10), received)
             .await
             .unwrap();
     }
 
     #[tokio::test]
-    async fn an_alert_arrives_although_its_receiver_fails_twice_first() {
+    async fn an_alert_is_delivered_after_two_failed_attempts() {
         let server = MockServer::start().await;
         let failing = Mock::given(any()).respond_with(ResponseTemplate::new(500));
         failing.up_to_n_times(2).mount(&server).await;
@@ -229,12 +238,12 @@ mod tests {
             .mount(&server)
             .await;
         let (_folder, alerts) = started(settings(&server.uri()));
-        alerts.hear(&rolled_back());
-        until_heard(&server, 3).await;
+        alerts.on_event(&rolled_back());
+        until_requests(&server, 3).await;
     }
 
     #[tokio::test]
-    async fn a_refused_alert_is_not_sent_again_and_the_next_one_is() {
+    async fn a_refused_alert_is_not_repeated_and_the_next_one_is_sent() {
         let server = MockServer::start().await;
         Mock::given(any())
             .respond_with(ResponseTemplate::new(400))
@@ -242,13 +251,13 @@ mod tests {
             .mount(&server)
             .await;
         let (_folder, alerts) = started(settings(&server.uri()));
-        alerts.hear(&numbered(1));
-        alerts.hear(&numbered(2));
-        until_heard(&server, 2).await;
+        alerts.on_event(&numbered(1));
+        alerts.on_event(&numbered(2));
+        until_requests(&server, 2).await;
     }
 
     #[tokio::test]
-    async fn what_goes_as_it_should_is_not_told() {
+    async fn a_release_that_settles_causes_no_alert() {
         let server = MockServer::start().await;
         Mock::given(any())
             .respond_with(ResponseTemplate::new(200))
@@ -261,9 +270,9 @@ mod tests {
             },
             ..rolled_back()
         };
-        alerts.hear(&settled);
-        alerts.hear(&rolled_back());
-        until_heard(&server, 1).await;
+        alerts.on_event(&settled);
+        alerts.on_event(&rolled_back());
+        until_requests(&server, 1).await;
         let body = String::from_utf8(server.received_requests().await.unwrap()[0].body.clone()).unwrap();
         assert!(body.contains("rolled-back"), "{body}");
     }
@@ -281,11 +290,11 @@ mod tests {
         settings.receiver.extend(self::settings(&works.uri()).receiver);
         let (_folder, alerts) = started(settings);
         let before = std::time::Instant::now();
-        (1..=10 * QUEUE as u64).for_each(|number| alerts.hear(&numbered(number)));
+        (1..=10 * QUEUE as u64).for_each(|number| alerts.on_event(&numbered(number)));
         assert!(
             before.elapsed() < Duration::from_secs(1),
-            "hearing returns at once"
+            "on_event must not wait for a receiver"
         );
-        until_heard(&works, 10).await;
+        until_requests(&works, 10).await;
     }
 }

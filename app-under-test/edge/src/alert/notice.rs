@@ -1,28 +1,28 @@
-//! What people are told: one event with everything that helps to understand it. No receiver's format yet.
+//! An alert before it has a receiver's format: one event with everything that helps to understand it.
+//!
+//! Takes an event, the release's log and the details of both releases; gives a [`Notice`] without secrets.
 
+use firedrill_logs::redact::{Secret, redacted};
+use firedrill_logs::{Difference, Explanation, Limits, difference, excerpt, explain};
 use serde::Serialize;
 
 use super::{Settings, log};
-use crate::difference::{self, Difference};
 use crate::event::{Event, Record};
-use crate::excerpt::{self, Limits};
-use crate::reading::{self, Reading};
-use crate::redact::{self, Secret};
 
-/// How bad it is.
+/// How bad an event is for users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
-    /// A layer did its work: users met nothing.
+    /// A gate stopped a release: users noticed nothing.
     Warning,
-    /// Users were served another way, or for moments not at all.
+    /// Users got answers from the last working release, or a brief outage.
     Error,
-    /// Users are not served, and nothing here can help.
+    /// Users get errors, and the edge cannot help.
     Critical,
 }
 
 impl Severity {
-    /// Its name, as most receivers call it.
+    /// Its name, as most receivers write it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Warning => "warning",
@@ -35,34 +35,35 @@ impl Severity {
 /// One alert.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Notice {
-    /// What happened, as scenarios name it: `rolled-back`, `rejected`, …
+    /// The kind of event: `rolled-back`, `rejected`, …
     pub kind: String,
-    /// The same in a line.
+    /// What happened, in one line.
     pub title: String,
     /// How bad it is.
     pub severity: Severity,
-    /// The release it is about.
+    /// The release that the event is about.
     pub release: String,
-    /// The last working release, where there is one.
+    /// The last working release, if there is one.
     pub last_working: Option<String>,
-    /// Why, in a line.
+    /// The reason of the decision, in one line.
     pub reason: String,
-    /// What shows it.
+    /// The requests or checks that the decision is based on.
     pub evidence: Vec<String>,
-    /// When it was decided, on the edge's wall clock.
+    /// When it was decided, by the edge's clock.
     pub decided_at: jiff::Timestamp,
-    /// The event's number: the same for every try at telling it.
+    /// The event's number: the same for every attempt to deliver the alert.
     pub number: u64,
-    /// What the errors probably mean.
-    pub readings: Vec<Reading>,
-    /// The filtered log; where there is none, why.
+    /// What the errors in the log probably mean.
+    #[serde(rename = "readings")]
+    pub explanations: Vec<Explanation>,
+    /// The errors in the log, or why they are not known.
     pub excerpt: String,
     /// What changed since the last working release.
     pub difference: Option<Difference>,
 }
 
-/// The most telling parts of an event.
-struct Gist {
+/// The parts of a notice that depend on the kind of event.
+struct Summary {
     severity: Severity,
     title: String,
     last_working: Option<String>,
@@ -70,69 +71,85 @@ struct Gist {
     evidence: Vec<String>,
 }
 
-fn gist(event: &Event) -> Gist {
-    let release = event.release();
-    let gist = |severity, title: String, other: Option<&String>, reason: &str| Gist {
-        severity,
-        title,
-        last_working: other.cloned(),
-        reason: reason.to_owned(),
-        evidence: Vec::new(),
-    };
-    match event {
-        Event::Rejected {
-            gate,
-            reason,
-            evidence,
-            ..
-        } => Gist {
-            evidence: evidence.clone(),
-            ..gist(
-                Severity::Warning,
-                format!("{release} was rejected ({gate})"),
-                None,
+impl Summary {
+    fn new(severity: Severity, title: String, reason: &str) -> Self {
+        Self {
+            severity,
+            title,
+            last_working: None,
+            reason: reason.to_owned(),
+            evidence: Vec::new(),
+        }
+    }
+
+    fn last_working(self, release: &str) -> Self {
+        Self {
+            last_working: Some(release.to_owned()),
+            ..self
+        }
+    }
+
+    fn evidence(self, evidence: Vec<String>) -> Self {
+        Self { evidence, ..self }
+    }
+
+    /// The summary of an event.
+    fn of(event: &Event) -> Self {
+        let release = event.release();
+        match event {
+            Event::Rejected {
+                gate,
                 reason,
-            )
-        },
-        Event::RolledBack {
-            to,
-            reason,
-            pairs,
-            after_ms,
-            ..
-        } => Gist {
-            evidence: pairs
-                .iter()
-                .map(|pair| format!("{}: {release}: {}; {to}: {}", pair.request, pair.new, pair.old))
-                .chain([format!("decided {after_ms} ms after {release} went live")])
-                .collect(),
-            ..gist(
-                Severity::Error,
-                format!("{release} was rolled back to {to}"),
-                Some(to),
+                evidence,
+                ..
+            } => {
+                let title = format!("{release} was rejected by the {gate}");
+                Self::new(Severity::Warning, title, reason).evidence(evidence.clone())
+            }
+            Event::RolledBack {
+                to,
                 reason,
-            )
-        },
-        Event::SharedCause { standby, reason, .. } => {
-            let title = format!("{release} and {standby} fail alike: no rollback would help");
-            gist(Severity::Critical, title, Some(standby), reason)
+                pairs,
+                after_ms,
+                ..
+            } => {
+                let evidence = pairs
+                    .iter()
+                    .map(|pair| format!("{}: {release}: {}; {to}: {}", pair.request, pair.new, pair.old))
+                    .chain([format!("decided {after_ms} ms after {release} was promoted")]);
+                Self::new(
+                    Severity::Error,
+                    format!("{release} was rolled back to {to}"),
+                    reason,
+                )
+                .last_working(to)
+                .evidence(evidence.collect())
+            }
+            Event::SharedCause { standby, reason, .. } => {
+                let title = format!("{release} and {standby} both fail: a rollback would not help");
+                Self::new(Severity::Critical, title, reason).last_working(standby)
+            }
+            Event::Failing { reason, failures, .. } => {
+                let title = match failures {
+                    1 => format!("{release} failed a request and cannot be rolled back"),
+                    _ => format!("{release} failed {failures} requests and cannot be rolled back"),
+                };
+                Self::new(Severity::Critical, title, reason)
+            }
+            Event::StandbyAnswers { standby, reason, .. } => {
+                let title = format!("{release} fails; {standby} answers its requests");
+                Self::new(Severity::Error, title, reason).last_working(standby)
+            }
+            // The other events cause no alert.
+            _ => Self::new(Severity::Warning, release.to_owned(), ""),
         }
-        Event::Failing { reason, failures, .. } => {
-            let title = format!("{release} fails ({failures} requests so far) and nothing is done about it");
-            gist(Severity::Critical, title, None, reason)
-        }
-        Event::StandbyAnswers { standby, reason, .. } => {
-            let title = format!("{release} fails, {standby} answers for it");
-            gist(Severity::Error, title, Some(standby), reason)
-        }
-        _ => gist(Severity::Warning, release.to_owned(), None, ""),
     }
 }
 
 impl Notice {
-    /// Writes an event's alert: reads and filters the log, and compares the releases. Does file operations.
+    /// Composes the alert of an event. Does file operations.
     pub(super) fn new(settings: &Settings, record: &Record) -> Self {
-        let gist = gist(&record.event);
+        let summary = Summary::of(&record.event);
         let release = record.event.release();
         let secrets: Vec<&Secret> = settings
             .receiver
@@ -140,62 +157,44 @@ impl Notice {
             .flat_map(|receiver| receiver.secrets())
             .chain(&settings.secrets)
             .collect();
-        let clean = |text: &str| redact::redacted(text, secrets.iter().copied());
-        let log = settings.logs.as_ref().map(|folder| log::tail(folder, release));
-        let (readings, excerpt) = match log {
-            None => (Vec::new(), "(where the logs are is not configured)".to_owned()),
-            Some(Err(error)) => (
-                Vec::new(),
-                format!("(the log of {release} cannot be read: {error})"),
-            ),
-            Some(Ok(log)) => {
-                let log = clean(&log);
-                let excerpt = excerpt::excerpt(&log, Limits::default());
-                let nothing = format!("(the log of {release} has no error in it)");
-                let text = if excerpt.is_empty() {
-                    nothing
-                } else {
-                    excerpt.to_string()
-                };
-                (reading::read(&log), text)
-            }
-        };
-        let about = |name: &str| settings.release.get(name);
-        let difference = gist
+        let clean = |text: &str| redacted(text, secrets.iter().copied());
+        let (explanations, excerpt) = read_log(settings, release, clean);
+        let details = |name: &str| settings.release.get(name);
+        let compared = summary
             .last_working
             .as_ref()
-            .map(|old| difference::between((old, about(old)), (release, about(release))));
+            .map(|old| difference::compare((old, details(old)), (release, details(release))));
         let kind = serde_json::to_value(&record.event)
             .ok()
             .and_then(|event| Some(event.get("kind")?.as_str()?.to_owned()));
         Self {
             kind: kind.unwrap_or_default(),
-            title: gist.title,
-            severity: gist.severity,
+            title: summary.title,
+            severity: summary.severity,
             release: release.to_owned(),
-            last_working: gist.last_working,
-            reason: clean(&gist.reason),
-            evidence: gist.evidence.iter().map(|text| clean(text)).collect(),
+            last_working: summary.last_working,
+            reason: clean(&summary.reason),
+            evidence: summary.evidence.iter().map(|text| clean(text)).collect(),
             decided_at: record.at,
             number: record.number,
-            readings,
+            explanations,
             excerpt,
-            difference,
+            difference: compared,
         }
     }
 
-    /// A name that is the same for every try at telling this, also after a restart, and for no other alert. The instant
-    /// is in it because numbers begin anew where the state was lost.
+    /// Identifies the alert: the same for every attempt to deliver it, also after a restart. The time is part of it because
+    /// numbers start again when the state is lost.
     pub(super) fn id(&self) -> String {
         let (number, at) = (self.number, self.decided_at.as_millisecond());
         format!("edge-{}-{}-{number}-{at}", self.kind, self.release)
     }
 
-    /// The first readings, a line each.
-    pub(super) fn reading(&self) -> String {
-        self.readings
+    /// The explanations, one per line.
+    pub(super) fn explanation(&self) -> String {
+        self.explanations
             .iter()
-            .map(|reading| format!("{}\n", reading.means))
+            .map(|explanation| format!("{}\n", explanation.means))
             .collect()
     }
 
@@ -207,20 +206,47 @@ impl Notice {
             .unwrap_or_default()
     }
 
-    /// Everything, for people.
+    /// The whole alert as text, for people.
     pub(super) fn text(&self) -> String {
         let mut text = format!("{}\n{}\n", self.title, self.reason);
-        let mut part = |name: &str, content: &str| {
+        let mut section = |heading: &str, content: &str| {
             if !content.trim().is_empty() {
-                text.push_str(&format!("\n{name}:\n{}\n", content.trim_end()));
+                text.push_str(&format!("\n{heading}:\n{}\n", content.trim_end()));
             }
         };
-        part("First reading", &self.reading());
-        part("Seen", &self.evidence.join("\n"));
-        part("Log", &self.excerpt);
-        part("Changed since the last working release", &self.changes());
+        section("Probable cause", &self.explanation());
+        section("Evidence", &self.evidence.join("\n"));
+        section("Errors in the log", &self.excerpt);
+        section("Changes since the last working release", &self.changes());
         text
     }
+}
+
+/// What the release's log says: explanations, and the excerpt or why there is none. A log that cannot be read must not
+/// stop the alert.
+fn read_log(
+    settings: &Settings,
+    release: &str,
+    clean: impl Fn(&str) -> String,
+) -> (Vec<Explanation>, String) {
+    let Some(folder) = &settings.logs else {
+        return (Vec::new(), "(no log folder is configured)".to_owned());
+    };
+    let log = match log::tail(folder, release) {
+        // Secrets are removed before the lines are cut, so that no part of one remains.
+        Ok(log) => clean(&log),
+        Err(error) => {
+            let unreadable = format!("(the log of {release} cannot be read: {error})");
+            return (Vec::new(), unreadable);
+        }
+    };
+    let errors = excerpt(&log, Limits::default());
+    let text = if errors.is_empty() {
+        format!("(the log of {release} contains no error)")
+    } else {
+        errors.to_string()
+    };
+    (explain(&log), text)
 }
 
 #[cfg(test)]
@@ -228,7 +254,7 @@ pub(super) mod tests {
     use super::super::tests::rolled_back;
     use super::*;
 
-    /// The notice of a rollback with a log.
+    /// The notice of a rollback, with a log.
     pub(in super::super) fn notice() -> Notice {
         let folder = tempfile::tempdir().unwrap();
         let log = "2026-01-01T00:00:00.1Z  INFO v2 listens\n\
@@ -244,12 +270,12 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_alert_reads_like_this() {
+    fn the_text_of_an_alert() {
         insta::assert_snapshot!(notice().text());
     }
 
     #[test]
-    fn a_log_that_cannot_be_read_is_said_and_stops_nothing() {
+    fn a_log_that_cannot_be_read_does_not_stop_the_alert() {
         let settings = Settings {
             logs: Some("/nowhere/at/all".into()),
             ..Settings::default()

@@ -1,31 +1,33 @@
-//! PagerDuty, Events API version 2: an event that triggers an incident. Tries at the same alert have one `dedup_key`,
-//! so that an answer that got lost does not page twice.
+//! `kind = "pagerduty"`: PagerDuty's Events API version 2, an event that triggers an incident.
+//!
+//! All attempts at one alert have the same `dedup_key`: a lost answer does not page twice.
 
+use firedrill_logs::Secret;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::receiver::address;
-use super::{Notice, Outgoing};
-use crate::redact::Secret;
+use super::Notice;
+use super::request::{AlertRequest, address};
 
 /// `kind = "pagerduty"`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Where to: `https://events.pagerduty.com/v2/enqueue`, or what passes it on.
+    /// The address: `https://events.pagerduty.com/v2/enqueue`, or a relay.
     #[serde(deserialize_with = "address")]
     pub url: Secret,
-    /// The integration's key.
+    /// The integration key.
     pub routing_key: Secret,
 }
 
-/// Longer summaries are refused.
-const SUMMARY: usize = 1024;
+/// PagerDuty refuses a longer summary, in characters.
+const MAX_SUMMARY: usize = 1024;
 
-pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
+/// The request that carries an alert.
+pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
     let summary: String = format!("{}: {}", notice.title, notice.reason)
         .chars()
-        .take(SUMMARY)
+        .take(MAX_SUMMARY)
         .collect();
     let body = json!({
         "routing_key": settings.routing_key.expose(),
@@ -45,26 +47,26 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> Outgoing {
                 "last_working": notice.last_working,
                 "reason": notice.reason,
                 "evidence": notice.evidence,
-                "reading": notice.reading(),
+                "reading": notice.explanation(),
                 "excerpt": notice.excerpt,
                 "difference": notice.changes(),
             },
         },
     });
-    Outgoing::json(&settings.url, body)
+    AlertRequest::json(&settings.url, body)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Body, receiver::tests::sent};
+    use super::super::{receiver::tests::request_of, request::Body};
 
     #[test]
     fn the_body_is_an_event_of_version_2() {
         let text = "kind = \"pagerduty\"\nurl = \"http://relay:9000/v2/enqueue\"\nrouting_key = \"hunter2\"";
-        let (receiver, request) = sent(text);
-        assert_eq!(receiver.shown(), "http://relay:9000");
+        let (receiver, request) = request_of(text);
+        assert_eq!(receiver.origin(), "http://relay:9000");
         let Body::Json(body) = request.body else {
-            panic!("no JSON")
+            panic!("not JSON")
         };
         insta::assert_json_snapshot!(body, { ".**.excerpt" => "[excerpt]", ".**.difference" => "[difference]" });
     }

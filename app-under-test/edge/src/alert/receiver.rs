@@ -1,21 +1,21 @@
-//! Receivers by kind, and what is sent to them. One kind, one small file with a pure function: notice → request.
+//! The kinds of receivers. Each kind is one small file with its settings and a pure function from a notice to a request.
 
-use std::fmt;
+use firedrill_logs::Secret;
+use serde::Deserialize;
 
-use serde::{Deserialize, Deserializer};
-
+use super::request::{AlertRequest, origin};
 use super::{Notice, alertmanager, datadog, jenkins, json, pagerduty, trigger};
-use crate::redact::{Secret, endpoint};
 
-/// A receiver, as the configuration names it.
+/// A receiver of alerts.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Receiver {
     /// The notice itself, as JSON.
     Json(json::Settings),
-    /// A JSON text of one's own with `$VARIABLES`, as Datadog's webhooks have them.
+    /// A JSON template with `$VARIABLES`, as in Datadog's webhooks.
     Datadog(datadog::Settings),
-    /// What Prometheus' Alertmanager sends to its webhooks, version 4.
+    /// The webhook format of Prometheus' Alertmanager, version 4.
     Alertmanager(alertmanager::Settings),
     /// PagerDuty, Events API version 2.
     Pagerduty(pagerduty::Settings),
@@ -25,70 +25,9 @@ pub enum Receiver {
     WebhookTrigger(trigger::Settings),
 }
 
-/// A receiver's address: `http` or `https`, without credentials, which would not be sent.
-pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Secret, D::Error> {
-    use serde::de::Error;
-    let url = Secret::deserialize(from)?;
-    let parsed: http::Uri = url
-        .expose()
-        .parse()
-        .map_err(|error| D::Error::custom(format!("the receiver's url: {error}")))?;
-    if !matches!(parsed.scheme_str(), Some("http" | "https")) || parsed.host().is_none_or(str::is_empty) {
-        return Err(D::Error::custom(
-            "receivers are reached at `http://HOST/…` or `https://HOST/…`",
-        ));
-    }
-    if parsed
-        .authority()
-        .is_some_and(|authority| authority.as_str().contains('@'))
-    {
-        return Err(D::Error::custom(
-            "a receiver's url takes no user and password: name a token",
-        ));
-    }
-    Ok(url)
-}
-
-/// What is posted.
-#[derive(Clone, PartialEq)]
-pub enum Body {
-    /// As `application/json`.
-    Json(serde_json::Value),
-    /// As `application/x-www-form-urlencoded`.
-    Form(Vec<(&'static str, String)>),
-}
-
-/// A request to a receiver: always POST. It may hold secrets anywhere, so it prints only whom it is for.
-#[derive(Clone, PartialEq)]
-pub struct Outgoing {
-    /// The whole address.
-    pub url: Secret,
-    /// `Authorization`, where the receiver wants it.
-    pub authorization: Option<Secret>,
-    /// The body.
-    pub body: Body,
-}
-
-impl Outgoing {
-    /// A JSON body without credentials.
-    pub(super) fn json(url: &Secret, body: serde_json::Value) -> Self {
-        Self {
-            url: url.clone(),
-            authorization: None,
-            body: Body::Json(body),
-        }
-    }
-}
-
-impl fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "POST to {}", endpoint(self.url.expose()))
-    }
-}
-
 impl Receiver {
-    /// The request that tells a receiver.
-    pub fn request(&self, notice: &Notice) -> Outgoing {
+    /// The request that carries an alert to this receiver.
+    pub fn request(&self, notice: &Notice) -> AlertRequest {
         match self {
             Self::Json(settings) => json::request(settings, notice),
             Self::Datadog(settings) => datadog::request(settings, notice),
@@ -99,7 +38,7 @@ impl Receiver {
         }
     }
 
-    /// Its kind, as the configuration names it.
+    /// Its kind, as written in the configuration.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Json(_) => "json",
@@ -111,9 +50,9 @@ impl Receiver {
         }
     }
 
-    /// Whom to tell, without anything secret.
-    pub fn shown(&self) -> String {
-        endpoint(self.url().expose())
+    /// The scheme, host and port of its address, which contain no secret.
+    pub fn origin(&self) -> String {
+        origin(self.url().expose())
     }
 
     fn url(&self) -> &Secret {
@@ -127,7 +66,7 @@ impl Receiver {
         }
     }
 
-    /// What must not be printed of its settings.
+    /// The secrets in its settings.
     pub(super) fn secrets(&self) -> Vec<&Secret> {
         let mut secrets = vec![self.url()];
         match self {
@@ -191,7 +130,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_address_that_cannot_be_told_is_refused_when_the_configuration_is_read() {
+    fn an_invalid_address_is_refused_when_the_configuration_is_read() {
         let read =
             |url: &str| toml::from_str::<Receiver>(&format!("kind = \"alertmanager\"\nurl = \"{url}\""));
         assert!(read("https://hooks.example/hunter2").is_ok());
@@ -207,8 +146,8 @@ pub(super) mod tests {
         }
     }
 
-    /// What a receiver of this text gets, for snapshots.
-    pub(in super::super) fn sent(text: &str) -> (Receiver, Outgoing) {
+    /// The receiver of this configuration, and its request for a sample notice.
+    pub(in super::super) fn request_of(text: &str) -> (Receiver, AlertRequest) {
         let receiver: Receiver = toml::from_str(text).unwrap();
         let request = receiver.request(&super::super::notice::tests::notice());
         (receiver, request)

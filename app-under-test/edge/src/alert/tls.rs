@@ -1,5 +1,7 @@
-//! The client that alerts go out by: plain HTTP or TLS, as the receiver's address says. Whom to trust is built in, because
-//! an image made `FROM scratch` has no certificate files; a file of one's own adds to that.
+//! The HTTP client for alerts, with or without TLS as the receiver's address says.
+//!
+//! The trusted authorities are built in, because an image made `FROM scratch` has no certificate files. A file in the
+//! configuration adds more.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,33 +16,33 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::{ClientConfig, RootCertStore};
 
-/// Follows nobody elsewhere: a token is for one receiver.
+/// Does not follow redirects: a token is meant for one receiver only.
 pub(super) type Client = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Receivers that cannot be reached at all, whatever they answer.
+/// A client that cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file of certificates.
-    #[error("alert.ca: {}: {source}", path.display())]
+    /// The file of certificates cannot be read.
+    #[error("alert.ca: cannot read {}: {source}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// The cause.
         source: pem::Error,
     },
-    /// Without one, every receiver of that authority would be refused.
-    #[error("alert.ca: {}: there is no certificate in it", path.display())]
+    /// The file contains no certificate.
+    #[error("alert.ca: {} contains no certificate", path.display())]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// TLS cannot be set up.
-    #[error("alerts over TLS: {0}")]
+    #[error("cannot set up TLS for alerts: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// A client that trusts the public authorities and those of a file in PEM format. Alerts are rare, so no connection is
-/// kept: one that was closed while it lay idle would cost a try.
+/// A client that trusts the public authorities and those in a PEM file. It keeps no idle connections: alerts are rare, and
+/// a connection that was closed while idle would cost an attempt.
 pub(super) fn client(ca: Option<&Path>) -> Result<Client, Error> {
     let mut trusted: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
     for certificate in ca.map(certificates).transpose()?.into_iter().flatten() {
@@ -77,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_without_a_certificate_is_said_at_the_start() {
+    fn a_file_without_a_certificate_is_reported_at_the_start() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ca.pem");
         assert!(matches!(client(Some(&path)), Err(Error::Unreadable { .. })));

@@ -1,4 +1,4 @@
-//! What staging tries: journeys over known and new records, every answer checked for its content.
+//! Journeys of the staging gate: requests for known and new records, each answer checked for its content.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,38 +8,37 @@ use http::{Method, Request, header};
 use http_body_util::Full;
 use tower::ServiceExt;
 
-use super::process::fill;
+use super::process::replace_placeholders;
 use crate::config::{Journey, Known, Over};
-use crate::form;
 use crate::upstream::{Fresh, Slot};
 
-/// A known record: what it is found by, and where it leads.
+/// A record of the store: its key, and the target it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
+pub(super) struct KnownRecord {
     key: String,
     target: String,
 }
 
-/// How a journey ended.
-pub(super) enum Walked {
-    /// Every answer was right; a line about it.
-    Well(String),
-    /// One was not; a line about it.
-    Badly(String),
+/// The result of a journey.
+pub(super) enum JourneyResult {
+    /// Every answer was right; a line of evidence.
+    Passed(String),
+    /// An answer was wrong or late; a line of evidence.
+    Failed(String),
 }
 
-/// An answer that has not come by then never will.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long one answer may take.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Known records of a copied store, evenly spread. Empty when there are none.
-pub(super) fn known(store: &Path, known: &Known) -> Vec<Found> {
+/// Known records of a copied store, spread evenly over the file. Empty when the file cannot be read.
+pub(super) fn known_records(store: &Path, known: &Known) -> Vec<KnownRecord> {
     let content = std::fs::read(store.join(&known.file)).unwrap_or_default();
     let records: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&content).unwrap_or_default();
-    let all: Vec<Found> = records
+    let all: Vec<KnownRecord> = records
         .iter()
         .filter_map(|(key, value)| {
-            Some(Found {
+            Some(KnownRecord {
                 key: key.clone(),
                 target: value.pointer(&known.target)?.as_str()?.to_owned(),
             })
@@ -49,72 +48,77 @@ pub(super) fn known(store: &Path, known: &Known) -> Vec<Found> {
     all.into_iter().step_by(every).collect()
 }
 
-/// Tries one journey over everything it is tried over. `late` limits the median: one slow answer is the machine's.
-pub(super) async fn walk(
+/// Runs a journey once for each of its records. `late` limits the median time: a single slow answer may be caused by the
+/// machine.
+pub(super) async fn run(
     journey: &Journey,
-    records: &[Found],
+    records: &[KnownRecord],
     slot: &Slot,
     late: Option<Duration>,
-) -> Walked {
-    let uses: Vec<(String, String, String)> = match journey.over {
+) -> JourneyResult {
+    let records: Vec<(String, String, String)> = match journey.over {
         Over::Known => records
             .iter()
-            .map(|found| (found.key.clone(), found.target.clone(), String::new()))
+            .map(|record| (record.key.clone(), record.target.clone(), String::new()))
             .collect(),
         Over::New => (1..=journey.times)
             .map(|n| (String::new(), String::new(), n.to_string()))
             .collect(),
     };
     let mut took = Vec::new();
-    for (key, target, n) in &uses {
+    for (key, target, n) in &records {
         let values = [("key", key.as_str()), ("target", target), ("n", n)];
         let began = Instant::now();
         if let Err(wrong) = once(journey, &values, slot).await {
-            let path = fill(&journey.path, &values);
-            return Walked::Badly(format!("{}: {} {path}: {wrong}", journey.name, journey.method));
+            let path = replace_placeholders(&journey.path, &values);
+            return JourneyResult::Failed(format!("{}: {} {path}: {wrong}", journey.name, journey.method));
         }
         took.push(began.elapsed());
     }
     took.sort_unstable();
     let median = took.get(took.len() / 2).copied().unwrap_or_default();
     if late.is_some_and(|late| median > late) {
-        return Walked::Badly(format!(
-            "{}: right, but its answers take {} ms in the median, {} ms are allowed",
+        return JourneyResult::Failed(format!(
+            "{}: right answers, but too slow: {} ms in the median, limit {} ms",
             journey.name,
             median.as_millis(),
             late.unwrap_or_default().as_millis()
         ));
     }
-    Walked::Well(format!("{}: {} right answers", journey.name, took.len()))
+    JourneyResult::Passed(format!("{}: {} right answers", journey.name, took.len()))
 }
 
+/// One request of a journey; what is wrong with the answer otherwise.
 async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result<(), String> {
-    let method: Method = journey
-        .method
-        .parse()
-        .map_err(|_| "that is no method".to_owned())?;
-    let fields = form::encode(journey.form.iter().map(|(name, text)| (name, fill(text, values))));
+    let method: Method = journey.method.parse().map_err(|_| "invalid method".to_owned())?;
+    let fields = journey.form.iter();
+    let fields = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields.map(|(name, text)| (name, replace_placeholders(text, values))))
+        .finish();
     let mut request = Request::builder()
         .method(method)
-        .uri(fill(&journey.path, values))
+        .uri(replace_placeholders(&journey.path, values))
         .header(header::HOST, "staging")
         .extension(Fresh);
     if !fields.is_empty() {
-        request = request.header(header::CONTENT_TYPE, form::MEDIA_TYPE);
+        request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     }
     let request = request
         .body(Full::new(Bytes::from(fields)))
         .map_err(|error| error.to_string())?;
-    let asked = tokio::time::timeout(PATIENCE, slot.clone().oneshot(request));
+    let asked = tokio::time::timeout(ANSWER_TIMEOUT, slot.clone().oneshot(request));
     let answer = asked
         .await
-        .map_err(|_| format!("no answer within {PATIENCE:?}"))?
+        .map_err(|_| format!("no answer within {ANSWER_TIMEOUT:?}"))?
         .map_err(|error| error.to_string())?;
     if answer.status().as_u16() != journey.status {
         return Err(format!("{} instead of {}", answer.status(), journey.status));
     }
     for (name, allowed) in &journey.header {
-        let allowed: Vec<String> = allowed.iter().map(|text| fill(text, values)).collect();
+        let allowed: Vec<String> = allowed
+            .iter()
+            .map(|text| replace_placeholders(text, values))
+            .collect();
         let seen = answer.headers().get(name).and_then(|value| value.to_str().ok());
         if !seen.is_some_and(|seen| allowed.iter().any(|allowed| allowed == seen)) {
             return Err(format!(
@@ -131,7 +135,7 @@ async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result
 mod tests {
     use super::*;
 
-    fn records(content: &str, sample: usize) -> Vec<Found> {
+    fn records(content: &str, sample: usize) -> Vec<KnownRecord> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("urls.json"), content).unwrap();
         let at = Known {
@@ -139,16 +143,16 @@ mod tests {
             target: "/url".into(),
             sample,
         };
-        known(folder.path(), &at)
+        known_records(folder.path(), &at)
     }
 
     #[test]
-    fn records_without_a_target_are_passed_over() {
+    fn records_without_a_target_are_skipped() {
         let found = records(
             r#"{"go": {"url": "http://go.example"}, "house": {"file": "h.jpg"}}"#,
             20,
         );
-        let go = Found {
+        let go = KnownRecord {
             key: "go".into(),
             target: "http://go.example".into(),
         };
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_cannot_be_read_has_none() {
+    fn an_unreadable_store_has_no_known_records() {
         assert!(records("{", 20).is_empty() && records("{}", 20).is_empty());
     }
 }

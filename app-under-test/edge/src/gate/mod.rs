@@ -1,32 +1,31 @@
-//! What a release must pass before users meet it.
+//! The gates: checks that a release must pass before it is promoted.
 //!
-//! A gate ends in one of four ways, and only one of them is a pass. What it tried and what came of it is its evidence,
-//! so that a rejection explains itself.
+//! Takes a release, gives an [`Outcome`] with its evidence: what was tried, and with what result.
 
 pub mod journey;
 pub mod process;
 pub mod staging;
 pub mod unit;
 
-/// How a gate ends.
+/// The result of a gate. Only `Passed` is a pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is not there, or switched off.
+    /// The gate is not configured or switched off.
     Skipped,
-    /// Everything that was tried held.
+    /// Every check succeeded; the evidence.
     Passed(Vec<String>),
-    /// Something did not hold.
+    /// A check failed.
     Rejected {
-        /// Why, in a line.
+        /// The reason, in one line.
         reason: String,
         /// What was tried.
         evidence: Vec<String>,
     },
-    /// It could not be tried: nothing is known, so it is no pass.
+    /// The checks could not run. This does not let the release pass.
     Undecided {
-        /// Why not, in a line.
+        /// The reason, in one line.
         reason: String,
-        /// What was tried until then.
+        /// What was tried before.
         evidence: Vec<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! Child processes of the gates: their arguments, their environment, their last words.
+//! Child processes of the gates: their arguments, their environment, and the end of their output.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,31 +6,32 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::redact::{Secret, redacted};
+use firedrill_logs::redact::{Secret, redacted};
 
-/// Lines of a child's output that are kept as evidence.
-const LAST_WORDS: usize = 12;
+/// Lines of a child's output that become evidence.
+const MAX_LINES: usize = 12;
 
-/// Names to values, for `{name}` in texts.
+/// Placeholders and their values, for `{name}` in texts.
 pub(super) type Values<'a> = [(&'a str, &'a str)];
 
-/// A text with every `{name}` replaced.
-pub(super) fn fill(text: &str, values: &Values<'_>) -> String {
+/// Replaces every `{name}` in a text.
+pub(super) fn replace_placeholders(text: &str, values: &Values<'_>) -> String {
     values.iter().fold(text.to_owned(), |text, (name, value)| {
         text.replace(&format!("{{{name}}}"), value)
     })
 }
 
-/// A command that ends with this one. Of the edge's own environment it gets where programs and temporary folders are.
+/// A command whose process is killed when it is dropped or when the edge ends. Of the edge's environment it inherits only
+/// `PATH` and `TMPDIR`: a candidate must not see the edge's secrets. `None` when `argv` is empty.
 pub(super) fn command(
     argv: &[String],
     env: &BTreeMap<String, String>,
     values: &Values<'_>,
 ) -> Option<Command> {
     let (program, arguments) = argv.split_first()?;
-    let mut command = Command::new(fill(program, values));
+    let mut command = Command::new(replace_placeholders(program, values));
     command
-        .args(arguments.iter().map(|text| fill(text, values)))
+        .args(arguments.iter().map(|text| replace_placeholders(text, values)))
         .env_clear();
     for name in ["PATH", "TMPDIR"] {
         if let Some(value) = std::env::var_os(name) {
@@ -38,26 +39,29 @@ pub(super) fn command(
         }
     }
     command
-        .envs(env.iter().map(|(name, text)| (name, fill(text, values))))
+        .envs(
+            env.iter()
+                .map(|(name, text)| (name, replace_placeholders(text, values))),
+        )
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    die_with_the_edge(&mut command);
+    kill_with_the_edge(&mut command);
     Some(command)
 }
 
-/// On Linux the kernel kills the child when the thread that started it ends, which is a worker of the runtime: with the
-/// edge, however that ends.
-fn die_with_the_edge(command: &mut Command) {
+/// On Linux the kernel kills the child when the thread that started it ends. That thread is a worker of the runtime, which
+/// lives as long as the edge: so the child never outlives the edge, not even after SIGKILL.
+fn kill_with_the_edge(command: &mut Command) {
     #[cfg(target_os = "linux")]
     #[expect(
         unsafe_code,
-        reason = "between fork and exec; what is called there are plain system calls"
+        reason = "runs between fork and exec, and makes only plain system calls"
     )]
     unsafe {
         let edge = std::process::id();
         command.pre_exec(move || {
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-            // An edge that was killed before that has another process for its heir.
+            // If the edge was killed before the line above, the child has another parent and no signal will come.
             let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
             if parent == Some(edge) {
                 Ok(())
@@ -70,19 +74,19 @@ fn die_with_the_edge(command: &mut Command) {
     let _ = command;
 }
 
-/// The end of what a child has said, without secrets: it becomes evidence, which is stored, logged and told.
-pub(super) fn last_words(output: &[u8], secrets: &[Secret]) -> Vec<String> {
+/// The last lines of a child's output, without secrets, because evidence is stored, logged and sent to people.
+pub(super) fn last_lines(output: &[u8], secrets: &[Secret]) -> Vec<String> {
     let text = redacted(&String::from_utf8_lossy(output), secrets);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    lines[lines.len().saturating_sub(LAST_WORDS)..]
+    lines[lines.len().saturating_sub(MAX_LINES)..]
         .iter()
         .map(|line| (*line).to_owned())
         .collect()
 }
 
-/// As [`last_words`], of a file.
-pub(super) fn last_words_in(path: &Path, secrets: &[Secret]) -> Vec<String> {
+/// The same as [`last_lines`], of a file.
+pub(super) fn last_lines_in(path: &Path, secrets: &[Secret]) -> Vec<String> {
     std::fs::read(path)
-        .map(|output| last_words(&output, secrets))
+        .map(|output| last_lines(&output, secrets))
         .unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! The staging gate: a second instance of the candidate on a copy of the production store.
 //!
-//! Production's own data, because the incident's mistake passes on an empty store; a copy, because a candidate may leave
-//! it in any shape. Whether the last working release can still read what the candidate has left is tried too: without
-//! that, a rollback would not save anybody.
+//! It uses production's data because a release may pass on an empty store and fail on a real one, as in the incident. It
+//! uses a copy because a candidate may damage it. Afterwards the last working release is tried on the store that the
+//! candidate wrote: if it cannot read that, a rollback would not help.
 
 use std::fs;
 use std::io;
@@ -18,70 +18,70 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
 use tower::ServiceExt;
 
 use super::Outcome;
-use super::journey::{Walked, known, walk};
-use super::process::{command, last_words_in};
+use super::journey::{self, JourneyResult, KnownRecord, known_records};
+use super::process::{command, last_lines_in};
 use crate::config::Staging;
 use crate::upstream::{Fresh, Slot};
 
-/// An answer in staging is received as a whole up to so many bytes.
-const LONGEST: usize = 1 << 20;
-/// A store that is being written to is copied again, so often at most.
-const COPIES: usize = 20;
+/// The largest answer that is received completely, in bytes.
+const MAX_ANSWER: usize = 1 << 20;
+/// How often a store is copied that changes during the copy.
+const MAX_COPIES: usize = 20;
 
-/// A staged release: the child ends with this.
-struct Staged {
+/// A running release in staging; its process is killed when this is dropped.
+struct StagedRelease {
     child: Child,
     slot: Slot,
     output: PathBuf,
 }
 
-/// The folder that copies are made in: one at a time, and removed with it.
+/// The folder for copies of the store. There is one copy at a time.
 #[derive(Debug)]
-pub struct Stage(PathBuf);
+pub struct StagingFolder(PathBuf);
 
-impl Stage {
-    /// In the folder of the edge's state. Removes what an edge that was killed left there.
+impl StagingFolder {
+    /// A folder inside the edge's state folder. Removes what a killed edge left there.
     pub fn open(state: &Path) -> Self {
-        let stage = Self(state.join("staging"));
-        stage.clear();
-        stage
+        let folder = Self(state.join("staging"));
+        folder.clear();
+        folder
     }
 
     fn clear(&self) {
         match fs::remove_dir_all(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::error!("removing {}: {error}", self.0.display());
+                tracing::error!("cannot remove {}: {error}", self.0.display());
             }
             _ => {}
         }
     }
 
-    fn set(&self) -> io::Result<Set<'_>> {
+    fn create(&self) -> io::Result<OpenFolder<'_>> {
         self.clear();
         fs::create_dir(&self.0)?;
-        Ok(Set(self))
+        Ok(OpenFolder(self))
     }
 }
 
-/// A stage in use: cleared when this is dropped.
-struct Set<'s>(&'s Stage);
+/// The folder in use; removed when this is dropped.
+struct OpenFolder<'s>(&'s StagingFolder);
 
-impl Set<'_> {
+impl OpenFolder<'_> {
     fn path(&self) -> &Path {
         &self.0.0
     }
 }
 
-impl Drop for Set<'_> {
+impl Drop for OpenFolder<'_> {
     fn drop(&mut self) {
         self.0.clear();
     }
 }
 
-/// Tries a candidate, and then the last working release on what it has left.
+/// Tries a candidate on a copy of the store, then the last working release on what the candidate left.
 pub async fn staging(
     gate: Option<&Staging>,
-    stage: &Stage,
+    folder: &StagingFolder,
     candidate: &str,
     last_working: &str,
     ready: &str,
@@ -89,69 +89,97 @@ pub async fn staging(
     let Some(gate) = gate.filter(|gate| gate.on) else {
         return Outcome::Skipped;
     };
-    let folder = match stage.set() {
+    let folder = match folder.create() {
         Ok(folder) => folder,
-        Err(error) => return Outcome::undecided(format!("no folder for the copy: {error}")),
+        Err(error) => return Outcome::undecided(format!("cannot create a folder for the copy: {error}")),
     };
     let store = folder.path().join("store");
     if let Err(error) = copy_settled(&gate.store, &store) {
-        return Outcome::undecided(format!("the store cannot be copied: {error}"));
+        return Outcome::undecided(format!("cannot copy the store: {error}"));
     }
-    let records = known(&store, &gate.known);
+    let records = known_records(&store, &gate.known);
     if records.is_empty() {
         return Outcome::undecided(
-            "the copy of the store holds no known record: what passes on an empty store proves nothing",
+            "the copy of the store contains no known record: passing on an empty store proves nothing",
         );
     }
+    let records_word = if records.len() == 1 { "record" } else { "records" };
+    let trial = Trial {
+        gate,
+        folder: folder.path(),
+        store: &store,
+        records: &records,
+        ready,
+    };
     let mut evidence = vec![format!(
-        "a copy of the store, {} of its records known",
+        "copied the store with {} known {records_word}",
         records.len()
     )];
-    let secrets = gate.secrets();
-    let rejected = |reason: String, mut evidence: Vec<String>, words: Vec<String>| {
-        evidence.push(reason.clone());
-        evidence.extend(words);
-        Outcome::Rejected { reason, evidence }
-    };
-    for (release, way_back) in [(candidate, false), (last_working, true)] {
-        let who = if way_back {
-            format!("the last working release ({release}) on what {candidate} has left")
-        } else {
-            release.to_owned()
-        };
-        let mut staged = match start(gate, release, &store, folder.path()) {
-            Ok(staged) => staged,
-            Err(error) => return Outcome::undecided(format!("{who} cannot be started: {error}")),
-        };
-        if let Err(last) = wait_until_ready(&mut staged, gate.within, ready).await {
-            let reason = format!("{who} does not become ready: {last}");
-            return rejected(reason, evidence, last_words_in(&staged.output, &secrets));
-        }
-        for journey in &gate.journeys {
-            if way_back && !journey.way_back {
-                continue;
+    let way_back = format!("the last working release ({last_working}) on the store that {candidate} wrote");
+    for (release, who, is_candidate) in [(candidate, candidate, true), (last_working, &way_back, false)] {
+        match trial.run(release, is_candidate).await {
+            Ok(lines) => evidence.extend(lines.iter().map(|line| format!("{who}: {line}"))),
+            Err(Stopped::Failed { reason, output }) => {
+                let reason = format!("{who}: {reason}");
+                evidence.push(reason.clone());
+                evidence.extend(output);
+                return Outcome::Rejected { reason, evidence };
             }
-            let late = (!way_back).then_some(gate.late);
-            match walk(journey, &records, &staged.slot, late).await {
-                Walked::Well(line) => evidence.push(format!("{who}: {line}")),
-                Walked::Badly(line) => {
-                    return rejected(
-                        format!("{who}: {line}"),
-                        evidence,
-                        last_words_in(&staged.output, &secrets),
-                    );
-                }
-            }
-        }
-        // Gone for certain before the next one opens the same store.
-        if let Err(error) = staged.child.kill().await {
-            return Outcome::undecided(format!("{who} cannot be ended: {error}"));
+            Err(Stopped::Undecided(reason)) => return Outcome::undecided(format!("{who}: {reason}")),
         }
     }
     Outcome::Passed(evidence)
 }
 
-fn start(gate: &Staging, release: &str, store: &Path, folder: &Path) -> io::Result<Staged> {
+/// What both releases are tried with.
+struct Trial<'t> {
+    gate: &'t Staging,
+    folder: &'t Path,
+    store: &'t Path,
+    records: &'t [KnownRecord],
+    ready: &'t str,
+}
+
+/// Why a trial ended early.
+enum Stopped {
+    /// The release failed; the end of its output.
+    Failed { reason: String, output: Vec<String> },
+    /// The trial could not run.
+    Undecided(String),
+}
+
+impl Trial<'_> {
+    /// Starts a release and runs its journeys; a line of evidence for each. The last working release (`!is_candidate`) gets
+    /// only the journeys marked `way_back`, and no time limit: it is known to be fast enough.
+    async fn run(&self, release: &str, is_candidate: bool) -> Result<Vec<String>, Stopped> {
+        let mut staged = start(self.gate, release, self.store, self.folder)
+            .map_err(|error| Stopped::Undecided(format!("cannot be started: {error}")))?;
+        let failed = |output: &Path, reason: String| Stopped::Failed {
+            reason,
+            output: last_lines_in(output, &self.gate.secrets()),
+        };
+        if let Err(last) = wait_until_ready(&mut staged, self.gate.within, self.ready).await {
+            return Err(failed(&staged.output, format!("does not become ready: {last}")));
+        }
+        let late = is_candidate.then_some(self.gate.late);
+        let mut evidence = Vec::new();
+        for journey in &self.gate.journeys {
+            if !is_candidate && !journey.way_back {
+                continue;
+            }
+            match journey::run(journey, self.records, &staged.slot, late).await {
+                JourneyResult::Passed(line) => evidence.push(line),
+                JourneyResult::Failed(line) => return Err(failed(&staged.output, line)),
+            }
+        }
+        // The process must be gone before the next release opens the same store.
+        let killed = staged.child.kill().await;
+        killed.map_err(|error| Stopped::Undecided(format!("cannot be stopped: {error}")))?;
+        Ok(evidence)
+    }
+}
+
+fn start(gate: &Staging, release: &str, store: &Path, folder: &Path) -> io::Result<StagedRelease> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port)).to_string();
     let store = store.display().to_string();
@@ -163,27 +191,27 @@ fn start(gate: &Staging, release: &str, store: &Path, folder: &Path) -> io::Resu
     command
         .stdout(Stdio::from(file.try_clone()?))
         .stderr(Stdio::from(file));
-    Ok(Staged {
+    Ok(StagedRelease {
         child: command.spawn()?,
-        slot: Slot::new(&listen, LONGEST),
+        slot: Slot::new(&listen, MAX_ANSWER),
         output,
     })
 }
 
-/// Asks until it says that it is ready; the last that was seen when it does not.
-async fn wait_until_ready(staged: &mut Staged, within: Duration, path: &str) -> Result<(), String> {
-    let mut last = String::from("nothing was seen of it");
+/// Polls until the release is ready; the last answer when time runs out.
+async fn wait_until_ready(staged: &mut StagedRelease, within: Duration, path: &str) -> Result<(), String> {
+    let mut last = String::from("no answer yet");
     let until = Instant::now() + within;
-    let mut look = interval(Duration::from_millis(20));
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut poll = interval(Duration::from_millis(20));
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while Instant::now() < until {
-        look.tick().await;
+        poll.tick().await;
         if let Ok(Some(status)) = staged.child.try_wait() {
-            return Err(format!("it ended with {status}"));
+            return Err(format!("its process ended: {status}"));
         }
         let request = Request::get(path).header("host", "staging").extension(Fresh);
         let Ok(request) = request.body(Full::<Bytes>::default()) else {
-            return Err(format!("`{path}` is no path"));
+            return Err(format!("invalid path `{path}`"));
         };
         match timeout(Duration::from_secs(1), staged.slot.clone().oneshot(request)).await {
             Ok(Ok(answer)) if answer.status().as_u16() < 400 => return Ok(()),
@@ -195,15 +223,15 @@ async fn wait_until_ready(staged: &mut Staged, within: Duration, path: &str) -> 
     Err(last)
 }
 
-/// Copies a folder that is in use: again, while something in it changes meanwhile.
+/// Copies a folder that is in use, and repeats the copy when a file changed meanwhile.
 fn copy_settled(from: &Path, to: &Path) -> io::Result<()> {
     let mut before = fingerprint(from)?;
-    for _ in 0..COPIES {
+    for _ in 0..MAX_COPIES {
         if to.exists() {
             fs::remove_dir_all(to)?;
         }
         match copy(from, to) {
-            // A file that was renamed away meanwhile.
+            // A file was renamed meanwhile: copy again.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             copied => copied?,
         }
@@ -213,9 +241,7 @@ fn copy_settled(from: &Path, to: &Path) -> io::Result<()> {
         }
         before = after;
     }
-    Err(io::Error::other(
-        "it changes faster than it can be copied in one piece",
-    ))
+    Err(io::Error::other("it changes faster than it can be copied"))
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
@@ -232,7 +258,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What changes whenever a file of the folder does.
+/// Changes whenever a file of the folder changes.
 fn fingerprint(folder: &Path) -> io::Result<Vec<(std::ffi::OsString, u64, std::time::SystemTime)>> {
     let mut seen = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -282,8 +308,19 @@ mod tests {
     /// Tries v2 after v1, somewhere else than where the store is.
     async fn tried(gate: &Staging) -> Outcome {
         let state = tempfile::tempdir().unwrap();
-        let outcome = staging(Some(gate), &Stage::open(state.path()), "v2", "v1", "/readyz").await;
-        assert_eq!(fs::read_dir(state.path()).unwrap().count(), 0, "nothing is left");
+        let outcome = staging(
+            Some(gate),
+            &StagingFolder::open(state.path()),
+            "v2",
+            "v1",
+            "/readyz",
+        )
+        .await;
+        assert_eq!(
+            fs::read_dir(state.path()).unwrap().count(),
+            0,
+            "the staging folder was not removed"
+        );
         outcome
     }
 
@@ -294,7 +331,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_store_proves_nothing() {
+    async fn an_empty_store_is_undecided() {
         for content in ["{}", "", "[]"] {
             let store = store(content);
             let outcome = tried(&gate(store.path(), "exit 0")).await;
@@ -303,7 +340,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_candidate_that_ends_at_its_start_is_rejected_with_its_last_words() {
+    async fn a_candidate_that_exits_at_once_is_rejected_with_its_output() {
         let store = store(r#"{"go": {"url": "http://go.example"}}"#);
         let gate = gate(store.path(), "echo 'symbol not found in {release}' >&2; exit 3");
         let Outcome::Rejected { reason, evidence } = tried(&gate).await else {
@@ -314,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_candidate_says_of_its_secrets_is_no_evidence() {
+    async fn the_evidence_contains_no_secret() {
         let store = store(r#"{"go": {"url": "http://go.example"}}"#);
         let mut gate = gate(
             store.path(),
@@ -330,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_candidate_works_on_a_copy() {
+    async fn a_candidate_cannot_change_the_production_store() {
         let store = store(r#"{"go": {"url": "http://go.example"}}"#);
         let gate = gate(store.path(), "echo gone > {store}/urls.json");
         tried(&gate).await;
@@ -339,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_copied_with_what_is_in_it() {
+    fn a_folder_is_copied_with_its_subfolders() {
         let store = store("{}");
         fs::create_dir(store.path().join("files")).unwrap();
         fs::write(store.path().join("files/a"), "a").unwrap();

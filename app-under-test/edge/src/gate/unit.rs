@@ -1,11 +1,11 @@
-//! The unit gate: the release's own checks, as a command with a time limit.
+//! The unit gate: runs the release's own checks, a command with a time limit.
 
 use std::collections::BTreeMap;
 
 use tokio::time::timeout;
 
 use super::Outcome;
-use super::process::{command, last_words};
+use super::process::{command, last_lines};
 use crate::config::Unit;
 
 /// Runs the checks of a release.
@@ -18,18 +18,18 @@ pub async fn unit(gate: Option<&Unit>, release: &str) -> Outcome {
     };
     match timeout(gate.within, command.output()).await {
         Err(_) => Outcome::Rejected {
-            reason: format!("its checks had not ended after {:?}", gate.within),
+            reason: format!("its checks did not finish within {:?}", gate.within),
             evidence: Vec::new(),
         },
-        Ok(Err(error)) => Outcome::undecided(format!("its checks cannot be run: {error}")),
+        Ok(Err(error)) => Outcome::undecided(format!("its checks cannot be started: {error}")),
         Ok(Ok(output)) => {
-            let mut evidence = last_words(&output.stdout, &[]);
+            let mut evidence = last_lines(&output.stdout, &[]);
             if output.status.success() {
                 return Outcome::Passed(evidence);
             }
-            evidence.extend(last_words(&output.stderr, &[]));
+            evidence.extend(last_lines(&output.stderr, &[]));
             Outcome::Rejected {
-                reason: format!("its own checks fail: {}", output.status),
+                reason: format!("its own checks failed: {}", output.status),
                 evidence,
             }
         }
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_the_checks_say_is_the_evidence() {
+    async fn the_output_of_the_checks_is_the_evidence() {
         let gate = gate("echo 'FAIL {release}: no'; exit 1", Duration::from_secs(10));
         let Outcome::Rejected { evidence, .. } = unit(Some(&gate), "v2").await else {
             panic!("passed");
@@ -60,13 +60,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn checks_that_do_not_end_are_no_pass() {
+    async fn checks_that_do_not_finish_reject_the_release() {
         let gate = gate("sleep 60", Duration::from_millis(20));
         assert!(matches!(unit(Some(&gate), "v2").await, Outcome::Rejected { .. }));
     }
 
     #[tokio::test]
-    async fn checks_that_cannot_be_run_are_no_pass() {
+    async fn checks_that_cannot_be_started_are_undecided() {
         let gate = Unit {
             on: true,
             command: vec!["/does/not/exist".into()],

@@ -1,6 +1,6 @@
-//! The admin listener lets nobody in without the token, and says why a release was stopped.
+//! The admin listener requires the token and gives the reason of a rejection.
 
-use crate::common::{Does, Edge, does, edge, release};
+use crate::common::{Behaviour, Edge, behaviour, edge, release};
 use axum::body::Body;
 use edge::admin::{Admin, router};
 use edge::config::Secret;
@@ -8,7 +8,7 @@ use http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
-fn made(more: &str) -> axum::Router {
+fn admin_router(more: &str) -> axum::Router {
     let Edge {
         control,
         proxy,
@@ -16,8 +16,8 @@ fn made(more: &str) -> axum::Router {
         folder,
         ..
     } = edge(
-        release("old", does(Does::Answers(200))),
-        release("new", does(Does::Answers(200))),
+        release("old", behaviour(Behaviour::Answers(200))),
+        release("new", behaviour(Behaviour::Answers(200))),
         more,
     );
     // Outlives the test's process by nothing that matters.
@@ -55,8 +55,8 @@ async fn ask(
 const RIGHT: &str = "Bearer open sesame";
 
 #[tokio::test]
-async fn nothing_is_done_or_told_without_the_right_token() {
-    let router = made("");
+async fn requests_without_the_right_token_are_refused() {
+    let router = admin_router("");
     for token in [
         "",
         "Bearer",
@@ -82,15 +82,15 @@ async fn nothing_is_done_or_told_without_the_right_token() {
 }
 
 #[tokio::test]
-async fn health_needs_no_token() {
-    let router = made("");
+async fn health_checks_need_no_token() {
+    let router = admin_router("");
     assert_eq!(ask(&router, "GET", "/healthz", "", "").await.0, StatusCode::OK);
     assert_eq!(ask(&router, "GET", "/readyz", "", "").await.0, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_release_goes_live_in_two_requests_and_every_decision_is_listed() {
-    let router = made("");
+async fn a_release_is_promoted_in_two_requests_and_every_decision_is_listed() {
+    let router = admin_router("");
     let new = r#"{"release": "new", "slot": "green"}"#;
     let (status, done) = ask(&router, "POST", "/releases", RIGHT, new).await;
     assert_eq!((status, &done["stage"]), (StatusCode::OK, &"passed".into()));
@@ -109,8 +109,8 @@ async fn a_release_goes_live_in_two_requests_and_every_decision_is_listed() {
 }
 
 #[tokio::test]
-async fn a_rejection_comes_with_its_evidence() {
-    let router = made("unit.command = [\"/bin/sh\", \"-c\", \"echo FAIL the new link; exit 1\"]");
+async fn a_rejection_contains_its_evidence() {
+    let router = admin_router("unit.command = [\"/bin/sh\", \"-c\", \"echo FAIL the new link; exit 1\"]");
     let new = r#"{"release": "new", "slot": "green"}"#;
     let (status, said) = ask(&router, "POST", "/releases", RIGHT, new).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -120,7 +120,7 @@ async fn a_rejection_comes_with_its_evidence() {
 }
 
 #[tokio::test]
-async fn going_back_needs_something_to_go_back_to() {
-    let (status, _) = ask(&made(""), "POST", "/rollback", RIGHT, "").await;
+async fn a_rollback_without_a_last_working_release_is_refused() {
+    let (status, _) = ask(&admin_router(""), "POST", "/rollback", RIGHT, "").await;
     assert_eq!(status, StatusCode::CONFLICT);
 }

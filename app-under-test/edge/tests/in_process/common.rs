@@ -1,4 +1,4 @@
-//! Slots made up in the process, an edge around them, and ears for its events.
+//! An edge around two simulated releases in the same process, and a recorder of its events.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,12 +16,12 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tower::util::BoxCloneSyncService;
 
-/// A slot's service in the process.
-pub(crate) type Made = BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, Broken>;
+/// A simulated release.
+pub(crate) type Simulated = BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, Broken>;
 
-/// What a made-up release does with a request.
+/// How a simulated release answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Does {
+pub(crate) enum Behaviour {
     /// Answers with this status.
     Answers(u16),
     /// Answers 200 after so many milliseconds.
@@ -30,12 +30,12 @@ pub(crate) enum Does {
     Hangs,
     /// Breaks the connection.
     Breaks,
-    /// Its idle connection turns out to be closed; a new one answers 200.
+    /// Breaks an idle connection and answers 200 on a new one.
     StaleOnce,
 }
 
-/// A release that does what `does` says at the moment of each request. `/readyz` is always ready.
-pub(crate) fn release(name: &'static str, does: Arc<Mutex<Does>>) -> Made {
+/// A release whose behaviour can be changed while it runs. `/readyz` always answers 200.
+pub(crate) fn release(name: &'static str, does: Arc<Mutex<Behaviour>>) -> Simulated {
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Full<Bytes>>| {
         let does = *does.lock().unwrap();
         async move {
@@ -48,15 +48,15 @@ pub(crate) fn release(name: &'static str, does: Arc<Mutex<Does>>) -> Made {
             }
             let fresh = request.extensions().get::<edge::upstream::Fresh>().is_some();
             match does {
-                Does::Answers(status) => answer(status),
-                Does::AnswersAfter(ms) => {
+                Behaviour::Answers(status) => answer(status),
+                Behaviour::AnswersAfter(ms) => {
                     wait(Duration::from_millis(ms)).await;
                     answer(200)
                 }
-                Does::Hangs => std::future::pending().await,
-                Does::Breaks => Err(broken(false)),
-                Does::StaleOnce if fresh => answer(200),
-                Does::StaleOnce => Err(broken(true)),
+                Behaviour::Hangs => std::future::pending().await,
+                Behaviour::Breaks => Err(broken(false)),
+                Behaviour::StaleOnce if fresh => answer(200),
+                Behaviour::StaleOnce => Err(broken(true)),
             }
         }
     }))
@@ -65,7 +65,7 @@ pub(crate) fn release(name: &'static str, does: Arc<Mutex<Does>>) -> Made {
 pub(crate) fn broken(stale: bool) -> Broken {
     Broken {
         stale,
-        cause: "made to break".into(),
+        cause: "connection broken by the test".into(),
     }
 }
 
@@ -73,18 +73,18 @@ pub(crate) async fn wait(this_long: Duration) {
     tokio::time::sleep_until(tokio::time::Instant::now() + this_long).await;
 }
 
-/// Keeps what it hears.
+/// Records the events of an edge.
 #[derive(Debug, Default)]
-pub(crate) struct Ears(Mutex<Vec<Record>>);
+pub(crate) struct Recorder(Mutex<Vec<Record>>);
 
-impl Listener for Ears {
-    fn hear(&self, record: &Record) {
+impl Listener for Recorder {
+    fn on_event(&self, record: &Record) {
         self.0.lock().unwrap().push(record.clone());
     }
 }
 
-impl Ears {
-    /// The kinds heard so far, without the beginning that every edge has.
+impl Recorder {
+    /// The kinds of all events so far.
     pub(crate) fn kinds(&self) -> Vec<String> {
         let kind = |record: &Record| {
             let event = serde_json::to_value(&record.event).unwrap();
@@ -93,7 +93,7 @@ impl Ears {
         self.0.lock().unwrap().iter().map(kind).collect()
     }
 
-    pub(crate) fn heard(&self, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+    fn find(&self, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let records = self.0.lock().unwrap();
         records
             .iter()
@@ -101,32 +101,32 @@ impl Ears {
             .find(|event| wanted(event))
     }
 
-    /// Waits until something was heard.
-    pub(crate) async fn hear(&self, wanted: impl Fn(&Event) -> bool) -> Event {
+    /// Waits for an event.
+    pub(crate) async fn wait_for(&self, wanted: impl Fn(&Event) -> bool) -> Event {
         for _ in 0..1000 {
-            if let Some(event) = self.heard(&wanted) {
+            if let Some(event) = self.find(&wanted) {
                 return event;
             }
             wait(Duration::from_millis(5)).await;
         }
-        panic!("not heard; only {:?}", self.kinds());
+        panic!("the event did not occur; events: {:?}", self.kinds());
     }
 }
 
-/// An edge around two made-up slots: `old` in blue is live.
+/// An edge with two simulated releases: `old` is live in slot blue.
 pub(crate) struct Edge {
     pub(crate) folder: Arc<tempfile::TempDir>,
-    pub(crate) control: Arc<Control<Made>>,
-    pub(crate) proxy: Arc<Proxy<Made>>,
-    pub(crate) pipeline: Pipeline<Made>,
-    pub(crate) ears: Arc<Ears>,
+    pub(crate) control: Arc<Control<Simulated>>,
+    pub(crate) proxy: Arc<Proxy<Simulated>>,
+    pub(crate) pipeline: Pipeline<Simulated>,
+    pub(crate) events: Arc<Recorder>,
 }
 
-pub(crate) fn edge(old: Made, new: Made, more: &str) -> Edge {
+pub(crate) fn edge(old: Simulated, new: Simulated, more: &str) -> Edge {
     edge_in(Arc::new(tempfile::tempdir().unwrap()), old, new, more)
 }
 
-pub(crate) fn edge_in(folder: Arc<tempfile::TempDir>, old: Made, new: Made, more: &str) -> Edge {
+pub(crate) fn edge_in(folder: Arc<tempfile::TempDir>, old: Simulated, new: Simulated, more: &str) -> Edge {
     let text = format!(
         "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ntoken = \"open sesame\"\nstate = {:?}\n\
          identity = \"x-release\"\nlive = {{ slot = \"blue\", release = \"old\" }}\n\
@@ -136,14 +136,14 @@ pub(crate) fn edge_in(folder: Arc<tempfile::TempDir>, old: Made, new: Made, more
     );
     let config = Config::parse(&text).unwrap();
     let slots = BTreeMap::from([("blue".to_owned(), old), ("green".to_owned(), new)]);
-    let ears = Arc::new(Ears::default());
-    let control = Control::open(&config, slots, vec![Arc::clone(&ears) as Arc<dyn Listener>]).unwrap();
+    let events = Arc::new(Recorder::default());
+    let control = Control::open(&config, slots, vec![Arc::clone(&events) as Arc<dyn Listener>]).unwrap();
     Edge {
         folder,
         proxy: Arc::new(Proxy::new(Arc::clone(&control), config.proxy)),
         pipeline: Pipeline::new(Arc::clone(&control), config.unit, config.staging, &config.state),
         control,
-        ears,
+        events,
     }
 }
 
@@ -162,7 +162,7 @@ impl Edge {
         self.control.routes().live.release.clone()
     }
 
-    /// Asks as a user: status and the release that answered.
+    /// Sends a request as a user; the status and the release that answered.
     pub(crate) async fn ask(&self, method: &str) -> (u16, String) {
         let request = Request::builder().method(method).uri("http://edge/path?q=1");
         let answer = self
@@ -180,6 +180,6 @@ impl Edge {
     }
 }
 
-pub(crate) fn does(what: Does) -> Arc<Mutex<Does>> {
+pub(crate) fn behaviour(what: Behaviour) -> Arc<Mutex<Behaviour>> {
     Arc::new(Mutex::new(what))
 }

@@ -1,15 +1,15 @@
-//! What users get while a release goes live, and what the edge decides: driven in the process, without a socket.
+//! What users get while a release goes live, and what the edge decides; without sockets.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Does, Edge, does, edge, edge_in, release};
+use crate::common::{Behaviour, Edge, behaviour, edge, edge_in, release};
 use edge::event::Event;
 
-fn good(edge_of: Does) -> Edge {
+fn good(new: Behaviour) -> Edge {
     edge(
-        release("old", does(Does::Answers(200))),
-        release("new", does(edge_of)),
+        release("old", behaviour(Behaviour::Answers(200))),
+        release("new", behaviour(new)),
         "",
     )
 }
@@ -23,8 +23,8 @@ fn new() -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_release_that_answers_500_costs_no_answer_and_is_rolled_back_after_three() {
-    let edge = good(Does::Answers(500));
+async fn users_notice_no_release_that_answers_500_and_it_is_rolled_back_after_three() {
+    let edge = good(Behaviour::Answers(500));
     edge.deploy().await;
     for _ in 0..2 {
         assert_eq!(edge.ask("POST").await, old());
@@ -33,8 +33,8 @@ async fn a_release_that_answers_500_costs_no_answer_and_is_rolled_back_after_thr
     assert_eq!(edge.ask("POST").await, old());
     assert_eq!(edge.live(), "old");
     let event = edge
-        .ears
-        .hear(|event| matches!(event, Event::RolledBack { .. }))
+        .events
+        .wait_for(|event| matches!(event, Event::RolledBack { .. }))
         .await;
     let Event::RolledBack { to, pairs, .. } = event else {
         unreachable!()
@@ -51,8 +51,8 @@ async fn a_release_that_answers_500_costs_no_answer_and_is_rolled_back_after_thr
 }
 
 #[tokio::test]
-async fn a_release_that_breaks_connections_costs_no_answer_and_is_rolled_back() {
-    let edge = good(Does::Breaks);
+async fn users_notice_no_release_that_breaks_connections_and_it_is_rolled_back() {
+    let edge = good(Behaviour::Breaks);
     edge.deploy().await;
     for _ in 0..3 {
         assert_eq!(edge.ask("GET").await, old());
@@ -61,15 +61,15 @@ async fn a_release_that_breaks_connections_costs_no_answer_and_is_rolled_back() 
 }
 
 #[tokio::test]
-async fn a_release_that_hangs_or_is_slow_costs_no_answer_and_is_rolled_back() {
-    for what in [Does::Hangs, Does::AnswersAfter(1000)] {
+async fn users_notice_no_release_that_hangs_or_is_slow_and_it_is_rolled_back() {
+    for what in [Behaviour::Hangs, Behaviour::AnswersAfter(1000)] {
         let edge = edge(
-            release("old", does(Does::Answers(200))),
-            release("new", does(what)),
+            release("old", behaviour(Behaviour::Answers(200))),
+            release("new", behaviour(what)),
             "proxy.deadline = \"40ms\"",
         );
         edge.deploy().await;
-        // One that was held up by the machine does not count, so it may take more than three.
+        // A request during a stall of the machine does not count, so three may not be enough.
         for _ in 0..30 {
             if edge.live() == "new" {
                 assert_eq!(edge.ask("GET").await, old());
@@ -80,10 +80,10 @@ async fn a_release_that_hangs_or_is_slow_costs_no_answer_and_is_rolled_back() {
 }
 
 #[tokio::test]
-async fn many_answers_late_at_once_do_not_roll_back() {
+async fn answers_that_are_late_at_the_same_time_cause_no_rollback() {
     let edge = edge(
-        release("old", does(Does::Answers(200))),
-        release("new", does(Does::Hangs)),
+        release("old", behaviour(Behaviour::Answers(200))),
+        release("new", behaviour(Behaviour::Hangs)),
         "proxy.deadline = \"40ms\"",
     );
     edge.deploy().await;
@@ -93,33 +93,33 @@ async fn many_answers_late_at_once_do_not_roll_back() {
 }
 
 #[tokio::test]
-async fn both_failing_is_a_shared_cause_and_rolls_nothing_back() {
+async fn there_is_no_rollback_when_both_releases_fail() {
     let edge = edge(
-        release("old", does(Does::Breaks)),
-        release("new", does(Does::Answers(500))),
+        release("old", behaviour(Behaviour::Breaks)),
+        release("new", behaviour(Behaviour::Answers(500))),
         "",
     );
     edge.deploy().await;
     for _ in 0..20 {
         assert_eq!(edge.ask("GET").await, (500, "new".into()));
     }
-    edge.ears
-        .hear(|event| matches!(event, Event::SharedCause { .. }))
+    edge.events
+        .wait_for(|event| matches!(event, Event::SharedCause { .. }))
         .await;
     assert_eq!(edge.live(), "new");
     let shared = edge
-        .ears
+        .events
         .kinds()
         .iter()
         .filter(|kind| **kind == "shared-cause")
         .count();
-    assert_eq!(shared, 1, "told once, not at every request");
+    assert_eq!(shared, 1, "one alert, not one per request");
 }
 
 #[tokio::test]
-async fn a_refusal_never_counts() {
+async fn client_errors_cause_no_rollback() {
     for status in [400, 404, 409, 429] {
-        let edge = good(Does::Answers(status));
+        let edge = good(Behaviour::Answers(status));
         edge.deploy().await;
         for _ in 0..20 {
             assert_eq!(edge.ask("POST").await, (status, "new".into()));
@@ -129,8 +129,8 @@ async fn a_refusal_never_counts() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_that_was_closed_says_nothing_about_a_release() {
-    let edge = good(Does::StaleOnce);
+async fn a_closed_idle_connection_causes_no_rollback() {
+    let edge = good(Behaviour::StaleOnce);
     edge.deploy().await;
     for _ in 0..20 {
         assert_eq!(edge.ask("POST").await, new());
@@ -139,50 +139,50 @@ async fn an_idle_connection_that_was_closed_says_nothing_about_a_release() {
 }
 
 #[tokio::test]
-async fn with_rollback_off_failures_reach_users_and_are_told() {
+async fn with_rollback_off_failures_reach_users_and_cause_an_alert() {
     let edge = edge(
-        release("old", does(Does::Answers(200))),
-        release("new", does(Does::Answers(500))),
+        release("old", behaviour(Behaviour::Answers(200))),
+        release("new", behaviour(Behaviour::Answers(500))),
         "watch.rollback = false",
     );
     edge.deploy().await;
     for _ in 0..5 {
         assert_eq!(edge.ask("GET").await, (500, "new".into()));
     }
-    edge.ears
-        .hear(|event| matches!(event, Event::Failing { .. }))
+    edge.events
+        .wait_for(|event| matches!(event, Event::Failing { .. }))
         .await;
     assert_eq!(edge.live(), "new");
 }
 
 #[tokio::test]
-async fn a_settled_release_is_helped_out_and_not_rolled_back() {
-    let what = does(Does::Answers(200));
+async fn failures_of_a_settled_release_are_answered_by_the_standby_without_a_rollback() {
+    let what = behaviour(Behaviour::Answers(200));
     let edge = edge(
-        release("old", does(Does::Answers(200))),
+        release("old", behaviour(Behaviour::Answers(200))),
         release("new", Arc::clone(&what)),
         "watch.settle = \"10ms\"",
     );
     edge.deploy().await;
-    edge.ears
-        .hear(|event| matches!(event, Event::Settled { .. }))
+    edge.events
+        .wait_for(|event| matches!(event, Event::Settled { .. }))
         .await;
-    *what.lock().unwrap() = Does::Breaks;
+    *what.lock().unwrap() = Behaviour::Breaks;
     for _ in 0..20 {
         assert_eq!(edge.ask("GET").await, old());
     }
-    edge.ears
-        .hear(|event| matches!(event, Event::StandbyAnswers { .. }))
+    edge.events
+        .wait_for(|event| matches!(event, Event::StandbyAnswers { .. }))
         .await;
     assert_eq!(edge.live(), "new");
 }
 
 #[tokio::test]
-async fn a_switch_drops_and_fails_no_request_in_flight() {
-    let what = does(Does::AnswersAfter(300));
+async fn a_promotion_interrupts_no_request_in_flight() {
+    let what = behaviour(Behaviour::AnswersAfter(300));
     let edge = edge(
         release("old", Arc::clone(&what)),
-        release("new", does(Does::Answers(200))),
+        release("new", behaviour(Behaviour::Answers(200))),
         "",
     );
     let in_flight = futures::future::join_all((0..50).map(|_| edge.ask("GET")));
@@ -197,10 +197,10 @@ async fn a_switch_drops_and_fails_no_request_in_flight() {
 }
 
 #[tokio::test]
-async fn a_rollback_drops_and_fails_no_request_in_flight() {
-    let what = does(Does::AnswersAfter(100));
+async fn a_rollback_interrupts_no_request_in_flight() {
+    let what = behaviour(Behaviour::AnswersAfter(100));
     let edge = edge(
-        release("old", does(Does::Answers(200))),
+        release("old", behaviour(Behaviour::Answers(200))),
         release("new", Arc::clone(&what)),
         "proxy.deadline = \"1s\"",
     );
@@ -208,7 +208,7 @@ async fn a_rollback_drops_and_fails_no_request_in_flight() {
     let in_flight = futures::future::join_all((0..50).map(|_| edge.ask("GET")));
     let back = async {
         crate::common::wait(Duration::from_millis(10)).await;
-        edge.pipeline.go_back().await.unwrap();
+        edge.pipeline.roll_back().await.unwrap();
         edge.ask("GET").await
     };
     let (answers, after) = futures::join!(in_flight, back);
@@ -217,10 +217,10 @@ async fn a_rollback_drops_and_fails_no_request_in_flight() {
 }
 
 #[tokio::test]
-async fn a_release_that_is_not_what_it_claims_to_be_is_never_promoted() {
+async fn a_slot_that_runs_another_release_is_not_promoted() {
     let edge = edge(
-        release("old", does(Does::Answers(200))),
-        release("another", does(Does::Answers(200))),
+        release("old", behaviour(Behaviour::Answers(200))),
+        release("another", behaviour(Behaviour::Answers(200))),
         "",
     );
     let placed = edge::config::Placed {
@@ -229,16 +229,16 @@ async fn a_release_that_is_not_what_it_claims_to_be_is_never_promoted() {
     };
     edge.pipeline.register(placed).await.unwrap();
     let refused = edge.pipeline.promote("new").await.unwrap_err();
-    assert!(refused.to_string().contains("another runs there"), "{refused}");
+    assert!(refused.to_string().contains("the slot runs another"), "{refused}");
     assert_eq!(edge.live(), "old");
-    edge.ears
-        .hear(|event| matches!(event, Event::Rejected { .. }))
+    edge.events
+        .wait_for(|event| matches!(event, Event::Rejected { .. }))
         .await;
 }
 
 #[tokio::test]
-async fn the_slots_of_the_live_and_of_the_last_working_release_are_left_alone() {
-    let edge = good(Does::Answers(200));
+async fn slots_that_are_in_use_cannot_be_registered_for() {
+    let edge = good(Behaviour::Answers(200));
     let placed = |slot: &str| edge::config::Placed {
         slot: slot.into(),
         release: "newer".into(),
@@ -250,11 +250,11 @@ async fn the_slots_of_the_live_and_of_the_last_working_release_are_left_alone() 
 }
 
 #[tokio::test]
-async fn a_restarted_edge_serves_what_was_live_and_goes_on_watching() {
+async fn a_restarted_edge_continues_with_the_live_release_and_its_watch() {
     let made = || {
         (
-            release("old", does(Does::Answers(200))),
-            release("new", does(Does::Answers(500))),
+            release("old", behaviour(Behaviour::Answers(200))),
+            release("new", behaviour(Behaviour::Answers(500))),
         )
     };
     let (first, second) = made();
@@ -272,8 +272,8 @@ async fn a_restarted_edge_serves_what_was_live_and_goes_on_watching() {
     }
     assert_eq!(after.live(), "old");
     after
-        .ears
-        .hear(|event| matches!(event, Event::RolledBack { .. }))
+        .events
+        .wait_for(|event| matches!(event, Event::RolledBack { .. }))
         .await;
     drop(after);
 
@@ -282,22 +282,22 @@ async fn a_restarted_edge_serves_what_was_live_and_goes_on_watching() {
 }
 
 #[tokio::test]
-async fn a_disk_that_takes_nothing_does_not_keep_users_on_a_bad_release() {
-    let edge = good(Does::Answers(500));
+async fn a_full_disk_does_not_prevent_a_rollback() {
+    let edge = good(Behaviour::Answers(500));
     edge.deploy().await;
     std::fs::remove_dir_all(edge.folder.path().join("state")).unwrap();
     for _ in 0..3 {
         assert_eq!(edge.ask("GET").await, old());
     }
     assert_eq!(edge.live(), "old");
-    edge.ears
-        .hear(|event| matches!(event, Event::RolledBack { .. }))
+    edge.events
+        .wait_for(|event| matches!(event, Event::RolledBack { .. }))
         .await;
 }
 
 #[tokio::test]
-async fn a_promotion_that_cannot_be_remembered_is_not_made() {
-    let edge = good(Does::Answers(200));
+async fn a_promotion_that_cannot_be_stored_does_not_take_place() {
+    let edge = good(Behaviour::Answers(200));
     let placed = edge::config::Placed {
         slot: "green".into(),
         release: "new".into(),

@@ -1,9 +1,6 @@
-//! The edge driven in the process: slots are made up, nothing listens.
+//! Tests of the edge with simulated releases in the same process, without sockets.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, outside the tests themselves"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
 mod admin;
 mod common;

@@ -1,9 +1,9 @@
-//! A replayed write happens once, whatever fails between "stored" and "answered".
+//! A repeated write is stored once, whichever failure occurs between storing and answering.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use crate::common::{Made, broken, edge};
+use crate::common::{Simulated, broken, edge};
 use bytes::Bytes;
 use edge::body::Body;
 use http::{Request, Response};
@@ -11,9 +11,9 @@ use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use tower::util::BoxCloneSyncService;
 
-/// What goes wrong with one try, and when.
+/// What goes wrong with one attempt, and when.
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+enum Failure {
     Fine,
     FailsBeforeStoring,
     BreaksBeforeStoring,
@@ -23,31 +23,30 @@ enum Fate {
     HangsAfterStoring,
 }
 
-fn fate() -> impl Strategy<Value = Fate> {
+fn failure() -> impl Strategy<Value = Failure> {
     prop_oneof![
-        3 => Just(Fate::Fine),
-        1 => Just(Fate::FailsBeforeStoring),
-        1 => Just(Fate::BreaksBeforeStoring),
-        1 => Just(Fate::FailsAfterStoring),
-        1 => Just(Fate::BreaksAfterStoring),
-        1 => Just(Fate::StaleAfterStoring),
-        1 => Just(Fate::HangsAfterStoring),
+        3 => Just(Failure::Fine),
+        1 => Just(Failure::FailsBeforeStoring),
+        1 => Just(Failure::BreaksBeforeStoring),
+        1 => Just(Failure::FailsAfterStoring),
+        1 => Just(Failure::BreaksAfterStoring),
+        1 => Just(Failure::StaleAfterStoring),
+        1 => Just(Failure::HangsAfterStoring),
     ]
 }
 
-/// The store that both releases share: what was written, and under which key, as a service keeps them that honours
-/// idempotency keys.
+/// The store that both releases share: what was written under which idempotency key.
 #[derive(Debug, Default)]
 struct Store {
     written: Vec<String>,
     keys: HashMap<String, usize>,
 }
 
-/// A release over the shared store, with one fate a try, in turn.
-fn release(store: Arc<Mutex<Store>>, fates: Vec<Fate>) -> Made {
-    let fates = Arc::new(Mutex::new(fates.into_iter().cycle()));
+/// A release on the shared store that fails each attempt in the given way, in turn.
+fn release(store: Arc<Mutex<Store>>, failures: Vec<Failure>) -> Simulated {
+    let failures = Arc::new(Mutex::new(failures.into_iter().cycle()));
     BoxCloneSyncService::new(tower::service_fn(move |request: Request<Full<Bytes>>| {
-        let (store, fates) = (Arc::clone(&store), Arc::clone(&fates));
+        let (store, failures) = (Arc::clone(&store), Arc::clone(&failures));
         async move {
             let answer = |status: u16| Ok(Response::builder().status(status).body(Body::text("")).unwrap());
             if request.uri().path() == "/readyz" {
@@ -55,10 +54,10 @@ fn release(store: Arc<Mutex<Store>>, fates: Vec<Fate>) -> Made {
             }
             let key = request.headers()["idempotency-key"].to_str().unwrap().to_owned();
             let body = request.into_body().collect().await.unwrap().to_bytes();
-            let fate = fates.lock().unwrap().next().unwrap_or(Fate::Fine);
+            let fate = failures.lock().unwrap().next().unwrap_or(Failure::Fine);
             match fate {
-                Fate::FailsBeforeStoring => return answer(500),
-                Fate::BreaksBeforeStoring => return Err(broken(false)),
+                Failure::FailsBeforeStoring => return answer(500),
+                Failure::BreaksBeforeStoring => return Err(broken(false)),
                 _ => {}
             }
             {
@@ -70,10 +69,10 @@ fn release(store: Arc<Mutex<Store>>, fates: Vec<Fate>) -> Made {
                 }
             }
             match fate {
-                Fate::FailsAfterStoring => answer(503),
-                Fate::BreaksAfterStoring => Err(broken(false)),
-                Fate::StaleAfterStoring => Err(broken(true)),
-                Fate::HangsAfterStoring => std::future::pending().await,
+                Failure::FailsAfterStoring => answer(503),
+                Failure::BreaksAfterStoring => Err(broken(false)),
+                Failure::StaleAfterStoring => Err(broken(true)),
+                Failure::HangsAfterStoring => std::future::pending().await,
                 _ => answer(200),
             }
         }
@@ -84,8 +83,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
     #[test]
     fn a_write_is_stored_at_most_once_and_an_acknowledged_one_exactly_once(
-        new in prop::collection::vec(fate(), 1..12),
-        old in prop::collection::vec(fate(), 1..12),
+        new in prop::collection::vec(failure(), 1..12),
+        old in prop::collection::vec(failure(), 1..12),
         writes in 1usize..12,
         settle in any::<bool>(),
     ) {

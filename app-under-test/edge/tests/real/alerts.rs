@@ -1,11 +1,11 @@
-//! What people are told, whatever happens to the edge meanwhile.
+//! Alerts of the real binary.
 
 use serde_json::Value;
 use wiremock::MockServer;
 
-use crate::common::{Edge, answer, config, got, slot, until};
+use crate::common::{Edge, answer, bodies, config, slot, until};
 
-/// Every kind with a body of JSON, and where it has the name by which a receiver knows an alert again.
+/// Every kind of receiver with a JSON body: its settings, and a pointer to the id of an alert.
 const KINDS: [(&str, &str, &str); 5] = [
     ("json", "", "/id"),
     ("datadog", "", "/aggregation_key"),
@@ -24,27 +24,27 @@ fn receivers(sink: &MockServer) -> String {
     KINDS.iter().map(receiver).collect()
 }
 
-/// The names that a receiver has seen, in order.
-async fn names(sink: &MockServer, kind: &str, pointer: &str) -> Vec<Value> {
+/// The ids of the alerts that a receiver got, in order.
+async fn ids(sink: &MockServer, kind: &str, pointer: &str) -> Vec<Value> {
     let path = match kind {
         "webhook-trigger" => "/webhook-trigger/generic-webhook-trigger/invoke".to_owned(),
         kind => format!("/{kind}"),
     };
-    let bodies = got(sink, &path).await;
+    let bodies = bodies(sink, &path).await;
     bodies
         .iter()
         .map(|body| body.pointer(pointer).unwrap().clone())
         .collect()
 }
 
-/// The name of the last alert, once every receiver has had as many different ones.
-async fn told(sink: &MockServer, different: usize) -> Vec<Value> {
+/// The id of the last alert at each receiver, once each has got this many different ones.
+async fn last_ids(sink: &MockServer, different: usize) -> Vec<Value> {
     until("an alert at every receiver", async || {
         let mut last = Vec::new();
         for (kind, _, pointer) in KINDS {
-            let mut names = names(sink, kind, pointer).await;
-            names.dedup();
-            last.extend((names.len() == different).then(|| names.pop()).flatten());
+            let mut ids = ids(sink, kind, pointer).await;
+            ids.dedup();
+            last.extend((ids.len() == different).then(|| ids.pop()).flatten());
         }
         (last.len() == KINDS.len()).then_some(last)
     })
@@ -52,7 +52,7 @@ async fn told(sink: &MockServer, different: usize) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_alert_that_waits_when_the_edge_is_killed_is_sent_under_the_same_name_after_its_restart() {
+async fn a_pending_alert_is_sent_with_the_same_id_after_a_kill_and_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let (blue, green, sink) = (
         slot("v1", 200).await,
@@ -65,14 +65,14 @@ async fn an_alert_that_waits_when_the_edge_is_killed_is_sent_under_the_same_name
     let mut edge = Edge::start(&config).await;
     edge.deploy().await;
     edge.write_until_rolled_back().await;
-    let tried = told(&sink, 1).await;
+    let sent = last_ids(&sink, 1).await;
     edge.kill();
 
     answer(&sink, 200).await;
     let mut edge = Edge::start(&config).await;
-    assert_eq!(told(&sink, 1).await, tried);
-    let path = folder.path().join("state/told.json");
-    until("everybody told, on disk", async || {
+    assert_eq!(last_ids(&sink, 1).await, sent);
+    let path = folder.path().join("state/delivery-cursors.json");
+    until("the cursor of every receiver on disk", async || {
         let content = std::fs::read(&path).ok()?;
         let numbers: serde_json::Map<String, Value> = serde_json::from_slice(&content).ok()?;
         (numbers.len() == KINDS.len() && numbers.values().all(|number| number.as_u64() > Some(0)))
@@ -81,20 +81,20 @@ async fn an_alert_that_waits_when_the_edge_is_killed_is_sent_under_the_same_name
     .await;
     edge.kill();
 
-    // What was taken is not sent again: the next thing that anybody hears of is the next alert.
+    // An accepted alert is not sent again: what arrives next is the next alert.
     answer(&sink, 200).await;
     let edge = Edge::start(&config).await;
     edge.deploy().await;
     edge.write_until_rolled_back().await;
-    let next = told(&sink, 1).await;
+    let next = last_ids(&sink, 1).await;
     assert!(
-        next.iter().zip(&tried).all(|(next, tried)| next != tried),
+        next.iter().zip(&sent).all(|(next, sent)| next != sent),
         "{next:?}"
     );
 }
 
 #[tokio::test]
-async fn an_alert_shows_which_source_files_changed_and_what_the_log_says() {
+async fn an_alert_contains_the_changed_source_files_and_the_errors_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let (blue, green, sink) = (
         slot("v1", 200).await,
@@ -125,13 +125,13 @@ async fn an_alert_shows_which_source_files_changed_and_what_the_log_says() {
     let edge = Edge::start(&config).await;
     edge.deploy().await;
     edge.write_until_rolled_back().await;
-    told(&sink, 1).await;
+    last_ids(&sink, 1).await;
     for (kind, place) in [
         ("json", "/text"),
         ("pagerduty", "/payload/custom_details/difference"),
         ("datadog", "/body"),
     ] {
-        let bodies = got(&sink, &format!("/{kind}")).await;
+        let bodies = bodies(&sink, &format!("/{kind}")).await;
         let shown = bodies[0].pointer(place).unwrap().as_str().unwrap();
         for part in [
             "version: v1 -> v2",
@@ -143,10 +143,10 @@ async fn an_alert_shows_which_source_files_changed_and_what_the_log_says() {
             assert!(shown.contains(part), "{kind}: {part}: {shown}");
         }
     }
-    let bodies = got(&sink, "/json").await;
+    let bodies = bodies(&sink, "/json").await;
     let text = bodies[0]["text"].as_str().unwrap();
     assert!(
-        text.contains("the parser was given the file, not its text"),
+        text.contains("the parser was given the file object, not its text"),
         "{text}"
     );
     assert!(text.contains("  2:ERROR POST /path failed"), "{text}");

@@ -1,4 +1,4 @@
-//! An edge in a process of its own, and slots and receivers for it in this one.
+//! Starts the real edge, with releases and receivers in the test process.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -16,17 +16,17 @@ use serde_json::Value;
 use wiremock::matchers::{any, method};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-/// Nothing here takes longer, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Generous, for slow machines.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Looks again and again until there is something to see.
-pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Polls until a condition gives a value.
+pub(crate) async fn until<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
-        if let Some(seen) = look().await {
+        if let Some(seen) = poll().await {
             return seen;
         }
-        assert!(began.elapsed() < PATIENCE, "not seen: {what}");
+        assert!(began.elapsed() < TIMEOUT, "timed out waiting for {what}");
         wait(Duration::from_millis(2)).await;
     }
 }
@@ -35,7 +35,7 @@ pub(crate) async fn wait(this_long: Duration) {
     tokio::time::sleep_until(tokio::time::Instant::now() + this_long).await;
 }
 
-/// A release that answers everything with 200, and POST with `post`.
+/// A release that answers POST with `post` and everything else with 200.
 pub(crate) async fn slot(release: &str, post: u16) -> MockServer {
     let server = MockServer::start().await;
     let answer = |status: u16| ResponseTemplate::new(status).insert_header("x-release", release);
@@ -47,7 +47,7 @@ pub(crate) async fn slot(release: &str, post: u16) -> MockServer {
     server
 }
 
-/// A receiver that answers everything with this status.
+/// Makes a receiver answer everything with this status.
 pub(crate) async fn answer(receiver: &MockServer, status: u16) {
     receiver.reset().await;
     Mock::given(any())
@@ -57,7 +57,7 @@ pub(crate) async fn answer(receiver: &MockServer, status: u16) {
 }
 
 /// The bodies that a receiver got at a path.
-pub(crate) async fn got(receiver: &MockServer, path: &str) -> Vec<Value> {
+pub(crate) async fn bodies(receiver: &MockServer, path: &str) -> Vec<Value> {
     let requests = receiver.received_requests().await.unwrap();
     requests
         .iter()
@@ -66,7 +66,7 @@ pub(crate) async fn got(receiver: &MockServer, path: &str) -> Vec<Value> {
         .collect()
 }
 
-/// v1 in blue is live, green is free; patience is short, and `more` comes last.
+/// A configuration with v1 live in blue and green free, short pauses between attempts, and `more` at its end.
 pub(crate) fn config(folder: &Path, blue: &MockServer, green: &MockServer, more: &str) -> String {
     format!(
         "listen = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\ntoken = \"open sesame\"\nstate = {:?}\n\
@@ -79,10 +79,10 @@ pub(crate) fn config(folder: &Path, blue: &MockServer, green: &MockServer, more:
     )
 }
 
-/// A running edge; killed when dropped.
+/// A running edge; killed when this is dropped.
 pub(crate) struct Edge {
     child: Child,
-    said: Arc<Mutex<Vec<String>>>,
+    log: Arc<Mutex<Vec<String>>>,
     pub(crate) users: SocketAddr,
     pub(crate) admin: SocketAddr,
 }
@@ -95,57 +95,57 @@ impl Edge {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let said: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (lines, heard) = (
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (lines, written) = (
             BufReader::new(child.stderr.take().unwrap()).lines(),
-            Arc::clone(&said),
+            Arc::clone(&log),
         );
         std::thread::spawn(move || {
             lines
                 .map_while(Result::ok)
-                .for_each(|line| heard.lock().unwrap().push(line))
+                .for_each(|line| written.lock().unwrap().push(line))
         });
         let addresses = until("the edge's addresses", async || {
-            let said = said.lock().unwrap();
-            let line = said.iter().find_map(|line| line.split_once("users at "))?.1;
-            let (users, admin) = line.split_once(", admin at ")?;
+            let log = log.lock().unwrap();
+            let line = log.iter().find_map(|line| line.split_once("for users on "))?.1;
+            let (users, admin) = line.split_once(", for the pipeline on ")?;
             Some((users.parse().unwrap(), admin.parse().unwrap()))
         });
         let (users, admin) = addresses.await;
         Self {
             child,
-            said,
+            log,
             users,
             admin,
         }
     }
 
-    /// SIGKILL: it gets to do nothing any more.
+    /// Sends SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Whether a line of its log has this in it.
-    pub(crate) fn has_said(&self, text: &str) -> bool {
-        self.said.lock().unwrap().iter().any(|line| line.contains(text))
+    /// Whether its log contains this text.
+    pub(crate) fn has_logged(&self, text: &str) -> bool {
+        self.log.lock().unwrap().iter().any(|line| line.contains(text))
     }
 
     /// The events in its log.
     pub(crate) fn logged(&self) -> Vec<Value> {
-        let said = self.said.lock().unwrap();
-        said.iter()
+        let log = self.log.lock().unwrap();
+        log.iter()
             .filter_map(|line| serde_json::from_str(line.split_once("event ")?.1).ok())
             .collect()
     }
 
-    /// Asks as the pipeline does.
+    /// Sends a request to the admin listener.
     pub(crate) async fn administer(&self, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
         let (status, _, body) = ask(self.admin, method, path, body).await.unwrap();
         (status, serde_json::from_slice(&body).unwrap())
     }
 
-    /// Asks as a user: the status and the release that answered.
+    /// Sends a request as a user; the status and the release that answered.
     pub(crate) async fn ask(&self, method: &str) -> (StatusCode, String) {
         let (status, release, _) = ask(self.users, method, "/path", "").await.unwrap();
         (status, release)
@@ -170,9 +170,9 @@ impl Edge {
         status["live"]["release"].as_str().unwrap().to_owned()
     }
 
-    /// Writes until the live release is v1; every write is answered well.
+    /// Sends writes until v1 is live again; each must be answered with 200.
     pub(crate) async fn write_until_rolled_back(&self) {
-        until("v1 live again", async || {
+        until("the rollback to v1", async || {
             assert_eq!(self.ask("POST").await, (StatusCode::OK, "v1".into()));
             (self.live().await == "v1").then_some(())
         })
@@ -187,7 +187,7 @@ impl Drop for Edge {
     }
 }
 
-/// Status, `x-release` and body; `None` when no answer came.
+/// The status, the release and the body of an answer; `None` when there was none.
 pub(crate) async fn ask(
     address: SocketAddr,
     method: &str,

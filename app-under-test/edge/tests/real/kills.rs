@@ -1,4 +1,4 @@
-//! The edge is killed in the middle of what it does, at many instants, and started again.
+//! The edge is killed during promotions, rollbacks and gates, at many instants, and restarted.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use http::StatusCode;
 use serde_json::Value;
 use wiremock::MockServer;
 
-use crate::common::{Edge, answer, ask, config, got, slot, until, wait};
+use crate::common::{Edge, answer, ask, bodies, config, slot, until, wait};
 
-/// When the edge is killed, counted from the request that makes it switch.
+/// When the edge is killed, relative to the request that causes the switch.
 #[derive(Debug, Clone, Copy)]
 enum When {
-    /// After so many microseconds.
+    /// After this many microseconds.
     After(u64),
-    /// When its log says the event.
-    Said,
-    /// When its state on disk has the event.
+    /// When its log contains the event.
+    Logged,
+    /// When its state on disk contains the event.
     OnDisk,
     /// When the request has been answered.
     Answered,
 }
 
-/// From before anything is done to after all of it.
+/// From before the first step to after the last one.
 const INSTANTS: [When; 14] = [
     When::After(0),
     When::After(300),
@@ -36,12 +36,12 @@ const INSTANTS: [When; 14] = [
     When::After(16_000),
     When::OnDisk,
     When::OnDisk,
-    When::Said,
+    When::Logged,
     When::Answered,
 ];
 
-/// Kills the edge at an instant after a request was sent to it. Whether the request was answered well.
-async fn kill_in(
+/// Sends a request and kills the edge at an instant after it; whether the request succeeded.
+async fn kill_during(
     edge: &mut Edge,
     folder: &Path,
     when: When,
@@ -52,7 +52,7 @@ async fn kill_in(
     let (event, state) = (format!("\"kind\":\"{kind}\""), folder.join("state/state.json"));
     match when {
         When::After(micros) => wait(Duration::from_micros(micros)).await,
-        When::Said => until(kind, async || edge.has_said(&event).then_some(())).await,
+        When::Logged => until(kind, async || edge.has_logged(&event).then_some(())).await,
         When::OnDisk => {
             while !std::fs::read_to_string(&state).is_ok_and(|text| text.contains(&event)) {
                 tokio::task::yield_now().await;
@@ -67,8 +67,8 @@ async fn kill_in(
         .is_some_and(|(status, ..)| status.is_success())
 }
 
-/// No event of an earlier life is missing: what its log says, its successor knows.
-async fn nothing_is_forgotten(edge: &Edge, logged: &[Value], when: When) {
+/// Asserts that the restarted edge knows every event in the log of the killed one.
+async fn assert_no_event_is_lost(edge: &Edge, logged: &[Value], when: When) {
     let (_, events) = edge.administer("GET", "/events", "").await;
     let events = events.as_array().unwrap();
     for event in logged {
@@ -84,12 +84,12 @@ async fn nothing_is_forgotten(edge: &Edge, logged: &[Value], when: When) {
     );
 }
 
-fn happened(events: &[Value], kind: &str) -> bool {
+fn contains(events: &[Value], kind: &str) -> bool {
     events.iter().any(|event| event["kind"] == kind)
 }
 
 #[tokio::test]
-async fn an_edge_killed_in_a_promotion_serves_what_it_had_decided() {
+async fn an_edge_killed_during_a_promotion_continues_with_its_last_decision() {
     let (blue, green) = (slot("v1", 200).await, slot("v2", 200).await);
     for when in INSTANTS {
         let folder = tempfile::tempdir().unwrap();
@@ -98,12 +98,12 @@ async fn an_edge_killed_in_a_promotion_serves_what_it_had_decided() {
         edge.register().await;
         let admin = edge.admin;
         let promote = async move { ask(admin, "POST", "/releases/v2/promote", "").await };
-        let answered = kill_in(&mut edge, folder.path(), when, "promoted", promote).await;
-        let decided = answered || happened(&edge.logged(), "promoted");
+        let answered = kill_during(&mut edge, folder.path(), when, "promoted", promote).await;
+        let decided = answered || contains(&edge.logged(), "promoted");
 
         let logged = edge.logged();
         let edge = Edge::start(&config).await;
-        nothing_is_forgotten(&edge, &logged, when).await;
+        assert_no_event_is_lost(&edge, &logged, when).await;
         let (_, status) = edge.administer("GET", "/status", "").await;
         let live = status["live"]["release"].as_str().unwrap();
         assert!(live == "v2" || !decided, "{when:?}: {status}");
@@ -113,7 +113,7 @@ async fn an_edge_killed_in_a_promotion_serves_what_it_had_decided() {
             "{when:?}"
         );
         if live == "v2" {
-            // Still watched, and the way back is open.
+            // The release is still watched and can be rolled back.
             assert!(!status["watched_since"].is_null(), "{when:?}: {status}");
             assert_eq!(status["standby"]["release"], "v1", "{when:?}: {status}");
         } else {
@@ -125,7 +125,7 @@ async fn an_edge_killed_in_a_promotion_serves_what_it_had_decided() {
 }
 
 #[tokio::test]
-async fn an_edge_killed_in_a_rollback_goes_back_and_tells_of_it() {
+async fn an_edge_killed_during_a_rollback_completes_it_and_sends_the_alert() {
     let (blue, green, sink) = (
         slot("v1", 200).await,
         slot("v2", 500).await,
@@ -143,16 +143,16 @@ async fn an_edge_killed_in_a_rollback_goes_back_and_tells_of_it() {
         }
         let users = edge.users;
         let third = async move { ask(users, "POST", "/path", "").await };
-        kill_in(&mut edge, folder.path(), when, "rolled-back", third).await;
-        let decided = happened(&edge.logged(), "rolled-back");
+        kill_during(&mut edge, folder.path(), when, "rolled-back", third).await;
+        let decided = contains(&edge.logged(), "rolled-back");
 
         let logged = edge.logged();
         let edge = Edge::start(&config).await;
-        nothing_is_forgotten(&edge, &logged, when).await;
+        assert_no_event_is_lost(&edge, &logged, when).await;
         assert!(edge.live().await == "v1" || !decided, "{when:?}");
         edge.write_until_rolled_back().await;
         until("the alert of the rollback", async || {
-            let bodies = got(&sink, "/").await;
+            let bodies = bodies(&sink, "/").await;
             bodies
                 .iter()
                 .any(|body| body["kind"] == "rolled-back")
@@ -164,7 +164,7 @@ async fn an_edge_killed_in_a_rollback_goes_back_and_tells_of_it() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn nothing_of_a_staging_gate_outlives_a_killed_edge_and_its_restart() {
+async fn a_restarted_edge_cleans_up_a_staging_gate_that_was_killed() {
     let (blue, green) = (slot("v1", 200).await, slot("v2", 200).await);
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("store")).unwrap();
@@ -193,8 +193,11 @@ async fn nothing_of_a_staging_gate_outlives_a_killed_edge_and_its_restart() {
 
     edge.kill();
     assert!(registered.await.unwrap().is_none());
-    until("the candidate's end", async || (!runs(candidate)).then_some(())).await;
-    assert!(stage.exists(), "nobody was left to remove the copy");
+    until("the end of the candidate", async || {
+        (!runs(candidate)).then_some(())
+    })
+    .await;
+    assert!(stage.exists(), "the killed edge could not remove the copy");
 
     let edge = Edge::start(&config).await;
     assert!(!stage.exists());
@@ -203,7 +206,7 @@ async fn nothing_of_a_staging_gate_outlives_a_killed_edge_and_its_restart() {
     assert_eq!(edge.ask("GET").await, (StatusCode::OK, "v1".into()));
 }
 
-/// Whether a process does anything any more: one that waits for its heir to look at it does not.
+/// Whether a process is running; a zombie is not.
 #[cfg(target_os = "linux")]
 fn runs(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -1,9 +1,6 @@
-//! The real binary: killed, restarted, and telling people.
+//! Tests of the real binary: kills, restarts, alerts.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests, outside the tests themselves"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
 mod alerts;
 mod common;

@@ -1,4 +1,4 @@
-//! Receivers behind TLS: told when their certificate is right, and only then.
+//! Alerts to receivers behind TLS need a valid certificate.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use crate::common::{Edge, config, slot, until};
 /// A receiver behind TLS that can change its certificate.
 struct Receiver {
     url: String,
-    shows: Arc<Mutex<TlsAcceptor>>,
+    current: Arc<Mutex<TlsAcceptor>>,
     refused: Arc<AtomicUsize>,
     got: Arc<Mutex<Vec<Value>>>,
 }
@@ -30,13 +30,13 @@ fn certificate() -> CertifiedKey<rcgen::KeyPair> {
     generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap()
 }
 
-fn acceptor(own: &CertifiedKey<rcgen::KeyPair>) -> TlsAcceptor {
-    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
+fn acceptor(certificate: &CertifiedKey<rcgen::KeyPair>) -> TlsAcceptor {
+    let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![own.cert.der().clone()], key)
+        .with_single_cert(vec![certificate.cert.der().clone()], key)
         .unwrap();
     TlsAcceptor::from(Arc::new(config))
 }
@@ -46,18 +46,18 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let receiver = Self {
             url: format!("https://{}/v2/enqueue", listener.local_addr().unwrap()),
-            shows: Arc::new(Mutex::new(acceptor(shown))),
+            current: Arc::new(Mutex::new(acceptor(shown))),
             refused: Arc::default(),
             got: Arc::default(),
         };
-        let (shows, refused, got) = (
-            Arc::clone(&receiver.shows),
+        let (current, refused, got) = (
+            Arc::clone(&receiver.current),
             Arc::clone(&receiver.refused),
             Arc::clone(&receiver.got),
         );
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let acceptor = shows.lock().unwrap().clone();
+                let acceptor = current.lock().unwrap().clone();
                 let Ok(stream) = acceptor.accept(stream).await else {
                     refused.fetch_add(1, Ordering::SeqCst);
                     continue;
@@ -77,7 +77,7 @@ impl Receiver {
 }
 
 #[tokio::test]
-async fn an_alert_over_tls_waits_until_the_receivers_certificate_is_right() {
+async fn an_alert_over_tls_waits_until_the_certificate_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let (blue, green) = (slot("v1", 200).await, slot("v2", 500).await);
     let (right, wrong) = (certificate(), certificate());
@@ -91,14 +91,14 @@ async fn an_alert_over_tls_waits_until_the_receivers_certificate_is_right() {
     let edge = Edge::start(&config(folder.path(), &blue, &green, &more)).await;
     edge.deploy().await;
     edge.write_until_rolled_back().await;
-    until("two tries", async || {
+    until("two refused attempts", async || {
         (receiver.refused.load(Ordering::SeqCst) >= 2).then_some(())
     })
     .await;
     assert!(receiver.got.lock().unwrap().is_empty());
-    assert!(edge.has_said("invalid peer certificate"));
+    assert!(edge.has_logged("invalid peer certificate"));
 
-    *receiver.shows.lock().unwrap() = acceptor(&right);
+    *receiver.current.lock().unwrap() = acceptor(&right);
     until("the alert", async || {
         (!receiver.got.lock().unwrap().is_empty()).then_some(())
     })

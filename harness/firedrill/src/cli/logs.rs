@@ -4,15 +4,15 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use firedrill_logs::{LogSummary, Summarizer};
 use firedrill_model::history;
-use firedrill_report::{Excerpt, Filter};
 
 /// Longer lines are cut here.
 const LONGEST: u64 = 64 << 10;
 
 /// The excerpts of all logs, sorted by name. A log that cannot be read is left out: a report without logs is better than
 /// no report.
-pub(super) fn excerpts(run: &Path) -> Vec<Excerpt> {
+pub(super) fn excerpts(run: &Path) -> Vec<LogSummary> {
     let Ok(folder) = std::fs::read_dir(run.join(history::LOGS)) else {
         return Vec::new();
     };
@@ -24,8 +24,8 @@ pub(super) fn excerpts(run: &Path) -> Vec<Excerpt> {
     paths.iter().filter_map(|path| excerpt(path)).collect()
 }
 
-fn excerpt(path: &Path) -> Option<Excerpt> {
-    let mut filter = Filter::new(&path.file_stem()?.to_string_lossy());
+fn excerpt(path: &Path) -> Option<LogSummary> {
+    let mut summarizer = Summarizer::new(&path.file_stem()?.to_string_lossy());
     let mut log = BufReader::new(File::open(path).ok()?);
     let mut line = Vec::new();
     loop {
@@ -33,9 +33,9 @@ fn excerpt(path: &Path) -> Option<Excerpt> {
         // Line by line within a limit: a log may be larger than memory, and without a single line break.
         let read = log.by_ref().take(LONGEST).read_until(b'\n', &mut line).ok()?;
         if read == 0 {
-            return Some(filter.finish());
+            return Some(summarizer.finish());
         }
-        filter.line(String::from_utf8_lossy(&line).trim_end());
+        summarizer.line(String::from_utf8_lossy(&line).trim_end());
         if line.last() != Some(&b'\n') {
             log.skip_until(b'\n').ok()?;
         }

@@ -12,8 +12,9 @@ mod stored;
 
 use std::path::{Path, PathBuf};
 
-use firedrill::report::{DrillOutcome, DrillReport, Excerpt, Filter};
+use firedrill::report::{DrillOutcome, DrillReport};
 use firedrill::{history, judge, measure};
+use firedrill_logs::{LogSummary, Summarizer};
 
 /// The stored histories: real runs of the shortener on local processes.
 const STORED: [&str; 3] = [
@@ -38,12 +39,12 @@ fn story(name: &str) -> DrillReport {
 }
 
 /// What its services wrote, filtered.
-fn logs(folder: &Path) -> Vec<Excerpt> {
+fn logs(folder: &Path) -> Vec<LogSummary> {
     let files = std::fs::read_dir(folder.join(history::LOGS)).unwrap();
     let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     files.sort();
     let excerpt = |file: &PathBuf| {
-        let mut log = Filter::new(file.file_stem().unwrap().to_str().unwrap());
+        let mut log = Summarizer::new(file.file_stem().unwrap().to_str().unwrap());
         let text = std::fs::read_to_string(file).unwrap();
         text.lines().for_each(|line| log.line(line));
         log.finish()

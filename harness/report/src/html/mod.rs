@@ -310,14 +310,14 @@ fn checks(report: &DrillReport) -> Vec<Value> {
 }
 
 fn logs(report: &DrillReport) -> Vec<Value> {
-    let entry = |entry: &super::Entry| {
+    let entry = |entry: &firedrill_logs::ErrorGroup| {
         let at = report.logged_at(entry).map(|at| report.time(at));
         context! { line => entry.line, count => entry.count, before => entry.before.clone(), text => entry.text.clone(), after => entry.after.clone(), at }
     };
-    let log = |log: &super::Excerpt| {
+    let log = |log: &firedrill_logs::LogSummary| {
         context! {
-            service => log.service.clone(), lines => log.lines, errors => log.errors, more => log.more,
-            entries => log.entries.iter().map(entry).collect::<Vec<_>>(),
+            service => log.service.clone(), lines => log.lines, errors => log.errors, more => log.ungrouped,
+            entries => log.groups.iter().map(entry).collect::<Vec<_>>(),
         }
     };
     report.logs.iter().map(log).collect()

@@ -1,42 +1,7 @@
 //! Text as it may be shown: untrusted bytes made harmless, colours only where they are wanted.
 
 use firedrill_judge::Verdict;
-
-/// Text from outside, without anything a terminal would obey, cut to a length.
-pub(super) fn plain(text: &str, longest: usize) -> String {
-    let mut plain = String::new();
-    let mut left = longest;
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c == '\x1b' {
-            skip_escape(&mut rest);
-            continue;
-        }
-        if left == 0 {
-            plain.push('…');
-            break;
-        }
-        left -= 1;
-        plain.push(if turns(c) { ' ' } else { c });
-    }
-    plain
-}
-
-/// Control characters, and those that turn the direction in which text is read.
-fn turns(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
-}
-
-/// A colour or another command to a terminal: `ESC [ … letter`.
-fn skip_escape(rest: &mut std::str::Chars<'_>) {
-    let mut ahead = rest.clone();
-    if ahead.next() != Some('[') {
-        return;
-    }
-    if ahead.by_ref().take(32).any(|c| ('@'..='~').contains(&c)) {
-        *rest = ahead;
-    }
-}
+pub(super) use firedrill_logs::line::printable as plain;
 
 /// Text broken between words into lines of at most so many characters; a longer word has a line of its own.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
@@ -118,13 +83,6 @@ pub(super) fn word(verdict: Verdict) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_service_wrote_cannot_steer_the_terminal() {
-        assert_eq!(plain("a\x1b[31mb\r\nc\x1b", 20), "ab  c");
-        assert_eq!(plain("user\u{202e}exe", 20), "user exe");
-        assert_eq!(plain("abcdef", 3), "abc…");
-    }
 
     #[test]
     fn text_is_wrapped_between_words() {

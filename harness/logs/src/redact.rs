@@ -1,4 +1,6 @@
-//! What must not be printed: secrets by their value, where we know it, and by the look of what stands around them.
+//! Secrets: a type that never prints its value, and a filter that removes secrets from a text.
+//!
+//! The filter knows some secrets by value and finds others by the name before them (`token=…`) or by their shape.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -6,21 +8,21 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde::{Deserialize, Deserializer};
 
-/// What stands where a secret was.
+/// Replaces a secret in a text.
 pub const HIDDEN: &str = "[redacted]";
 
-/// A text that is never printed: `Debug` and `Display` say nothing of it. In configuration files it is a string, or
-/// `{ env = "NAME" }` for the value of an environment variable.
+/// A text that `Debug` and `Display` never print. In a configuration file it is a string, or `{ env = "NAME" }` for the
+/// value of an environment variable.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps a text.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, to be sent to whom it is meant for.
+    /// The text itself.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -43,41 +45,28 @@ impl<'de> Deserialize<'de> for Secret {
         #[derive(Deserialize)]
         #[serde(untagged)]
         enum Written {
-            Here(String),
-            There { env: String },
+            Text(String),
+            Variable { env: String },
         }
         match Written::deserialize(deserializer)? {
-            Written::Here(text) => Ok(Self(text)),
-            Written::There { env } => std::env::var(&env)
+            Written::Text(text) => Ok(Self(text)),
+            Written::Variable { env } => std::env::var(&env)
                 .map(Self)
-                .map_err(|_| serde::de::Error::custom(format!("there is no environment variable {env}"))),
+                .map_err(|_| serde::de::Error::custom(format!("environment variable {env} is not set"))),
         }
     }
 }
 
-/// The scheme, host and port of a URL: what may be said of one that may hold a token.
-pub fn endpoint(url: &str) -> String {
-    let Ok(url) = url.parse::<http::Uri>() else {
-        return "an address that is no URL".into();
-    };
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!(
-        "{}://{}{port}",
-        url.scheme_str().unwrap_or("http"),
-        url.host().unwrap_or_default()
-    )
-}
-
-/// Words in the names of settings whose values are secrets.
-const NAMES: &str =
+/// Words in the names of settings that hold secrets.
+const SECRET_NAMES: &str =
     r"token|secret|passw(?:or)?d|passphrase|api[-_]?key|routing[-_]?key|authorization|credential|cookie";
 
-static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("(?i){NAMES}")).ok());
+static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("(?i){SECRET_NAMES}")).ok());
 
 /// `NAME=value`, `NAME: value`, `"NAME": "value"`, `Authorization: Bearer value`.
 static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let named = format!(
-        r#"(?i)([\w-]*(?:{NAMES})[\w-]*["']?\s*[:=]\s*["']?)((?:bearer|basic|token)\s+)?[^\s"'&,;]+"#
+        r#"(?i)([\w-]*(?:{SECRET_NAMES})[\w-]*["']?\s*[:=]\s*["']?)((?:bearer|basic|token)\s+)?[^\s"'&,;]+"#
     );
     Regex::new(&named).ok()
 });
@@ -85,15 +74,22 @@ static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// `https://user:password@host`.
 static IN_URL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(://)[^\s/@]+@").ok());
 
-/// Whether the value of a setting of that name is likely a secret.
-pub fn sounds_secret(name: &str) -> bool {
+/// Whether a setting of this name probably holds a secret.
+pub fn is_secret_name(name: &str) -> bool {
     NAME.as_ref().is_none_or(|secret| secret.is_match(name))
 }
 
-/// A text without the secrets that we know, and without what looks like one.
+/// A text without the known secrets, and without anything that looks like a secret.
+///
+/// ```
+/// use firedrill_logs::redact::{Secret, redacted};
+///
+/// let secret = Secret::new("hunter2");
+/// assert_eq!(redacted("hunter2, API_KEY=abc", [&secret]), "[redacted], API_KEY=[redacted]");
+/// ```
 pub fn redacted<'s>(text: &str, known: impl IntoIterator<Item = &'s Secret>) -> String {
     let mut text = text.to_owned();
-    // A text of three letters would tear holes into words, and is no secret.
+    // A secret of up to three characters would also match inside ordinary words.
     for secret in known.into_iter().filter(|secret| secret.0.len() > 3) {
         text = text.replace(&secret.0, HIDDEN);
     }
@@ -124,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn known_secrets_are_taken_out_wherever_they_stand() {
+    fn known_secrets_are_removed_everywhere() {
         let secret = Secret::new("hunter2");
         assert_eq!(
             redacted("cannot log in as x/hunter2.", [&secret]),
@@ -133,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_secret_is_taken_out() {
+    fn text_that_looks_like_a_secret_is_removed() {
         let plain = |text: &str| redacted(text, []);
         assert_eq!(plain("DB_PASSWORD=s3cret&x=1"), "DB_PASSWORD=[redacted]&x=1");
         assert_eq!(plain(r#"{"api_key": "abc"}"#), r#"{"api_key": "[redacted]"}"#);
@@ -145,14 +141,6 @@ mod tests {
         assert_eq!(
             plain("expected value at line 1 column 1"),
             "expected value at line 1 column 1"
-        );
-    }
-
-    #[test]
-    fn only_the_origin_of_an_address_is_said() {
-        assert_eq!(
-            endpoint("https://u:p@hooks.example.org:8443/T000/xyz?token=1"),
-            "https://hooks.example.org:8443"
         );
     }
 }

@@ -1,25 +1,24 @@
-//! The filtered log: every distinct error, with what stood around it, repeats folded, in the order of the log.
+//! The distinct errors of a log, each with the lines around it, repeats folded, in the order of the log.
 //!
-//! Faces the raw text of a log on one side and the body of an alert on the other. It does what a person did by hand in
-//! the incident with `grep -C 3 error | nl -w3 -s: | sort -u -k2,2 | sort -n -k1,1`, and keeps what that loses: `sort
-//! -k2,2` compares the second *word* of a line, so of two different errors of one second word it throws one away, and
-//! it does not say how often an error came. The excerpt has at most as many lines as that pipeline prints (or, where
-//! that loses errors, exactly the distinct errors), and spends them on the lines nearest to the errors.
+//! Takes the text of a log, gives the text for an alert. In the incident a person did this by hand with
+//! `grep -C 3 error | nl -w3 -s: | sort -u -k2,2 | sort -n -k1,1`. That pipeline loses errors: `sort -k2,2` compares the
+//! second *word* of a line, so of two different errors with the same second word it drops one, and it does not count
+//! repeats. An excerpt has at most as many lines as the pipeline prints (or, where the pipeline loses errors, exactly the
+//! distinct errors) and prefers the lines nearest to an error.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
-/// What makes a line an error, in any case of letters.
-const MARKS: [&str; 4] = ["error", "panic", "fatal", "exception"];
+use crate::line::{is_error, without_time};
 
-/// How much an excerpt may hold.
+/// The size of an excerpt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Lines of context on either side of an error.
+    /// Lines of context before and after an error.
     pub context: usize,
-    /// Bytes in all.
+    /// Bytes of the whole excerpt.
     pub bytes: usize,
-    /// Characters of a line; longer ones are cut.
+    /// Characters of one line; a longer line is cut.
     pub line: usize,
 }
 
@@ -33,30 +32,30 @@ impl Default for Limits {
     }
 }
 
-/// A line of the log that was kept, standing for all that say the same.
+/// One line of an excerpt; its repeats are folded into it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    /// Its number in the log, from 1: that of the first such line.
+pub struct ExcerptLine {
+    /// The number of its first occurrence in the log, from 1.
     pub number: usize,
-    /// How many lines say the same, this one included; times of day do not count.
+    /// How often it occurs near an error, with any time stamp.
     pub count: usize,
-    /// Whether it is an error or stood near one.
+    /// `true` for an error, `false` for a line of context.
     pub error: bool,
     /// The line, cut when it is too long.
     pub text: String,
 }
 
-/// A filtered log.
+/// The errors of a log with their context.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Excerpt {
-    /// What was kept, in the order of the log.
-    pub lines: Vec<Line>,
-    /// Distinct errors that did not fit the size.
+    /// The lines, in the order of the log.
+    pub lines: Vec<ExcerptLine>,
+    /// Distinct errors beyond the size limit.
     pub left_out: usize,
 }
 
 impl Excerpt {
-    /// There was no error in the log.
+    /// Whether the log has no error.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty() && self.left_out == 0
     }
@@ -71,71 +70,54 @@ impl fmt::Display for Excerpt {
             }
             f.write_str("\n")?;
         }
-        if self.left_out > 0 {
-            writeln!(f, "... and {} more errors that did not fit", self.left_out)?;
+        match self.left_out {
+            0 => Ok(()),
+            1 => writeln!(f, "... and 1 more error"),
+            more => writeln!(f, "... and {more} more errors"),
         }
-        Ok(())
     }
 }
 
-/// Whether a line is an error.
-pub fn is_error(line: &str) -> bool {
-    let line = line.to_ascii_lowercase();
-    MARKS.iter().any(|mark| line.contains(mark))
-}
-
-/// What a line says, without the date and the time of day at its beginning: by this, lines are the same.
-pub fn said(line: &str) -> &str {
-    let mut rest = line;
-    while let Some((first, after)) = rest.split_once(char::is_whitespace) {
-        if !is_time(first) {
-            break;
-        }
-        rest = after.trim_start();
-    }
-    rest
-}
-
-/// `2026-11-24T20:52:20.123456Z`, `2026-11-24`, `20:52:20,123`, with or without brackets.
-fn is_time(word: &str) -> bool {
-    let word = word.trim_matches(['[', ']']);
-    let marks = |mark| word.matches(mark).count();
-    let letters = |c: char| c.is_ascii_digit() || "-:.,/+TZ".contains(c);
-    word.starts_with(|c: char| c.is_ascii_digit())
-        && word.chars().all(letters)
-        && (marks(':') >= 1 || marks('-') == 2 || marks('/') == 2)
-}
-
-/// Filters a log.
+/// The excerpt of a log.
 pub fn excerpt(log: &str, limits: Limits) -> Excerpt {
     let lines: Vec<&str> = log.lines().collect();
     let errors: Vec<usize> = (0..lines.len()).filter(|at| is_error(lines[*at])).collect();
-    let near = nearness(&errors, lines.len(), limits.context);
+    let near = near_errors(&errors, lines.len(), limits.context);
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for at in near.keys() {
-        *counts.entry(said(lines[*at])).or_default() += 1;
+        *counts.entry(without_time(lines[*at])).or_default() += 1;
     }
     let mut seen = HashSet::new();
     let distinct: Vec<usize> = errors
         .into_iter()
-        .filter(|at| seen.insert(said(lines[*at])))
+        .filter(|at| seen.insert(without_time(lines[*at])))
         .collect();
-    let room = as_long_as_by_hand(&lines, &near).saturating_sub(distinct.len());
+    let room = pipeline_length(&lines, &near).saturating_sub(distinct.len());
     let context = context(&lines, &near, &mut seen, room);
+    let errors = distinct.iter().map(|at| (*at, true));
+    // Errors come first: where not everything fits, context is dropped before any error.
+    let candidates = errors.chain(context.iter().map(|at| (*at, false)));
+    within_limits(candidates, limits, |at, error| ExcerptLine {
+        number: at + 1,
+        count: counts.get(without_time(lines[at])).copied().unwrap_or(1),
+        error,
+        text: cut(lines[at], limits.line),
+    })
+}
+
+/// Takes candidates, best first, until the size limit, and puts them in the order of the log.
+fn within_limits(
+    candidates: impl Iterator<Item = (usize, bool)>,
+    limits: Limits,
+    line: impl Fn(usize, bool) -> ExcerptLine,
+) -> Excerpt {
+    /// The line number, the count and the line break take at most so many bytes.
+    const OVERHEAD: usize = 16;
     let mut excerpt = Excerpt::default();
     let mut bytes = 0;
-    for (at, error) in distinct
-        .iter()
-        .map(|at| (*at, true))
-        .chain(context.iter().map(|at| (*at, false)))
-    {
-        let line = Line {
-            number: at + 1,
-            count: counts.get(said(lines[at])).copied().unwrap_or(1),
-            error,
-            text: cut(lines[at], limits.line),
-        };
-        let length = line.text.len() + 16;
+    for (at, error) in candidates {
+        let line = line(at, error);
+        let length = line.text.len() + OVERHEAD;
         if bytes + length <= limits.bytes {
             bytes += length;
             excerpt.lines.push(line);
@@ -147,8 +129,8 @@ pub fn excerpt(log: &str, limits: Limits) -> Excerpt {
     excerpt
 }
 
-/// The lines within so many of an error, each with its distance to the nearest one: negative before it.
-fn nearness(errors: &[usize], lines: usize, context: usize) -> BTreeMap<usize, isize> {
+/// The lines within `context` lines of an error, each with its distance to the nearest one; negative before the error.
+fn near_errors(errors: &[usize], lines: usize, context: usize) -> BTreeMap<usize, isize> {
     let mut near: BTreeMap<usize, isize> = BTreeMap::new();
     for error in errors {
         for at in error.saturating_sub(context)..=(error + context).min(lines.saturating_sub(1)) {
@@ -165,20 +147,21 @@ fn nearness(errors: &[usize], lines: usize, context: usize) -> BTreeMap<usize, i
     near
 }
 
-/// How many lines the pipeline would have printed for these: one for each second word. (One for all lines of a single
-/// word, the lines `--` that `grep` puts between stretches among them.)
-fn as_long_as_by_hand(lines: &[&str], near: &BTreeMap<usize, isize>) -> usize {
-    let second = |at: &usize| {
+/// How many lines the incident's pipeline prints: one for each distinct second word. (The lines `--` that `grep` puts
+/// between groups have one word, as all lines of one word do; together they count once.)
+fn pipeline_length(lines: &[&str], near: &BTreeMap<usize, isize>) -> usize {
+    let second_word = |at: &usize| {
         let line = lines[*at];
-        // An indented line's first word is the second one behind the number that `nl` puts before it.
+        // `nl` puts a number before the line: the first word of an indented line is then the second word.
         line.split_ascii_whitespace()
             .nth(usize::from(!line.starts_with([' ', '\t'])))
             .unwrap_or_default()
     };
-    near.keys().map(second).collect::<HashSet<&str>>().len()
+    near.keys().map(second_word).collect::<HashSet<&str>>().len()
 }
 
-/// The most telling lines around the errors: the nearest first, and what follows an error before what led to it.
+/// At most `room` lines of context: the nearest first, and at one distance the lines after an error first, because a
+/// program often prints details after the error.
 fn context<'l>(
     lines: &[&'l str],
     near: &BTreeMap<usize, isize>,
@@ -193,15 +176,15 @@ fn context<'l>(
     candidates.sort_by_key(|(at, distance)| (distance.abs(), *distance < 0, *at));
     candidates
         .into_iter()
-        .filter(|(at, _)| seen.insert(said(lines[*at])))
+        .filter(|(at, _)| seen.insert(without_time(lines[*at])))
         .map(|(at, _)| at)
         .take(room)
         .collect()
 }
 
-/// At most so many characters.
-fn cut(line: &str, most: usize) -> String {
-    match line.char_indices().nth(most) {
+/// The first `longest` characters of a line.
+fn cut(line: &str, longest: usize) -> String {
+    match line.char_indices().nth(longest) {
         Some((at, _)) => format!("{}...", &line[..at]),
         None => line.to_owned(),
     }
@@ -216,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    /// The incident's own pipeline, as it was typed, in a real shell.
+    /// The pipeline of the incident, as it was typed, in a real shell.
     fn by_hand(log: &str) -> String {
         let mut stdin = tempfile::tempfile().unwrap();
         stdin.write_all(log.as_bytes()).unwrap();
@@ -232,7 +215,7 @@ mod tests {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What the pipeline does, as a model: one line for each second field, the first of them, in order.
+    /// A model of the pipeline: the number of lines it prints, one for each distinct second field.
     fn model(log: &str) -> usize {
         let lines: Vec<&str> = log.lines().collect();
         let error = |at: &usize| lines[*at].contains("error");
@@ -261,12 +244,15 @@ mod tests {
     }
 
     fn distinct_errors(log: &str) -> HashSet<&str> {
-        log.lines().filter(|line| is_error(line)).map(said).collect()
+        log.lines()
+            .filter(|line| is_error(line))
+            .map(without_time)
+            .collect()
     }
 
     fn errors_of(excerpt: &Excerpt) -> HashSet<&str> {
         let errors = excerpt.lines.iter().filter(|line| line.error);
-        errors.map(|line| said(&line.text)).collect()
+        errors.map(|line| without_time(&line.text)).collect()
     }
 
     fn unlimited() -> Limits {
@@ -277,7 +263,7 @@ mod tests {
         }
     }
 
-    /// At least as short as the pipeline; where that loses errors, exactly the distinct errors.
+    /// At least as short as the pipeline's output; where the pipeline loses errors, exactly the distinct errors.
     fn at_least_as_short(log: &str, pipeline: usize) -> bool {
         excerpt(log, unlimited()).lines.len() <= pipeline.max(distinct_errors(log).len())
     }
@@ -314,21 +300,21 @@ mod tests {
         }
 
         #[test]
-        fn it_is_at_least_as_short_as_the_incidents_pipeline(log in any_log()) {
+        fn an_excerpt_is_at_least_as_short_as_the_incidents_pipeline(log in any_log()) {
             prop_assert!(at_least_as_short(&log, model(&log)));
         }
 
         #[test]
-        fn every_error_is_counted_however_little_fits(log in any_log(), bytes in 0usize..400) {
+        fn every_error_is_shown_or_counted_as_left_out(log in any_log(), bytes in 0usize..400) {
             let limits = Limits { bytes, ..Limits::default() };
             let excerpt = excerpt(&log, limits);
-            let kept = excerpt.lines.iter().filter(|line| line.error).count();
-            prop_assert_eq!(kept + excerpt.left_out, distinct_errors(&log).len());
+            let shown = excerpt.lines.iter().filter(|line| line.error).count();
+            prop_assert_eq!(shown + excerpt.left_out, distinct_errors(&log).len());
             prop_assert!(excerpt.lines.iter().map(|line| line.text.len() + 16).sum::<usize>() <= bytes);
         }
 
         #[test]
-        fn any_text_at_all_is_taken(log in any::<String>()) {
+        fn any_text_is_accepted(log in any::<String>()) {
             let _ = excerpt(&log, Limits::default()).to_string();
         }
     }
@@ -337,9 +323,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn beside_the_real_pipeline_it_is_as_short_and_loses_no_error(log in any_log()) {
+        fn an_excerpt_is_as_short_as_the_real_pipeline_and_loses_no_error(log in any_log()) {
             let printed = by_hand(&log).lines().count();
-            prop_assert_eq!(printed, model(&log), "the model");
+            prop_assert_eq!(printed, model(&log), "the model of the pipeline is wrong");
             prop_assert!(at_least_as_short(&log, printed));
             let excerpt = excerpt(&log, unlimited());
             prop_assert_eq!(errors_of(&excerpt), distinct_errors(&log));
@@ -347,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_are_folded_whatever_the_time_of_day() {
+    fn repeats_with_other_time_stamps_are_folded() {
         let log =
             "08:00:01 INFO listens\n08:00:02 WARN slow\n08:00:03 ERROR no space\n08:00:04 ERROR no space\n";
         let expected =
@@ -356,20 +342,20 @@ mod tests {
     }
 
     #[test]
-    fn two_errors_of_one_second_word_are_both_kept_where_the_pipeline_loses_one() {
+    fn two_errors_with_the_same_second_word_are_both_shown() {
         let log = "web: error: cannot read urls.json\nweb: error: no space left\n";
         assert_eq!(by_hand(log).lines().count(), 1);
         assert_eq!(excerpt(log, Limits::default()).lines.len(), 2);
     }
 
     #[test]
-    fn what_follows_an_error_tells_more_than_what_led_to_it() {
+    fn details_printed_after_an_error_are_included() {
         let log = "a b\nstore error here\n  it was given: \"/data/urls.json\"\n";
-        let kept: Vec<usize> = excerpt(log, Limits::default())
+        let shown: Vec<usize> = excerpt(log, Limits::default())
             .lines
             .iter()
             .map(|l| l.number)
             .collect();
-        assert_eq!(kept, [1, 2, 3]);
+        assert_eq!(shown, [1, 2, 3]);
     }
 }

@@ -1,8 +1,8 @@
-//! What is different between a release and the last working one: the version, the configuration, and the source files,
-//! where the configuration file says where the sources are.
+//! What changed between two releases: the version, the configuration, and the source files where their folders are
+//! configured.
 //!
-//! Faces two releases as [`Release`]s on one side and the body of an alert on the other. Values of configuration keys
-//! that sound like secrets are never shown, only that they changed.
+//! Takes two releases as [`ReleaseDetails`], gives a [`Difference`] that prints as the text for an alert. Values of
+//! configuration keys that sound like secrets are hidden; only the fact that they changed is shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,67 +14,68 @@ use similar::TextDiff;
 
 use crate::redact;
 
-/// What is known of a release.
+/// Where a release's sources are, and how it is configured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Release {
+pub struct ReleaseDetails {
     /// The folder of its sources.
     pub source: Option<PathBuf>,
     /// Its configuration.
     pub configuration: BTreeMap<String, String>,
 }
 
-/// A file's or folder's failure while comparing.
+/// A source file or folder that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("comparing sources: {}: {source}", path.display())]
+#[error("cannot read {}: {source}", path.display())]
 pub struct Error {
-    /// Of what.
+    /// The file or folder.
     path: PathBuf,
     /// The cause.
     source: io::Error,
 }
 
-/// What happened to a source file.
+/// How a source file changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// It is new.
+    /// The file is new.
     Added,
-    /// It is gone.
+    /// The file was removed.
     Removed,
-    /// It is not the same: the changed lines, as `diff -u` shows them; `None` for what is no text.
+    /// The changed lines, as `diff -u` prints them; `None` for a binary or very large file.
     Changed(Option<String>),
 }
 
 /// The difference between two releases.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// The names: of the last working release, and of the one at fault.
+    /// The names of the last working release and of the faulty one.
     pub versions: (String, String),
-    /// Configuration keys with the old and the new value; `None` where there is none.
+    /// Changed configuration keys with the old and the new value; `None` where the key is missing.
     pub configuration: BTreeMap<String, (Option<String>, Option<String>)>,
-    /// Source files, by their path inside the folder.
+    /// Changed source files, by their path inside the source folder.
     pub files: BTreeMap<String, Change>,
-    /// What was not compared, and why.
+    /// Why the sources were not compared, if they were not.
     pub not_compared: Option<String>,
 }
 
-/// Of larger files only the name is shown: sources are small.
-const LARGEST: usize = 1 << 20;
-/// More files than this are not compared.
-const MOST_FILES: usize = 5000;
-/// Folders that hold no sources.
-const NOT_SOURCES: [&str; 4] = [".git", "target", "node_modules", "__pycache__"];
-/// What the shown difference is cut at, in bytes.
-const LONGEST: usize = 6 << 10;
+/// Of a larger file only the name is shown, in bytes.
+const MAX_FILE: usize = 1 << 20;
+/// Files compared in one folder.
+const MAX_FILES: usize = 5000;
+/// Folders without sources.
+const SKIPPED_FOLDERS: [&str; 4] = [".git", "target", "node_modules", "__pycache__"];
+/// The printed difference is cut here, in bytes.
+const MAX_TEXT: usize = 6 << 10;
 
-/// Compares two releases.
-pub fn between(old: (&str, Option<&Release>), new: (&str, Option<&Release>)) -> Difference {
+/// Compares two releases, each given by its name and, where configured, its details. A failure to read the sources is
+/// part of the result: an alert must not fail because of it.
+pub fn compare(old: (&str, Option<&ReleaseDetails>), new: (&str, Option<&ReleaseDetails>)) -> Difference {
     let mut difference = Difference {
         versions: (old.0.to_owned(), new.0.to_owned()),
         ..Difference::default()
     };
-    let none = Release::default();
+    let none = ReleaseDetails::default();
     let (old, new) = (old.1.unwrap_or(&none), new.1.unwrap_or(&none));
     difference.configuration = configuration(&old.configuration, &new.configuration);
     match (&old.source, &new.source) {
@@ -82,7 +83,7 @@ pub fn between(old: (&str, Option<&Release>), new: (&str, Option<&Release>)) -> 
             Ok(files) => difference.files = files,
             Err(error) => difference.not_compared = Some(error.to_string()),
         },
-        _ => difference.not_compared = Some("where the sources are is not configured".into()),
+        _ => difference.not_compared = Some("no source folder is configured".into()),
     }
     difference
 }
@@ -93,7 +94,7 @@ fn configuration(
 ) -> BTreeMap<String, (Option<String>, Option<String>)> {
     let shown = |key: &str, value: Option<&String>| {
         value.map(|value| {
-            if redact::sounds_secret(key) {
+            if redact::is_secret_name(key) {
                 redact::HIDDEN.to_owned()
             } else {
                 value.clone()
@@ -108,10 +109,7 @@ fn configuration(
 }
 
 /// Source files that differ between two folders.
-///
-/// # Errors
-/// When a folder or file cannot be read.
-pub fn files(old: &Path, new: &Path) -> Result<BTreeMap<String, Change>, Error> {
+fn files(old: &Path, new: &Path) -> Result<BTreeMap<String, Change>, Error> {
     let (before, after) = (list(old)?, list(new)?);
     let mut changes = BTreeMap::new();
     for (name, path) in &before {
@@ -130,7 +128,7 @@ pub fn files(old: &Path, new: &Path) -> Result<BTreeMap<String, Change>, Error> 
     Ok(changes)
 }
 
-/// The difference of one file; `None` when there is none.
+/// How one file differs; `None` when both versions are equal.
 fn file(name: &str, old: &Path, new: &Path) -> Result<Option<Change>, Error> {
     let (old, new) = (read(old)?, read(new)?);
     if old == new {
@@ -139,11 +137,12 @@ fn file(name: &str, old: &Path, new: &Path) -> Result<Option<Change>, Error> {
     let text = |content: Vec<u8>| {
         String::from_utf8(content)
             .ok()
-            .filter(|text| text.len() <= LARGEST)
+            .filter(|text| text.len() <= MAX_FILE)
     };
     let (Some(old), Some(new)) = (text(old), text(new)) else {
         return Ok(Some(Change::Changed(None)));
     };
+    // The time limit bounds the search for the *shortest* difference; a longer one is still correct.
     let lines = TextDiff::configure()
         .timeout(std::time::Duration::from_millis(200))
         .diff_lines(&old, &new)
@@ -163,7 +162,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(failed(path))
 }
 
-/// The files below a folder, by their path inside it. Links are not followed.
+/// The files below a folder, by their path inside it. Symbolic links are not followed.
 fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
     let mut files = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -171,10 +170,10 @@ fn list(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Error> {
         for entry in std::fs::read_dir(&here).map_err(failed(&here))? {
             let entry = entry.map_err(failed(&here))?;
             let (kind, path) = (entry.file_type().map_err(failed(&here))?, entry.path());
-            let sources = !NOT_SOURCES.iter().any(|name| entry.file_name() == *name);
-            if kind.is_dir() && sources {
+            let is_source = !SKIPPED_FOLDERS.iter().any(|name| entry.file_name() == *name);
+            if kind.is_dir() && is_source {
                 folders.push(path);
-            } else if kind.is_file() && files.len() < MOST_FILES {
+            } else if kind.is_file() && files.len() < MAX_FILES {
                 let name = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
                 files.insert(name, path);
             }
@@ -195,20 +194,20 @@ impl fmt::Display for Difference {
             match change {
                 Change::Added => text.push_str(&format!("added: {name}\n")),
                 Change::Removed => text.push_str(&format!("removed: {name}\n")),
-                Change::Changed(None) => text.push_str(&format!("changed: {name} (no text)\n")),
+                Change::Changed(None) => text.push_str(&format!("changed: {name} (binary)\n")),
                 Change::Changed(Some(lines)) => text.push_str(lines),
             }
         }
         if let Some(why) = &self.not_compared {
             text.push_str(&format!("sources not compared: {why}\n"));
         }
-        let end = (0..=LONGEST.min(text.len()))
+        let end = (0..=MAX_TEXT.min(text.len()))
             .rev()
             .find(|at| text.is_char_boundary(*at));
         let end = end.unwrap_or_default();
         f.write_str(&text[..end])?;
         if end < text.len() {
-            writeln!(f, "\n... {} bytes more", text.len() - end)?;
+            writeln!(f, "\n... {} more bytes", text.len() - end)?;
         }
         Ok(())
     }
@@ -218,14 +217,17 @@ impl fmt::Display for Difference {
 mod tests {
     use super::*;
 
-    fn release(files: &[(&str, &[u8])], configuration: &[(&str, &str)]) -> (tempfile::TempDir, Release) {
+    fn release(
+        files: &[(&str, &[u8])],
+        configuration: &[(&str, &str)],
+    ) -> (tempfile::TempDir, ReleaseDetails) {
         let folder = tempfile::tempdir().unwrap();
         for (name, content) in files {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, content).unwrap();
         }
-        let release = Release {
+        let release = ReleaseDetails {
             source: Some(folder.path().to_owned()),
             configuration: configuration
                 .iter()
@@ -236,12 +238,12 @@ mod tests {
     }
 
     #[test]
-    fn the_one_letter_of_the_incident_is_shown() {
+    fn the_changed_letter_of_the_incident_is_shown() {
         let v1 = b"with open('urls.json') as urls_file:\n    urls = json.load(urls_file)\n";
         let v2 = b"with open('urls.json') as urls_file:\n    urls = json.loads(urls_file)\n";
         let (_old, old) = release(&[("app/__init__.py", v1), ("same.py", b"x")], &[]);
         let (_new, new) = release(&[("app/__init__.py", v2), ("same.py", b"x")], &[]);
-        insta::assert_snapshot!(between(("v1", Some(&old)), ("v2", Some(&new))).to_string(), @r"
+        insta::assert_snapshot!(compare(("v1", Some(&old)), ("v2", Some(&new))).to_string(), @r"
         version: v1 -> v2
         --- app/__init__.py
         +++ app/__init__.py
@@ -253,13 +255,13 @@ mod tests {
     }
 
     #[test]
-    fn added_removed_and_binary_files_are_named() {
+    fn added_removed_and_binary_files_are_listed() {
         let (_old, old) = release(&[("gone.rs", b"a"), ("logo.png", b"\xff\x00")], &[]);
         let (_new, new) = release(
             &[("new.rs", b"a"), ("logo.png", b"\xff\x01"), (".git/HEAD", b"x")],
             &[],
         );
-        let files = between(("v1", Some(&old)), ("v2", Some(&new))).files;
+        let files = compare(("v1", Some(&old)), ("v2", Some(&new))).files;
         let expected = [
             ("gone.rs", Change::Removed),
             ("logo.png", Change::Changed(None)),
@@ -272,27 +274,27 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_secret_is_said_to_have_changed_and_not_shown() {
+    fn a_changed_secret_is_listed_without_its_value() {
         let (_old, old) = release(&[], &[("POOL", "4"), ("API_TOKEN", "hunter2")]);
         let (_new, new) = release(&[], &[("POOL", "8"), ("API_TOKEN", "hunter3")]);
-        let text = between(("v1", Some(&old)), ("v2", Some(&new))).to_string();
+        let text = compare(("v1", Some(&old)), ("v2", Some(&new))).to_string();
         assert!(text.contains("configuration: POOL: 4 -> 8"), "{text}");
         assert!(text.contains("API_TOKEN: [redacted] -> [redacted]"), "{text}");
         assert!(!text.contains("hunter"), "{text}");
     }
 
     #[test]
-    fn what_cannot_be_compared_is_said() {
-        let missing = Release {
+    fn the_reason_is_printed_when_sources_cannot_be_compared() {
+        let missing = ReleaseDetails {
             source: Some("/nowhere/at/all".into()),
-            ..Release::default()
+            ..ReleaseDetails::default()
         };
         assert!(
-            between(("v1", None), ("v2", None))
+            compare(("v1", None), ("v2", None))
                 .to_string()
-                .contains("not configured")
+                .contains("no source folder is configured")
         );
-        let text = between(("v1", Some(&missing)), ("v2", Some(&missing))).to_string();
+        let text = compare(("v1", Some(&missing)), ("v2", Some(&missing))).to_string();
         assert!(text.contains("/nowhere/at/all"), "{text}");
     }
 }
