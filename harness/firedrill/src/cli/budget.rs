@@ -175,6 +175,7 @@ pub(super) fn run(args: Args) -> Result<Exit, Failure> {
 
 fn settings(place: &Place) -> Result<Settings, Failure> {
     let (project, file) = scenario::project(Path::new("."))?;
+    // The ledger lies beside the project file, wherever in the project the command is run.
     let folder = file.as_deref().and_then(Path::parent).unwrap_or(Path::new("."));
     let ledger = place
         .ledger
@@ -201,6 +202,7 @@ fn read(settings: &Settings, now: Timestamp) -> Result<Ledger, FileError> {
         ));
         String::new()
     });
+    // A broken line must not hide the incidents in the others.
     let ledger = Ledger::read(&text, now);
     for unreadable in &ledger.unreadable {
         output::warning(&format!(
@@ -227,6 +229,7 @@ fn show(args: &Args, settings: &Settings, now: Timestamp) -> Result<Exit, Error>
     } else {
         firedrill_report::budget(&statement, &terms, output::color())
     });
+    // A budget that is used up stays so, whatever a broken line says: this comes first.
     Ok(match (statement.runs_out, statement.unreadable) {
         (RunsOut::Already, _) if args.check => Exit::Breached,
         (_, 1..) if args.check => Exit::Undecided,
@@ -236,6 +239,7 @@ fn show(args: &Args, settings: &Settings, now: Timestamp) -> Result<Exit, Error>
 
 /// Parses a time: with its own zone, or in the ledger's.
 fn parse_time(text: &str, zone: &TimeZone) -> Result<Timestamp, Error> {
+    // With a zone of its own first: the ledger's applies only to times without one.
     if let Ok(at) = text.trim().parse::<Timestamp>() {
         return Ok(at);
     }

@@ -60,6 +60,7 @@ fn pending_faults(runs: &Path) -> Vec<Pending> {
     let mut faults = Vec::new();
     for folder in backend::lost(runs) {
         let run = stored_runs::file_name(&folder);
+        // An unreadable log is no reason not to clean: its faults go unnamed.
         for entry in drill::pending_undo(&folder).unwrap_or_default() {
             if let drill::UndoEntry::Pending { step, fault, .. } = entry {
                 let description = format!("{fault}, step {} of run {run}", step.saturating_add(1));

@@ -42,6 +42,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let baseline = side(&args.baseline).map_err(Failure::usage)?;
     let head = side(&args.head).map_err(Failure::usage)?;
     let mut comparison = compare(&baseline.drills, &head.drills);
+    // Reported, not dropped: a head that cannot be run must not look as good as the baseline.
     comparison.left_out(&baseline.left_out, &head.left_out);
     output::print(&if args.json {
         serde_json::json!(comparison).to_string()
@@ -54,6 +55,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 }
 
 fn exit(comparison: &Comparison) -> Exit {
+    // One regression among many scenarios is enough.
     match comparison.worst() {
         Some(Finding::Regression) => Exit::Breached,
         Some(Finding::Improvement | Finding::NoDifference) => Exit::AsExpected,

@@ -20,6 +20,7 @@ struct Finding {
 
 pub(super) async fn run(args: &Args) -> Exit {
     let mut findings = vec![cargo(), descriptors(), engine().await];
+    // Both backends, whichever `run` would choose: the reader may be about to choose.
     for kind in [Kind::Docker, Kind::Process] {
         findings.extend(capabilities(kind).await);
     }

@@ -27,6 +27,7 @@ pub(super) fn run(args: &Args) -> Exit {
 }
 
 fn schema(entry: &Entry) -> serde_json::Value {
+    // Inline: each schema is printed by itself, so references would lead nowhere.
     let mut generator = schemars::generate::SchemaSettings::draft2020_12()
         .with(|s| s.inline_subschemas = true)
         .into_generator();
@@ -35,6 +36,7 @@ fn schema(entry: &Entry) -> serde_json::Value {
 
 /// The backends that support it. What this machine lacks is shown by `firedrill doctor`.
 fn backends(entry: &Entry) -> &'static str {
+    // Needs belong to a fault with parameters, and the example has some.
     let example = toml::from_str::<toml::Table>(&format!("step = {{ {} }}", entry.kind.example));
     let step = example.ok().and_then(|mut table| table.remove("step"));
     let params = step.as_ref().and_then(|step| step.get(entry.kind.name));
@@ -87,6 +89,7 @@ fn text(entry: &Entry) -> String {
         backends(entry)
     );
     let _ = write!(text, "\n  [[step]]");
+    // The example is the inside of an inline table; a scenario has one key per line.
     for line in kind.example.split(", ").fold(Vec::<String>::new(), rejoin) {
         let _ = write!(text, "\n  {line}");
     }

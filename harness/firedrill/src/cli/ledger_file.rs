@@ -61,6 +61,7 @@ fn append_synced(path: &Path, folder: &Path, line: &str) -> io::Result<()> {
         .append(true)
         .create(true)
         .open(path)?;
+    // Two people, or two CI jobs, may add an incident at the same time.
     file.lock()?;
     let mut text = String::new();
     // A line that was cut off before stays as it is, on a line of its own.

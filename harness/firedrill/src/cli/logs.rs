@@ -36,6 +36,7 @@ fn excerpt(path: &Path) -> Option<LogSummary> {
             return Some(summarizer.finish());
         }
         summarizer.line(String::from_utf8_lossy(&line).trim_end());
+        // The rest of a line that was cut: skipped without being held in memory.
         if line.last() != Some(&b'\n') {
             log.skip_until(b'\n').ok()?;
         }

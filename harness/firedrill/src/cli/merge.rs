@@ -107,6 +107,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let found = stored_runs::find(&args.shards).map_err(Failure::usage)?;
     let logs = read_logs(&found.suite_logs).map_err(Failure::usage)?;
     let merged = match common_suite(&logs).map_err(Failure::usage)? {
+        // The logs know what was planned, so what is missing can be named.
         Some(suite) => merge(suite, &logs, &found.folders),
         None => {
             output::warning(
@@ -204,6 +205,7 @@ fn merge(suite: &Suite, logs: &[Log], folders: &[PathBuf]) -> Merged {
         .map(|record| ((record.scenario.as_str(), record.repeat), record))
         .collect();
     let mut names: Vec<&String> = suite.scenarios.iter().collect();
+    // In the order of `run`, so that the summary of a merged suite equals that of a whole one.
     names.sort();
     let drills = names
         .into_iter()
@@ -279,6 +281,7 @@ fn merge_histories(folders: &[PathBuf]) -> Merged {
         drills: Vec::new(),
     };
     for folder in folders {
+        // Without a log the suite's seed is unknown; the last run's stands for it.
         if let Ok(history) = firedrill_model::history::read(folder) {
             merged.seed = history.start.seed;
             merged.backend = history.start.backend;

@@ -118,6 +118,7 @@ pub fn main() -> ExitCode {
             return if requested { Exit::AsExpected } else { Exit::Usage }.into();
         }
     };
+    // Before the first output, and for everything that follows, also in the libraries.
     cli.color.apply();
     let result = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

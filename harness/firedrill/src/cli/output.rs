@@ -89,6 +89,7 @@ pub(super) fn problems(problems: &Problems) {
     } else {
         miette::GraphicalTheme::unicode()
     };
+    // miette writes to a string, so the choice of color is made here.
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(width());
     let mut text = String::new();
     for problem in problems.iter() {

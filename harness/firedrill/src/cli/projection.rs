@@ -77,6 +77,7 @@ enum Error {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let found = stored_runs::find(&args.runs).map_err(Failure::usage)?;
     let mut drills = stored_runs::judge_all(&found.folders);
+    // By date, so that the same runs give the same projection wherever their folders lie.
     drills.sort_by(|a, b| a.history.start.wall.cmp(&b.history.start.wall));
     let gathered = firedrill_budget::gather(
         drills.iter().map(|run| (&run.history.start.plan, &run.judgement)),

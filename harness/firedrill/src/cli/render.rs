@@ -91,6 +91,7 @@ impl Reported {
             DrillOutcome::Failed { name, why } => {
                 serde_json::json!({ "scenario": name, "not_run": why }).to_string()
             }
+            // Never happens: a judged drill comes from `read`, with its JSON.
             DrillOutcome::Judged(_) => String::new(),
         };
         Self { outcome, exit, json }
@@ -141,6 +142,7 @@ fn terminal(outcome: &DrillOutcome, width: usize, color: bool) -> String {
 
 /// Writes a report, and creates its folder if necessary.
 pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
+    // Text files end with a line break; some renderers leave that to the caller.
     let end = if text.ends_with('\n') { "" } else { "\n" };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder
@@ -158,6 +160,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
 pub(super) fn write_all(files: &[ReportFile], drills: &[Reported]) -> Exit {
     let mut exit = Exit::AsExpected;
     for file in files {
+        // Files have no terminal: a fixed width, and no color.
         let written = render(file.format, drills, 100, false).and_then(|text| write(&file.path, &text));
         if let Err(error) = written {
             output::error(&error);

@@ -115,6 +115,7 @@ fn text(args: &Args, drills: &[Reported]) -> Result<String, Error> {
     } else {
         args.format.unwrap_or(default)
     };
+    // A file is read later, perhaps by something that does not know colors.
     let color = args.output.is_none() && output::color();
     Ok(render::render(format, drills, output::width(), color)?)
 }
@@ -136,6 +137,7 @@ fn deliver(args: &Args, folders: &[PathBuf], text: &str) -> Result<(), Error> {
 /// The default file of a page: in the run folder, or in the folder of several runs.
 fn page(args: &Args, folders: &[PathBuf]) -> PathBuf {
     let folder = match (folders, args.runs.as_slice()) {
+        // One run, or one folder of runs.
         ([folder], _) | (_, [folder]) => folder.as_path(),
         _ => Path::new("."),
     };

@@ -140,6 +140,7 @@ impl SuiteLog {
     pub(super) fn create(runs: &Path, id: &str, suite: &Suite) -> io::Result<Self> {
         std::fs::create_dir_all(runs)?;
         let path = runs.join(format!("call-{id}.jsonl"));
+        // `create_new`: two calls never share a log.
         let mut file = OpenOptions::new().append(true).create_new(true).open(path)?;
         json_lines::append(&mut file, suite)?;
         Ok(Self(Mutex::new(file)))
@@ -150,6 +151,7 @@ impl SuiteLog {
     /// # Errors
     /// When the line cannot be written.
     pub(super) fn record(&self, record: &DrillRecord) -> io::Result<()> {
+        // A drill that panicked while it held the lock left whole lines, or one torn line, which readers skip.
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         json_lines::append(&mut *file, record)
     }
@@ -174,6 +176,7 @@ pub(super) enum LogError {
 /// # Errors
 /// [`LogError`].
 pub(super) fn read(path: &Path) -> Result<(Suite, Vec<DrillRecord>), LogError> {
+    // Lossy: a line damaged by a full disk must not make the others unreadable.
     let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
     let mut lines = text.lines();
     let suite: Suite =

@@ -75,6 +75,7 @@ pub(super) fn interleaved(
         Some((service, release)) => other_release(&heads, service, release)?,
         None => other_folder(&heads, baseline)?,
     };
+    // Only pairs: a drill without a counterpart costs time and can be compared with nothing.
     let heads: Vec<Plan> = heads
         .into_iter()
         .filter(|head| baselines.iter().any(|baseline| baseline.name == head.name))
@@ -111,6 +112,7 @@ fn in_turn(sides: &[SideSuite; 2], names: &[String], repeats: u32) -> Vec<Schedu
     let [baseline, head] = sides;
     let mut drills = Vec::new();
     for repeat in 1..=repeats {
+        // ABBA: a steady drift of the machine cancels out over two repeats.
         let pair = if repeat % 2 == 1 {
             [baseline, head]
         } else {
@@ -152,6 +154,7 @@ fn other_release(heads: &[Plan], service: &str, release: &str) -> Result<Vec<Pla
                 scenario: head.name.clone(),
             });
         }
+        // In the scenario too: the history stores it, and must show what was started.
         release.clone_into(&mut found.release);
         baseline.scenario.releases.insert(service.into(), release.into());
         baselines.push(baseline);
@@ -165,6 +168,7 @@ fn other_folder(heads: &[Plan], folder: &str) -> Result<Vec<Plan>, Error> {
         return Err(Error::NoSuchFolder(folder.into()));
     }
     let mut baselines = scenarios::load(&[folder.to_owned()]).map_err(Error::Files)?;
+    // The folder may have more scenarios than were asked for.
     baselines.retain(|baseline| heads.iter().any(|head| head.name == baseline.name));
     for head in heads {
         if !baselines.iter().any(|baseline| baseline.name == head.name) {

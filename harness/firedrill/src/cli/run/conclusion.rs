@@ -10,6 +10,7 @@ use firedrill_report::{DrillOutcome, DrillSummary};
 /// Writes the reports, prints the summary, and returns the worst exit code of all drills.
 pub(super) fn conclude(session: &Session, mut drills: Vec<Finished>) -> Exit {
     session.progress.finish();
+    // They ended in any order.
     drills.sort_by(|a, b| (&a.name, a.repeat).cmp(&(&b.name, b.repeat)));
     let written = write_reports(session, &drills);
     let interrupted = session.stop.is_cancelled();

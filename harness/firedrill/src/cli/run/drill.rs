@@ -114,6 +114,7 @@ async fn in_folder(session: &Arc<Session>, scheduled: &Scheduled, folder: RunFol
             return finished;
         }
     };
+    // On the second Ctrl-C the drill is dropped where it stands. `clean_up` below still removes its services.
     let ended = tokio::select! {
         ended = drill::run(order, session.stop.clone()) => Some(ended),
         () = session.hurry.cancelled() => None,
@@ -122,6 +123,7 @@ async fn in_folder(session: &Arc<Session>, scheduled: &Scheduled, folder: RunFol
     let error = ended.and_then(|ended| ended.error);
     // Judged before anything is removed: a full disk or a killed harness must not cost the verdict.
     let (mut exit, mut summary) = judge(session, &scheduled.plan, &folder);
+    // The interrupt explains any error, so it counts before it.
     if interrupted {
         exit = Exit::Interrupted;
     } else if let Some(error) = error {
@@ -205,12 +207,14 @@ fn judge(session: &Session, plan: &Plan, folder: &RunFolder) -> (Exit, DrillSumm
     let json = firedrill_report::json(&history, &measured, &judgement);
     let exit = Exit::from(&judgement);
     let mut summary = DrillSummary::new(&history, &measured, &judgement);
+    // `report` judges again anyway, so a verdict that cannot be stored costs nothing but time.
     if let Err(error) = store_verdict(&folder.path, &json.to_string()) {
         summary.note(&format!("the verdict could not be stored: {error}"));
     }
     if session.args.json {
         let line = serde_json::json!({ "run": folder.id, "report": json });
         session.progress.print(&line.to_string());
+    // A suite prints only the reports that need attention.
     } else if session.single || session.args.verbose || exit != Exit::AsExpected {
         print_report(session, &history, measured, judgement, &folder.path);
     }

@@ -30,6 +30,7 @@ use firedrill_runner::backend::{self, Kind};
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let plans = scenarios::load(&args.scenarios)?;
+    // Before anything is started: leftovers hold ports and memory, and can fail a drill.
     suggest_cleanup(&args.runs);
     let (kind, reason) = choose_backend(args.backend).await.map_err(Failure::environment)?;
     output::note(&format!("backend: {kind} ({reason})"));

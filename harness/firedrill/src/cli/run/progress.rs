@@ -21,6 +21,7 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(total: usize, json: bool) -> Self {
+        // Live lines only where they can be redrawn; in a log file they would be noise.
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         Self {
             bars,
@@ -51,6 +52,7 @@ impl Progress {
     /// Shows an event of a drill.
     pub(super) fn event(&self, name: &str, run: &str, stamped: &Stamped) {
         if self.json {
+            // Drills run side by side, so each event names its run.
             let mut event = serde_json::json!(stamped);
             if let Some(fields) = event.as_object_mut() {
                 fields.insert("run".into(), run.into());
@@ -76,6 +78,7 @@ impl Progress {
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.set_prefix(name.to_owned());
+            // A drill may be without events for seconds; the spinner shows that it is alive.
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -87,6 +90,7 @@ impl Progress {
     /// Shows that a drill ended.
     pub(super) fn done(&self, line: &str) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        // Printed under the lock, so that the count in the log only grows.
         *done += 1;
         if !self.json {
             let (done, total) = (*done, self.total);

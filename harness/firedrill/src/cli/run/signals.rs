@@ -34,6 +34,7 @@ pub(super) async fn listen(stop: CancellationToken, hurry: CancellationToken, fi
                 output::note(&format!(
                     "error: services are still running; remove them with: {finish}"
                 ));
+                // Returning would wait for the drills, which the user no longer wants to.
                 std::process::exit(Exit::Unclean.code().into());
             }
         }
