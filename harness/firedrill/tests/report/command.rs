@@ -67,3 +67,24 @@ fn what_is_no_run_is_refused() {
         .unwrap();
     assert_eq!(refused.status.code(), Some(2));
 }
+
+#[test]
+fn colors_follow_the_flag_and_the_environment() {
+    let is_colored = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_firedrill"))
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .envs(variables.iter().copied())
+            .arg("report")
+            .arg(folder("wrong-json-loader"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        output.stdout.contains(&b'\x1b')
+    };
+    assert!(!is_colored(&[], &[]), "a pipe has no colors");
+    assert!(is_colored(&["--color", "always"], &[("NO_COLOR", "1")]));
+    assert!(is_colored(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!is_colored(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    assert!(!is_colored(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+}
