@@ -214,7 +214,7 @@ fn ctrl_c_reverts_removes_the_services_and_exits_130() {
     assert!(rest.contains("\"reverted\""), "{rest}");
     assert_eq!(processes_of(&folder), 0);
     let report = run(&case.runs(), &["report", &folder.display().to_string()]);
-    assert!(report.out.contains("somebody stopped it"), "{report}");
+    assert!(report.out.contains("interrupted"), "{report}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What each command says of itself.
+//! The `--help` of the commands.
 
 use std::process::Command;
 
@@ -12,7 +12,7 @@ fn help(command: &str) -> String {
 }
 
 #[test]
-fn every_command_that_judges_shows_examples_and_what_its_exit_code_means() {
+fn the_help_of_every_command_that_judges_has_examples_and_exit_codes() {
     for command in ["run", "report", "compare", "projection", "merge", "budget"] {
         let text = help(command);
         assert!(text.contains("Examples:\n  firedrill "), "{command}: {text}");
@@ -26,7 +26,7 @@ fn every_command_that_judges_shows_examples_and_what_its_exit_code_means() {
 }
 
 #[test]
-fn the_help_of_report_and_compare_says_what_a_gate_must_know() {
+fn the_help_of_report_and_compare_has_what_a_gate_needs() {
     let report = help("report");
     assert!(report.contains("The run's own verdict"), "{report}");
     assert!(
@@ -35,7 +35,7 @@ fn the_help_of_report_and_compare_says_what_a_gate_must_know() {
     );
     let compare = help("compare");
     assert!(
-        compare.contains("at least 5 drills a side") && compare.contains("1 a regression"),
+        compare.contains("at least 5 drills per side") && compare.contains("1  a regression"),
         "{compare}"
     );
 }
