@@ -1,4 +1,4 @@
-//! One record, several contracts: what the same outages bill under each.
+//! What the same outages bill under each contract.
 //!
 //! * `strict`: any essential journey's episode, from its start to its end.
 //! * `request`: Σ over 1-s slices of bad/(good+bad) × 1 s; a slice with fewer than 5 valid samples is unknown.
@@ -6,12 +6,12 @@
 //! * `full-minutes`: only whole consecutive minutes of an outage.
 //! * `five-minute-mean`: a calendar five minutes is down if its mean error ratio is above zero.
 //!
-//! Where in the calendar a drill happens to run says nothing about the outage it rehearses, so that the calendar's
-//! contracts are billed as the mean over all positions of the calendar. That mean is exact: it is the measure of all
-//! starts of a window whose error ratio is above θ. A full outage of 20 s bills 20, 20, 78.8 · 74 · 68, 0 and 320 s.
+//! Where in the calendar a drill runs says nothing about its outage. So the calendar's contracts bill the mean over all
+//! positions in the calendar. That mean is exact: it is the total length of all starts of a window whose error ratio is above
+//! θ. A full outage of 20 s bills 20, 20, 78.8 · 74 · 68, 0 and 320 s.
 //!
-//! A drill lasts seconds: what was before and after it counts as good, as it would be in a year that is otherwise quiet.
-//! What is unknown counts as good in the lower bound and as bad in the upper one.
+//! A drill lasts seconds: the time around it counts as good, as in an otherwise quiet year. Unknown time counts as good in
+//! the lower bound and as bad in the upper one.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use firedrill_model::history::History;
 use firedrill_model::sample::Outcome;
 use firedrill_model::scenario::Contract;
 
-/// Fewer valid samples in a second than this and its ratio is unknown.
+/// With fewer valid samples than this, the error ratio of a second is unknown.
 const ENOUGH: u32 = 5;
 
 /// What one contract bills.
@@ -32,7 +32,7 @@ pub struct Bill {
     pub contract: Contract,
     /// The downtime it bills.
     pub billed: Bounds,
-    /// Slices whose ratio is unknown.
+    /// Seconds whose error ratio is unknown; counted for `request` only.
     pub unknown_slices: usize,
 }
 
@@ -54,7 +54,7 @@ impl Slice {
     }
 }
 
-/// A quantity with what is unknown counted as good, and as bad.
+/// Seconds billed, with unknown time counted as good (low) and as bad (high).
 #[derive(Debug, Clone, Copy)]
 struct Range {
     low: f64,
@@ -65,7 +65,7 @@ struct Range {
 pub(super) fn bills(history: &History, measured: &Measured) -> Vec<Bill> {
     let slices = slices(history, measured);
     let length = measured.window.length().as_secs_f64();
-    let open = measured.downtime.high.is_none();
+    let still_down = measured.downtime.high.is_none();
     let bill = |contract: Contract| {
         let range = match contract {
             Contract::Strict => None,
@@ -78,7 +78,7 @@ pub(super) fn bills(history: &History, measured: &Measured) -> Vec<Bill> {
         };
         let billed = range.map_or(measured.downtime, |range| Bounds {
             low: Duration::from_secs_f64(range.low),
-            high: (!open).then(|| Duration::from_secs_f64(range.high)),
+            high: (!still_down).then(|| Duration::from_secs_f64(range.high)),
         });
         let unknown = || slices.iter().filter(|slice| slice.valid() < ENOUGH).count();
         Bill {
@@ -109,7 +109,8 @@ fn slices(history: &History, measured: &Measured) -> Vec<Slice> {
     let essential = essential(history);
     let length = usize::try_from(measured.window.length().as_millis().div_ceil(1000))
         .unwrap_or(usize::MAX)
-        .min(1 << 20); // twelve days: a time beyond them is a damaged file's, not a drill's
+        // Twelve days: only a damaged file has a longer drill.
+        .min(1 << 20);
     let mut slices = vec![Slice::default(); length];
     for sample in history
         .samples
@@ -152,7 +153,7 @@ fn essential(history: &History) -> Vec<bool> {
     essential
 }
 
-/// The share of bad samples of each second, summed; the last slice is as long as what is left of the window.
+/// `request`: Σ bad / (good + bad) × 1 s. The last slice is as long as the rest of the window.
 fn request(slices: &[Slice], length: f64) -> Range {
     let mut range = Range { low: 0.0, high: 0.0 };
     let mut start = 0.0;
@@ -170,8 +171,8 @@ fn request(slices: &[Slice], length: f64) -> Range {
     range
 }
 
-/// The mean, over all positions of the calendar, of the time in its chunks of so many seconds whose error ratio is above
-/// a limit.
+/// `minute(θ)` and `five-minute-mean`: the mean, over all positions in the calendar, of the time in chunks of this many
+/// seconds whose error ratio is above a limit.
 fn calendar(slices: &[Slice], seconds: usize, limit: f64) -> Range {
     let bill = |unknown: f64| time_above(&ratios(slices, unknown), seconds, limit);
     Range {
@@ -180,7 +181,7 @@ fn calendar(slices: &[Slice], seconds: usize, limit: f64) -> Range {
     }
 }
 
-/// Each second's error ratio. A second in which no probe was due is as the one before; one with voids only is unknown.
+/// The error ratio of each second. A second without any probe is like the one before; one with only void probes is unknown.
 fn ratios(slices: &[Slice], unknown: f64) -> Vec<f64> {
     let mut last = 0.0;
     let ratio = |slice: &Slice| {
@@ -192,8 +193,8 @@ fn ratios(slices: &[Slice], unknown: f64) -> Vec<f64> {
     slices.iter().map(ratio).collect()
 }
 
-/// For how long a window of so many seconds, moved over the ratios (zero before and after them), has a mean above the
-/// limit. The mean is linear between whole seconds, so that the crossing points are exact.
+/// For how long a window of this many seconds, moved over the ratios (zero before and after them), has a mean above the
+/// limit. Between whole seconds the mean is linear, so that the points where it crosses the limit are exact.
 #[expect(clippy::cast_precision_loss, reason = "60 or 300")]
 fn time_above(ratios: &[f64], seconds: usize, limit: f64) -> f64 {
     let limit = limit * seconds as f64;
@@ -202,7 +203,7 @@ fn time_above(ratios: &[f64], seconds: usize, limit: f64) -> f64 {
     for end in 0..ratios.len() + seconds {
         let gone = end.checked_sub(seconds).map_or(0.0, at);
         let next = (sum + at(end) - gone).max(0.0);
-        // Rounding must not leave a rest of what is gone.
+        // What has left the window must leave nothing behind by rounding: a limit of zero would see it.
         let next = if next < 1e-9 { 0.0 } else { next };
         above += share_above(sum, next, limit);
         sum = next;
@@ -210,7 +211,7 @@ fn time_above(ratios: &[f64], seconds: usize, limit: f64) -> f64 {
     above
 }
 
-/// Which share of the way from one value to another lies above a limit.
+/// The share of a straight line from one value to another that is above a limit.
 fn share_above(from: f64, to: f64, limit: f64) -> f64 {
     match (from > limit, to > limit) {
         (true, true) => 1.0,
@@ -220,7 +221,7 @@ fn share_above(from: f64, to: f64, limit: f64) -> f64 {
     }
 }
 
-/// Whole minutes of each outage.
+/// `full-minutes`: the whole minutes of each outage.
 #[expect(clippy::cast_precision_loss, reason = "minutes")]
 fn full_minutes(outages: &[Outage]) -> Range {
     let whole = |length: Duration| (length.as_secs() / 60 * 60) as f64;
@@ -258,7 +259,7 @@ mod tests {
         (0..start + down + 30).map(slice).collect()
     }
 
-    /// The same outage laid into a real calendar at every tenth of a second: the mean of what its chunks bill. In tenths.
+    /// The mean bill of an outage over all positions in a real calendar, by tenths of a second.
     fn by_hand(down: u32, chunk: u32, limit: f64) -> f64 {
         let bill = |start: u32| {
             let bills = |n: &u32| {
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mean_over_the_calendar_is_what_laying_it_into_one_gives() {
+    fn the_mean_is_that_over_all_positions_in_a_calendar() {
         for (down, limit) in [
             (20, 0.01),
             (20, 0.1),
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn full_minutes_are_counted_outage_by_outage_on_both_bounds() {
+    fn full_minutes_are_counted_for_each_outage_by_both_bounds() {
         let outage = |low: u64, high: u64| {
             let interval = |from: u64, until: u64| Interval {
                 from: Micros(from * 1_000_000),
@@ -319,7 +320,7 @@ mod tests {
                 hull: interval(0, high),
                 onset: interval(0, 1),
                 end: interval(1 + low, high),
-                open: false,
+                still_down: false,
                 first_bad: Micros(0),
                 first_good: None,
                 kinds: Vec::new(),
@@ -330,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_is_good_in_the_lower_bound_and_bad_in_the_upper_one() {
+    fn unknown_time_is_good_in_the_lower_bound_and_bad_in_the_upper_one() {
         let mut slices = slices(40, 20);
         slices[10] = Slice {
             good: 0,

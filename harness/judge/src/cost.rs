@@ -1,4 +1,4 @@
-//! What a drill cost: the downtime it bills, as a share of the budget; and in a year, as often as the user expects it.
+//! What a drill cost: its billed downtime as a share of the budget, once and as often as a year is expected to have it.
 
 use std::time::Duration;
 
@@ -8,12 +8,12 @@ use super::contract::Bill;
 use crate::measure::{Bounds, Measured};
 use firedrill_model::history::History;
 
-/// A share of the budget, in percent, with its bounds. It may be more than 100.
+/// The bounds of a share of the budget, in percent. Never clamped: it may be more than 100.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Share {
-    /// At least.
+    /// The lower bound.
     pub low: f64,
-    /// At most; `None` for an outage that was still open and that nobody has priced.
+    /// The upper bound; `None` for an outage that was still down and has no price.
     pub high: Option<f64>,
 }
 
@@ -22,15 +22,15 @@ pub struct Share {
 pub struct Cost {
     /// The downtime that the verdict's contract bills.
     pub billed: Option<Bounds>,
-    /// The outage was still open: it is priced at the file's `manual_recovery`, if there is one.
+    /// For an outage that was still down: the scenario's `manual_recovery`, if it has one.
     pub priced: Option<Duration>,
-    /// The budget's downtime.
+    /// The downtime that the budget allows.
     pub budget: Duration,
     /// The budget's window.
     pub window: Duration,
-    /// What one such event takes of the budget.
+    /// The share of the budget that one such event takes.
     pub share: Share,
-    /// What a year's events take of it; `None` without `per_year`, or without a price for an open outage.
+    /// The share that a year of such events takes; `None` without `per_year`, or without a price where one is needed.
     pub per_year: Option<Share>,
 }
 
@@ -38,7 +38,7 @@ fn percent(part: Duration, whole: Duration) -> f64 {
     100.0 * part.as_secs_f64() / whole.as_secs_f64().max(f64::EPSILON)
 }
 
-/// The budget's own scale for a year: so many windows in 365 days.
+/// How many of the budget's windows are in 365 days: `per_year` is for a year, the budget for its window.
 fn windows_a_year(window: Duration) -> f64 {
     365.0 * 86_400.0 / window.as_secs_f64().max(1.0)
 }
@@ -50,13 +50,14 @@ pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Co
         .iter()
         .find(|bill| bill.contract == plan.contract())
         .map_or(measured.downtime, |bill| bill.billed);
-    let open = billed.high.is_none();
+    let still_down = billed.high.is_none();
     let priced = plan
         .manual_recovery()
-        .filter(|_| open)
+        .filter(|_| still_down)
+        // A price below what was measured cannot be true.
         .map(|price| price.0.max(billed.low));
     let low = priced.unwrap_or(billed.low);
-    let high = if open { priced } else { billed.high };
+    let high = if still_down { priced } else { billed.high };
     let share = Share {
         low: percent(low, budget),
         high: high.map(|high| percent(high, budget)),

@@ -120,7 +120,7 @@ impl DrillReport {
     pub(super) fn outage(&self) -> Option<&Outage> {
         let length = |outage: &&Outage| {
             let first = std::cmp::Reverse(outage.first_bad);
-            (outage.open, outage.bounds().high, first)
+            (outage.still_down, outage.bounds().high, first)
         };
         let others = || self.measured.journeys.iter().flat_map(|journey| &journey.outages);
         let own = self.measured.outages.iter().max_by_key(length);

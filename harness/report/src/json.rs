@@ -360,9 +360,9 @@ fn outage(outage: &measure::Outage) -> Outage<'_> {
         },
         ended: Edge {
             after: outage.core.last().map(|core| core.until.0),
-            by: (!outage.open).then_some(outage.hull.until.0),
+            by: (!outage.still_down).then_some(outage.hull.until.0),
         },
-        open: outage.open,
+        open: outage.still_down,
         kinds: &outage.kinds,
     }
 }

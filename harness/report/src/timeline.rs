@@ -192,7 +192,7 @@ fn of_outage(journey: &Journey, outage: &Outage) -> [Moment; 2] {
         .collect();
     let aside = if journey.essential { "" } else { ", not essential" };
     let end = match outage.first_good {
-        Some(at) if !outage.open => Moment {
+        Some(at) if !outage.still_down => Moment {
             at,
             kind: Kind::Up,
             text: format!("{name} is served again, down for {}", outage.bounds()),

@@ -1,24 +1,24 @@
-//! What became of what was acknowledged.
+//! What became of acknowledged writes: counted from the events of writing and of reading back.
 
 use serde::Serialize;
 
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::{Ack, Found};
 
-/// Counts of writes. One lost or corrupt link fails a drill whatever the downtime.
+/// Counts of writes. One lost or corrupt write fails a drill, however short its downtime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, schemars::JsonSchema)]
 pub struct Data {
     /// Acknowledged writes.
     pub acknowledged: usize,
-    /// Acknowledged, read back, and right.
+    /// Acknowledged, and read back as written.
     pub intact: usize,
-    /// Acknowledged, and not there after recovery.
+    /// Acknowledged, and gone after recovery.
     pub lost: usize,
-    /// There, and wrong.
+    /// Acknowledged, and read back with another content.
     pub corrupt: usize,
-    /// Refused, and there all the same.
+    /// Refused, and stored all the same.
     pub phantom: usize,
-    /// Acknowledged, and no definite answer came when they were read back, or nobody read them back.
+    /// Acknowledged, and not read back, or without a definite answer.
     pub unknown: usize,
 }
 
@@ -35,12 +35,13 @@ pub(super) fn data(history: &History) -> Data {
                 (Ack::Acknowledged, Found::Lost) => data.lost += 1,
                 (Ack::Acknowledged, Found::Corrupt) => data.corrupt += 1,
                 (Ack::Refused, Found::Intact) => data.phantom += 1,
-                // Another's link under the code of a refused write is what the refusal was for.
+                // A refused write may read back as another one's content: a taken name is a reason to refuse.
                 (Ack::Acknowledged, Found::Unknown) | (Ack::Refused | Ack::Unknown, _) => {}
             },
             _ => {}
         }
     }
+    // From the writes, not the read-backs: a drill that ended before reading back has lost nothing yet, but proves nothing.
     data.unknown = data
         .acknowledged
         .saturating_sub(data.intact + data.lost + data.corrupt);

@@ -1,4 +1,4 @@
-//! Fallback as an outcome of its own: which rung, how long, how many answers; and what a journey was when.
+//! Fallbacks: which rungs answered, for how long and how often; and the lane of a journey, its states over time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub struct Rung {
     pub name: String,
     /// How many right answers it gave.
     pub answers: usize,
-    /// From its first answer's sending to its last one's: how long users were served that way, to the accuracy of the
-    /// probing interval on either side.
+    /// How long users were served by it: from the sending of the first answer of each stretch to the end of the last one,
+    /// accurate to the probing interval on either side.
     pub time: Duration,
 }
 
@@ -55,10 +55,10 @@ pub type Lane = Vec<Segment>;
 pub(super) fn fallback(
     history: &History,
     streams: &Streams<'_>,
-    own: &[usize],
+    of_journey: &[usize],
 ) -> (Vec<Rung>, Vec<(String, Interval)>) {
     let mut stretches: BTreeMap<Label, Vec<(Interval, usize)>> = BTreeMap::new();
-    let mut answers: Vec<&Sample> = own
+    let mut answers: Vec<&Sample> = of_journey
         .iter()
         .flat_map(|stream| streams.judged(*stream))
         .filter(|s| s.outcome == Outcome::Fallback)
@@ -101,12 +101,12 @@ pub(super) fn fallback(
     (rungs, named)
 }
 
-/// What a journey was when: down where an outage is, else by fallback where one answered, else up.
+/// A journey's states in a window: down where an outage is, else by fallback where one answered, else up.
 pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, Interval)]) -> Lane {
     let down = |outage: &Outage| {
-        // An outage that did not end is taken to go on: nobody saw a good answer since.
+        // Still down: no good answer was seen since, to the end of the window.
         let until = match outage.first_good {
-            Some(good) if !outage.open => good,
+            Some(good) if !outage.still_down => good,
             _ => window.until.max(outage.hull.until),
         };
         Interval {
@@ -125,12 +125,13 @@ pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, I
             .into_iter()
             .map(move |part| (JourneyState::Fallback(name.clone()), part))
     });
-    let mut marked: Vec<(JourneyState, Interval)> = other.collect();
-    marked.extend(downs.iter().map(|time| (JourneyState::Down, *time)));
-    marked.sort_by_key(|(_, time)| *time);
+    let mut states: Vec<(JourneyState, Interval)> = other.collect();
+    states.extend(downs.iter().map(|time| (JourneyState::Down, *time)));
+    states.sort_by_key(|(_, time)| *time);
     let mut lane = Lane::new();
     let mut at = window.from;
-    for (state, time) in marked {
+    for (state, time) in states {
+        // Rungs may overlap where streams disagree: the earlier one has the time, so that the lane has no overlaps.
         let from = time.from.max(at);
         if from >= time.until {
             continue;
@@ -173,21 +174,21 @@ mod tests {
         }
     }
 
-    fn outage(from: u64, until: u64, open: bool) -> Outage {
+    fn outage(from: u64, until: u64, still_down: bool) -> Outage {
         Outage {
             core: vec![time(from, until)],
             hull: time(from, until),
             onset: time(from, from),
             end: time(until, until),
-            open,
+            still_down,
             first_bad: Micros(from),
-            first_good: (!open).then_some(Micros(until)),
+            first_good: (!still_down).then_some(Micros(until)),
             kinds: Vec::new(),
         }
     }
 
     #[test]
-    fn an_outage_inside_a_stretch_of_fallback_is_down() {
+    fn an_outage_during_a_fallback_is_down() {
         let lane = lane(
             time(0, 100),
             &[outage(40, 50, false)],
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_that_did_not_end_goes_on_to_the_end() {
+    fn an_outage_that_did_not_end_lasts_to_the_end_of_the_lane() {
         let lane = lane(time(0, 100), &[outage(40, 90, true)], &[]);
         assert_eq!(
             lane.last().map(|last| (last.time, &last.state)),

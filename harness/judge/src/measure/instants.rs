@@ -11,56 +11,56 @@ use super::streams::Streams;
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::{Micros, Outcome, Sample};
 
-/// The instants, and what lies between them.
+/// The instants of a drill, and the times between them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Instants {
     /// The first fault was confirmed.
     pub injected: Option<Micros>,
-    /// The first outage began in this interval: (a, E].
+    /// The first outage began in this interval, (a, E].
     pub onset: Option<Interval>,
     /// The first answer by a fallback was sent.
     pub first_fallback: Option<Micros>,
-    /// The first alert arrived and was taken: a receiver that refuses tells nobody.
+    /// The first alert arrived and its receiver accepted it.
     pub detected: Option<Micros>,
-    /// The last outage ended in this interval: [L, b).
+    /// The last outage ended in this interval, [L, b).
     pub recovered: Option<Interval>,
     /// Detected − origin.
     pub time_to_detect: Option<Bounds>,
     /// Recovered − onset.
     pub time_to_recover: Option<Bounds>,
-    /// What delays are counted from: the onset; where users felt nothing, the first answer of the release that was
-    /// left; without one, the first fault.
+    /// What the time to detect counts from: the onset; without an outage, the bad release's first answer; without either,
+    /// the first fault.
     pub origin: Option<Interval>,
-    /// The way back to an earlier release.
+    /// The rollback to an earlier release, if there was one.
     pub rollback: Option<RolledBack>,
 }
 
-/// Answers came from one release, then from another, and in the end from the first one again.
+/// A rollback: answers came from one release, then from another, and in the end from the first one again.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RolledBack {
-    /// The release that was left.
+    /// The bad release, which was left.
     pub from: String,
     /// The release that answers in the end.
     pub to: String,
-    /// The first answer of the release that was left: it was live at some instant in here. `None`: users never had an
-    /// answer of it, and only the deploy and the alert tell that it was there.
+    /// The bad release's first answer: it was live at some instant in here. `None`: users never had an answer from it, and
+    /// only the deploy and the alert show that it was there.
     pub seen: Option<Interval>,
-    /// It was decided in here: not before it was seen, and not after the alert that says so arrived, nor after the
-    /// switch. `None`: no such alert came.
+    /// The rollback was decided in here: not before that first answer, and not after the switch or the arrival of the alert
+    /// that reports it. `None`: no such alert came.
     pub decided: Option<Interval>,
-    /// It was left in here: its last answer was asked for before, and the first later one of the other release, to a
-    /// stream that it had answered too, was there after.
+    /// The bad release was left in here: from the sending of its last answer to the arrival of the first later answer of the
+    /// other release, on a stream that both answered.
     pub switched: Option<Interval>,
-    /// Time to roll back: switched − seen.
+    /// The time to roll back: switched − seen.
     pub time: Bounds,
-    /// Rollback time: switched − decided.
+    /// From the decision to the switch: switched − decided.
     pub after_decision: Option<Bounds>,
 }
 
-/// The kind of alert that says that a release was left.
+/// The kind of the alert that reports a rollback: what systems send to the drill's receiver in the field `kind`.
 const ROLLED_BACK: &str = "rolled-back";
-/// So many answers of the other release, and none of the one that was left, make a way back; fewer may be single
-/// requests that another release answered.
+/// This many later answers of the other release, with none of the bad one, are a rollback. Fewer may be single requests that
+/// the other release answered in its place.
 const CONFIRMING: usize = 10;
 
 pub(super) fn instants(
@@ -80,11 +80,12 @@ pub(super) fn instants(
             }
         )
     });
+    // A receiver that refuses an alert informs nobody.
     let detected = event(|event| matches!(event, Event::Alert { answered, .. } if *answered < 400));
     let onset = outages.first().map(|outage| outage.onset);
     let recovered = outages
         .last()
-        .filter(|outage| !outage.open)
+        .filter(|outage| !outage.still_down)
         .map(|outage| outage.end);
     let rollback = rollback(history, streams, releases);
     let faulted = || {
@@ -117,7 +118,7 @@ pub(super) fn instants(
     }
 }
 
-/// The time from somewhere in one interval to somewhere in another.
+/// The bounds of the time from some instant of one interval to some instant of another.
 fn span(start: Interval, end: Interval) -> Bounds {
     Bounds::between(end.from.since(start.until), end.until.since(start.from))
 }
@@ -128,12 +129,12 @@ fn rollback(history: &History, streams: &Streams<'_>, releases: &[Release]) -> O
         .flat_map(|to| releases.iter().map(move |from| (to, from)));
     pairs
         .filter(|(to, from)| to.name != from.name && to.first.0 < from.first.0 && to.last.0 > from.last.0)
-        .find_map(|(to, from)| seen(history, streams, to, from))
-        .or_else(|| unseen(history, releases))
+        .find_map(|(to, from)| by_answers(history, streams, to, from))
+        .or_else(|| by_alert(history, releases))
 }
 
-/// `to` answered, then `from`, and after the last answer of `from` `to` again.
-fn seen(history: &History, streams: &Streams<'_>, to: &Release, from: &Release) -> Option<RolledBack> {
+/// A rollback that users saw: `to` answered, then `from`, and after the last answer of `from` only `to` again.
+fn by_answers(history: &History, streams: &Streams<'_>, to: &Release, from: &Release) -> Option<RolledBack> {
     let by = |sample: &Sample, release: &Release| {
         history.labels.get(usize::from(sample.release.0)) == Some(&release.name) && sample.outcome.is_up()
     };
@@ -145,13 +146,13 @@ fn seen(history: &History, streams: &Streams<'_>, to: &Release, from: &Release) 
     if streams.all().flat_map(back).count() < CONFIRMING {
         return None;
     }
-    // A release that fails some requests may have them answered by the other one while it is live: only where it
-    // answered itself does the other one's answer show that it was left.
-    let own = streams
+    // While the bad release is live, the system may have the other one answer for it where it fails. So an answer of the
+    // other one shows the switch only on a stream that the bad release answered itself.
+    let answered = streams
         .all()
         .filter(|stream| streams.samples(*stream).any(|sample| by(sample, from)));
     let first = |samples: &mut dyn Iterator<Item = &Sample>| samples.map(|sample| sample.ended).min();
-    let until = first(&mut own.flat_map(back)).or_else(|| first(&mut streams.all().flat_map(back)))?;
+    let until = first(&mut answered.flat_map(back)).or_else(|| first(&mut streams.all().flat_map(back)))?;
     let seen = Interval {
         from: from.first.0,
         until: from.first.1,
@@ -160,9 +161,9 @@ fn seen(history: &History, streams: &Streams<'_>, to: &Release, from: &Release) 
         from: from.last.0,
         until,
     };
-    let decided = told(history, seen.from).map(|told| Interval {
+    let decided = reported(history, seen.from).map(|reported| Interval {
         from: seen.from,
-        until: told.min(until),
+        until: reported.min(until),
     });
     Some(RolledBack {
         from: from.name.clone(),
@@ -175,9 +176,9 @@ fn seen(history: &History, streams: &Streams<'_>, to: &Release, from: &Release) 
     })
 }
 
-/// Users never had an answer of the release, because whatever guards the system gave them another's: the deploy was
-/// accepted, and an alert says that it was left.
-fn unseen(history: &History, releases: &[Release]) -> Option<RolledBack> {
+/// A rollback that users did not see, as the system never showed them the bad release: its deploy was accepted, and an
+/// alert reports the rollback.
+fn by_alert(history: &History, releases: &[Release]) -> Option<RolledBack> {
     let deployed = history.events.iter().find_map(|event| match &event.event {
         Event::Deploy {
             release,
@@ -191,7 +192,7 @@ fn unseen(history: &History, releases: &[Release]) -> Option<RolledBack> {
         .iter()
         .find(|event| matches!(&event.event, Event::Injecting { fault, .. } if fault == "deploy"))?
         .at;
-    let told = told(history, asked)?;
+    let reported = reported(history, asked)?;
     let last = releases.iter().max_by_key(|release| release.last)?;
     let answered = releases.iter().any(|release| release.name == *deployed);
     (!answered).then(|| RolledBack {
@@ -200,20 +201,20 @@ fn unseen(history: &History, releases: &[Release]) -> Option<RolledBack> {
         seen: None,
         decided: Some(Interval {
             from: asked,
-            until: told,
+            until: reported,
         }),
         switched: None,
-        time: Bounds::between(Duration::ZERO, told.since(asked)),
+        time: Bounds::between(Duration::ZERO, reported.since(asked)),
         after_decision: None,
     })
 }
 
-/// When the alert arrived that says that a release was left.
-fn told(history: &History, after: Micros) -> Option<Micros> {
-    let told = history.events.iter().find(
+/// When the alert arrived that reports a rollback.
+fn reported(history: &History, after: Micros) -> Option<Micros> {
+    let alert = history.events.iter().find(
         |event| matches!(&event.event, Event::Alert { kind, .. } if kind == ROLLED_BACK && event.at >= after),
     );
-    told.map(|event| event.at)
+    alert.map(|event| event.at)
 }
 
 #[cfg(test)]
@@ -317,8 +318,8 @@ mod tests {
                 })
                 .collect();
             let first = samples.iter().find(|sample| sample.release == V2).unwrap();
-            let told = until - decided * MS + 5 * MS;
-            let measured = measure(&history(samples.clone(), vec![(told, alert(ROLLED_BACK, 200))]));
+            let reported = until - decided * MS + 5 * MS;
+            let measured = measure(&history(samples.clone(), vec![(reported, alert(ROLLED_BACK, 200))]));
             let found = measured.instants.rollback.unwrap();
             let seen = found.seen.unwrap();
             prop_assert_eq!(seen, Interval { from: first.sent, until: first.ended });
@@ -342,13 +343,13 @@ mod tests {
     }
 
     #[test]
-    fn single_answers_of_the_other_release_are_no_way_back() {
+    fn single_answers_of_the_other_release_are_no_rollback() {
         let samples = answers(|i| if i < 30 || i == 60 || i == 99 { V1 } else { V2 });
         assert_eq!(measure(&history(samples, vec![])).instants.rollback, None);
     }
 
     #[test]
-    fn a_release_that_no_user_met_was_left_when_the_alert_says_so() {
+    fn a_release_that_no_user_saw_was_left_by_the_time_of_the_alert() {
         let deployed = Event::Deploy {
             release: "v2".into(),
             accepted: true,
@@ -374,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_deploy_is_no_way_back() {
+    fn a_refused_deploy_is_no_rollback() {
         let deployed = Event::Deploy {
             release: "v2".into(),
             accepted: false,
@@ -389,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_that_its_receiver_refused_has_told_nobody() {
+    fn an_alert_that_its_receiver_refused_detects_nothing() {
         let events = vec![
             (100 * MS, deploy_asked()),
             (200 * MS, alert("failing", 500)),

@@ -1,4 +1,4 @@
-//! Intervals of the drill's clock, and durations with bounds.
+//! Intervals of the drill's clock, and durations with bounds: the arithmetic of everything that is measured.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use firedrill_model::sample::Micros;
 
-/// From an instant until another.
+/// The time from one instant until another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Interval {
     /// Its start.
@@ -22,35 +22,35 @@ impl Interval {
         self.until.since(self.from)
     }
 
-    /// The part of it inside another; `None` when there is none.
+    /// Its part inside another interval; `None` when they have no time in common.
     pub fn within(self, other: Self) -> Option<Self> {
         let (from, until) = (self.from.max(other.from), self.until.min(other.until));
         (from < until).then_some(Self { from, until })
     }
 
-    /// Whether an instant lies in it, its edges included.
+    /// Whether an instant lies in it, edges included.
     pub fn contains(self, at: Micros) -> bool {
         self.from <= at && at <= self.until
     }
 }
 
-/// A duration that is known to lie between two others. Without an upper one it is *censored*: at least so long.
+/// A duration with bounds: the true one lies between them. Without an upper bound it had not ended when the drill did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Bounds {
-    /// It is at least this.
+    /// The lower bound.
     pub low: Duration,
-    /// It is at most this; `None`: it had not ended when the drill did.
+    /// The upper bound; `None`: still down when the drill ended.
     pub high: Option<Duration>,
 }
 
 impl Bounds {
-    /// Nothing at all.
+    /// Zero, exactly.
     pub const ZERO: Self = Self {
         low: Duration::ZERO,
         high: Some(Duration::ZERO),
     };
 
-    /// Between two durations.
+    /// The bounds between two durations.
     pub fn between(low: Duration, high: Duration) -> Self {
         Self {
             low: low.min(high),
@@ -58,16 +58,16 @@ impl Bounds {
         }
     }
 
-    /// Whether a duration is possible.
+    /// Whether the true duration can be this.
     pub fn contains(self, truth: Duration) -> bool {
         self.low <= truth && self.high.is_none_or(|high| truth <= high)
     }
 }
 
-/// A bound in the unit that fits, with no more digits than its uncertainty supports, rounded outward: a lower one down,
-/// an upper one up.
+/// A bound in the unit that fits, with no more digits than the width of the bounds supports. Rounded outward, a lower one
+/// down and an upper one up, so that the text never claims more than was measured.
 fn digits(bound: Duration, uncertainty: Duration, outward: fn(f64) -> f64) -> String {
-    // Whole microseconds, so that rounding outward does not act on what floating point adds.
+    // From whole microseconds: rounding outward must not act on an error of floating point.
     #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 µs, 285 years")]
     let micros = bound.as_micros() as f64;
     if bound < Duration::from_secs(1) && uncertainty < Duration::from_millis(500) {
@@ -79,7 +79,7 @@ fn digits(bound: Duration, uncertainty: Duration, outward: fn(f64) -> f64) -> St
         unsure if unsure < 1.0 => 1,
         _ => 0,
     };
-    // A length that is known exactly is still read by people: four digits are enough.
+    // More than four digits are noise to a reader, even where the length is known exactly.
     let enough = match bound.as_secs() {
         0..10 => 3,
         10..100 => 2,
@@ -133,7 +133,7 @@ pub(super) fn union(intervals: impl IntoIterator<Item = Interval>) -> Vec<Interv
     joined
 }
 
-/// What is left of an interval outside of others, which are disjoint and in order.
+/// The parts of an interval outside of others, which are disjoint and in order.
 pub(super) fn without(time: Interval, others: &[Interval]) -> Vec<Interval> {
     let mut left = Vec::new();
     let mut at = time.from;
@@ -152,7 +152,7 @@ pub(super) fn without(time: Interval, others: &[Interval]) -> Vec<Interval> {
     left
 }
 
-/// The length of disjoint intervals together.
+/// The length of disjoint intervals in all.
 pub(super) fn total(intervals: &[Interval]) -> Duration {
     intervals.iter().map(|interval| interval.length()).sum()
 }
@@ -172,13 +172,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_union_is_as_long_as_the_instants_it_covers(intervals in prop::collection::vec(any_interval(), 0..20)) {
+        fn a_union_is_as_long_as_the_instants_that_it_covers(intervals in prop::collection::vec(any_interval(), 0..20)) {
             let covered = (0u64..1200).filter(|at| intervals.iter().any(|i| i.from.0 <= *at && *at < i.until.0)).count();
             prop_assert_eq!(total(&union(intervals)), Duration::from_micros(covered as u64));
         }
 
         #[test]
-        fn a_union_never_shrinks_by_one_more(intervals in prop::collection::vec(any_interval(), 1..20)) {
+        fn one_more_interval_never_shortens_a_union(intervals in prop::collection::vec(any_interval(), 1..20)) {
             let fewer = total(&union(intervals[1..].to_vec()));
             prop_assert!(total(&union(intervals)) >= fewer);
         }

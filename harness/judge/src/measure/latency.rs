@@ -1,4 +1,7 @@
-//! How long good answers took, from when they were due.
+//! How long right answers took, counted from when they were due.
+//!
+//! From the due time, not the sending: a prober that waits for a slow service would otherwise hide its slowness (coordinated
+//! omission, Gil Tene, "How NOT to measure latency").
 
 use std::time::Duration;
 
@@ -10,11 +13,11 @@ use firedrill_model::sample::Sample;
 /// Percentiles of `ended − due`, to three digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Latency {
-    /// How many.
+    /// How many answers.
     pub n: u64,
-    /// Half of them were faster.
+    /// The median.
     pub p50: Duration,
-    /// 99 of 100 were faster.
+    /// 99 of 100 were not slower.
     pub p99: Duration,
     /// The slowest.
     pub max: Duration,
@@ -25,7 +28,7 @@ pub(super) fn latency<'s>(samples: impl Iterator<Item = &'s Sample>) -> Latency 
         return Latency::default();
     };
     for sample in samples.filter(|sample| sample.outcome.is_up()) {
-        // Grows with what it is given: nothing is clamped.
+        // The histogram grows by itself: no value is too large for it, and none is clamped.
         let _ = histogram.record(sample.ended.0.saturating_sub(sample.due.0));
     }
     let at = |quantile: f64| Duration::from_micros(histogram.value_at_quantile(quantile));
@@ -43,7 +46,7 @@ mod tests {
     use firedrill_model::sample::{Label, Micros, Outcome, StreamId};
 
     #[test]
-    fn a_second_is_a_second() {
+    fn percentiles_have_three_digits() {
         let sample = |took: u64| Sample {
             stream: StreamId(0),
             due: Micros(1000),

@@ -1,7 +1,8 @@
-//! From samples to outages, recovery, latency and data loss. Pure: no clock, no I/O.
+//! From samples to outages, recovery, latency and data loss.
 //!
-//! Faces a [`History`] on one side and judging and reporting on the other. Every time it tells has bounds; the formulas
-//! are those of the measuring rules (`docs/measuring.md`), quoted where they are used.
+//! Takes a [`History`], gives a [`Measured`] to judging and reports. Every duration has bounds. The formulas are those of
+//! `docs/measuring.md`, and the code has their names: a sample is due at `d`, sent at `s` and ended at `e`; `δ` is its
+//! journey's deadline, and `ē = min(e, s + δ)`.
 
 mod data;
 mod fallback;
@@ -33,64 +34,64 @@ use firedrill_model::history::{Event, History, Phase};
 use firedrill_model::sample::{Bad, Micros, Outcome};
 use streams::Streams;
 
-/// What a history comes to.
+/// Everything that is measured of a history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Measured {
     /// The time that is judged: from the first step's origin to the end of the quiet period.
     pub window: Interval,
-    /// Each journey by itself, in the order of the system file.
+    /// Each journey, in the order of the system file.
     pub journeys: Vec<Journey>,
     /// Outages of the service: the union over its essential journeys.
     pub outages: Vec<Outage>,
-    /// Single bad answers that nothing confirmed, of all journeys, in order.
+    /// Single bad samples that nothing confirmed, of all journeys, by time.
     pub blips: Vec<Blip>,
     /// The service's downtime.
     pub downtime: Bounds,
-    /// Time about which nothing is known.
+    /// Unknown time: the prober stalled, or its probes were void.
     pub unknown: Duration,
-    /// When that was: disjoint, in order.
+    /// When that was: disjoint, by time.
     pub unknown_parts: Vec<Interval>,
-    /// `[1 − (Σhigh + U)/W, 1 − Σlow/(W − U)]`.
+    /// The bounds of the availability: `[1 − (Σhigh + U)/W, 1 − Σlow/(W − U)]`.
     pub availability: (f64, f64),
-    /// The releases that answered, in the order of their first answer.
+    /// The releases that answered, by their first answers.
     pub releases: Vec<Release>,
     /// The instants of the drill.
     pub instants: Instants,
     /// What became of acknowledged writes.
     pub data: Data,
-    /// How well the prober kept its schedule.
+    /// How well the prober did.
     pub prober: Prober,
 }
 
-/// One journey.
+/// What is measured of one journey.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Journey {
     /// Its name.
     pub name: String,
-    /// Whether the service is down when it is.
+    /// Whether its outage is the service's outage.
     pub essential: bool,
-    /// Answers that were right and normal.
+    /// Right answers, the normal way.
     pub good: usize,
     /// Right answers by a fallback.
     pub fallback: usize,
-    /// Answers that failed the user, by kind.
+    /// Bad answers, by kind.
     pub bad: Vec<(Bad, usize)>,
-    /// Probes that say nothing.
+    /// Void probes.
     pub void: usize,
     /// Its outages: the union over its streams.
     pub outages: Vec<Outage>,
     /// Its downtime.
     pub downtime: Bounds,
-    /// Which fallbacks answered.
+    /// The fallbacks that answered.
     pub rungs: Vec<Rung>,
-    /// What it was when, without gaps.
+    /// Its states over time, without gaps.
     pub lane: Lane,
     /// How long its good answers took.
     pub latency: Latency,
 }
 
 impl Journey {
-    /// Probes that say something: good, fallback and bad ones.
+    /// How many probes were not void.
     pub fn answers(&self) -> usize {
         let bad: usize = self.bad.iter().map(|(_, count)| count).sum();
         self.good + self.fallback + bad
@@ -98,10 +99,9 @@ impl Journey {
 }
 
 impl Measured {
-    /// A journey's single bad answers that nothing confirmed.
+    /// The blips of a journey.
     pub fn blips_of<'m>(&'m self, journey: &'m Journey) -> impl Iterator<Item = &'m Blip> {
-        let own = |blip: &&Blip| blip.journey == journey.name;
-        self.blips.iter().filter(own)
+        self.blips.iter().filter(|blip| blip.journey == journey.name)
     }
 }
 
@@ -152,15 +152,15 @@ fn journey(
     journey: &firedrill_model::scenario::Journey,
     window: Interval,
 ) -> Journey {
-    let own: Vec<usize> = streams.of_journey(&journey.name).collect();
+    let of_journey: Vec<usize> = streams.of_journey(&journey.name).collect();
     let outages = outage::union(
         runs.iter()
-            .filter(|(stream, _)| own.contains(stream))
+            .filter(|(stream, _)| of_journey.contains(stream))
             .map(|(_, o)| o.clone()),
     );
     let mut bad: Vec<(Bad, usize)> = Vec::new();
     let (mut good, mut fallback, mut void) = (0, 0, 0);
-    for sample in own.iter().flat_map(|stream| streams.judged(*stream)) {
+    for sample in of_journey.iter().flat_map(|stream| streams.judged(*stream)) {
         match sample.outcome {
             Outcome::Good => good += 1,
             Outcome::Fallback => fallback += 1,
@@ -168,13 +168,13 @@ fn journey(
             Outcome::Bad(kind) => *tally::entry(&mut bad, kind) += 1,
         }
     }
-    let (rungs, standing) = fallback::fallback(history, streams, &own);
+    let (rungs, fallbacks) = fallback::fallback(history, streams, &of_journey);
     Journey {
         name: journey.name.clone(),
         essential: journey.essential,
         downtime: outage::downtime(&outages, window),
-        lane: fallback::lane(window, &outages, &standing),
-        latency: latency::latency(own.iter().flat_map(|stream| streams.judged(*stream))),
+        lane: fallback::lane(window, &outages, &fallbacks),
+        latency: latency::latency(of_journey.iter().flat_map(|stream| streams.judged(*stream))),
         good,
         fallback,
         bad,
@@ -184,7 +184,7 @@ fn journey(
     }
 }
 
-/// From the first step's origin to the end of the quiet period; for a history that was cut off, to its last stamp.
+/// The judged time: from the first step to the end of the quiet period; of a history that was cut off, to its last stamp.
 fn window(history: &History) -> Interval {
     let phase = |wanted: Phase| {
         history
@@ -208,8 +208,8 @@ fn window(history: &History) -> Interval {
     }
 }
 
-/// The measuring rules' formula. The lower end counts unknown time as down; the upper end leaves it out of the whole, so
-/// that a proven outage never weighs less for what was not seen.
+/// `[1 − (Σhigh + U)/W, 1 − Σlow/(W − U)]`, with the window W and the unknown time U. The lower bound counts unknown time as
+/// down. The upper bound leaves it out of the window: taken as up, it would make a proven outage weigh less.
 fn availability(downtime: &Bounds, unknown: Duration, window: Interval) -> (f64, f64) {
     let whole = window.length().as_secs_f64();
     if whole <= 0.0 {

@@ -1,10 +1,17 @@
 //! Runs, episodes and blips, with the bounds of each outage.
 //!
-//! For a row of bad samples *B* between good samples *G*: `E = min ē over B`, `L = max s over B`;
-//! `a = max{ s_j : j∈G, ē_j < L }`, `b = min{ ē_j : j∈G, s_j > E }`. The outage began in (a, E] and ended in [L, b):
-//! it lasted at least `max(0, L − E)` and at most `b − a`. Every bad interval touches the outage, and no good one lies
-//! inside it. An episode of several runs began with its first run and ended with its last: `a` and its `L` are the first
-//! run's, `b` and its `E` the last one's; a good sample of the time in between says nothing of the other edge.
+//! For the bad samples *B* of a run and the good ones *G* around it (`docs/measuring.md`, *Outages, with bounds*):
+//!
+//! ```text
+//! E = min ē over B                        L = max s over B
+//! a = max{ s_j : j ∈ G, ē_j < L }         b = min{ ē_j : j ∈ G, s_j > E }
+//! low = max(0, L − E)                     high = b − a
+//! ```
+//!
+//! The outage began in (a, E] and ended in [L, b): every bad interval `[s, ē]` touches it, and no good one lies inside it.
+//!
+//! An episode of several runs began with its first run and ended with its last: `a`, with its `L`, is the first run's; `b`,
+//! with its `E`, is the last run's. A good sample between them says nothing of the edges.
 
 use std::time::Duration;
 
@@ -15,38 +22,38 @@ use super::streams::Streams;
 use crate::tally;
 use firedrill_model::sample::{Bad, Micros, Outcome, Sample};
 
-/// Runs separated by fewer good samples than this belong to one episode …
+/// Runs with fewer good samples than this between them are one episode …
 const GOOD_BETWEEN: usize = 10;
-/// … and so do runs separated by less good time than this.
+/// … and so are runs with less good time than this between them.
 const GOOD_TIME_BETWEEN: Duration = Duration::from_secs(1);
-/// A single bad sample that nothing confirms within this is a blip.
+/// A single bad sample is a blip unless another one confirms it within this.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
 /// An episode of outage.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outage {
-    /// When it was certainly under way: the parts (E, L) of what saw it. Empty when nothing proves any length.
+    /// When it was certainly under way: the parts (E, L) of the streams that saw it. Empty when none proves any length.
     pub core: Vec<Interval>,
-    /// Outside of this it certainly was not: (a, b).
+    /// Outside of this it was certainly not under way: (a, b).
     pub hull: Interval,
     /// It began in this interval: (a, E].
     pub onset: Interval,
     /// It ended in this interval: [L, b).
     pub end: Interval,
-    /// It had not ended when the drill did: the hull's end is only the end of what was seen.
-    pub open: bool,
-    /// The first bad probe was sent then.
+    /// It had not ended when the drill did: the hull ends with the last sample.
+    pub still_down: bool,
+    /// When the first bad probe was sent.
     pub first_bad: Micros,
-    /// The first good probe after it was sent then.
+    /// When the first good probe after it was sent.
     pub first_good: Option<Micros>,
     /// How answers failed, most frequent first.
     pub kinds: Vec<(Bad, usize)>,
 }
 
-/// A single bad answer that nothing confirms.
+/// A single bad sample that nothing confirms.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Blip {
-    /// Whose answer it was.
+    /// The journey.
     pub journey: String,
     /// When it was sent.
     pub at: Micros,
@@ -60,19 +67,19 @@ impl Outage {
         let low = interval::total(&self.core);
         Bounds {
             low,
-            high: (!self.open).then(|| self.hull.length().max(low)),
+            high: (!self.still_down).then(|| self.hull.length().max(low)),
         }
     }
 }
 
-/// One stream's run: where its bad samples stand among its valid ones.
+/// A run, or an episode of runs: the places of its first and last bad sample among the valid ones of its stream.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     first: usize,
     last: usize,
 }
 
-/// Every stream's episodes, and the blips of all, as far as they reach into the judged time.
+/// The episodes of every stream, with its number, and the blips of all, as far as they reach into the judged time.
 pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Blip>) {
     let valid: Vec<Vec<&Sample>> = streams
         .all()
@@ -83,7 +90,7 @@ pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Bl
                 .collect()
         })
         .collect();
-    // What failed before the steady state was seen is no part of what the faults did, nor joined to it.
+    // What failed before the first step is not of the faults: it is neither judged nor joined to what came later.
     let since = streams.window().from;
     let mut bad_times: Vec<Micros> = valid
         .iter()
@@ -128,7 +135,7 @@ fn confirmed(bad_times: &[Micros], at: Micros) -> bool {
     until - from > 1
 }
 
-/// Rows of bad samples, joined where too little good stands between them.
+/// Runs, joined to episodes where too little is good between them.
 fn episodes(valid: &[&Sample], since: Micros) -> Vec<Run> {
     let mut episodes: Vec<Run> = Vec::new();
     for (at, sample) in valid
@@ -155,7 +162,7 @@ fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> 
     let evident = |sample: &Sample| streams.evident(stream, sample);
     let inside = &valid[run.first..=run.last];
     let first_sent = valid[run.first].sent;
-    // The runs at the two edges: up to the first good sample, and from the last one.
+    // The runs at the two edges of the episode: up to its first good sample, and from its last one.
     let first_run = inside.iter().take_while(is_bad);
     let last_run = inside.iter().rev().take_while(is_bad);
     let first_l = first_run.map(|bad| bad.sent).max().unwrap_or(first_sent);
@@ -166,8 +173,9 @@ fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> 
     let before = valid[..run.first]
         .iter()
         .filter(|good| good.outcome.is_up() && evident(good) < first_l);
-    // Without a good sample before it, it may have begun at any time.
+    // a: without a good sample before it, it may have begun at any time.
     let a = before.map(|good| good.sent).next_back().unwrap_or_default();
+    // b: in order of sending, not of ē, so that the minimum is over all.
     let after = valid[run.last + 1..].iter().filter(|good| good.sent > last_e);
     let b = after.map(|good| evident(good)).min();
     let last_known = valid.last().map_or(l, |last| evident(last));
@@ -184,13 +192,14 @@ fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> 
             until: e,
         },
         end: Interval { from: l, until },
-        open: b.is_none(),
+        still_down: b.is_none(),
         first_bad: first_sent,
         first_good: valid.get(run.last + 1).map(|good| good.sent),
         kinds: kinds(bads().filter_map(|sample| bad(sample))),
     }
 }
 
+/// How answers failed, most frequent first.
 fn kinds(bads: impl Iterator<Item = Bad>) -> Vec<(Bad, usize)> {
     let mut kinds: Vec<(Bad, usize)> = Vec::new();
     for kind in bads {
@@ -200,7 +209,7 @@ fn kinds(bads: impl Iterator<Item = Bad>) -> Vec<(Bad, usize)> {
     kinds
 }
 
-/// Outages of several streams as one: joined where their hulls overlap.
+/// The outages of several streams as one list, joined where their hulls overlap.
 pub(super) fn union(outages: impl Iterator<Item = Outage>) -> Vec<Outage> {
     let mut sorted: Vec<Outage> = outages.collect();
     sorted.sort_by_key(|outage| outage.hull);
@@ -214,6 +223,7 @@ pub(super) fn union(outages: impl Iterator<Item = Outage>) -> Vec<Outage> {
     joined
 }
 
+/// Widens an outage by another one that overlaps it: down where either was, over when both were.
 fn join(into: &mut Outage, other: Outage) {
     into.hull.until = into.hull.until.max(other.hull.until);
     into.core = interval::union(into.core.iter().copied().chain(other.core));
@@ -221,8 +231,9 @@ fn join(into: &mut Outage, other: Outage) {
     into.onset.until = into.onset.until.min(other.onset.until);
     into.end.from = into.end.from.max(other.end.from);
     into.end.until = into.end.until.max(other.end.until);
-    into.open |= other.open;
+    into.still_down |= other.still_down;
     into.first_bad = into.first_bad.min(other.first_bad);
+    // With one of them still down, `zip` leaves none.
     into.first_good = into.first_good.zip(other.first_good).map(|(a, b)| a.max(b));
     for (kind, count) in other.kinds {
         *tally::entry(&mut into.kinds, kind) += count;
@@ -243,11 +254,11 @@ pub(super) fn downtime(outages: &[Outage], window: Interval) -> Bounds {
         .filter_map(|outage| inside(&outage.hull))
         .map(Interval::length)
         .sum();
-    let open = outages
+    let still_down = outages
         .iter()
-        .any(|outage| outage.open && outage.hull.within(window).is_some());
+        .any(|outage| outage.still_down && outage.hull.within(window).is_some());
     Bounds {
         low,
-        high: (!open).then(|| high.max(low)),
+        high: (!still_down).then(|| high.max(low)),
     }
 }

@@ -1,16 +1,19 @@
-//! Answers over time: how many, and how long good ones took, bucket by bucket, so that an hour fits a chart.
+//! Answers over time, in buckets, so that an hour fits a chart: how many, and how long right ones took.
+//!
+//! Takes a history, gives series for the charts of reports.
 
 use std::time::Duration;
 
 use super::Interval;
+use crate::tally;
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::{Micros, Outcome};
 
-/// Widths of a bucket, in milliseconds: those that a reader can divide by.
+/// The widths that a bucket may have, in milliseconds: round numbers of a time axis.
 const WIDTHS: [u64; 15] = [
     10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 15_000, 30_000, 60_000, 120_000, 300_000,
 ];
-/// A bucket is wide enough for so many probes.
+/// A bucket is wide enough for this many probes.
 const ENOUGH: f64 = 5.0;
 
 /// One journey's answers over time.
@@ -29,29 +32,30 @@ pub struct Series {
 /// The probes that were due in one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bucket {
-    /// Right answers, by whatever way.
+    /// Right answers, normal or by a fallback.
     pub up: u32,
     /// Answers that failed the user.
     pub bad: u32,
-    /// `ended − due` of right answers, when there are any: the fastest,
+    /// The smallest latency (`ended − due`) of right answers; zero, like the others, without any.
     pub min: Duration,
-    /// the median,
+    /// The median latency.
     pub p50: Duration,
-    /// the one that 99 of 100 were not slower than,
+    /// 99 of 100 were not slower.
     pub p99: Duration,
-    /// and the slowest.
+    /// The largest latency.
     pub max: Duration,
 }
 
-/// Every journey's answers in a time, in at most so many buckets each.
+/// Every journey's answers in a time, in at most `most` buckets each.
 pub fn over_time(history: &History, shown: Interval, most: usize) -> Vec<Series> {
     let (mut series, of_stream) = empty(history, shown, most);
+    // A sample's journey and bucket; `None` for one that was due outside of the time shown.
     let place = |sample: &firedrill_model::sample::Sample, series: &[Series]| {
         let journey = (*of_stream.get(usize::from(sample.stream.0))?)?;
-        let own = &series[journey];
-        let since = sample.due.0.checked_sub(own.from.0)?;
-        let bucket = usize::try_from(u128::from(since) / own.width.as_micros().max(1)).ok()?;
-        (bucket < own.buckets.len()).then_some((journey, bucket))
+        let shown = &series[journey];
+        let since = sample.due.0.checked_sub(shown.from.0)?;
+        let bucket = usize::try_from(u128::from(since) / shown.width.as_micros().max(1)).ok()?;
+        (bucket < shown.buckets.len()).then_some((journey, bucket))
     };
     for sample in &history.samples {
         let Some((journey, bucket)) = place(sample, &series) else {
@@ -64,21 +68,18 @@ pub fn over_time(history: &History, shown: Interval, most: usize) -> Vec<Series>
             Outcome::Void(_) => {}
         }
     }
-    // The times of one bucket lie side by side, in one list for all: 4 bytes a sample.
-    let mut ends: Vec<Vec<usize>> = Vec::new();
+    // A counting sort by bucket, into one list for all: 4 bytes a sample, where a list a bucket would double the memory of
+    // an hour's run. `ends` begins as each bucket's start and is its end once all its times are in.
     let mut total = 0;
-    for own in &series {
-        ends.push(
-            own.buckets
-                .iter()
-                .map(|bucket| {
-                    let start = total;
-                    total += bucket.up as usize;
-                    start
-                })
-                .collect(),
-        );
-    }
+    let mut starts = |series: &Series| -> Vec<usize> {
+        let start = |bucket: &Bucket| {
+            let start = total;
+            total += bucket.up as usize;
+            start
+        };
+        series.buckets.iter().map(start).collect()
+    };
+    let mut ends: Vec<Vec<usize>> = series.iter().map(&mut starts).collect();
     let mut times = vec![0u32; total];
     for sample in history.samples.iter().filter(|sample| sample.outcome.is_up()) {
         if let Some((journey, bucket)) = place(sample, &series) {
@@ -87,29 +88,22 @@ pub fn over_time(history: &History, shown: Interval, most: usize) -> Vec<Series>
             *end += 1;
         }
     }
-    for (own, ends) in series.iter_mut().zip(&ends) {
-        for (bucket, end) in own.buckets.iter_mut().zip(ends) {
+    for (series, ends) in series.iter_mut().zip(&ends) {
+        for (bucket, end) in series.buckets.iter_mut().zip(ends) {
             summarise(bucket, &mut times[end - bucket.up as usize..*end]);
         }
     }
     series
 }
 
-/// A series with empty buckets for each journey that is probed, and the journey of each stream.
+/// A series with empty buckets for each journey that is probed, and the place of each stream's journey among them.
 fn empty(history: &History, shown: Interval, most: usize) -> (Vec<Series>, Vec<Option<usize>>) {
     let mut rates: Vec<(&str, f64)> = Vec::new();
     let mut of_stream = Vec::new();
     for event in &history.events {
         if let Event::Stream { journey, rate, .. } = &event.event {
-            let at = match rates.iter().position(|(known, _)| known == journey) {
-                Some(at) => at,
-                None => {
-                    rates.push((journey, 0.0));
-                    rates.len() - 1
-                }
-            };
-            rates[at].1 += rate;
-            of_stream.push(Some(at));
+            *tally::entry(&mut rates, journey.as_str()) += rate;
+            of_stream.push(rates.iter().position(|(known, _)| known == journey));
         }
     }
     let series = |(journey, rate): &(&str, f64)| {
@@ -125,6 +119,7 @@ fn empty(history: &History, shown: Interval, most: usize) -> (Vec<Series>, Vec<O
     (rates.iter().map(series).collect(), of_stream)
 }
 
+/// The smallest round width with few enough buckets and enough probes in each.
 fn width(length: Duration, rate: f64, most: usize) -> Duration {
     #[expect(clippy::cast_precision_loss, reason = "buckets of a chart")]
     let least = (length.as_secs_f64() / most.max(1) as f64).max(ENOUGH / rate.max(1e-6));
@@ -135,6 +130,7 @@ fn width(length: Duration, rate: f64, most: usize) -> Duration {
         .unwrap_or(Duration::from_secs_f64(least.clamp(300.0, 1e9)))
 }
 
+/// The latencies of a bucket. By selection, not by sorting: a bucket may have a hundred thousand.
 fn summarise(bucket: &mut Bucket, times: &mut [u32]) {
     let time = |micros: u32| Duration::from_micros(micros.into());
     if times.is_empty() {
@@ -168,7 +164,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_bucket_holds_what_is_in_order(mut times in prop::collection::vec(0u32..1_000_000, 1..200)) {
+        fn the_latencies_of_a_bucket_are_in_order(mut times in prop::collection::vec(0u32..1_000_000, 1..200)) {
             let mut bucket = Bucket::default();
             summarise(&mut bucket, &mut times);
             prop_assert!(bucket.min <= bucket.p50 && bucket.p50 <= bucket.p99 && bucket.p99 <= bucket.max);

@@ -1,4 +1,4 @@
-//! The prober's own health: how late it was, what it could not say, and when it stood still.
+//! How well the prober did: how late it was, its void probes, and its stalls.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::tally;
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::{Outcome, Void};
 
-/// A gap this close to an outage's edge leaves the edge in doubt …
+/// A gap this close to an outage's edge makes the edge doubtful …
 const NEAR: Duration = Duration::from_secs(5);
 /// … if it is longer than this.
 const LONG: Duration = Duration::from_millis(100);
@@ -23,20 +23,20 @@ const LONG: Duration = Duration::from_millis(100);
 pub struct Prober {
     /// Probes that were due in the window.
     pub probes: usize,
-    /// Those that say nothing, by reason.
+    /// Void probes, by reason.
     pub voids: Vec<(Void, usize)>,
-    /// Sent − due: the median.
+    /// The median lateness, sent − due.
     pub late_p50: Duration,
-    /// Sent − due: 999 of 1000 were earlier.
+    /// The lateness that 999 of 1000 probes were not above.
     pub late_p999: Duration,
-    /// Standstills of the prober over 100 ms in the window.
+    /// Stalls of the prober in the window.
     pub gaps: Vec<Interval>,
-    /// One of them is within 5 s of an outage's edge.
+    /// One of over 100 ms is within 5 s of an outage's edge.
     pub gap_near_edge: bool,
 }
 
 impl Prober {
-    /// The share of probes that say nothing.
+    /// The share of void probes.
     #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
     pub fn void_share(&self) -> f64 {
         let voids: usize = self.voids.iter().map(|(_, count)| count).sum();
@@ -51,8 +51,7 @@ fn gaps(history: &History, window: Interval) -> impl Iterator<Item = Interval> {
     })
 }
 
-/// Time about which nothing is known: the prober's standstills, and a probe's interval for every void of an essential
-/// journey.
+/// Unknown time: the prober's stalls, and a probing interval for every void probe of an essential journey.
 pub(super) fn unknown(history: &History, streams: &Streams<'_>, window: Interval) -> Vec<Interval> {
     let mut parts: Vec<Interval> = gaps(history, window).collect();
     for stream in streams.all().filter(|stream| streams.essential(*stream)) {
@@ -95,7 +94,7 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
             until: gap.until + NEAR,
         };
         outages.iter().any(|outage| {
-            wide.contains(outage.hull.from) || (!outage.open && wide.contains(outage.hull.until))
+            wide.contains(outage.hull.from) || (!outage.still_down && wide.contains(outage.hull.until))
         })
     };
     let gap_near_edge = gaps.iter().filter(|gap| gap.length() > LONG).any(near);

@@ -1,7 +1,7 @@
 //! Which releases answered, and when.
 //!
-//! A slow stream would carry a release over an outage that falls between two of its probes: what all streams together
-//! know to be dead is cut out of every release's time.
+//! A slow stream does not see an outage between two of its probes. So the time in which all streams together saw no answer
+//! is cut out of every release's time.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::streams::Streams;
 use firedrill_model::history::History;
 use firedrill_model::sample::{Label, Micros, Sample};
 
-/// A release that has not answered for so many probes of its stream has stopped answering, for the time being …
+/// A release that did not answer this many probes of a stream in a row has stopped answering for a while …
 const SILENT_PROBES: u32 = 5;
-/// … and for at least this long: a scheduling hiccup is no change of releases.
+/// … if that took at least this long: a delay of the scheduler is no change of releases.
 const SILENT: Duration = Duration::from_millis(20);
 
 /// A release that answered.
@@ -28,11 +28,11 @@ pub struct Release {
     pub first: (Micros, Micros),
     /// Its last answer: sent, ended.
     pub last: (Micros, Micros),
-    /// When it answered, without the times in which it was silent.
+    /// When it answered: disjoint, by time.
     pub stretches: Vec<Interval>,
 }
 
-/// In the order of their first answers.
+/// The releases that answered, by their first answers.
 pub(super) fn releases(history: &History, streams: &Streams<'_>) -> Vec<Release> {
     let mut seen: Vec<(Label, Release)> = Vec::new();
     for stream in streams.all() {
@@ -64,8 +64,8 @@ pub(super) fn releases(history: &History, streams: &Streams<'_>) -> Vec<Release>
     releases
 }
 
-/// When nobody answered: probes of whatever streams that failed in a row, each without the name of a release, prove it
-/// between the end of the first one's evidence and the sending of the last, by the rule for outages.
+/// When no release answered. Probes of any streams in a row that failed without naming a release prove it as an outage is
+/// proven: from the first one's ē to the last one's s.
 fn dead(streams: &Streams<'_>) -> Vec<Interval> {
     let mut dead = Vec::new();
     let mut row: Option<(Micros, Micros)> = None;
@@ -102,7 +102,7 @@ fn release(history: &History, label: Label, good: usize, stamps: (Micros, Micros
     }
 }
 
-/// Adds an answer to the last stretch, or begins a new one after a silence (or with another stream's first answer).
+/// Adds an answer to the last stretch, or begins a new one after a silence (or with the first answer of another stream).
 fn extend(stretches: &mut Vec<Interval>, (sent, ended): (Micros, Micros), silent: Duration) {
     match stretches.last_mut() {
         Some(last) if last.from <= sent && sent.since(last.until) <= silent => {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_release_that_is_dead_for_less_than_a_slow_streams_interval_does_not_answer_then() {
+    fn a_release_dead_for_less_than_a_slow_streams_interval_has_two_stretches() {
         let stretches = killed(20, 1100, 1700);
         assert_eq!(stretches.len(), 2, "{stretches:?}");
         assert!(
@@ -194,7 +194,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the outage, no instant between the first refused answer and the last refused probe is drawn as served.
+        /// No time between the first refused answer and the last refused probe counts as answered.
         #[test]
         fn no_release_answers_while_every_probe_is_refused(
             every in 5u64..50, from in 100u64..2000, lasting in 1u64..1500,

@@ -1,4 +1,4 @@
-//! A history's samples, by stream and in the order in which they were sent, without a copy.
+//! A history's samples by stream, in the order of their sending, without copying them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::Interval;
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::{Micros, Sample};
 
-/// What is known of a stream besides its samples.
+/// A stream's journey and rate.
 #[derive(Default)]
 struct Info {
     journey: String,
@@ -51,11 +51,13 @@ impl<'h> Streams<'h> {
                 infos[at] = Info {
                     journey: journey.clone(),
                     essential: known.is_some_and(|journey| journey.essential),
+                    // A stream of a journey that the system file does not have: only a damaged history has one.
                     deadline: known.map_or(Duration::from_millis(250), |journey| journey.deadline.0),
                     rate: *rate,
                 };
             }
         }
+        // Samples are written as they end; the measuring rules go by sending. Numbers of 4 bytes instead of copies of 32.
         let mut order = vec![Vec::new(); infos.len()];
         for (at, sample) in (0u32..).zip(&history.samples) {
             if let Some(of_stream) = order.get_mut(usize::from(sample.stream.0)) {
@@ -78,11 +80,12 @@ impl<'h> Streams<'h> {
         self.window
     }
 
-    /// Their numbers.
+    /// The numbers of all streams.
     pub(super) fn all(&self) -> std::ops::Range<usize> {
         0..self.infos.len()
     }
 
+    /// The numbers of a journey's streams.
     pub(super) fn of_journey<'a>(&'a self, journey: &'a str) -> impl Iterator<Item = usize> + 'a {
         self.all()
             .filter(move |stream| self.infos[*stream].journey == journey)
@@ -100,13 +103,14 @@ impl<'h> Streams<'h> {
         Duration::from_secs_f64(1.0 / self.infos[stream].rate.max(1e-6))
     }
 
-    /// All samples of a stream by sending time.
+    /// All samples of a stream, by sending time.
     pub(super) fn samples(&self, stream: usize) -> impl DoubleEndedIterator<Item = &'h Sample> + Clone + '_ {
         self.order[stream].iter().map(|at| &self.samples[*at as usize])
     }
 
     /// The samples of all streams together, by sending time, each with its stream.
     pub(super) fn merged(&self) -> impl Iterator<Item = (usize, &'h Sample)> + '_ {
+        // A merge of sorted lists; with a handful of streams a scan of their heads is as fast as a heap.
         let mut next = vec![0; self.order.len()];
         std::iter::from_fn(move || {
             let head = |stream: usize| {
@@ -122,14 +126,14 @@ impl<'h> Streams<'h> {
         })
     }
 
-    /// The samples of a stream that are judged: due in the window.
+    /// The samples of a stream that are judged, those due in the window.
     pub(super) fn judged(&self, stream: usize) -> impl Iterator<Item = &'h Sample> + Clone + '_ {
         let window = self.window;
         self.samples(stream)
             .filter(move |sample| window.contains(sample.due))
     }
 
-    /// `ē = min(e, s + δ)`: the outcome was decided by the service's state at some instant in `[s, ē]`.
+    /// `ē = min(e, s + δ)`: the state of the service at some instant of the evidence interval `[s, ē]` decided the outcome.
     pub(super) fn evident(&self, stream: usize, sample: &Sample) -> Micros {
         sample.ended.min(sample.sent + self.infos[stream].deadline)
     }

@@ -304,7 +304,7 @@ impl Sheet<'_> {
             y,
             &title,
         );
-        let title = if outage.open {
+        let title = if outage.still_down {
             "it had not ended when the drill did".to_owned()
         } else {
             format!(

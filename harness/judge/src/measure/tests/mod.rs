@@ -1,4 +1,4 @@
-//! The measuring rules, held against services whose true outages are known.
+//! The measuring rules, tested on simulated services whose true outages are known.
 
 mod simulated;
 
@@ -11,8 +11,8 @@ use super::{Measured, measure};
 use firedrill_model::history::{Event, Phase, Stamped};
 use firedrill_model::sample::{Bad, Micros, Outcome, Sample, StreamId, Void};
 
-/// Holds every outage that was found against the truths that were felt inside it.
-fn holds(measured: &Measured, truths: &[Truth], felt: &[bool]) -> Result<(), TestCaseError> {
+/// Checks that the bounds of every outage contain the true outages that probes felt in it.
+fn contain_the_truth(measured: &Measured, truths: &[Truth], felt: &[bool]) -> Result<(), TestCaseError> {
     for outage in &measured.outages {
         let inside = truths.iter().zip(felt).filter(|(truth, felt)| {
             **felt && truth.from < outage.hull.until.0 && truth.until > outage.hull.from.0
@@ -21,14 +21,14 @@ fn holds(measured: &Measured, truths: &[Truth], felt: &[bool]) -> Result<(), Tes
         let from = inside.iter().map(|truth| truth.from).min();
         let until = inside.iter().map(|truth| truth.until).max();
         let (Some(from), Some(until)) = (from, until) else {
-            prop_assert!(false, "an outage that never was: {outage:?}");
+            prop_assert!(false, "there was no such outage: {outage:?}");
             return Ok(());
         };
         prop_assert!(
             outage.onset.contains(Micros(from)),
             "{from} began outside {outage:?}"
         );
-        if outage.open {
+        if outage.still_down {
             prop_assert!(outage.bounds().low <= span(until - from), "{outage:?}");
         } else {
             prop_assert!(
@@ -58,7 +58,7 @@ proptest! {
         let seen = world.play();
         let measured = measure(&seen.history);
         prop_assert!(measured.outages.len() <= 1, "{:?}", measured.outages);
-        holds(&measured, &truths, &seen.felt)?;
+        contain_the_truth(&measured, &truths, &seen.felt)?;
         // An outage that is longer than two intervals and what the deadline hides is never missed.
         let rate = lines.iter().filter(|line| line.essential).map(|line| line.rate).max().unwrap_or(1);
         if length > 2 * SECOND / u64::from(rate) + DEADLINE + 210 * MS {
@@ -67,26 +67,26 @@ proptest! {
     }
 
     #[test]
-    fn the_true_outage_lies_within_the_bounds_although_the_prober_stands_still(
+    fn the_true_outage_lies_within_the_bounds_when_the_prober_stalls(
         dark in any_dark(), from in 2 * SECOND..3 * SECOND, length in 50 * MS..4 * SECOND, lines in any_lines(),
-        chance in any_chance(), gap in SECOND..5 * SECOND, still in 100 * MS..2 * SECOND,
+        chance in any_chance(), gap in SECOND..5 * SECOND, stall in 100 * MS..2 * SECOND,
     ) {
         let truths = [Truth { from, until: from + length, dark }];
-        let gap = Some((gap, gap + still));
+        let gap = Some((gap, gap + stall));
         let world = World { lines: &lines, truths: &truths, chance: &chance, gap, length: from + length + 6 * SECOND };
         let seen = world.play();
         let measured = measure(&seen.history);
-        holds(&measured, &truths, &seen.felt)?;
-        prop_assert!(measured.unknown >= span(still), "a standstill is unknown time");
+        contain_the_truth(&measured, &truths, &seen.felt)?;
+        prop_assert!(measured.unknown >= span(stall), "a stall is unknown time");
     }
 
     #[test]
-    fn outages_one_after_the_other_lie_within_the_bounds_joined_or_apart(
+    fn outages_in_a_row_lie_within_the_bounds_joined_or_apart(
         darks in (any_dark(), any_dark(), any_dark()), lengths in prop::array::uniform3(prop_oneof![5 * MS..300 * MS, 5 * MS..2 * SECOND]),
         between in prop::array::uniform2(prop_oneof![MS..600 * MS, MS..3 * SECOND]), lines in any_lines(), chance in any_chance(),
     ) {
-        // A probe that was sent before the end of one outage's row and overtaken by later ones may meet the next outage
-        // only: the rules take its row for one outage. Where outages are that near, nothing is overtaken here.
+        // A probe sent during one outage and overtaken by later ones may hit the next outage only, and the rules take both
+        // for one. Where outages are that near, no probe is overtaken here.
         let near = between.iter().any(|between| *between < 410 * MS);
         let chance = if near { quick(chance) } else { chance };
         let mut at = 2 * SECOND;
@@ -97,11 +97,11 @@ proptest! {
         }
         let world = World { lines: &lines, truths: &truths, chance: &chance, gap: None, length: at + 4 * SECOND };
         let seen = world.play();
-        holds(&measure(&seen.history), &truths, &seen.felt)?;
+        contain_the_truth(&measure(&seen.history), &truths, &seen.felt)?;
     }
 
     #[test]
-    fn an_outage_that_does_not_end_is_at_least_so_long(
+    fn an_outage_that_does_not_end_has_no_upper_bound(
         dark in any_dark(), from in 2 * SECOND..3 * SECOND, lines in any_lines(), chance in any_chance(),
     ) {
         let truths = [Truth { from, until: 100 * SECOND, dark }];
@@ -110,7 +110,7 @@ proptest! {
         let [outage] = &measured.outages[..] else {
             return Err(TestCaseError::fail(format!("{:?}", measured.outages)));
         };
-        prop_assert!(outage.open && measured.downtime.high.is_none());
+        prop_assert!(outage.still_down && measured.downtime.high.is_none());
         prop_assert!(outage.onset.contains(Micros(from)));
         prop_assert!(measured.downtime.low <= span(8 * SECOND - from));
         prop_assert!(measured.downtime.low + span(SECOND) >= span(8 * SECOND - from - DEADLINE), "{outage:?}");
@@ -124,7 +124,7 @@ const EVEN: Line = Line {
     offset: 0,
 };
 
-/// A probe every 10 ms that takes 1 ms; bad where told.
+/// A probe every 10 ms that takes 1 ms; bad where `bad` says so.
 fn every_10_ms(length: u64, bad: impl Fn(u64) -> Option<Bad>) -> Vec<Sample> {
     let dues = (0..).map(|i| i * 10 * MS).take_while(|due| *due < length);
     dues.map(|due| sample(due, due, due + MS, bad(due).map_or(Outcome::Good, Outcome::Bad)))
@@ -176,12 +176,12 @@ fn a_joined_episode_takes_each_edge_from_the_run_at_that_edge() {
     assert_eq!(
         outage.onset.from,
         Micros(1980 * MS),
-        "the probe of 1.990 says nothing of what is before 2.000"
+        "the probe of 1.990 proves nothing before 2.000"
     );
     assert_eq!(
         outage.end.until,
         Micros(2861 * MS),
-        "nobody who was sent before 2.850 lay wholly inside"
+        "no probe sent before 2.850 lay wholly inside"
     );
 }
 
@@ -243,7 +243,7 @@ fn a_single_bad_sample_is_a_blip_unless_another_one_confirms_it_within_a_second(
 }
 
 #[test]
-fn the_service_is_down_when_any_essential_journey_is_and_not_for_others() {
+fn the_service_is_down_when_an_essential_journey_is() {
     let lines = [
         EVEN,
         EVEN,
@@ -279,7 +279,7 @@ fn the_service_is_down_when_any_essential_journey_is_and_not_for_others() {
 }
 
 #[test]
-fn streams_are_told_apart_by_their_number_not_by_the_order_of_their_events() {
+fn streams_are_identified_by_their_number_not_by_the_order_of_events() {
     let lines = [
         EVEN,
         Line {
@@ -301,7 +301,7 @@ fn streams_are_told_apart_by_their_number_not_by_the_order_of_their_events() {
 }
 
 #[test]
-fn what_went_wrong_before_the_first_step_is_not_judged() {
+fn a_failure_before_the_first_step_is_not_judged() {
     let samples = every_10_ms(10 * SECOND, |due| {
         (SECOND..2 * SECOND).contains(&due).then_some(Bad::Refused)
     });
@@ -345,7 +345,7 @@ fn unknown_time_widens_availability_on_both_sides() {
 }
 
 #[test]
-fn a_void_of_a_journey_that_is_not_essential_leaves_the_service_known() {
+fn a_void_probe_of_a_journey_that_is_not_essential_leaves_no_unknown_time() {
     let lines = [
         EVEN,
         Line {
@@ -363,7 +363,7 @@ fn a_void_of_a_journey_that_is_not_essential_leaves_the_service_known() {
 }
 
 #[test]
-fn only_a_standstill_of_over_100_ms_leaves_a_near_edge_in_doubt() {
+fn only_a_stall_of_over_100_ms_makes_a_near_edge_doubtful() {
     let near = |since: u64, until: u64| {
         let gap = Stamped {
             at: Micros(until),
@@ -385,7 +385,7 @@ fn only_a_standstill_of_over_100_ms_leaves_a_near_edge_in_doubt() {
 }
 
 #[test]
-fn the_times_between_instants_carry_both_ends_bounds() {
+fn the_time_between_two_instants_has_the_bounds_of_both() {
     let alert = Stamped {
         at: Micros(2500 * MS),
         event: Event::Alert {

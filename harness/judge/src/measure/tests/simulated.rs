@@ -1,5 +1,4 @@
-//! A made-up service that goes dark at known instants, and a made-up prober that watches it by the rules of the real
-//! one: what it makes of a truth that is known.
+//! A simulated service that fails at known instants, and a simulated prober that follows the rules of the real one.
 
 use std::time::Duration;
 
@@ -15,22 +14,22 @@ pub(super) const DEADLINE: u64 = 250 * MS;
 /// The timeout of every journey here.
 pub(super) const TIMEOUT: u64 = SECOND;
 
-/// How the service fails while it is dark.
+/// How the service fails during an outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dark {
-    /// It refuses connections; what is under way is answered.
+    /// It refuses connections; requests under way are answered.
     Refuse,
-    /// Its process is killed: what is under way breaks, new connections are refused.
+    /// Its process is killed: requests under way break, new connections are refused.
     Kill,
     /// It takes requests and never answers them.
     Stall,
-    /// It stands still; when it goes on, it answers what has waited.
+    /// It is paused; once resumed, it answers the requests that waited.
     Pause,
     /// It answers 500.
     Broken,
 }
 
-/// A time of darkness.
+/// A true outage.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Truth {
     pub(super) from: u64,
@@ -38,7 +37,7 @@ pub(super) struct Truth {
     pub(super) dark: Dark,
 }
 
-/// A stream of the made-up prober.
+/// A stream of the simulated prober.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
     pub(super) essential: bool,
@@ -46,14 +45,14 @@ pub(super) struct Line {
     pub(super) offset: u64,
 }
 
-/// What chance adds: one entry a probe, used in turn.
+/// The random delays of one probe; used in turn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Chance {
-    /// Sent so long after it was due.
+    /// From due to sent.
     late: u64,
-    /// The way there.
+    /// From sent to its arrival at the service.
     there: u64,
-    /// The way back.
+    /// From the answer to its arrival at the prober.
     back: u64,
 }
 
@@ -63,7 +62,7 @@ pub(super) fn any_chance() -> impl Strategy<Value = Vec<Chance>> {
     prop::collection::vec(one, 7..60)
 }
 
-/// The same with quick ways there: no probe is overtaken by a later one.
+/// The same with short delays, so that no probe is overtaken by a later one.
 pub(super) fn quick(chance: Vec<Chance>) -> Vec<Chance> {
     let one = |chance: Chance| Chance {
         there: chance.there.min(2 * MS),
@@ -106,13 +105,13 @@ pub(super) struct World<'w> {
     pub(super) lines: &'w [Line],
     pub(super) truths: &'w [Truth],
     pub(super) chance: &'w [Chance],
-    /// When the prober itself stands still.
+    /// When the prober stalls.
     pub(super) gap: Option<(u64, u64)>,
     /// From the first probe to the last.
     pub(super) length: u64,
 }
 
-/// What came of it, and which truths a probe of an essential journey felt.
+/// The resulting history, and which outages made a probe of an essential journey fail.
 pub(super) struct Seen {
     pub(super) history: History,
     pub(super) felt: Vec<bool>,
@@ -152,8 +151,8 @@ impl World<'_> {
         }
     }
 
-    /// After a standstill of the prober everything that fell into it happens at once.
-    fn stood_still(&self, at: u64) -> u64 {
+    /// After a stall of the prober, everything that was due during it happens at once.
+    fn after_stall(&self, at: u64) -> u64 {
         match self.gap {
             Some((from, until)) if from <= at && at < until => until,
             _ => at,
@@ -166,9 +165,9 @@ impl World<'_> {
             .position(|truth| truth.from <= at && at < truth.until)
     }
 
-    /// One probe, and which truth decided it.
+    /// One probe, and which outage decided it.
     fn probe(&self, due: u64, chance: Chance) -> (Sample, Option<usize>) {
-        let sent = self.stood_still(due + chance.late);
+        let sent = self.after_stall(due + chance.late);
         if sent - due > DEADLINE / 2 {
             return (sample(due, sent, sent, Outcome::Void(Void::SentLate)), None);
         }
@@ -177,7 +176,7 @@ impl World<'_> {
             took if took >= TIMEOUT => (sent + TIMEOUT, Outcome::Bad(Bad::Timeout)),
             _ => (ended, outcome),
         };
-        let ended = self.stood_still(ended);
+        let ended = self.after_stall(ended);
         let outcome = match outcome {
             Outcome::Good if ended - sent > DEADLINE => Outcome::Bad(Bad::Late),
             other => other,
@@ -190,12 +189,12 @@ impl World<'_> {
         (sample(due, sent, ended, outcome), by)
     }
 
-    /// When the exchange would end, how, and which truth decided it.
+    /// When the exchange would end, how, and which outage decided it.
     fn exchange(&self, sent: u64, chance: Chance) -> (u64, Outcome, Option<usize>) {
         let arrives = sent + chance.there;
         let good = (arrives + chance.back, Outcome::Good, None);
         let Some(by) = self.dark_at(arrives).or_else(|| self.dark_at(sent)) else {
-            // Killed under way: the answer was not yet out.
+            // The process is killed before it has answered.
             let under_way = |truth: &Truth| {
                 matches!(truth.dark, Dark::Kill) && sent < truth.from && truth.from < arrives + chance.back
             };
@@ -236,7 +235,7 @@ pub(super) fn sample(due: u64, sent: u64, ended: u64, outcome: Outcome) -> Sampl
     }
 }
 
-/// A history of these samples whose judged time is all of it.
+/// A history of these samples; all of its time is judged.
 pub(super) fn history(lines: &[Line], samples: Vec<Sample>, between: Vec<Stamped>, length: u64) -> History {
     let name = |at: usize| format!("journey-{at}");
     let journeys: Vec<_> = lines
