@@ -1,25 +1,20 @@
-//! How exact the link is.
+//! How exact the proxy is.
 
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use firedrill_proxy::{Bandwidth, Latency, Proxy};
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::link::{Bandwidth, Latency, Link, Speaks, Toxic, ToxicId};
 use crate::load::{self, User};
 use crate::median;
 use crate::table::Table;
 
-async fn link_to(upstream: SocketAddr) -> io::Result<Link> {
-    let link = Link::open(([127, 0, 0, 1], 0).into(), upstream, Speaks::Bytes, 1);
-    link.await.map_err(io::Error::other)
-}
-
-async fn inject(link: &Link, toxic: impl Toxic + 'static) -> io::Result<()> {
-    link.inject(ToxicId(1), Box::new(toxic)).await.map_err(io::Error::other)
+async fn proxy_to(upstream: SocketAddr) -> io::Result<Proxy> {
+    Proxy::start(upstream).await.map_err(io::Error::other)
 }
 
 async fn service() -> io::Result<SocketAddr> {
@@ -33,15 +28,16 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// 50 ms, on requests 1 to 100 of one kept connection.
+/// A latency of 50 ms, on 100 requests of one reused connection.
 pub(crate) async fn latency(table: &mut Table) -> io::Result<()> {
-    let link = link_to(service().await?).await?;
-    let mut user = User::connect(link.address()).await?;
+    let proxy = proxy_to(service().await?).await?;
+    let mut user = User::connect(proxy.address()).await?;
     let (mut without, mut with) = (Vec::new(), Vec::new());
     for _ in 0..100 {
         without.push(millis(user.ask().await?));
     }
-    inject(&link, Latency::of(Duration::from_millis(50))).await?;
+    let latency = Latency::new(Duration::from_millis(50));
+    let _latency = proxy.inject(latency).await.map_err(io::Error::other)?;
     let without = median(without.into_iter());
     for _ in 0..100 {
         with.push(millis(user.ask().await?) - without);
@@ -49,7 +45,7 @@ pub(crate) async fn latency(table: &mut Table) -> io::Result<()> {
     let first = with[0];
     with.sort_by(f64::total_cmp);
     println!(
-        "\nlatency 50 ms, requests 1 to 100 of one kept connection: added p50 {:.2} ms, first {first:.2}, min {:.2}, p90 {:.2}, max {:.2}",
+        "\nlatency 50 ms, 100 requests on one reused connection: added p50 {:.2} ms, first {first:.2}, min {:.2}, p90 {:.2}, max {:.2}",
         with[50], with[0], with[90], with[99]
     );
     table.hold(
@@ -61,7 +57,7 @@ pub(crate) async fn latency(table: &mut Table) -> io::Result<()> {
     Ok(())
 }
 
-/// Two seconds' worth at three rates, over one connection and over four at once.
+/// Two seconds of traffic at three rates, over one connection and over four.
 pub(crate) async fn bandwidth(table: &mut Table) -> io::Result<()> {
     println!();
     for (rate, connections) in [(64 << 10, 1u64), (1 << 20, 1), (1 << 20, 4), (32 << 20, 1)] {
@@ -77,11 +73,11 @@ pub(crate) async fn bandwidth(table: &mut Table) -> io::Result<()> {
                 });
             }
         });
-        let link = link_to(address).await?;
-        inject(&link, Bandwidth::of(rate)).await?;
+        let proxy = proxy_to(address).await?;
+        let _bandwidth = proxy.inject(Bandwidth::new(rate)).await.map_err(io::Error::other)?;
         let began = Instant::now();
         let reads = (0..connections).map(|_| {
-            let address = link.address();
+            let address = proxy.address();
             tokio::spawn(async move { TcpStream::connect(address).await?.read_to_end(&mut Vec::new()).await })
         });
         let reads: Vec<_> = reads.collect();
@@ -107,7 +103,7 @@ pub(crate) async fn bandwidth(table: &mut Table) -> io::Result<()> {
     Ok(())
 }
 
-/// A new client's first answer over one link, while twenty wait for a dead service over another.
+/// The time to a new client's first answer through one proxy, while twenty clients of another wait for a dead service.
 pub(crate) async fn dead_service(table: &mut Table) -> io::Result<()> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
@@ -117,7 +113,7 @@ pub(crate) async fn dead_service(table: &mut Table) -> io::Result<()> {
     while let Ok(stream) = tokio::time::timeout(Duration::from_millis(300), TcpStream::connect(address)).await {
         waiting.push(stream?);
     }
-    let (dead, alive) = (link_to(address).await?, link_to(service().await?).await?);
+    let (dead, alive) = (proxy_to(address).await?, proxy_to(service().await?).await?);
     let newcomer = async || {
         let began = Instant::now();
         User::connect(alive.address()).await?.ask().await?;
@@ -135,7 +131,7 @@ pub(crate) async fn dead_service(table: &mut Table) -> io::Result<()> {
     }
     let max = |times: &[f64]| times.iter().copied().fold(0.0, f64::max);
     println!(
-        "\na new client's first answer: {:.2} ms (max {:.2}); while 20 clients of another link wait for a dead service: {:.2} ms (max {:.2})",
+        "\na new client's first answer: {:.2} ms (max {:.2}); while 20 clients of another proxy wait for a dead service: {:.2} ms (max {:.2})",
         median(before.iter().copied()),
         max(&before),
         median(during.iter().copied()),
@@ -143,7 +139,7 @@ pub(crate) async fn dead_service(table: &mut Table) -> io::Result<()> {
     );
     let later = median(during.iter().copied()) - median(before.iter().copied());
     table.hold(
-        "a new client while another link's service is dead",
+        "a new client while another proxy's service is dead",
         format!("{later:+.2} ms"),
         "<= 5 ms",
         later <= 5.0,

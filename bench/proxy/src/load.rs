@@ -1,4 +1,4 @@
-//! The service and its users: 128 bytes are asked, 512 bytes answered, over kept connections.
+//! The service and its users: requests of 128 bytes, answers of 512 bytes, over reused connections.
 
 use std::io;
 use std::net::SocketAddr;

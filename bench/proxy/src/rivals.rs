@@ -1,4 +1,4 @@
-//! The proxies that are compared, each a process of its own: this program in another role, or fault-cli.
+//! The proxies that are compared. Each is a process of its own: this program in another role, or fault-cli.
 
 use std::ffi::OsStr;
 use std::io::{self, Write};
@@ -6,25 +6,25 @@ use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
+use firedrill_proxy::Proxy;
+use firedrill_wait::Poll;
 use noxious::proxy::{ProxyConfig, ProxyRunner, Runner, Toxics};
 use noxious::signal::{Close, Stop};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 
-use crate::link::{Link, Speaks};
 use crate::load;
-use crate::wait::{self, Poll};
 
 pub(crate) const RELAY: &str = "plain relay";
-/// The same again: what the measurement itself is worth.
+/// The same again: its difference from the first is the noise of the measurement.
 const AGAIN: &str = "relay, again";
-pub(crate) const LINK: &str = "link";
+pub(crate) const FIREDRILL: &str = "firedrill";
 const NOXIOUS: &str = "noxious";
 const FAULT: &str = "fault-cli";
 const SERVICE: &str = "service";
 
-/// What a child process does: listens, says where on a line, and serves until it is killed.
+/// What a child process does: listens, prints its address, and serves until it is killed.
 pub(crate) async fn play(role: &str, upstream: Option<&str>) -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -42,10 +42,9 @@ pub(crate) async fn play(role: &str, upstream: Option<&str>) -> io::Result<()> {
             say(address)?;
             relay(listener, upstream()?).await
         }
-        LINK => {
-            let link = Link::open(([127, 0, 0, 1], 0).into(), upstream()?, Speaks::Bytes, 1).await;
-            let link = link.map_err(io::Error::other)?;
-            say(link.address())?;
+        FIREDRILL => {
+            let proxy = Proxy::start(upstream()?).await.map_err(io::Error::other)?;
+            say(proxy.address())?;
             std::future::pending().await
         }
         NOXIOUS => {
@@ -85,7 +84,7 @@ async fn run_noxious(config: ProxyConfig, ready: impl FnOnce() -> io::Result<()>
     ProxyRunner::run_proxy(listener, info, receiver, stop, closer).await
 }
 
-/// Everything that takes part, running. It ends when this is dropped.
+/// All proxies and the service, running. They end when this is dropped.
 pub(crate) struct Cast {
     proxies: Vec<(&'static str, SocketAddr, Child)>,
     pub(crate) missing: Vec<String>,
@@ -103,13 +102,13 @@ impl Cast {
             _service: service,
             _folder: folder,
         };
-        for role in [RELAY, LINK, AGAIN, NOXIOUS] {
+        for role in [RELAY, FIREDRILL, AGAIN, NOXIOUS] {
             let (child, address) = child(role, Some(upstream)).await?;
             cast.proxies.push((role, address, child));
         }
         match fault_cli(upstream, cast._folder.path()).await {
             Ok((child, address)) => cast.proxies.push((FAULT, address, child)),
-            Err(error) => cast.missing.push(format!("{FAULT} did not take part: {error}")),
+            Err(error) => cast.missing.push(format!("{FAULT} is not compared: {error}")),
         }
         Ok(cast)
     }
@@ -123,21 +122,21 @@ impl Cast {
     }
 }
 
-/// The core of everybody but the proxies, and that of the proxies. Left to the kernel, where it puts whose threads makes
-/// more of a difference over one connection than all that a proxy does: two relays that are alike differ by 30 %.
+/// The core of the users and the service, and the core of the proxies. Left to the kernel, the placement of threads
+/// matters more over one connection than anything a proxy does: two equal relays differ by 30 %.
 const OTHERS: &str = "0";
 const PROXY: &str = "1";
 
-/// Keeps this process where the users are.
-pub(crate) async fn keep_to_its_core() -> io::Result<()> {
-    let own = std::process::id().to_string();
+/// Pins this process to the core of the users.
+pub(crate) async fn pin_users() -> io::Result<()> {
+    let pid = std::process::id().to_string();
     let mut command = Command::new("taskset");
-    command.args(["--all-tasks", "--cpu-list", "--pid", OTHERS, &own]);
-    let kept = command.stdout(Stdio::null()).status().await?;
-    kept.success().then_some(()).ok_or_else(|| io::Error::other("taskset failed: this needs two cores"))
+    command.args(["--all-tasks", "--cpu-list", "--pid", OTHERS, &pid]);
+    let pinned = command.stdout(Stdio::null()).status().await?;
+    pinned.success().then_some(()).ok_or_else(|| io::Error::other("taskset failed: two cores are needed"))
 }
 
-/// A program that is kept to a core.
+/// A program pinned to a core.
 fn on(core: &str, program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", core]).arg(program);
@@ -171,7 +170,7 @@ async fn fault_cli(upstream: SocketAddr, folder: &std::path::Path) -> io::Result
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let child = command.kill_on_drop(true).spawn();
     let child = child.map_err(|error| io::Error::other(format!("{program}: {error}")))?;
-    wait::until::<_, io::Error, _>("fault-cli to listen", Duration::from_secs(10), async || {
+    firedrill_wait::until::<_, io::Error, _>("fault-cli to listen", Duration::from_secs(10), async || {
         match TcpStream::connect(address).await {
             Ok(_) => Poll::Done(()),
             Err(error) => Poll::NotYet(error.to_string()),
