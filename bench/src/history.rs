@@ -63,7 +63,7 @@ impl Recipe {
         self.outages > 0 && at >= every && at % every < OUTAGE.min(every)
     }
 
-    fn plan(&self) -> Result<firedrill::scenario::Plan, serde_json::Error> {
+    fn plan(&self) -> Result<firedrill::Plan, serde_json::Error> {
         let reads = self.rate.saturating_sub(self.writes);
         let mut journeys = vec![super::plan::get(
             "resolve",
@@ -220,7 +220,7 @@ impl Recipe {
             backend: "process".into(),
             place: "made up".into(),
             repeat: (1, 1),
-            plan: self.plan()?,
+            plan: (&self.plan()?).into(),
         })
     }
 }

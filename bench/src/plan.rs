@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use firedrill::scenario::{Plan, Project};
+use firedrill::Plan;
+use firedrill::scenario::Project;
 use serde_json::{Value, json};
 
 /// A plan of one service with these journeys, each as a scenario file would spell it.
@@ -20,8 +21,10 @@ pub fn of_journeys(journeys: &Value) -> Result<Plan, serde_json::Error> {
         name: "bench".into(),
         folder: PathBuf::new(),
         scenario: serde_json::from_value(json!({ "summary": "probing", "system": "system.toml" }))?,
+        faults: Vec::new(),
         system: serde_json::from_value(system)?,
         project: Project::default(),
+        hints: Vec::new(),
     })
 }
 

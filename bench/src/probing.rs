@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use firedrill::Plan;
 use firedrill::history::{Event, FORMAT, History, Phase, Stamped, Start, Writer};
 use firedrill::probe::{self, Seen};
 use firedrill::sample::{Clock, Labels, Micros, Sample};
-use firedrill::scenario::Plan;
 use firedrill::wait;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -98,7 +98,7 @@ fn history(plan: &Plan, samples: Vec<Sample>, gaps: Vec<Stamped>, labels: &Label
         backend: "process".into(),
         place: "here".into(),
         repeat: (1, 1),
-        plan: plan.clone(),
+        plan: plan.into(),
     };
     let at = |at, event| Stamped { at, event };
     let mut events = vec![at(Micros(0), Event::Start(Box::new(start.clone())))];

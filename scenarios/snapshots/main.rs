@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 use acceptance::Kind;
 use acceptance::snapshots::{self, Snapshot};
 use acceptance::suite::Suite;
-use firedrill::scenario::Plan;
+use firedrill::Plan;
 use firedrill::{fault, report, scenario};
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -33,7 +33,7 @@ const IN_CONTAINERS: [&str; 9] = [
 fn main() {
     let args = Arguments::from_args();
     let paths = scenario::find(&[], &acceptance::workspace()).unwrap_or_default();
-    let plans = match scenario::load_all(&paths, &fault::kinds()) {
+    let plans = match scenario::load_all(&paths, &fault::catalogue()) {
         Ok(plans) => plans,
         Err(problems) => panic!("{problems:?}"),
     };

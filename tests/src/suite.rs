@@ -146,7 +146,8 @@ mod tests {
     /// A folder of runs: a call's file with these lines, and one stored history that came out as stated.
     fn runs(lines: &[&str]) -> tempfile::TempDir {
         let runs = tempfile::tempdir().unwrap();
-        let stored = workspace().join("harness/tests/fixtures/histories/wrong-json-loader");
+        let stored =
+            workspace().join("harness/firedrill/tests/fixtures/histories/format-1/wrong-json-loader");
         let folder = runs.path().join("stored");
         std::fs::create_dir(&folder).unwrap();
         for file in [history::EVENTS, history::SAMPLES] {

@@ -10,7 +10,7 @@ use std::process::Command;
 fn runs(name: &str, lines: usize) -> tempfile::TempDir {
     let runs = tempfile::tempdir().unwrap();
     let stored = acceptance::workspace()
-        .join("harness/tests/fixtures/histories")
+        .join("harness/firedrill/tests/fixtures/histories/format-1")
         .join(name);
     let folder = runs.path().join("run");
     fs::create_dir(&folder).unwrap();

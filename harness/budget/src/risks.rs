@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::projection::Risk;
 use firedrill_judge::Judgement;
-use firedrill_model::scenario::{Budget, Plan};
+use firedrill_model::history::plan::Plan;
+use firedrill_model::scenario::Budget;
 
 /// The risks of a year, as far as there are drills of them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -44,7 +45,7 @@ pub fn gather<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a Judgement)>, con
     for (plan, judgement) in runs {
         let scenario = scenarios.entry(&plan.name).or_default();
         scenario.plan = Some(plan);
-        gathered.budget = plan.project.budget;
+        gathered.budget = plan.project.budget.into();
         // Without evidence it does not say what the next event will cost.
         if !judgement.has_evidence() {
             gathered.undecided += 1;

@@ -11,5 +11,5 @@ pub use firedrill_judge::measure;
 pub use firedrill_model::{check, history, sample, scenario, units};
 pub use firedrill_proxy as proxy;
 pub use firedrill_report as report;
-pub use firedrill_runner::{backend, drill, fault, probe};
+pub use firedrill_runner::{Plan, backend, drill, fault, probe};
 pub use firedrill_wait as wait;

@@ -49,7 +49,7 @@ fn histories() -> Vec<(Vec<u8>, Vec<u8>)> {
         "wrong-loader-on-the-ladder",
     ];
     let read = |name: &str, file: &str| {
-        let folder = package("tests/fixtures/histories").join(name);
+        let folder = package("tests/fixtures/histories/format-1").join(name);
         std::fs::read(folder.join(file)).unwrap()
     };
     names.map(|name| (read(name, EVENTS), read(name, SAMPLES))).into()
@@ -298,7 +298,7 @@ proptest! {
     ) {
         let files: [(&str, &[u8]); 3] =
             [("scenario.toml", &scenario), ("system.toml", &system), ("firedrill.toml", &project)];
-        within_bounds(&files, |folder| drop(scenario::load(&folder.join("scenario.toml"), &fault::kinds())));
+        within_bounds(&files, |folder| drop(scenario::load(&folder.join("scenario.toml"), &fault::catalogue())));
     }
 
     #[test]
@@ -348,7 +348,7 @@ fn the_unchanged_files_are_read_in_full() {
         ("firedrill.toml", project),
     ];
     within_bounds(&files, |folder| {
-        scenario::load(&folder.join("scenario.toml"), &fault::kinds())
+        scenario::load(&folder.join("scenario.toml"), &fault::catalogue())
             .map(drop)
             .unwrap();
     });

@@ -7,9 +7,10 @@ use super::check::{AlertFound, Check, Found, JourneyFound, Required, StateSeen};
 use super::cost::Cost;
 use crate::measure::{Bounds, Interval, Journey, JourneyState, Measured, RolledBack};
 use firedrill_model::check::CheckId;
+use firedrill_model::history::plan::{Expect, ExpectedAlert, Limits, Rollback};
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::Micros;
-use firedrill_model::scenario::{Expect, ExpectedAlert, Limits, Never, Rollback, Tolerance};
+use firedrill_model::scenario::{Never, Tolerance};
 
 fn check(id: CheckId, required: Required, found: Found, verdict: Verdict) -> Check {
     Check {
@@ -156,7 +157,7 @@ fn outages_in(journey: &Journey, time: Interval) -> Vec<Bounds> {
 
 fn data(expect: &Expect, measured: &Measured) -> Vec<Check> {
     let data = measured.data;
-    let lost = if data.lost as u64 > expect.lost_links {
+    let lost = if data.lost as u64 > expect.lost_writes {
         Verdict::Breached
     } else if data.unknown > 0 {
         // A write that nobody could read back may be lost.
@@ -164,10 +165,10 @@ fn data(expect: &Expect, measured: &Measured) -> Vec<Check> {
     } else {
         Verdict::Met
     };
-    let corrupt = met(data.corrupt as u64 <= expect.corrupt_links);
+    let corrupt = met(data.corrupt as u64 <= expect.corrupt_writes);
     let (allowed_lost, allowed_corrupt) = (
-        Required::AtMost(expect.lost_links),
-        Required::AtMost(expect.corrupt_links),
+        Required::AtMost(expect.lost_writes),
+        Required::AtMost(expect.corrupt_writes),
     );
     let mut checks = vec![
         check(CheckId::LostWrites, allowed_lost, Found::Writes(data), lost),

@@ -227,7 +227,7 @@ mod tests {
 
     fn rolled_back() -> History {
         let stored = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../firedrill/tests/fixtures/histories/wrong-json-loader");
+            .join("../firedrill/tests/fixtures/histories/format-1/wrong-json-loader");
         history::read(&stored).unwrap()
     }
 

@@ -71,7 +71,6 @@ pub use cost::{Cost, Share};
 pub use judgement::{Judgement, Verdict};
 
 use crate::measure::Measured;
-use firedrill_model::check::CheckId;
 use firedrill_model::history::History;
 
 /// Judges what was measured by what the history's own plan requires.
@@ -88,13 +87,7 @@ pub fn judge(history: &History, measured: &Measured) -> Judgement {
     });
     let control = history.start.plan.scenario.control.as_ref();
     Judgement {
-        control: control.map(|control| {
-            control
-                .breaches
-                .iter()
-                .map(|name| CheckId::stored(name))
-                .collect()
-        }),
+        control: control.map(|control| control.breaches.clone()),
         checks,
         bills,
         cost,

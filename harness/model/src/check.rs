@@ -32,11 +32,11 @@ pub enum CheckId {
     Downtime,
     /// `journey.NAME`: what that journey may suffer.
     Journey(String),
-    /// `lost-links`: acknowledged writes that were gone when they were read back.
+    /// `lost-writes`: acknowledged writes that were gone when they were read back.
     LostWrites,
-    /// `corrupt-links`: acknowledged writes that came back with another content.
+    /// `corrupt-writes`: acknowledged writes that came back with another content.
     CorruptWrites,
-    /// `phantom-links`: refused writes that were there when they were read back.
+    /// `phantom-writes`: refused writes that were there when they were read back.
     PhantomWrites,
     /// `rollback`: the system went back to the expected release in time.
     Rollback,
@@ -70,13 +70,26 @@ const PLAIN: [(CheckId, &str); 10] = [
     (CheckId::EvidenceEnd, "evidence.end"),
     (CheckId::Budget, "budget"),
     (CheckId::Downtime, "downtime"),
-    (CheckId::LostWrites, "lost-links"),
-    (CheckId::CorruptWrites, "corrupt-links"),
-    (CheckId::PhantomWrites, "phantom-links"),
+    (CheckId::LostWrites, "lost-writes"),
+    (CheckId::CorruptWrites, "corrupt-writes"),
+    (CheckId::PhantomWrites, "phantom-writes"),
     (CheckId::Rollback, "rollback"),
 ];
 
+/// Names that checks had, for scenario files and histories of that time.
+const RENAMED: [(&str, CheckId); 3] = [
+    ("lost-links", CheckId::LostWrites),
+    ("corrupt-links", CheckId::CorruptWrites),
+    ("phantom-links", CheckId::PhantomWrites),
+];
+
 impl CheckId {
+    /// The check that was called this in an earlier version, and has another name now.
+    pub fn renamed(name: &str) -> Option<Self> {
+        let known = RENAMED.iter().find(|(old, _)| *old == name);
+        known.map(|(_, check)| check.clone())
+    }
+
     /// Whether it says that the drill proves anything at all, rather than whether the system did well.
     pub fn is_evidence(&self) -> bool {
         matches!(
@@ -88,6 +101,30 @@ impl CheckId {
                 | Self::EvidenceEnd
         )
     }
+
+    /// How checks are named that a scenario can require to breach.
+    pub(crate) const NAMES: [&'static str; 12] = [
+        "budget",
+        "downtime",
+        "lost-writes",
+        "corrupt-writes",
+        "phantom-writes",
+        "rollback",
+        "journey.NAME",
+        "alert.KIND",
+        "never.WHAT",
+        "rung.NAME",
+        "release.NAME",
+        "log.SERVICE",
+    ];
+
+    /// The names of checks that a scenario can require to breach, whatever else it says.
+    pub(crate) const ALWAYS_MADE: [Self; 4] = [
+        Self::Budget,
+        Self::LostWrites,
+        Self::CorruptWrites,
+        Self::PhantomWrites,
+    ];
 
     /// The check of this name, or [`CheckId::Unknown`]: for stored histories, which must read for good.
     pub fn stored(name: &str) -> Self {
@@ -133,6 +170,9 @@ impl FromStr for CheckId {
         if let Some((check, _)) = PLAIN.iter().find(|(_, plain)| *plain == name) {
             return Ok(check.clone());
         }
+        if let Some(check) = Self::renamed(name) {
+            return Ok(check);
+        }
         // The parameter is everything after the first dot: a journey's name may have dots itself.
         let (kind, of) = name
             .split_once('.')
@@ -171,16 +211,16 @@ impl<'de> Deserialize<'de> for CheckId {
 }
 
 impl JsonSchema for CheckId {
-    fn inline_schema() -> bool {
-        true
-    }
-
     fn schema_name() -> Cow<'static, str> {
         "CheckId".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string" })
+        json_schema!({
+            "type": "string",
+            "description": "The name of a check: budget, downtime, lost-writes, corrupt-writes, phantom-writes, rollback, \
+                journey.NAME, alert.KIND, never.WHAT, rung.NAME, release.NAME or log.SERVICE.",
+        })
     }
 }
 
@@ -213,6 +253,13 @@ mod tests {
                 "{check}"
             );
         }
+    }
+
+    #[test]
+    fn a_name_of_an_earlier_version_is_read_as_the_present_one() {
+        assert_eq!("lost-links".parse(), Ok(CheckId::LostWrites));
+        assert_eq!(CheckId::stored("corrupt-links").to_string(), "corrupt-writes");
+        assert_eq!(CheckId::renamed("lost-writes"), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::words;
 use firedrill_judge::Judgement;
 use firedrill_judge::measure::{self, Interval, Measured, Outage, Series};
 use firedrill_logs::{ErrorGroup, LogSummary, line};
+use firedrill_model::history::plan::FaultName;
 use firedrill_model::history::{Event, History, Start};
 use firedrill_model::sample::Micros;
 
@@ -16,7 +17,7 @@ const BUCKETS: usize = 240;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct FaultSpan {
     /// Its name in the catalogue.
-    pub(super) fault: String,
+    pub(super) fault: FaultName,
     /// What it does.
     pub(super) what: String,
     /// Its injection began.
@@ -32,7 +33,7 @@ pub(super) struct FaultSpan {
 impl FaultSpan {
     /// Whether it put another release live.
     pub(super) fn is_deploy(&self) -> bool {
-        self.fault == "deploy"
+        self.fault.is_deploy()
     }
 }
 

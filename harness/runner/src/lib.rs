@@ -5,3 +5,6 @@ pub mod backend;
 pub mod drill;
 pub mod fault;
 pub mod probe;
+
+/// A checked scenario with its faults parsed: what a drill runs.
+pub type Plan = firedrill_model::scenario::Plan<std::sync::Arc<dyn fault::Fault>>;

@@ -45,7 +45,10 @@ use std::collections::BTreeSet;
 
 /// The names of all faults.
 fn catalogue() -> BTreeSet<&'static str> {
-    firedrill::fault::kinds().iter().map(|kind| kind.name).collect()
+    firedrill::fault::CATALOGUE
+        .iter()
+        .map(|entry| entry.kind.name)
+        .collect()
 }
 
 #[test]

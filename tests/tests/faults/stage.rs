@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use firedrill::Plan;
 pub(crate) use firedrill::backend::Kind;
 use firedrill::backend::{self, Backend, Spec, State};
 use firedrill::fault::{self, Context, Fault};
 use firedrill::proxy::Proxies;
-use firedrill::scenario::{FaultCall, Plan, Project, ResourceLimits, Restart};
+use firedrill::scenario::{FaultCall, Project, ResourceLimits, Restart};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
@@ -49,18 +50,20 @@ fn plan(release: &str, limits: ResourceLimits, restart: Restart) -> Plan {
         name: "faults".into(),
         folder: Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(),
         scenario: serde_json::from_value(scenario).unwrap(),
+        faults: Vec::new(),
         system: serde_json::from_value(system).unwrap(),
         project: Project::default(),
+        hints: Vec::new(),
     }
 }
 
 /// A fault from its words in a scenario.
-pub(crate) fn fault(name: &str, params: Value) -> Box<dyn Fault> {
-    fault::parse(&FaultCall {
+pub(crate) fn fault(name: &str, params: Value) -> Arc<dyn Fault> {
+    let call = FaultCall {
         name: name.into(),
         params,
-    })
-    .unwrap()
+    };
+    fault::catalogue().parse(&call).unwrap()
 }
 
 /// Why tests of these faults are passed over on a backend: no engine answers (in CI that is a failure), or the backend

@@ -3,12 +3,13 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{output, scenarios};
+use firedrill_model::scenario::Problem;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Scenario names, files or folders [default: ./scenarios].
     scenarios: Vec<String>,
-    /// Print one JSON object per problem: file, line, column, code, message, help.
+    /// Print one JSON object per problem or hint: file, line, column, code, message, help.
     #[arg(long)]
     json: bool,
 }
@@ -16,6 +17,14 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     match scenarios::load(&args.scenarios) {
         Ok(plans) => {
+            let hints: Vec<&Problem> = plans.iter().flat_map(|plan| &plan.hints).collect();
+            if args.json {
+                for hint in hints {
+                    output::print(&serde_json::to_string(&hint.row()).map_err(Failure::environment)?);
+                }
+            } else {
+                output::hints(&hints);
+            }
             output::note(&format!("{} OK", output::count(plans.len(), "scenario")));
             Ok(Exit::AsExpected)
         }

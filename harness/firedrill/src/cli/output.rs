@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io::Write;
 
 use anstream::{AutoStream, ColorChoice};
-use firedrill_model::scenario::Problems;
+use firedrill_model::scenario::{Problem, Problems};
 
 /// When to use colors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -84,6 +84,14 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 
 /// Prints every problem of the files, each with its place.
 pub(super) fn problems(problems: &Problems) {
+    let all: Vec<&Problem> = problems.iter().collect();
+    hints(&all);
+    let found = count(all.len(), "problem");
+    note(&format!("{found} found; nothing was started"));
+}
+
+/// Prints problems or hints, each with its place.
+pub(super) fn hints(hints: &[&Problem]) {
     let theme = if AutoStream::choice(&std::io::stderr()) == ColorChoice::Never {
         miette::GraphicalTheme::unicode_nocolor()
     } else {
@@ -92,14 +100,14 @@ pub(super) fn problems(problems: &Problems) {
     // miette writes to a string, so the choice of color is made here.
     let handler = miette::GraphicalReportHandler::new_themed(theme).with_width(width());
     let mut text = String::new();
-    for problem in problems.iter() {
+    for problem in hints {
         // Writing to a string does not fail.
-        let _ = handler.render_report(&mut text, problem);
+        let _ = handler.render_report(&mut text, *problem);
         text.push('\n');
     }
-    note(text.trim_end());
-    let found = count(problems.iter().count(), "problem");
-    note(&format!("{found} found; nothing was started"));
+    if !text.is_empty() {
+        note(text.trim_end());
+    }
 }
 
 #[cfg(test)]

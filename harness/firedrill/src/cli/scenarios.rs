@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use firedrill_model::scenario::{self, Plan, Problems};
-use firedrill_runner::fault;
+use firedrill_model::scenario::{self, Problems};
+use firedrill_runner::{Plan, fault};
 
 /// Finds and loads the scenarios that the arguments name; without arguments, all of ./scenarios.
 ///
@@ -11,5 +11,5 @@ use firedrill_runner::fault;
 /// Every problem of every file.
 pub(super) fn load(names: &[String]) -> Result<Vec<Plan>, Problems> {
     let paths = scenario::find(names, Path::new("."))?;
-    scenario::load_all(&paths, &fault::kinds())
+    scenario::load_all(&paths, &fault::catalogue())
 }

@@ -26,7 +26,7 @@ enum File {
 
 pub(super) fn run(args: &Args) -> Exit {
     let schema = match args.file {
-        File::Scenario => scenario::schema(&fault::kinds()),
+        File::Scenario => scenario::schema(fault::catalogue().kinds()),
         File::System => scenario::system_schema(),
         File::Project => scenario::project_schema(),
         File::Report => firedrill_report::schema(),

@@ -96,7 +96,8 @@ fn a_head_that_could_not_be_run_is_inconclusive() {
 
 /// Six repeats a side of the stored drill that was rolled back, taking turns; the events of the head's drills are changed.
 fn stored_sides(folder: &Path, head: impl Fn(usize, Vec<Value>) -> Vec<Value>) {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/histories/release-rolled-back");
+    let from =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/histories/format-1/release-rolled-back");
     let text = std::fs::read_to_string(from.join("events.jsonl")).unwrap();
     for (at, side) in (0..6).flat_map(|at| [(at, "base"), (at, "head")]) {
         let mut events: Vec<Value> = text

@@ -25,7 +25,7 @@ const STORED: [&str; 3] = [
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/histories")
+        .join("tests/fixtures/histories/format-1")
         .join(name)
 }
 

@@ -174,7 +174,7 @@ fn a_link_that_is_lost() {
     - verdict: met
     + links: some lost, none corrupt
     + verdict: breached
-    + breached: lost-links
+    + breached: lost-writes
     ");
 }
 

@@ -213,7 +213,7 @@ fn a_release_that_is_killed_does_not_answer_meanwhile_on_the_page() {
 #[test]
 fn writes_that_were_lost_and_tolerated_are_told_in_every_report() {
     let mut history = history::read(&folder("wrong-loader-on-the-ladder")).unwrap();
-    history.start.plan.scenario.expect.lost_links = 20;
+    history.start.plan.scenario.expect.lost_writes = 20;
     let reads = history
         .events
         .iter_mut()

@@ -19,6 +19,7 @@ const WITHOUT_FILE: &[(Code, &str)] = &[
     (Code::FileTooLarge, "made in a test, not stored"),
     (Code::TooManySteps, "made in a test, not stored"),
     (Code::TooManyJourneys, "made in a test, not stored"),
+    (Code::Renamed, "a hint: the file is valid"),
     (Code::DoesNotFit, "what no other code catches: nothing is known"),
 ];
 
@@ -163,7 +164,15 @@ fn behind_a_typing_mistake_the_rules_still_run() {
         .replace("at_least = \"0s\"", "at_least = \"3s\"")
         .replace("resolve = \"never", "reslove = \"never");
     let codes = Folder::new(&scenario, SYSTEM).codes();
-    assert_eq!(codes, ["unknown-key", "limits-crossed", "unknown-journey"]);
+    assert_eq!(
+        codes,
+        [
+            "unknown-check",
+            "unknown-key",
+            "limits-crossed",
+            "unknown-journey"
+        ]
+    );
 }
 
 #[test]
@@ -335,6 +344,61 @@ fn what_a_scenario_changes_in_its_system_is_checked_like_the_system() {
         assert!(SCENARIO.contains(valid), "{valid}");
         let folder = Folder::new(&SCENARIO.replacen(valid, broken, 1), SYSTEM);
         assert_eq!(folder.codes(), [code], "{broken}");
+    }
+}
+
+#[test]
+fn a_control_names_checks_that_its_expectations_make_and_that_can_breach() {
+    let cases = [
+        ("downtime", ""),
+        ("budget", ""),
+        ("lost-writes", ""),
+        ("journey.resolve", ""),
+        ("alert.rolled-back", ""),
+        ("never.fallback", ""),
+        ("release.v2", ""),
+        ("log.app", ""),
+        ("rollback", ""),
+        (
+            "downtimes",
+            "no check is called `downtimes`: did you mean `downtime`?",
+        ),
+        (
+            "journey.home",
+            "this scenario has no check `journey.home` that could breach",
+        ),
+        (
+            "journey.resolv",
+            "this scenario has no check `journey.resolv` that could breach: did you mean `journey.resolve`?",
+        ),
+        (
+            "never.alert",
+            "this scenario has no check `never.alert` that could breach",
+        ),
+        (
+            "rung.last-good",
+            "this scenario has no check `rung.last-good` that could breach",
+        ),
+        (
+            "evidence.steady",
+            "this scenario has no check `evidence.steady` that could breach",
+        ),
+    ];
+    for (check, refusal) in cases {
+        let scenario = SCENARIO.replace("breaches = [\"downtime\"]", &format!("breaches = [\"{check}\"]"));
+        let folder = Folder::new(&scenario, SYSTEM);
+        let rows =
+            load(&folder.scenario(), &faults()).map_or_else(|problems| problems.rows(), |_| Vec::new());
+        let said: Vec<String> = rows
+            .iter()
+            .map(|row| format!("{}: {}", row.message, row.help.as_deref().unwrap_or_default()))
+            .collect();
+        assert_eq!(rows.len(), usize::from(!refusal.is_empty()), "{check}: {said:?}");
+        assert!(
+            said.iter().all(|said| said.starts_with(refusal)),
+            "{check}: {said:?}"
+        );
+        assert!(rows.iter().all(|row| row.code == Code::UnknownCheck), "{check}");
     }
 }
 

@@ -9,8 +9,10 @@ mod schemas;
 mod valid;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use firedrill::scenario::FaultKind;
+use firedrill::fault::Fault;
+use firedrill::scenario::Catalogue;
 
 /// The system that valid and broken scenarios of these tests stand on.
 const SYSTEM: &str = include_str!("../../../../scenarios/invalid/systems/valid.toml");
@@ -19,8 +21,8 @@ const SYSTEM: &str = include_str!("../../../../scenarios/invalid/systems/valid.t
 const SCENARIO: &str = include_str!("fixtures/full.toml");
 
 /// Every fault there is: files are checked here as the command line checks them.
-fn faults() -> Vec<FaultKind> {
-    firedrill::fault::kinds()
+fn faults() -> Catalogue<Arc<dyn Fault>> {
+    firedrill::fault::catalogue()
 }
 
 /// A folder with `scenario.toml` and `systems/valid.toml`.

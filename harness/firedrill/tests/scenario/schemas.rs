@@ -15,7 +15,7 @@ const UPDATE: &str = "FIREDRILL_UPDATE_SCHEMAS";
 #[test]
 fn the_stored_schemas_are_those_of_the_loader() {
     let schemas = [
-        ("scenario", schema(&faults())),
+        ("scenario", schema(faults().kinds())),
         ("system", system_schema()),
         ("project", project_schema()),
         ("report", firedrill::report::schema()),
@@ -37,18 +37,18 @@ fn the_stored_schemas_are_those_of_the_loader() {
 
 #[test]
 fn a_step_has_a_key_for_every_fault_and_takes_exactly_one() {
-    let schema = schema(&faults());
+    let schema = schema(faults().kinds());
     let step = &schema["$defs"]["Step"];
     let keys: Vec<&String> = step["properties"].as_object().unwrap().keys().collect();
     let faults = faults();
     let wanted: Vec<&str> = ["at", "for"]
         .into_iter()
-        .chain(faults.iter().map(|kind| kind.name))
+        .chain(faults.kinds().iter().map(|kind| kind.name))
         .collect();
     assert_eq!(keys, wanted);
     assert_eq!(step["additionalProperties"], false);
-    assert_eq!(step["oneOf"].as_array().unwrap().len(), faults.len());
-    let kill = faults.iter().find(|kind| kind.name == "kill").unwrap();
+    assert_eq!(step["oneOf"].as_array().unwrap().len(), faults.kinds().len());
+    let kill = faults.kinds().iter().find(|kind| kind.name == "kill").unwrap();
     assert_eq!(
         step["properties"]["kill"]["description"],
         format!("{} ({})", kill.summary, kill.family)
@@ -57,7 +57,7 @@ fn a_step_has_a_key_for_every_fault_and_takes_exactly_one() {
 
 #[test]
 fn every_key_has_a_description_and_every_reference_an_end() {
-    for schema in [schema(&faults()), system_schema(), project_schema()] {
+    for schema in [schema(faults().kinds()), system_schema(), project_schema()] {
         check(&schema, &schema, "");
     }
 }

@@ -1,5 +1,7 @@
 //! What a valid set of files becomes.
 
+use firedrill::check::CheckId;
+use firedrill::history;
 use firedrill::scenario::{Code, Contract, Tolerance, load};
 use firedrill::units::Span;
 
@@ -17,7 +19,7 @@ fn a_scenario_its_system_and_the_project_file_become_one_plan() {
     assert_eq!(plan.folder, folder.0.path().join("systems"));
     assert_eq!(plan.entry(), "edge");
     assert_eq!(
-        plan.contract(),
+        history::plan::Plan::from(&plan).contract(),
         Contract::Minute5,
         "the scenario's word is the last"
     );
@@ -59,7 +61,10 @@ fn the_nearest_project_file_upward_is_used() {
             .replace("manual_recovery", "#"),
     );
     let plan = load(&folder.0.path().join("a/b/deep.toml"), &faults()).unwrap();
-    assert_eq!(plan.manual_recovery(), Some(Span::from_secs(60)));
+    assert_eq!(
+        history::plan::Plan::from(&plan).manual_recovery(),
+        Some(Span::from_secs(60))
+    );
     assert_eq!(plan.folder, folder.0.path().join("systems"));
 }
 
@@ -78,14 +83,14 @@ fn one_step(step: &str) -> Folder {
 
 #[test]
 fn every_fault_accepts_its_own_example() {
-    for kind in &faults() {
+    for kind in faults().kinds() {
         assert_eq!(one_step(kind.example).codes(), [""; 0], "{}", kind.name);
     }
 }
 
 #[test]
 fn every_fault_refuses_a_key_that_it_does_not_know_and_says_where_and_what_was_meant() {
-    for kind in &faults() {
+    for kind in faults().kinds() {
         // The last key of the fault's table, misspelt.
         let (before, value) = kind.example.rsplit_once(" = ").unwrap();
         let (_, key) = before.rsplit_once(' ').unwrap();
@@ -110,4 +115,30 @@ fn every_fault_refuses_a_key_that_it_does_not_know_and_says_where_and_what_was_m
         );
         assert_eq!(one_step(&step).codes(), ["unknown-key"], "{}", kind.name);
     }
+}
+
+#[test]
+fn names_of_an_earlier_version_are_read_with_a_hint() {
+    let old = SCENARIO
+        .replace("[expect]\n", "[expect]\nlost_links = 3\ncorrupt_links = 4\n")
+        .replace("breaches = [\"downtime\"]", "breaches = [\"lost-links\"]");
+    let plan = load(&Folder::new(&old, SYSTEM).scenario(), &faults()).unwrap();
+    let expect = &plan.scenario.expect;
+    assert_eq!((expect.lost_writes, expect.corrupt_writes), (3, 4));
+    assert_eq!(
+        plan.scenario.control.as_ref().unwrap().breaches,
+        [CheckId::LostWrites]
+    );
+    let hints: Vec<String> = plan.hints.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        hints,
+        [
+            "`lost_links` is now called `lost_writes`",
+            "`corrupt_links` is now called `corrupt_writes`",
+            "`lost-links` is now called `lost-writes`",
+        ]
+    );
+    assert!(plan.hints.iter().all(|hint| hint.row().line.is_some()));
+    let both = SCENARIO.replace("[expect]\n", "[expect]\nlost_links = 3\nlost_writes = 4\n");
+    assert_eq!(Folder::new(&both, SYSTEM).codes(), ["unknown-key"]);
 }

@@ -190,7 +190,7 @@ fn by_alert(history: &History, releases: &[Release]) -> Option<RolledBack> {
     let asked = history
         .events
         .iter()
-        .find(|event| matches!(&event.event, Event::Injecting { fault, .. } if fault == "deploy"))?
+        .find(|event| matches!(&event.event, Event::Injecting { fault, .. } if fault.is_deploy()))?
         .at;
     let reported = reported(history, asked)?;
     let last = releases.iter().max_by_key(|release| release.last)?;

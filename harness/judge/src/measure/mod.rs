@@ -149,7 +149,7 @@ fn journey(
     history: &History,
     streams: &Streams<'_>,
     runs: &[(usize, Outage)],
-    journey: &firedrill_model::scenario::Journey,
+    journey: &firedrill_model::history::plan::Journey,
     window: Interval,
 ) -> Journey {
     let of_journey: Vec<usize> = streams.of_journey(&journey.name).collect();

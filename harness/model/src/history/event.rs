@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::sample::{Ack, Found, Label, Micros, Mode, StreamId};
-use crate::scenario::Plan;
+
+use super::plan::{FaultName, Plan};
 
 /// An event with its stamp: one line, in which `at` stands beside the event's keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,7 +136,7 @@ pub enum Event {
         /// The step, from 0.
         step: usize,
         /// The fault's name.
-        fault: String,
+        fault: FaultName,
         /// What it is going to do, in words.
         what: String,
     },

@@ -12,18 +12,20 @@
 //! Versioned by [`FORMAT`]; a torn last line or record (a killed harness) is left out and said so.
 
 mod event;
+pub mod plan;
 mod read;
 mod samples;
 mod write;
 
 pub use event::*;
 pub use read::{ReadError, read};
+pub use samples::SamplesError;
 pub use write::Writer;
 
 use crate::sample::Sample;
 
 /// The version of the format. A reader refuses a newer one and keeps reading older ones.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The events' file in a run folder.
 pub const EVENTS: &str = "events.jsonl";
@@ -58,11 +60,12 @@ pub struct History {
     reason = "only tests call it, with journeys that they made"
 )]
 pub fn made_up(name: &str, journeys: &serde_json::Value) -> Start {
-    use crate::scenario::{Plan, Project};
-    let system = serde_json::json!({
-        "summary": "one service", "service": { "app": { "build": { "image": "app" }, "port": 80 } }, "journey": journeys,
+    let plan = serde_json::json!({
+        "name": name,
+        "scenario": { "summary": "nothing happens", "system": "system.toml" },
+        "system": { "service": { "app": {} }, "journey": journeys },
+        "project": { "budget": { "downtime": "15m", "window": "365d" }, "contract": "strict" },
     });
-    let scenario = serde_json::json!({ "summary": "nothing happens", "system": "system.toml" });
     Start {
         format: FORMAT,
         version: "0".into(),
@@ -72,13 +75,7 @@ pub fn made_up(name: &str, journeys: &serde_json::Value) -> Start {
         backend: "process".into(),
         place: "here".into(),
         repeat: (1, 1),
-        plan: Plan {
-            name: name.into(),
-            folder: std::path::PathBuf::new(),
-            scenario: serde_json::from_value(scenario).unwrap(),
-            system: serde_json::from_value(system).unwrap(),
-            project: Project::default(),
-        },
+        plan: serde_json::from_value(plan).unwrap(),
     }
 }
 

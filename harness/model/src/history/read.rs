@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
+
+use super::samples::SamplesError;
 use super::{EVENTS, Event, FORMAT, History, SAMPLES, Stamped, samples};
 
 /// A line longer than this is not an event of ours.
@@ -11,6 +14,7 @@ const LONGEST_LINE: u64 = 4 << 20;
 
 /// Why a history cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReadError {
     /// A file of it is missing or cannot be read.
     #[error("cannot read {}: {source}", path.display())]
@@ -20,16 +24,30 @@ pub enum ReadError {
         /// The cause.
         source: io::Error,
     },
+    /// Its first event is none.
+    #[error("{} is not a history: line 1: {source}", path.display())]
+    FirstEvent {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with the line.
+        source: serde_json::Error,
+    },
     /// It does not begin with a `start` event.
-    #[error("{} is not a history: {why}", path.display())]
-    NotOne {
+    #[error("{} is not a history: its first event is not `start`", path.display())]
+    NoStart {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its samples are none.
+    #[error("{} is not a file of samples: {source}", path.display())]
+    Samples {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        source: SamplesError,
     },
-    /// It was written by a later version.
-    #[error("{} is of format {format}; this firedrill reads up to {FORMAT}: use a newer one", path.display())]
+    /// A later version wrote it.
+    #[error("{} was written by a newer Firedrill (format {format}; this one reads up to {FORMAT})", path.display())]
     Newer {
         /// The file.
         path: PathBuf,
@@ -52,17 +70,8 @@ pub fn read(folder: &Path) -> Result<History, ReadError> {
     let events = read_events(&folder.join(EVENTS), &mut torn)?;
     let path = folder.join(EVENTS);
     let Some(Event::Start(start)) = events.first().map(|first| first.event.clone()) else {
-        return Err(ReadError::NotOne {
-            path,
-            why: "it does not begin with a `start` event".into(),
-        });
+        return Err(ReadError::NoStart { path });
     };
-    if start.format > FORMAT {
-        return Err(ReadError::Newer {
-            path,
-            format: start.format,
-        });
-    }
     let samples = read_samples(&folder.join(SAMPLES), &mut torn)?;
     if !events.iter().any(|e| matches!(e.event, Event::End { .. })) {
         torn.push("the drill was cut off before its end".into());
@@ -92,6 +101,21 @@ fn labels(events: &[Stamped]) -> Vec<String> {
     labels
 }
 
+/// Refuses a newer format before anything else of the line is read: what else it says may have any shape by then.
+fn not_newer(line: &[u8], path: &Path) -> Result<(), ReadError> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: u32,
+    }
+    match serde_json::from_slice(line) {
+        Ok(Head { format }) if format > FORMAT => Err(ReadError::Newer {
+            path: path.to_owned(),
+            format,
+        }),
+        _ => Ok(()),
+    }
+}
+
 fn read_events(path: &Path, torn: &mut Vec<String>) -> Result<Vec<Stamped>, ReadError> {
     let mut lines = BufReader::new(File::open(path).map_err(file_error(path))?);
     let mut events = Vec::new();
@@ -106,15 +130,18 @@ fn read_events(path: &Path, torn: &mut Vec<String>) -> Result<Vec<Stamped>, Read
         if read == 0 {
             break;
         }
+        if number == 1 {
+            not_newer(&line, path)?;
+        }
         match serde_json::from_slice(&line) {
             Ok(event) => events.push(event),
             Err(_) if line.last() != Some(&b'\n') => {
                 torn.push(format!("{EVENTS}: its last line was cut off"))
             }
-            Err(error) if number == 1 => {
-                return Err(ReadError::NotOne {
+            Err(source) if number == 1 => {
+                return Err(ReadError::FirstEvent {
                     path: path.to_owned(),
-                    why: format!("line 1: {error}"),
+                    source,
                 });
             }
             Err(error) => torn.push(format!("{EVENTS}: line {number} is left out: {error}")),
@@ -135,9 +162,9 @@ fn read_samples(path: &Path, torn: &mut Vec<String>) -> Result<Vec<crate::sample
     let bytes = file.metadata().map_or(0, |meta| meta.len());
     let decoded = samples::read(file, bytes, FORMAT)
         .map_err(file_error(path))?
-        .map_err(|why| ReadError::NotOne {
+        .map_err(|source| ReadError::Samples {
             path: path.to_owned(),
-            why,
+            source,
         })?;
     if decoded.cut > 0 {
         torn.push(format!("{SAMPLES}: its last record was cut off"));

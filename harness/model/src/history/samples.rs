@@ -82,22 +82,47 @@ pub(super) struct Decoded {
     pub(super) cut: usize,
 }
 
+/// Why a file of samples cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SamplesError {
+    /// Its head is another file's.
+    #[error("it does not begin like one")]
+    Foreign,
+    /// A later version wrote it.
+    #[error("it was written by a newer Firedrill (format {format}; this one reads up to {newest})")]
+    Newer {
+        /// Its format.
+        format: u32,
+        /// The newest format that this version reads.
+        newest: u32,
+    },
+    /// Its records have another length.
+    #[error("its records have {bytes} bytes instead of {RECORD}")]
+    RecordLength {
+        /// Their length.
+        bytes: u32,
+    },
+}
+
 /// Whether a head is one of ours, of a format this version reads, with records of our size.
-fn check(head: &[u8], newest: u32) -> Result<(), String> {
+fn check(head: &[u8], newest: u32) -> Result<(), SamplesError> {
     if head.len() < HEAD || &head[..8] != MAGIC {
-        return Err("it does not begin like a samples file".into());
+        return Err(SamplesError::Foreign);
     }
     match (u32_at(head, 8), u32_at(head, 12)) {
-        (format, _) if format > newest => Err(format!(
-            "it is of format {format}; this firedrill reads up to {newest}"
-        )),
+        (format, _) if format > newest => Err(SamplesError::Newer { format, newest }),
         (_, 32) => Ok(()),
-        (_, size) => Err(format!("its records have {size} bytes instead of {RECORD}")),
+        (_, bytes) => Err(SamplesError::RecordLength { bytes }),
     }
 }
 
 /// Reads a whole samples file, in pieces of a megabyte.
-pub(super) fn read(mut file: impl Read, bytes: u64, newest: u32) -> io::Result<Result<Decoded, String>> {
+pub(super) fn read(
+    mut file: impl Read,
+    bytes: u64,
+    newest: u32,
+) -> io::Result<Result<Decoded, SamplesError>> {
     let mut head = Vec::with_capacity(HEAD);
     file.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
     let mut decoded = Decoded {
@@ -202,15 +227,11 @@ mod tests {
 
     #[test]
     fn a_newer_format_and_a_foreign_file_are_refused_with_the_reason() {
-        assert!(
-            read(&head(9)[..], 16, 1)
-                .unwrap()
-                .is_err_and(|why| why.contains("format 9"))
+        let refused = |bytes: &[u8]| read(bytes, bytes.len() as u64, 1).unwrap().err();
+        assert_eq!(
+            refused(&head(9)),
+            Some(SamplesError::Newer { format: 9, newest: 1 })
         );
-        assert!(
-            read(&b"not a samples file"[..], 18, 1)
-                .unwrap()
-                .is_err_and(|why| why.contains("begin"))
-        );
+        assert_eq!(refused(b"not a samples file"), Some(SamplesError::Foreign));
     }
 }

@@ -63,6 +63,16 @@ fn blanked(text: &str, line: usize) -> String {
         .collect()
 }
 
+/// What the structural check has made of a tree.
+enum State {
+    /// It is what the text says: errors of the model have their place in the text.
+    AsWritten,
+    /// Keys of an earlier version have their present names.
+    Renamed,
+    /// Mistakes were reported, and what was meant stands in their places.
+    Mended,
+}
+
 /// A file's text and tree.
 pub(super) struct Document {
     text: Text,
@@ -88,22 +98,40 @@ impl Document {
         };
         let mut tree = Node::from_document(&parsed);
         structure::check(schema, faults, &text, &mut tree, found);
-        let intact = found.len() == before;
+        let reported = &found[before..];
+        let state = if reported.is_empty() {
+            State::AsWritten
+        } else if reported.iter().all(Problem::is_hint) {
+            State::Renamed
+        } else {
+            State::Mended
+        };
         let document = Self { text, tree };
-        let model = document.model(intact, found);
+        let model = document
+            .model(state)
+            .map_err(|problem| found.extend(problem))
+            .ok();
         Some((document, model))
     }
 
-    /// The model. A mended tree may still be none: that has been reported then.
-    fn model<T: DeserializeOwned>(&self, intact: bool, found: &mut Vec<Problem>) -> Option<T> {
-        if !intact {
-            return serde_json::from_value(self.tree.to_json()).ok();
+    /// The model, or the problem. A mended tree may have none, of which everything has been reported.
+    fn model<T: DeserializeOwned>(&self, state: State) -> Result<T, Option<Problem>> {
+        match state {
+            State::AsWritten => toml::from_str(self.text.inner()).map_err(|error: toml::de::Error| {
+                let span = error.span().unwrap_or(0..0);
+                Some(Problem::at(Code::DoesNotFit, &self.text, &span, error.message()))
+            }),
+            State::Renamed => serde_json::from_value(self.tree.to_json()).map_err(|error| {
+                let span = self.tree.span.clone();
+                Some(Problem::at(
+                    Code::DoesNotFit,
+                    &self.text,
+                    &span,
+                    error.to_string(),
+                ))
+            }),
+            State::Mended => serde_json::from_value(self.tree.to_json()).map_err(|_| None),
         }
-        let parsed = toml::from_str(self.text.inner()).map_err(|error: toml::de::Error| {
-            let span = error.span().unwrap_or(0..0);
-            Problem::at(Code::DoesNotFit, &self.text, &span, error.message())
-        });
-        parsed.map_err(|problem| found.push(problem)).ok()
     }
 
     /// The value at the end of the path, when the file says something there.

@@ -11,7 +11,7 @@ use super::document::{Document, at};
 use super::problem::{Code, Problem, Problems};
 use super::tree::Node;
 use super::validate::{self, InScenario, InSystem};
-use super::{FaultKind, Plan, Project, Scenario, System, file, schema, suggest};
+use super::{Catalogue, FaultError, Plan, Project, Scenario, System, file, schema, suggest};
 
 /// The project file's name.
 const PROJECT: &str = "firedrill.toml";
@@ -23,7 +23,7 @@ const SCENARIOS: &str = "scenarios";
 ///
 /// # Errors
 /// Every problem of its files.
-pub fn load(path: &Path, faults: &[FaultKind]) -> Result<Plan, Problems> {
+pub fn load<F>(path: &Path, faults: &Catalogue<F>) -> Result<Plan<F>, Problems> {
     let mut loader = Loader::new(faults);
     let plan = loader.plan(path);
     match plan {
@@ -36,7 +36,7 @@ pub fn load(path: &Path, faults: &[FaultKind]) -> Result<Plan, Problems> {
 ///
 /// # Errors
 /// Every problem of all their files.
-pub fn load_all(paths: &[PathBuf], faults: &[FaultKind]) -> Result<Vec<Plan>, Problems> {
+pub fn load_all<F>(paths: &[PathBuf], faults: &Catalogue<F>) -> Result<Vec<Plan<F>>, Problems> {
     let mut loader = Loader::new(faults);
     let plans = paths.iter().filter_map(|path| loader.plan(path)).collect();
     if loader.found.is_empty() {
@@ -58,15 +58,16 @@ pub fn project(folder: &Path) -> Result<(Project, Option<PathBuf>), Problems> {
     let Some(path) = path else {
         return Ok((Project::default(), None));
     };
-    let mut loader = Loader::new(&[]);
+    let faults = Catalogue::<()>::empty();
+    let mut loader = Loader::new(&faults);
     match loader.project(path.parent().unwrap_or(folder)) {
         Some(project) if loader.found.is_empty() => Ok((project, Some(path))),
         _ => Err(Problems::new(loader.found)),
     }
 }
 
-struct Loader<'a> {
-    faults: &'a [FaultKind],
+struct Loader<'a, F> {
+    faults: &'a Catalogue<F>,
     schemas: Schemas,
     found: Vec<Problem>,
 }
@@ -78,10 +79,10 @@ struct Schemas {
     project: Value,
 }
 
-impl<'a> Loader<'a> {
-    fn new(faults: &'a [FaultKind]) -> Self {
+impl<'a, F> Loader<'a, F> {
+    fn new(faults: &'a Catalogue<F>) -> Self {
         let schemas = Schemas {
-            scenario: schema::schema(faults),
+            scenario: schema::schema(faults.kinds()),
             system: schema::system_schema(),
             project: schema::project_schema(),
         };
@@ -93,12 +94,12 @@ impl<'a> Loader<'a> {
     }
 
     /// The plan; `None` when what was found leaves none to look at. Each file is checked as far as it can be.
-    fn plan(&mut self, path: &Path) -> Option<Plan> {
+    fn plan(&mut self, path: &Path) -> Option<Plan<F>> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let project = self.project(folder);
         let text = self.note(file::read(path))?;
         let (file, scenario) =
-            Document::read::<Scenario>(text, &self.schemas.scenario, self.faults, &mut self.found)?;
+            Document::read::<Scenario>(text, &self.schemas.scenario, self.faults.kinds(), &mut self.found)?;
         let named = file.get(at!["system"]).and_then(Node::as_text)?;
         let system_path = file::tidy(&folder.join(named));
         let system = self.system(&system_path, &file);
@@ -107,10 +108,45 @@ impl<'a> Loader<'a> {
             file: &file,
             scenario: &scenario,
             system: system.as_ref(),
-            faults: self.faults,
+            faults: self.faults.kinds(),
         };
         validate::scenario(&subject, &mut self.found);
-        Some(assemble(path, &system_path, scenario, system?, project?))
+        let faults = self.parsed(&file, &scenario);
+        let (hints, found) = self.found.drain(..).partition(Problem::is_hint);
+        self.found = found;
+        let parts = Parts {
+            scenario,
+            faults,
+            system: system?,
+            project: project?,
+            hints,
+        };
+        Some(assemble(path, &system_path, parts))
+    }
+
+    /// The scenario's faults. One that does not accept its parameters is reported, and left out: no plan is returned
+    /// then.
+    fn parsed(&mut self, file: &Document, scenario: &Scenario) -> Vec<F> {
+        let mut faults = Vec::new();
+        for (at, step) in scenario.steps.iter().enumerate() {
+            let path = at!["step", at, &step.fault.name];
+            if !file.is_sure(path) {
+                continue;
+            }
+            match self.faults.parse(&step.fault) {
+                Ok(fault) => faults.push(fault),
+                // Reported with its place by the structural check.
+                Err(FaultError::Unknown { .. }) => {}
+                Err(FaultError::Parameters { fault, source }) => {
+                    let message = format!("`{fault}` does not accept this: {source}");
+                    let problem = file.value(Code::BadParameter, path, message);
+                    let kind = self.faults.kinds().iter().find(|kind| kind.name == fault);
+                    let example = kind.map_or("", |kind| kind.example);
+                    self.found.push(problem.help(format!("for example: {example}")));
+                }
+            }
+        }
+        faults
     }
 
     /// The system that the scenario of `from` names.
@@ -123,7 +159,8 @@ impl<'a> Loader<'a> {
             return None;
         }
         let text = self.note(file::read(path))?;
-        let (file, system) = Document::read(text, &self.schemas.system, self.faults, &mut self.found)?;
+        let (file, system) =
+            Document::read(text, &self.schemas.system, self.faults.kinds(), &mut self.found)?;
         let system = system?;
         let subject = InSystem {
             file: &file,
@@ -139,7 +176,8 @@ impl<'a> Loader<'a> {
             return Some(Project::default());
         };
         let text = self.note(file::read(&path))?;
-        let (file, project) = Document::read(text, &self.schemas.project, self.faults, &mut self.found)?;
+        let (file, project) =
+            Document::read(text, &self.schemas.project, self.faults.kinds(), &mut self.found)?;
         let project = project?;
         validate::project(&file, &project, &mut self.found);
         Some(project)
@@ -201,24 +239,33 @@ fn apply(scenario: &Scenario, system: &mut System) {
     }
 }
 
-fn assemble(
-    path: &Path,
-    system_path: &Path,
+/// What the files of a scenario say.
+struct Parts<F> {
     scenario: Scenario,
-    mut system: System,
+    faults: Vec<F>,
+    system: System,
     project: Project,
-) -> Plan {
+    hints: Vec<Problem>,
+}
+
+fn assemble<F>(path: &Path, system_path: &Path, parts: Parts<F>) -> Plan<F> {
+    let Parts {
+        scenario,
+        faults,
+        mut system,
+        project,
+        hints,
+    } = parts;
     apply(&scenario, &mut system);
     let folder = system_path.parent().unwrap_or(Path::new("")).join(".");
+    let name = path.file_stem().unwrap_or_default();
     Plan {
-        name: path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned(),
+        name: name.to_string_lossy().into_owned(),
         folder: std::path::absolute(&folder).map_or(folder, |folder| file::tidy(&folder)),
         scenario,
+        faults,
         system,
         project,
+        hints,
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde::Serialize;
 
 /// Declares the codes once: the enum, the list of all, and their names in the output.
@@ -96,6 +96,9 @@ codes! {
     /// An alert receiver that nobody sends anything to.
     NoAlerts = "no-alerts",
 
+    /// A name of an earlier version: read, and better written as it is called now.
+    Renamed = "renamed",
+
     // References.
     /// No service has this name.
     UnknownService = "unknown-service",
@@ -107,6 +110,8 @@ codes! {
     UnknownVolume = "unknown-volume",
     /// The service has no such port.
     UnknownPort = "unknown-port",
+    /// No check has this name, or the scenario makes none of this name.
+    UnknownCheck = "unknown-check",
     /// No journey has this name.
     UnknownJourney = "unknown-journey",
     /// No records have this name.
@@ -256,6 +261,11 @@ impl Problem {
         self
     }
 
+    /// Whether the files are valid in spite of it.
+    pub fn is_hint(&self) -> bool {
+        self.code == Code::Renamed
+    }
+
     /// What kind.
     pub fn code(&self) -> Code {
         self.code
@@ -297,6 +307,10 @@ fn fit(text: &str, span: &Range<usize>) -> Range<usize> {
 impl Diagnostic for Problem {
     fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.code))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        self.is_hint().then_some(Severity::Advice)
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {

@@ -21,12 +21,12 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The names, quoted; cut where a reader would stop.
-fn list(names: &[&str]) -> String {
+pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     const SHOWN: usize = 24;
     let mut text = names
         .iter()
         .take(SHOWN)
-        .map(|name| format!("`{name}`"))
+        .map(|name| format!("`{}`", name.as_ref()))
         .collect::<Vec<_>>()
         .join(", ");
     if names.len() > SHOWN {

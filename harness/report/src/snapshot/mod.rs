@@ -13,8 +13,8 @@ use bands::{NONE, Quantity, Unit};
 
 use firedrill_judge::measure::{Bounds, Measured};
 use firedrill_judge::{Judgement, Verdict};
+use firedrill_model::history::plan::{Expect, Step};
 use firedrill_model::history::{Event, History};
-use firedrill_model::scenario::{Expect, Step};
 use firedrill_model::units::Span;
 
 /// Where states of journeys are told, and times in bands, by what was accepted before.
@@ -162,10 +162,10 @@ fn links(measured: &Measured, expect: &Expect) -> String {
         0 => "none".to_owned(),
         _ => "some".to_owned(),
     };
-    let lost = some(data.lost, expect.lost_links);
+    let lost = some(data.lost, expect.lost_writes);
     let mut told = format!(
         "{lost} lost, {} corrupt",
-        some(data.corrupt, expect.corrupt_links)
+        some(data.corrupt, expect.corrupt_writes)
     );
     if data.phantom > 0 {
         told.push_str(", some refused and there all the same");

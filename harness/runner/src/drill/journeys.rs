@@ -11,10 +11,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Error;
 use super::record::Recorder;
 use super::steady_state::SteadyState;
+use crate::Plan;
 use crate::probe::{self, Seen};
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Labels};
-use firedrill_model::scenario::Plan;
 
 /// The journeys at work: what they have written so far, how they are now, and how to end them.
 pub(super) struct Journeys {

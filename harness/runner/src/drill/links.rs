@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use super::{Error, derive};
+use crate::Plan;
 use crate::backend::{self, Backend};
-use firedrill_model::scenario::Plan;
 use firedrill_proxy::{Protocol, Proxies, Proxy, Route, USER};
 
 /// Ports that are free on 127.0.0.1 may be taken elsewhere; so many are tried.
@@ -13,7 +13,7 @@ const ATTEMPTS: usize = 5;
 
 /// Lays the links of a plan, and tells the backend of those between services.
 pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &Proxies) -> Result<(), Error> {
-    for (route, protocol) in routes(plan)? {
+    for (route, protocol) in routes(plan) {
         let port = route.port.as_deref();
         let upstream = backend.address(&route.to, port)?;
         let (bind, host) = if route.from == USER {
@@ -46,16 +46,15 @@ pub(super) fn entry(plan: &Plan, backend: &dyn Backend, links: &Proxies) -> Resu
 }
 
 /// The links that steps name. One HTTP fault among several makes a link understand HTTP.
-fn routes(plan: &Plan) -> Result<BTreeMap<Route, Protocol>, Error> {
+fn routes(plan: &Plan) -> BTreeMap<Route, Protocol> {
     let mut routes = BTreeMap::new();
-    for step in &plan.scenario.steps {
-        let fault = crate::fault::parse(&step.fault).map_err(Error::Internal)?;
+    for fault in &plan.faults {
         if let Some((route, protocol)) = fault.link() {
             let known = routes.entry(route).or_insert(protocol);
             *known = protocol.max(*known);
         }
     }
-    Ok(routes)
+    routes
 }
 
 /// Opens a link at a port that stays ours while it is closed.

@@ -26,11 +26,12 @@ pub use folder::{RunFolder, new_run_id};
 pub use record::Watch;
 pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
+use crate::Plan;
 use crate::backend::{self, Backend, Source, Spec};
 use crate::probe;
 use firedrill_model::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
 use firedrill_model::sample::{Clock, Labels};
-use firedrill_model::scenario::{Plan, Service};
+use firedrill_model::scenario::Service;
 use firedrill_wait::Poll;
 use journeys::Journeys;
 use record::Recorder;
@@ -233,7 +234,7 @@ impl Drill {
             backend: self.order.backend.kind().to_string(),
             place: self.order.backend.place(),
             repeat: self.order.repeat,
-            plan: (*self.order.plan).clone(),
+            plan: self.order.plan.as_ref().into(),
         }
     }
 

@@ -9,11 +9,12 @@ use tokio::task::JoinSet;
 use super::record::Recorder;
 use super::undo::{Entry, Log};
 use super::{Error, derive};
+use crate::Plan;
 use crate::backend::Backend;
 use crate::fault::{Context, Fault, Struck, receiver};
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Micros};
-use firedrill_model::scenario::{Plan, Step};
+use firedrill_model::scenario::Step;
 use firedrill_proxy::Proxies;
 
 /// An injection that takes longer is given up: its drill is undecided.
@@ -73,9 +74,9 @@ impl Steps {
     /// Runs all steps, and returns when the last one has been injected and, where it has an end, reverted.
     pub(super) async fn run(self: &Arc<Self>, origin: Micros) -> Result<(), Error> {
         let mut running = JoinSet::new();
-        for (number, step) in self.plan.scenario.steps.iter().cloned().enumerate() {
-            let this = Arc::clone(self);
-            running.spawn(async move { this.step(number, &step, origin).await });
+        for (number, (step, fault)) in self.plan.steps().enumerate() {
+            let (this, step, fault) = (Arc::clone(self), step.clone(), Arc::clone(fault));
+            running.spawn(async move { this.step(number, &step, fault, origin).await });
         }
         while let Some(ended) = running.join_next().await {
             ended.map_err(|panic| Error::Internal(panic.to_string()))??;
@@ -84,10 +85,16 @@ impl Steps {
     }
 
     /// One step's life.
-    async fn step(&self, number: usize, step: &Step, origin: Micros) -> Result<(), Error> {
+    async fn step(
+        &self,
+        number: usize,
+        step: &Step,
+        fault: Arc<dyn Fault>,
+        origin: Micros,
+    ) -> Result<(), Error> {
         let due = origin + step.at.0;
         firedrill_wait::until_due(self.clock.instant(due)).await;
-        let Some(active) = self.inject(number, step).await? else {
+        let Some(active) = self.inject(number, step, fault).await? else {
             return Ok(());
         };
         if let Some(lasting) = step.lasting {
@@ -98,8 +105,12 @@ impl Steps {
     }
 
     /// Writes down what undoes it, injects, and records what proves it. `None` when it could not be injected.
-    async fn inject(&self, number: usize, step: &Step) -> Result<Option<Active>, Error> {
-        let fault: Arc<dyn Fault> = crate::fault::parse(&step.fault).map_err(Error::Internal)?.into();
+    async fn inject(
+        &self,
+        number: usize,
+        step: &Step,
+        fault: Arc<dyn Fault>,
+    ) -> Result<Option<Active>, Error> {
         let aside = self.folder.join(number.to_string());
         std::fs::create_dir_all(&aside).map_err(Error::History)?;
         let (name, params) = (step.fault.name.clone(), step.fault.params.clone());
@@ -119,7 +130,7 @@ impl Steps {
             .push(active.clone());
         self.recorder.event(Event::Injecting {
             step: number,
-            fault: name,
+            fault: name.into(),
             what: active.fault.describe(),
         })?;
         match tokio::time::timeout(INJECT_WITHIN, active.fault.inject(&self.context(&active))).await {
@@ -229,9 +240,9 @@ impl Steps {
     /// Nothing of it outlives the services: there is nothing to revert.
     fn leaves(&self, active: &Active) -> bool {
         let name = &self.plan.scenario.steps[active.step].fault.name;
-        crate::fault::kinds()
+        crate::fault::CATALOGUE
             .iter()
-            .any(|kind| kind.name == name && !kind.lasts)
+            .any(|entry| entry.kind.name == name && !entry.kind.lasts)
     }
 
     fn context<'a>(&'a self, active: &'a Active) -> Context<'a> {

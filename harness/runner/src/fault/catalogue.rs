@@ -1,10 +1,12 @@
 //! Every fault there is, and how a step's text becomes one.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use super::{Fault, alerts, network, process, release, resource, store};
-use firedrill_model::scenario::{FaultKind, Requirement};
+use firedrill_model::scenario::{Catalogue, FaultKind, Parse, Requirement};
 
 /// A line of the catalogue: what the files may say, and how it becomes a [`Fault`].
 pub struct Entry {
@@ -13,7 +15,7 @@ pub struct Entry {
     /// How it is confirmed, in words.
     pub confirmed: &'static str,
     /// From parameters to the fault.
-    pub parse: fn(serde_json::Value) -> Result<Box<dyn Fault>, serde_json::Error>,
+    pub parse: Parse<Arc<dyn Fault>>,
 }
 
 /// What a fault's file declares besides its code.
@@ -45,14 +47,9 @@ const fn entry<F: Describe>() -> Entry {
             lasts: F::LASTS,
             requires: F::REQUIRES,
             schema: |generator| generator.subschema_for::<F>(),
-            check: |params| {
-                serde_json::from_value::<F>(params.clone())
-                    .map(drop)
-                    .map_err(|e| e.to_string())
-            },
         },
         confirmed: F::CONFIRMED,
-        parse: |params| Ok(Box::new(serde_json::from_value::<F>(params)?)),
+        parse: |params| Ok(Arc::new(serde_json::from_value::<F>(params)?)),
     }
 }
 
@@ -92,23 +89,15 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<network::HttpDropHeader>(),
 ];
 
-/// The fault that a step names.
-///
-/// # Errors
-/// When there is none of that name, or its parameters do not fit; both in words.
-pub fn parse(call: &firedrill_model::scenario::FaultCall) -> Result<Box<dyn Fault>, String> {
-    let entry = CATALOGUE.iter().find(|entry| entry.kind.name == call.name);
-    let entry = entry.ok_or_else(|| format!("there is no fault `{}`", call.name))?;
-    (entry.parse)(call.params.clone()).map_err(|error| format!("{}: {error}", call.name))
-}
-
-/// What the loader needs to know of the catalogue.
-pub fn kinds() -> Vec<FaultKind> {
-    CATALOGUE.iter().map(|entry| entry.kind).collect()
+/// The catalogue as the loader takes it: it checks files against it, and parses each fault once.
+pub fn catalogue() -> Catalogue<Arc<dyn Fault>> {
+    CATALOGUE.iter().map(|entry| (entry.kind, entry.parse)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use firedrill_model::scenario::FaultError;
+
     use super::*;
 
     #[test]
@@ -127,8 +116,8 @@ mod tests {
                 name: name.into(),
                 params: serde_json::from_str(params).unwrap(),
             };
-            let refused = parse(&call).unwrap_err();
-            assert!(refused.starts_with(name), "{refused}");
+            let refused = catalogue().parse(&call).unwrap_err();
+            assert!(matches!(refused, FaultError::Parameters { .. }), "{refused}");
         }
     }
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use super::alerts::receiver;
+use crate::Plan;
 use crate::backend::{Backend, Capability};
-use firedrill_model::scenario::Plan;
 use firedrill_proxy::{Hits, Protocol, Proxies, Route};
 
 /// What a fault may use while it is injected, confirmed and reverted.

@@ -14,10 +14,11 @@ use super::prepared::{Concrete, Prepared};
 use super::records::Book;
 use super::stall::Stalls;
 use super::{Error, Seen, Write};
+use crate::Plan;
 use firedrill_model::sample::{
     Ack, Bad, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void,
 };
-use firedrill_model::scenario::{Journey, Plan};
+use firedrill_model::scenario::Journey;
 
 /// One journey over one connection mode.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use firedrill_model::scenario::{Plan, Template, record_field};
+use crate::Plan;
+use firedrill_model::scenario::{Template, record_field};
 
 /// The plan's records with the drill's seed.
 #[derive(Debug, Clone, Copy)]

@@ -11,8 +11,9 @@ use super::connection::Way;
 use super::prepared::{Prepared, Want};
 use super::records::Book;
 use super::{Error, Write};
+use crate::Plan;
 use firedrill_model::sample::{Bad, Found, Mode, Outcome};
-use firedrill_model::scenario::{Plan, Remember};
+use firedrill_model::scenario::Remember;
 use firedrill_wait::Poll;
 
 /// A request of these is given up after this.

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use firedrill::scenario::{self, Plan};
+use firedrill::Plan;
+use firedrill::scenario;
 use firedrill::{backend::Kind, fault};
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -67,10 +68,10 @@ pub(crate) struct Choices {
 impl Choices {
     /// Of all faults on these backends, in an order that the seed decides.
     pub(crate) fn new(scenarios: &[String], kinds: &[Kind], mut random: StdRng) -> Result<Self, Failure> {
-        let faults = fault::kinds();
+        let faults = fault::catalogue();
         let paths = scenario::find(scenarios, Path::new(".")).map_err(|problems| format!("{problems:?}"))?;
         let plans = scenario::load_all(&paths, &faults).map_err(|problems| format!("{problems:?}"))?;
-        let mut names: Vec<&'static str> = faults.iter().map(|fault| fault.name).collect();
+        let mut names: Vec<&'static str> = faults.kinds().iter().map(|fault| fault.name).collect();
         names.shuffle(&mut random);
         let pairs = names
             .iter()

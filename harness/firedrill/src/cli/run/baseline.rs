@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::super::suite_log::{Suite, SuiteLog};
 use super::super::{output, scenarios};
 use super::schedule::{CannotRecord, Scheduled, Side, start_log};
-use firedrill_model::scenario::{Plan, Problems};
+use firedrill_model::scenario::Problems;
+use firedrill_runner::Plan;
 use firedrill_runner::backend::Kind;
 use firedrill_runner::drill;
 
@@ -186,16 +187,20 @@ mod tests {
     use super::*;
 
     fn plan(name: &str) -> Plan {
-        serde_json::from_value(serde_json::json!({
-            "name": name,
-            "scenario": { "summary": "made up", "system": "system.toml" },
-            "system": {
-                "summary": "one service",
-                "service": { "app": { "build": { "image": "app" }, "port": 80, "release": "v3" } },
-            },
-            "project": {},
-        }))
-        .unwrap()
+        let scenario = serde_json::json!({ "summary": "made up", "system": "system.toml" });
+        let system = serde_json::json!({
+            "summary": "one service",
+            "service": { "app": { "build": { "image": "app" }, "port": 80, "release": "v3" } },
+        });
+        Plan {
+            name: name.into(),
+            folder: std::path::PathBuf::new(),
+            scenario: serde_json::from_value(scenario).unwrap(),
+            faults: Vec::new(),
+            system: serde_json::from_value(system).unwrap(),
+            project: firedrill_model::scenario::Project::default(),
+            hints: Vec::new(),
+        }
     }
 
     #[test]

@@ -13,11 +13,10 @@ use super::schedule::Scheduled;
 use super::session::{Session, short};
 use firedrill_judge::{Judgement, measure};
 use firedrill_model::history::{self, History, ReadError};
-use firedrill_model::scenario::Plan;
 use firedrill_report::{DrillOutcome, DrillReport, DrillSummary};
+use firedrill_runner::Plan;
 use firedrill_runner::backend::{self, Backend};
 use firedrill_runner::drill::{self, Order, RunFolder};
-use firedrill_runner::fault;
 
 /// A drill that ended.
 pub(super) struct Finished {
@@ -186,8 +185,8 @@ fn check_supported(plan: &Plan, backend: &dyn Backend) -> Result<(), String> {
     for need in backend::needs(&plan.system) {
         backend.can(need)?;
     }
-    for step in &plan.scenario.steps {
-        for need in fault::parse(&step.fault)?.needs() {
+    for (step, fault) in plan.steps() {
+        for need in fault.needs() {
             backend
                 .can(need)
                 .map_err(|why| format!("{}: {why}", step.fault.name))?;

@@ -25,7 +25,7 @@ use session::Session;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{clean, output, scenarios};
-use firedrill_model::scenario::Plan;
+use firedrill_runner::Plan;
 use firedrill_runner::backend::{self, Kind};
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {

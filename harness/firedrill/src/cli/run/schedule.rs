@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::super::suite_log::{Suite, SuiteLog};
 use super::args::Args;
-use firedrill_model::scenario::Plan;
+use firedrill_runner::Plan;
 use firedrill_runner::backend::Kind;
 use firedrill_runner::drill;
 

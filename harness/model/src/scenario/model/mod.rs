@@ -7,34 +7,35 @@ mod system;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use super::Problem;
 
 pub use project::*;
 pub use scenario::*;
 pub use system::*;
 
-use crate::units::Span;
-
 /// A table of names to templates, in the order of the names.
 pub type Texts = BTreeMap<String, String>;
 
-/// A scenario with everything it refers to, checked: what a drill runs and what a history begins with.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Plan {
+/// A scenario with everything it refers to, checked: what a drill runs. `F` is a parsed fault.
+#[derive(Debug, Clone)]
+pub struct Plan<F> {
     /// The scenario's name: its file's, without the ending.
     pub name: String,
-    /// The folder that relative paths of the system file are relative to. Not kept in a history.
-    #[serde(skip)]
+    /// The folder that relative paths of the system file are relative to.
     pub folder: PathBuf,
     /// The scenario as written.
     pub scenario: Scenario,
+    /// The fault of each step of the scenario, in the same order.
+    pub faults: Vec<F>,
     /// The system, with the scenario's `releases`, `env` and `rates` applied.
     pub system: System,
     /// The project's settings.
     pub project: Project,
+    /// What is valid in the files and could be better: names of an earlier version.
+    pub hints: Vec<Problem>,
 }
 
-impl Plan {
+impl<F> Plan<F> {
     /// The service that users talk to.
     pub fn entry(&self) -> &str {
         self.system
@@ -44,14 +45,9 @@ impl Plan {
             .unwrap_or_default()
     }
 
-    /// The contract profile of the verdict: the scenario's, else the project's.
-    pub fn contract(&self) -> Contract {
-        self.scenario.contract.unwrap_or(self.project.contract)
-    }
-
-    /// What an outage costs that is still open at the end: the scenario's price, else the project's, else unknown.
-    pub fn manual_recovery(&self) -> Option<Span> {
-        self.scenario.manual_recovery.or(self.project.manual_recovery)
+    /// Each step with its fault, in the order of the file.
+    pub fn steps(&self) -> impl Iterator<Item = (&Step, &F)> {
+        self.scenario.steps.iter().zip(&self.faults)
     }
 }
 

@@ -8,7 +8,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Texts, is_true, yes};
-use crate::units::{Rate, Size, Span};
+use crate::check::CheckId;
+use crate::units::{Rate, Span};
 
 /// One scenario: which system, what happens to it, and what must hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -172,46 +173,6 @@ impl<'de> Deserialize<'de> for Step {
     }
 }
 
-/// What the catalogue tells about a fault: enough to check a file and to teach a reader. The fault modules own them;
-/// the loader is given them, so that files are checked without knowing any fault.
-#[derive(Debug, Clone, Copy)]
-pub struct FaultKind {
-    /// The key in a step.
-    pub name: &'static str,
-    /// One line: what breaks.
-    pub summary: &'static str,
-    /// Its family in the documentation: release, store, process, network, dependency, resource.
-    pub family: &'static str,
-    /// An example step body, as TOML.
-    pub example: &'static str,
-    /// Whether `for` makes sense: something can be reverted.
-    pub lasts: bool,
-    /// What it needs of the system, or it could never take effect.
-    pub requires: &'static [Requirement],
-    /// The JSON Schema of its parameters.
-    pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
-    /// Parses parameters, to report what serde finds.
-    pub check: fn(&serde_json::Value) -> Result<(), String>,
-}
-
-/// What a fault needs of the system that it breaks, beyond that what it names is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Requirement {
-    /// Its service runs when its time comes: it starts, or a release was deployed to it before.
-    Running,
-    /// Its service is brought back by a restart policy.
-    BroughtBack,
-    /// Its volume has a limited size, of no more than [`LARGEST_FILLED`].
-    SizedVolume,
-    /// The limit that it asks for is lower than the service's own.
-    LowerLimit,
-    /// Some service is told where the drill's alert receiver is.
-    Alerts,
-}
-
-/// No volume for a drill is larger; whatever is, was not meant to be filled.
-pub const LARGEST_FILLED: Size = Size(1 << 30);
-
 /// What must hold. Whatever is not stated: downtime within the budget, no journey of data lost or corrupt.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -238,9 +199,9 @@ pub struct Expect {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<String>,
     /// Acknowledged writes that may be lost (0). A control that must lose some says so in `control.breaches`.
-    pub lost_links: u64,
-    /// Acknowledged writes that may be there with another content (0).
-    pub corrupt_links: u64,
+    pub lost_writes: u64,
+    /// Acknowledged writes that may come back with another content (0).
+    pub corrupt_writes: u64,
     /// A text that must stand in the logs of a service.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub logs: BTreeMap<String, String>,
@@ -331,6 +292,6 @@ impl Never {
 pub struct Control {
     /// What it proves that this one breaches.
     pub because: String,
-    /// The names of exactly the checks that must breach.
-    pub breaches: Vec<String>,
+    /// Exactly the checks that must breach: `budget`, `downtime`, `lost-writes`, `journey.NAME`, …
+    pub breaches: Vec<CheckId>,
 }

@@ -4,8 +4,9 @@
 
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
-use super::super::{Never, System};
+use super::super::{Expect, Never, System, suggest};
 use super::{InScenario, OnSystemRule, ScenarioRule, journeys, names, services, templates};
+use crate::check::CheckId;
 
 /// Those about the scenario alone.
 pub(super) const RULES: &[ScenarioRule] = &[per_year, control, limits, contradictions];
@@ -38,6 +39,54 @@ fn control(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         found.push(problem.help("name the checks, exactly those that must breach"));
     }
     because(subject, "control", &control.because, found);
+    for (at, check) in control.breaches.iter().enumerate() {
+        let path = at!["control", "breaches", at];
+        if subject.file.is_sure(path)
+            && let Err(help) = can_breach(&subject.scenario.expect, check)
+        {
+            let message = format!("this scenario has no check `{check}` that could breach");
+            found.push(subject.file.value(Code::UnknownCheck, path, message).help(help));
+        }
+    }
+}
+
+/// Whether a check is made for these expectations, and can breach; if not, the advice.
+fn can_breach(expect: &Expect, check: &CheckId) -> Result<(), String> {
+    if check.is_evidence() {
+        return Err("without evidence a drill is undecided; it breaches nothing".into());
+    }
+    let made = checks_made(expect);
+    if made.contains(check) {
+        return Ok(());
+    }
+    let names: Vec<String> = made.iter().map(CheckId::to_string).collect();
+    let name = check.to_string();
+    Err(match suggest::nearest(&name, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!(
+            "checks follow from `[expect]`; this scenario has: {}",
+            suggest::list(&names)
+        ),
+    })
+}
+
+/// The checks that judging makes for these expectations, without those of the evidence.
+fn checks_made(expect: &Expect) -> Vec<CheckId> {
+    let mut made = CheckId::ALWAYS_MADE.to_vec();
+    made.extend(expect.downtime.iter().map(|_| CheckId::Downtime));
+    made.extend(expect.journeys.keys().cloned().map(CheckId::Journey));
+    made.extend(expect.rollback.iter().map(|_| CheckId::Rollback));
+    made.extend(
+        expect
+            .alerts
+            .iter()
+            .map(|alert| CheckId::Alert(alert.kind.clone())),
+    );
+    made.extend(expect.never.iter().copied().map(CheckId::Never));
+    made.extend(expect.rungs.iter().cloned().map(CheckId::Rung));
+    made.extend(expect.releases.iter().cloned().map(CheckId::Release));
+    made.extend(expect.logs.keys().cloned().map(CheckId::Log));
+    made
 }
 
 fn because(subject: &InScenario<'_>, table: &str, reason: &str, found: &mut Vec<Problem>) {

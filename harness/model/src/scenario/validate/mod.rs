@@ -12,6 +12,8 @@ mod services;
 mod steps;
 mod templates;
 
+pub use steps::USER;
+
 use super::document::{Document, at};
 use super::problem::{Code, Problem};
 use super::{FaultKind, Project, Scenario, System};

@@ -86,7 +86,7 @@ fn places(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
 }
 
 /// What stands for the users where a link begins.
-const USER: &str = "user";
+pub const USER: &str = "user";
 
 /// `to` names a service, `port` one of its ports, and something goes from `from` to there.
 fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
