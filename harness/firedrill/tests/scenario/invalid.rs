@@ -167,8 +167,8 @@ fn behind_a_typing_mistake_the_rules_still_run() {
     assert_eq!(
         codes,
         [
-            "unknown-check",
             "unknown-key",
+            "unknown-check",
             "limits-crossed",
             "unknown-journey"
         ]
