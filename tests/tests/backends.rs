@@ -57,7 +57,7 @@ on_every_backend! {
     another_release_keeps_addresses_and_volumes
     a_log_has_every_life_of_a_service
     what_ends_by_itself_is_brought_back_and_what_was_told_to_stays_down
-    of_all_limits_the_narrowest_is_in_force
+    a_limit_is_in_force_until_another_one_is_set
     a_shared_volume_is_the_same_folder
     a_listener_of_ours_has_an_address_for_services
     what_is_not_there_is_named
@@ -272,18 +272,15 @@ async fn what_ends_by_itself_is_brought_back_and_what_was_told_to_stays_down(hom
     assert!(home.state().await.is_over(), "it was told to end");
 }
 
-async fn of_all_limits_the_narrowest_is_in_force(home: &Home) {
+async fn a_limit_is_in_force_until_another_one_is_set(home: &Home) {
     let memory = |mib: u64| ResourceLimits {
         memory: Some(Size(mib << 20)),
         ..ResourceLimits::default()
     };
-    let in_force = async |step, limits| home.backend.limit("app", step, limits).await.unwrap().memory;
-    assert_eq!(in_force(0, Some(memory(900))).await, memory(900).memory);
-    assert_eq!(in_force(1, Some(memory(800))).await, memory(800).memory);
-    assert_eq!(in_force(2, Some(memory(1000))).await, memory(800).memory);
-    assert_eq!(in_force(1, None).await, memory(900).memory, "lifted");
-    in_force(0, None).await;
-    assert_eq!(in_force(2, None).await, None, "all are lifted");
+    let set = async |limits| home.backend.limit("app", limits).await.unwrap().memory;
+    assert_eq!(set(memory(900)).await, memory(900).memory);
+    assert_eq!(set(memory(800)).await, memory(800).memory);
+    assert_eq!(set(ResourceLimits::default()).await, None, "no limit");
     home.ready().await;
 }
 
@@ -307,11 +304,11 @@ async fn a_listener_of_ours_has_an_address_for_services(home: &Home) {
     let port = listener.local_addr().unwrap().port();
     home.backend.set_alerts_url(&format!("http://{host}:{port}"));
     assert_eq!(
-        home.backend.inside("alerts"),
+        home.backend.resolve("alerts"),
         Some(format!("http://{host}:{port}"))
     );
-    assert!(home.backend.inside("service.app").is_some());
-    assert!(home.backend.inside("service.nobody").is_none());
+    assert!(home.backend.resolve("service.app").is_some());
+    assert!(home.backend.resolve("service.nobody").is_none());
 }
 
 async fn what_is_not_there_is_named(home: &Home) {

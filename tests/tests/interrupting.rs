@@ -88,7 +88,7 @@ impl Folder {
 
     fn left(&self) -> bool {
         self.folder().is_some_and(|run| {
-            ["volumes", "processes", "aside"]
+            ["volumes", "processes", "overlaps"]
                 .iter()
                 .any(|name| run.join(name).exists())
         })

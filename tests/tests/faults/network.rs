@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use firedrill::fault::{Fault, Struck};
+use firedrill::fault::{Fault, HitCount};
 use firedrill::proxy::{Protocol, Proxy, Route};
 use firedrill::wait::{self, Poll};
 use serde_json::{Value, json};
@@ -95,8 +95,8 @@ async fn linked(kind: Kind, fault: &dyn Fault) -> Option<(Stage, Arc<Proxy>)> {
         .listen(free.into())
         .protocol(protocol)
         .seed(7);
-    stage.links.add(route.clone(), proxy.start().await.unwrap());
-    let link = stage.links.get(&route).unwrap();
+    stage.proxies.add(route.clone(), proxy.start().await.unwrap());
+    let link = stage.proxies.get(&route).unwrap();
     Some((stage, link))
 }
 
@@ -107,8 +107,7 @@ async fn link(kind: Kind, name: &str, mut params: Value, does: Does) {
     let Some((stage, link)) = linked(kind, fault).await else {
         return;
     };
-    let aside = stage.aside(0);
-    let struck = || fault.struck(&stage.context(0, &aside)).unwrap();
+    let hits = || fault.hits(&stage.context(0)).unwrap();
     let before = exchange(link.address()).await;
     assert!(before.is_right(), "before: {}", before.answer);
 
@@ -116,15 +115,15 @@ async fn link(kind: Kind, name: &str, mut params: Value, does: Does) {
     let during = exchange(link.address()).await;
     let Exchange { answer, took } = &during;
     assert!(during.shows(does), "{does:?}, {evidence}: {took:?}, {answer:?}");
-    let Struck {
-        hits, all_counted, ..
-    } = struck();
-    assert!(!all_counted || !hits.is_empty(), "what it hit is counted");
+    let HitCount {
+        network, complete, ..
+    } = hits();
+    assert!(!complete || !network.is_empty(), "what it hit is counted");
 
     // Reverted twice is reverted once.
     stage.revert(0, fault).await;
     stage.revert(0, fault).await;
-    let hit = struck();
+    let hit = hits();
     let well = async || {
         let after = exchange(link.address()).await;
         match after.is_right() && after.took < LATE {
@@ -134,6 +133,6 @@ async fn link(kind: Kind, name: &str, mut params: Value, does: Does) {
     };
     let restored = wait::until("answers as before", Duration::from_secs(20), well).await;
     restored.unwrap();
-    assert_eq!(struck(), hit, "it hits nothing more");
+    assert_eq!(hits(), hit, "it hits nothing more");
     stage.close().await;
 }

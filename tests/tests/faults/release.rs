@@ -28,7 +28,6 @@ async fn deployed(kind: Kind, name: &str) {
 
 /// The harness never rolls a release back: that is the system's own affair.
 async fn refused_to_revert(stage: &Stage, fault: &dyn Fault) {
-    let aside = stage.aside(0);
-    let reverted = fault.revert(&stage.context(0, &aside)).await;
+    let reverted = fault.revert(&stage.context(0)).await;
     assert!(reverted.is_err(), "{reverted:?}");
 }

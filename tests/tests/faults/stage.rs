@@ -1,14 +1,14 @@
 //! What the tests of faults share: the shortener on a backend as somebody to break, and what its users see.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill::Plan;
 pub(crate) use firedrill::backend::Kind;
 use firedrill::backend::{self, Backend, Spec, State};
-use firedrill::fault::{self, Context, Fault};
+use firedrill::fault::{self, Context, Fault, Overlaps};
 use firedrill::proxy::Proxies;
 use firedrill::scenario::{FaultCall, Project, ResourceLimits, Restart};
 use reqwest::redirect::Policy;
@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 pub(crate) struct Stage {
     pub(crate) backend: Arc<dyn Backend>,
     pub(crate) plan: Plan,
-    pub(crate) links: Proxies,
+    pub(crate) proxies: Proxies,
+    overlaps: Overlaps,
     folder: tempfile::TempDir,
     client: reqwest::Client,
 }
@@ -146,7 +147,8 @@ impl Stage {
         let stage = Self {
             backend,
             plan,
-            links: Proxies::default(),
+            proxies: Proxies::default(),
+            overlaps: Overlaps::open(&folder.path().join("overlaps")),
             folder,
             client: client.build().unwrap(),
         };
@@ -195,34 +197,27 @@ impl Stage {
         }
     }
 
-    /// What a fault of a step may use, with its own folder.
-    pub(crate) fn context<'a>(&'a self, step: usize, aside: &'a Path) -> Context<'a> {
-        std::fs::create_dir_all(aside).unwrap();
+    /// What a fault of a step may use.
+    pub(crate) fn context(&self, step: usize) -> Context<'_> {
         Context {
             backend: self.backend.as_ref(),
             plan: &self.plan,
-            links: &self.links,
+            proxies: &self.proxies,
             alerts: None,
+            overlaps: &self.overlaps,
             step,
-            aside,
             seed: 7,
         }
     }
 
-    pub(crate) fn aside(&self, step: usize) -> PathBuf {
-        self.folder.path().join("aside").join(step.to_string())
-    }
-
-    /// Injects; what proves that it took effect.
+    /// Injects; returns the evidence.
     pub(crate) async fn inject(&self, step: usize, fault: &dyn Fault) -> String {
-        let aside = self.aside(step);
-        let injected = fault.inject(&self.context(step, &aside)).await;
-        injected.unwrap().evidence.expect("what proves it")
+        let injected = fault.inject(&self.context(step)).await;
+        injected.unwrap().evidence.expect("evidence")
     }
 
     pub(crate) async fn revert(&self, step: usize, fault: &dyn Fault) -> String {
-        let aside = self.aside(step);
-        fault.revert(&self.context(step, &aside)).await.unwrap()
+        fault.revert(&self.context(step)).await.unwrap()
     }
 
     pub(crate) async fn state(&self) -> State {

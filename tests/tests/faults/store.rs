@@ -44,7 +44,7 @@ async fn cut_off(kind: Kind, name: &str) {
     let Some(stage) = Stage::of(kind, "v1", &[fault.as_ref()]).await else {
         return;
     };
-    let (before, aside) = (stage.file(), stage.aside(0));
+    let before = stage.file();
     let torn = wait::until("the torn file", Duration::from_secs(30), || {
         std::future::ready(if stage.file().len() < before.len() {
             Poll::<_, String>::Done(())
@@ -52,7 +52,7 @@ async fn cut_off(kind: Kind, name: &str) {
             Poll::NotYet("it is whole".into())
         })
     });
-    let context = stage.context(0, &aside);
+    let context = stage.context(0);
     tokio::select! {
         injected = fault.inject(&context) => panic!("not cut off: {injected:?}"),
         torn = torn => torn.unwrap(),
@@ -70,8 +70,7 @@ async fn nothing_to_tear(kind: Kind, name: &str) {
     };
     let store = stage.backend.volume("app", "store").unwrap();
     std::fs::remove_file(store.join("urls.json")).unwrap();
-    let aside = stage.aside(0);
-    assert!(fault.inject(&stage.context(0, &aside)).await.is_err());
+    assert!(fault.inject(&stage.context(0)).await.is_err());
     stage.ready().await;
     stage.revert(0, fault.as_ref()).await;
     assert!(!stage.state().await.is_over());

@@ -26,7 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use build::sources;
-pub use cleanup::{OWNER_FILE, Swept, Which, lost, sweep};
+pub use cleanup::{OVERLAPS_FOLDER, OWNER_FILE, Swept, Which, lost, sweep};
 pub use docker::{Engine, engine};
 pub use owner::{Fate, Owner, Place, Process};
 pub use ports::reserve as reserve_port;
@@ -213,9 +213,9 @@ pub trait Backend: Send + Sync {
     /// What a service was last created or reconfigured with.
     fn spec(&self, service: &str) -> Result<Spec, Error>;
 
-    /// What a hole of a template comes to, as seen by the services: `service.app` → `http://app:8000`, `alerts`, …
-    /// `None` for one that is not the same for every service.
-    fn inside(&self, hole: &str) -> Option<String>;
+    /// The value of a placeholder, as seen by the services: `service.app` → `http://app:8000`, `alerts`, … `None` for one
+    /// that is not the same for every service.
+    fn resolve(&self, placeholder: &str) -> Option<String>;
 
     /// Asks a service to end (SIGTERM), and kills it after `grace`. Its restart policy does not bring it back.
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error>;
@@ -246,15 +246,9 @@ pub trait Backend: Send + Sync {
     /// Says under which URL services reach the drill's alert receiver: `{alerts}`. Before the first `start`.
     fn set_alerts_url(&self, url: &str);
 
-    /// Narrows a service's limits while it runs, on behalf of a step, or lifts what that step has narrowed (`None`). Of
-    /// all that is asked for at once, and of the system file's own limits, the narrowest is in force. Returns what is in
-    /// force now, as the engine or the kernel tells it.
-    async fn limit(
-        &self,
-        service: &str,
-        step: usize,
-        limits: Option<ResourceLimits>,
-    ) -> Result<ResourceLimits, Error>;
+    /// Sets a service's limits, while it runs and for its next starts. Returns those that are in force now, as the engine
+    /// or the kernel reports them.
+    async fn limit(&self, service: &str, limits: ResourceLimits) -> Result<ResourceLimits, Error>;
 
     /// Whether a service's process is bound by the permissions of files; if not, why.
     async fn obeys_permissions(&self, service: &str) -> Result<(), Error>;
@@ -266,8 +260,8 @@ pub trait Backend: Send + Sync {
     /// Everything a service has written to its standard output and error so far, oldest first.
     async fn logs(&self, service: &str) -> Result<Vec<u8>, Error>;
 
-    /// Marks a command that is to run here, beside the services, as this run's: it is ended with everything else.
-    fn mark(&self, command: &mut tokio::process::Command);
+    /// Labels a command that is to run here, beside the services, as this run's: it is ended with everything else.
+    fn label(&self, command: &mut tokio::process::Command);
 
     /// Removes everything of this run. Idempotent. Returns the processes that had outlived the services they came from,
     /// and were ended; what could not be removed is the error.
@@ -323,7 +317,7 @@ async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<St
             .err()
             .map(|cause| operation("end the processes of", run, cause)),
     );
-    for name in ["volumes", "processes", "aside"] {
+    for name in cleanup::SERVICES {
         let removed = tmpfs::remove_all(&folder.join(name));
         left.extend(
             removed
@@ -332,20 +326,6 @@ async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<St
         );
     }
     if left.is_empty() { Ok(outlived) } else { Err(left) }
-}
-
-/// The narrowest of what the system file allows and what steps ask for.
-fn narrowest(own: &ResourceLimits, asked: &BTreeMap<usize, ResourceLimits>) -> ResourceLimits {
-    let mut now = own.clone();
-    for limits in asked.values() {
-        now.memory = [now.memory, limits.memory].into_iter().flatten().min();
-        now.pids = [now.pids, limits.pids].into_iter().flatten().min();
-        now.cpu = [now.cpu, limits.cpu]
-            .into_iter()
-            .flatten()
-            .min_by(|a, b| a.0.total_cmp(&b.0));
-    }
-    now
 }
 
 /// What a system needs of a backend, whatever is done to it.

@@ -40,7 +40,7 @@ impl std::fmt::Display for Marked {
 
 /// Makes what a command starts a run's own: it is marked, and on Linux the kernel kills it when the harness ends,
 /// however that ends.
-pub(super) fn mark(command: &mut Command, run: &str) {
+pub(super) fn label(command: &mut Command, run: &str) {
     command
         .env(RUN_MARK, run)
         .env(OWNER_MARK, Owner::this().to_string());

@@ -51,7 +51,7 @@ impl Stamp {
 
 impl Respond for Stamp {
     fn respond(&self, request: &Request) -> ResponseTemplate {
-        let behaviour = self.switch.get();
+        let behaviour = self.switch.behaviour();
         let answered = behaviour.status().unwrap_or(503);
         self.record(request, answered);
         let answer = ResponseTemplate::new(answered);
@@ -67,7 +67,7 @@ impl Respond for Stamp {
 fn met(request: &Request, switch: &Switch) -> bool {
     let alert = !request.headers.contains_key(PROBE);
     if alert {
-        switch.alert_came();
+        switch.count_alert();
     }
     alert
 }
@@ -109,7 +109,7 @@ impl Receiver {
         let switch = Switch::new(*server.address());
         let down = {
             let switch = switch.clone();
-            move |_: &Request| switch.get() == Behaviour::Down
+            move |_: &Request| switch.behaviour() == Behaviour::Down
         };
         let hang_up = {
             let switch = switch.clone();
@@ -188,16 +188,16 @@ mod tests {
             answer.ok().map(|answer| answer.status().as_u16())
         };
         assert_eq!(tell().await, Some(200));
-        receiver.switch().set(0, Behaviour::Status(500));
+        receiver.switch().set(Some((0, Behaviour::Status(500))));
         assert_eq!(tell().await, Some(500));
         assert_eq!(alerts(&folder), 2);
-        receiver.switch().set(0, Behaviour::Down);
+        receiver.switch().set(Some((0, Behaviour::Down)));
         assert_eq!(
             (tell().await, alerts(&folder)),
             (None, 2),
             "down, nothing is heard"
         );
-        receiver.switch().set(0, Behaviour::Garbage);
+        receiver.switch().set(Some((0, Behaviour::Garbage)));
         assert_eq!((tell().await, alerts(&folder)), (Some(200), 3));
     }
 

@@ -8,7 +8,7 @@
 mod alerts;
 mod folder;
 mod journeys;
-mod links;
+mod proxies;
 mod record;
 mod steady_state;
 mod steps;
@@ -195,7 +195,7 @@ impl Drill {
                 )
             })
             .collect();
-        let entry = links::entry(&self.order.plan, self.order.backend.as_ref(), &self.steps.links)?;
+        let entry = proxies::entry(&self.order.plan, self.order.backend.as_ref(), &self.steps.proxies)?;
         let journeys = Journeys::start(
             &self.order.plan,
             self.order.seed,
@@ -245,7 +245,7 @@ impl Drill {
         for (name, service) in &plan.system.services {
             backend.create(self.spec(name, service)?).await?;
         }
-        links::lay(plan, backend.as_ref(), self.order.seed, &self.steps.links).await?;
+        proxies::start(plan, backend.as_ref(), self.order.seed, &self.steps.proxies).await?;
         for name in start_order(&plan.system.services) {
             let service = &plan.system.services[name];
             if service.starts {

@@ -1,6 +1,6 @@
 //! The steps: injected on schedule, confirmed, reverted when their time is over, and in any case at the end.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use super::record::Recorder;
 use super::undo::{Entry, Log};
 use super::{Error, derive};
 use crate::Plan;
-use crate::backend::Backend;
-use crate::fault::{Context, Fault, Struck, receiver};
+use crate::backend::{self, Backend};
+use crate::fault::{Context, Fault, HitCount, Overlaps, receiver};
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Micros};
 use firedrill_model::scenario::Step;
@@ -30,13 +30,13 @@ pub(super) struct Steps {
     pub(super) recorder: Recorder,
     pub(super) clock: Clock,
     pub(super) seed: u64,
-    /// The links that steps act on.
-    pub(super) links: Proxies,
+    /// The proxies on the links that steps act on.
+    pub(super) proxies: Proxies,
     /// The alert receiver's switch, once there is one.
     pub(super) alerts: OnceLock<receiver::Switch>,
     undo: Mutex<Log>,
     active: Mutex<Vec<Active>>,
-    folder: PathBuf,
+    overlaps: Overlaps,
 }
 
 /// A fault that has been begun and not reverted.
@@ -44,7 +44,6 @@ pub(super) struct Steps {
 struct Active {
     step: usize,
     fault: Arc<dyn Fault>,
-    aside: PathBuf,
 }
 
 impl Steps {
@@ -63,11 +62,11 @@ impl Steps {
             recorder,
             clock,
             seed,
-            links: Proxies::default(),
+            proxies: Proxies::default(),
             alerts: OnceLock::new(),
             undo,
             active: Mutex::default(),
-            folder: folder.join("aside"),
+            overlaps: Overlaps::open(&folder.join(backend::OVERLAPS_FOLDER)),
         })
     }
 
@@ -111,19 +110,13 @@ impl Steps {
         step: &Step,
         fault: Arc<dyn Fault>,
     ) -> Result<Option<Active>, Error> {
-        let aside = self.folder.join(number.to_string());
-        std::fs::create_dir_all(&aside).map_err(Error::History)?;
         let (name, params) = (step.fault.name.clone(), step.fault.params.clone());
         self.log(&Entry::Pending {
             step: number,
             fault: name.clone(),
             params,
         })?;
-        let active = Active {
-            step: number,
-            fault,
-            aside,
-        };
+        let active = Active { step: number, fault };
         self.active
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -169,8 +162,8 @@ impl Steps {
             list.remove(at);
         }
         let step = active.step;
-        // Reverting may wipe out the traces.
-        let struck = active.fault.struck(&self.context(active));
+        // Counted first: reverting may remove the traces.
+        let hits = active.fault.hits(&self.context(active));
         let within = self.revert_within();
         let reverted = tokio::time::timeout(within, active.fault.revert(&self.context(active))).await;
         let event = match reverted {
@@ -184,7 +177,7 @@ impl Steps {
                 why: format!("not done after {within:?}"),
             },
         };
-        self.hits(step, struck)?;
+        self.record_hits(step, hits)?;
         let done = matches!(event, Event::Reverted { .. });
         self.recorder.event(event)?;
         if done {
@@ -204,16 +197,23 @@ impl Steps {
         REVERT_WITHIN + ready.max().unwrap_or_default()
     }
 
-    /// Writes down what a fault has hit, if it counts that.
-    fn hits(&self, step: usize, struck: Option<Struck>) -> Result<(), Error> {
-        let Some(struck) = struck else { return Ok(()) };
+    /// Records what a fault has hit, if it counts that.
+    fn record_hits(&self, step: usize, hits: Option<HitCount>) -> Result<(), Error> {
+        let Some(HitCount {
+            network,
+            file_read,
+            complete,
+        }) = hits
+        else {
+            return Ok(());
+        };
         self.recorder.event(Event::Hit {
             step,
-            connections: struck.hits.connections,
-            chunks: struck.hits.chunks,
-            requests: struck.hits.requests,
-            read: struck.read,
-            all_counted: struck.all_counted,
+            connections: network.connections,
+            chunks: network.chunks,
+            requests: network.requests,
+            read: file_read,
+            all_counted: complete,
         })
     }
 
@@ -251,9 +251,9 @@ impl Steps {
             backend: self.backend.as_ref(),
             plan: &self.plan,
             alerts: self.alerts.get(),
-            links: &self.links,
+            proxies: &self.proxies,
+            overlaps: &self.overlaps,
             step: active.step,
-            aside: &active.aside,
             seed,
         }
     }

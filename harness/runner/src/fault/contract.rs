@@ -1,14 +1,14 @@
-//! What every fault promises: its life, what it may use, how it fails.
+//! What every fault promises: its life, what it may use, what it returns.
 //!
 //! The life of a fault is a chain of types: parameters ([`Fault`]) → [`Fault::inject`] → [`Injected`], which must be
 //! used: it carries the evidence that the fault took effect. [`Fault::revert`] needs nothing of it, so that a fault
 //! whose injection was cut off can be reverted too.
 
-use std::path::{Path, PathBuf};
-
 use async_trait::async_trait;
 
 use super::alerts::receiver;
+use super::error::Error;
+use super::overlaps::Overlaps;
 use crate::Plan;
 use crate::backend::{Backend, Capability};
 use firedrill_proxy::{Hits, Protocol, Proxies, Route};
@@ -19,48 +19,41 @@ pub struct Context<'a> {
     pub backend: &'a dyn Backend,
     /// What is being run.
     pub plan: &'a Plan,
-    /// The drill's alert receiver; `None` when the system does not speak of one.
+    /// The drill's alert receiver; `None` when no service uses `{alerts}`.
     pub alerts: Option<&'a receiver::Switch>,
-    /// The links that the drill's steps name.
-    pub links: &'a Proxies,
+    /// The proxies on the links that the drill's steps name.
+    pub proxies: &'a Proxies,
+    /// What all steps of the drill ask of the same things.
+    pub overlaps: &'a Overlaps,
     /// Which step of the scenario this is, from 0: one fault a step.
     pub step: usize,
-    /// This fault's own folder for what is set aside to be put back (a file's original content).
-    pub aside: &'a Path,
     /// This fault's own seed, derived from the drill's.
     pub seed: u64,
 }
 
-impl Context<'_> {
-    /// The folder that all faults of the drill share, for what several do to the same thing.
-    pub(super) fn shared(&self) -> &Path {
-        self.aside.parent().unwrap_or(self.aside)
-    }
-}
-
 /// A fault that is in effect.
-#[must_use = "what proves a fault must be recorded"]
+#[must_use = "the evidence of a fault must be recorded"]
 #[derive(Debug)]
 pub struct Injected {
-    /// What proves that it took effect, in words; `None` when nothing does (the drill is undecided then).
+    /// What shows that it took effect, in words; `None` when nothing does (the drill is undecided then).
     pub evidence: Option<String>,
     /// What became of a deploy, when it is one.
     pub deployed: Option<Deployed>,
 }
 
-/// What became of a deploy. A refusal is a result like another: gates say no that way.
+/// What became of a deploy. A refusal is a result like another: a gate refuses that way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
     /// The release.
     pub release: String,
-    /// Whether the recipe went through.
+    /// Whether every action of the recipe was accepted.
     pub accepted: bool,
-    /// What answered, in words.
+    /// What each action came to, in words.
     pub detail: String,
 }
 
 impl Injected {
-    /// In effect, with the proof.
+    /// In effect, with the evidence.
     pub fn confirmed(evidence: impl Into<String>) -> Self {
         Self {
             evidence: Some(evidence.into()),
@@ -69,60 +62,33 @@ impl Injected {
     }
 }
 
-/// A fault's failure: what was tried and the cause.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The backend could not.
-    #[error(transparent)]
-    Backend(#[from] crate::backend::Error),
-    /// A link could not.
-    #[error(transparent)]
-    Link(#[from] firedrill_proxy::Error),
-    /// A file operation failed.
-    #[error("{operation} {}: {source}", path.display())]
-    File {
-        /// What was tried.
-        operation: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// It was asked for, and its effect cannot be seen.
-    #[error("not in effect: {0}")]
-    NotInEffect(String),
-    /// It cannot be reverted by itself.
-    #[error("{0} cannot be reverted")]
-    NoWayBack(&'static str),
-}
-
 /// What a fault has hit, for one that can count it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Struck {
-    /// What was counted of a network.
-    pub hits: Hits,
+pub struct HitCount {
+    /// Connections, chunks and requests; zero for a fault of a file.
+    pub network: Hits,
     /// Whether a damaged file was read; `None` when the fault is none of a file.
-    pub read: Option<bool>,
-    /// Whether that is all: what a closed port turns away is seen by nobody here.
-    pub all_counted: bool,
+    pub file_read: Option<bool>,
+    /// Whether these are all hits. A closed port turns connections away uncounted.
+    pub complete: bool,
 }
 
-impl Struck {
-    /// What was counted of a network.
-    pub(super) fn network(hits: Hits, all_counted: bool) -> Self {
+impl HitCount {
+    /// Of a fault of the network or of the alert receiver.
+    pub(super) fn network(network: Hits, complete: bool) -> Self {
         Self {
-            hits,
-            read: None,
-            all_counted,
+            network,
+            file_read: None,
+            complete,
         }
     }
 
-    /// A damaged file, and whether it was read.
+    /// Of a damaged file.
     pub(super) fn file(read: bool) -> Self {
         Self {
-            hits: Hits::default(),
-            read: Some(read),
-            all_counted: true,
+            network: Hits::default(),
+            file_read: Some(read),
+            complete: true,
         }
     }
 }
@@ -138,19 +104,26 @@ pub trait Fault: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 
-    /// The link it acts on, which the drill lays before anything starts.
+    /// The link it acts on: the drill puts a proxy there before anything starts.
     fn link(&self) -> Option<(Route, Protocol)> {
         None
     }
 
     /// What it has hit so far; `None` for a fault that cannot count it.
-    fn struck(&self, _: &Context<'_>) -> Option<Struck> {
+    fn hits(&self, _: &Context<'_>) -> Option<HitCount> {
         None
     }
 
-    /// Breaks it, and confirms that it is broken.
+    /// Breaks something, and confirms that it is broken.
+    ///
+    /// # Errors
+    /// [`Error::NotInEffect`] when the fault was asked for and its effect is not there.
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error>;
 
-    /// Mends it, and confirms. Returns what proves it. Idempotent, and safe after an `inject` that was cut off anywhere.
+    /// Ends the fault, and confirms that. Returns the evidence. Idempotent, and safe after an `inject` that was cut off
+    /// anywhere.
+    ///
+    /// # Errors
+    /// When the fault is, or may be, still in effect.
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error>;
 }

@@ -1,7 +1,7 @@
 //! What breaks: one small file a fault, in a folder for each family.
 //!
-//! [`contract`] says what a fault promises, [`catalogue`] lists them all. A fault takes a checked [`Plan`](
-//! crate::Plan) and a [`Backend`](crate::backend::Backend) through its [`Context`], and gives
+//! `contract.rs` says what a fault promises, `catalogue.rs` lists them all, `overlaps.rs` is the one registry of what
+//! several steps ask of the same thing. A fault takes a backend and a checked plan through its [`Context`], and gives
 //! evidence; the drill owns it from injection to revert.
 //!
 //! To add one: a new file with a struct of parameters that implements [`Fault`] and [`Describe`], and one line in
@@ -10,6 +10,7 @@
 mod alerts;
 mod catalogue;
 mod contract;
+mod error;
 mod network;
 mod overlaps;
 mod process;
@@ -19,4 +20,7 @@ mod store;
 
 pub use alerts::receiver;
 pub use catalogue::{CATALOGUE, Describe, Entry, catalogue};
-pub use contract::{Context, Deployed, Error, Fault, Injected, Struck};
+pub use contract::{Context, Deployed, Fault, HitCount, Injected};
+pub use error::{Error, NotInEffect};
+pub use overlaps::Overlaps;
+pub use release::action::Error as ActionError;

@@ -10,7 +10,8 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::owner::{Fate, Owner};
-pub use run_folders::{OWNER_FILE, lost};
+pub(super) use run_folders::SERVICES;
+pub use run_folders::{OVERLAPS_FOLDER, OWNER_FILE, lost};
 
 use super::{docker, process_label};
 

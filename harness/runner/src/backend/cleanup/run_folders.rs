@@ -18,8 +18,10 @@ const EVENTS: &str = "events.jsonl";
 /// An engine goes on with what it was asked for when the one who asked is killed: what it makes of that is there by so
 /// long after the last sign of life.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
-/// What services have there.
-const SERVICES: [&str; 3] = ["volumes", "processes", "aside"];
+/// The registry of overlapping faults in a run folder.
+pub const OVERLAPS_FOLDER: &str = "overlaps";
+/// What a run has there for its services. `aside` was the registry of older versions.
+pub(in crate::backend) const SERVICES: [&str; 4] = ["volumes", "processes", OVERLAPS_FOLDER, "aside"];
 /// The two sides of a comparison, each with runs of its own.
 const SIDES: [&str; 2] = ["base", "head"];
 

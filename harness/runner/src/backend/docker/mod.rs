@@ -38,7 +38,7 @@ use self::request::container_name;
 use super::owner::Owner;
 use super::placeholders::{Places, Told};
 use super::{
-    Backend, Capability, Error, Kind, Source, Spec, State, finish, narrowest, operation, ports, privilege,
+    Backend, Capability, Error, Kind, Source, Spec, State, finish, operation, ports, privilege,
     process_label, tmpfs,
 };
 use firedrill_model::scenario::{ResourceLimits, Restart};
@@ -71,8 +71,8 @@ struct Service {
     container: Option<ContainerAsync<GenericImage>>,
     /// What earlier containers of this service have written.
     earlier: Vec<u8>,
-    /// What steps ask for beyond the system file's limits.
-    asked: BTreeMap<usize, ResourceLimits>,
+    /// The limits in force: the system file's, or those that faults have set.
+    limits: ResourceLimits,
 }
 
 impl Containers {
@@ -269,12 +269,12 @@ impl Backend for Containers {
         self.services().insert(
             name,
             Service {
+                limits: spec.limits.clone(),
                 spec,
                 image,
                 ports: reserved,
                 container,
                 earlier,
-                asked: BTreeMap::new(),
             },
         );
         Ok(())
@@ -301,8 +301,8 @@ impl Backend for Containers {
         self.with(service, |known| known.spec.clone())
     }
 
-    fn inside(&self, hole: &str) -> Option<String> {
-        self.shared(hole)
+    fn resolve(&self, placeholder: &str) -> Option<String> {
+        self.shared(placeholder)
     }
 
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
@@ -403,31 +403,21 @@ impl Backend for Containers {
         self.told.set_link(from, to, port, url);
     }
 
-    async fn limit(
-        &self,
-        service: &str,
-        step: usize,
-        limits: Option<ResourceLimits>,
-    ) -> Result<ResourceLimits, Error> {
-        let now = self.with(service, |known| {
-            match limits {
-                Some(limits) => known.asked.insert(step, limits),
-                None => known.asked.remove(&step),
-            };
-            narrowest(&known.spec.limits, &known.asked)
-        })?;
+    async fn limit(&self, service: &str, limits: ResourceLimits) -> Result<ResourceLimits, Error> {
+        self.with(service, |known| known.limits = limits.clone())?;
+        // Without a container they come with the next one.
         let Some(id) = self.id(service)? else {
-            return Ok(now);
+            return Ok(limits);
         };
         let (cores, memory) = (
             self.info.ncpu.unwrap_or(1),
             self.info.mem_total.unwrap_or(i64::MAX),
         );
-        let update = update(&now, cores, memory);
+        let update = update(&limits, cores, memory);
         call("limit", service, self.client.update_container(&id, update)).await?;
         let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
         let host = inspected.host_config.unwrap_or_default();
-        Ok(in_force(&now, &host))
+        Ok(in_force(&limits, &host))
     }
 
     async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
@@ -455,8 +445,8 @@ impl Backend for Containers {
         Ok(log)
     }
 
-    fn mark(&self, command: &mut tokio::process::Command) {
-        process_label::mark(command, &self.run);
+    fn label(&self, command: &mut tokio::process::Command) {
+        process_label::label(command, &self.run);
     }
 
     async fn clean(&self) -> Result<Vec<String>, Vec<Error>> {

@@ -12,7 +12,7 @@ use super::call::CALL_WITHIN;
 use super::image::hex;
 use super::limits::billionths;
 use crate::backend::placeholders::fill;
-use crate::backend::{Error, Source, Spec, narrowest};
+use crate::backend::{Error, Source, Spec};
 use firedrill_model::scenario::Restart;
 
 /// A part of a host name has so many characters at most.
@@ -35,7 +35,7 @@ impl Containers {
         let (mut spec, image, published) = self.with(service, |known| {
             (known.spec.clone(), known.image.clone(), known.ports.clone())
         })?;
-        spec.limits = self.with(service, |known| narrowest(&known.spec.limits, &known.asked))?;
+        spec.limits = self.with(service, |known| known.limits.clone())?;
         let (args, env) = fill(self, &spec)?;
         let mut image = image.with_exposed_port(spec.port.tcp());
         for port in spec.ports.values() {

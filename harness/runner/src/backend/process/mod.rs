@@ -21,7 +21,7 @@ use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn,
 use super::owner::stat;
 use super::placeholders::{Places, Told, fill};
 use super::{
-    Backend, Capability, Error, Kind, Source, Spec, State, finish, narrowest, operation, ports, privilege,
+    Backend, Capability, Error, Kind, Source, Spec, State, finish, operation, ports, privilege,
     process_label, tmpfs,
 };
 use firedrill_model::scenario::ResourceLimits;
@@ -44,8 +44,8 @@ struct Service {
     spec: Spec,
     ports: BTreeMap<Option<String>, u16>,
     life: Arc<Mutex<Life>>,
-    /// What steps ask for beyond the system file's limits.
-    asked: Arc<Mutex<BTreeMap<usize, ResourceLimits>>>,
+    /// The limits in force: the system file's, or those that faults have set. Shared with the task that restarts it.
+    limits: Arc<Mutex<ResourceLimits>>,
 }
 
 impl Processes {
@@ -109,7 +109,7 @@ impl Processes {
         if self.bound_by_permissions(service).is_ok() {
             bind_by_permissions(&mut command);
         }
-        process_label::mark(&mut command, &self.run);
+        process_label::label(&mut command, &self.run);
         Ok(command)
     }
 
@@ -188,10 +188,7 @@ impl Service {
 
     /// The limits in force.
     fn limits(&self) -> ResourceLimits {
-        narrowest(
-            &self.spec.limits,
-            &self.asked.lock().unwrap_or_else(PoisonError::into_inner),
-        )
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -295,7 +292,7 @@ impl Backend for Processes {
         let service = Service {
             ports: reserved,
             life: Arc::default(),
-            asked: Arc::default(),
+            limits: Arc::new(Mutex::new(spec.limits.clone())),
             spec,
         };
         self.services().insert(service.spec.name.clone(), service);
@@ -331,8 +328,8 @@ impl Backend for Processes {
         Ok(self.service(service)?.spec)
     }
 
-    fn inside(&self, hole: &str) -> Option<String> {
-        self.shared(hole)
+    fn resolve(&self, placeholder: &str) -> Option<String> {
+        self.shared(placeholder)
     }
 
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
@@ -424,26 +421,19 @@ impl Backend for Processes {
         self.told.set_link(from, to, port, url);
     }
 
-    async fn limit(
-        &self,
-        service: &str,
-        step: usize,
-        limits: Option<ResourceLimits>,
-    ) -> Result<ResourceLimits, Error> {
+    async fn limit(&self, service: &str, limits: ResourceLimits) -> Result<ResourceLimits, Error> {
         let known = self.service(service)?;
-        {
-            let mut asked = known.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            match limits {
-                Some(limits) => asked.insert(step, limits),
-                None => asked.remove(&step),
-            };
-        }
-        let now = known.limits();
+        known
+            .limits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&limits);
         let process = lock(&known.life).process.filter(|process| process.is_alive());
         if let Some(process) = process {
-            set_memory_limit(process.pid, now.memory).map_err(|cause| operation("limit", service, cause))?;
+            set_memory_limit(process.pid, limits.memory)
+                .map_err(|cause| operation("limit", service, cause))?;
         }
-        Ok(now)
+        Ok(limits)
     }
 
     async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
@@ -464,8 +454,8 @@ impl Backend for Processes {
         fs::read(self.output(service)).map_err(|cause| operation("read the log of", service, cause))
     }
 
-    fn mark(&self, command: &mut Command) {
-        process_label::mark(command, &self.run);
+    fn label(&self, command: &mut Command) {
+        process_label::label(command, &self.run);
     }
 
     async fn clean(&self) -> Result<Vec<String>, Vec<Error>> {

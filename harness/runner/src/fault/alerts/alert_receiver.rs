@@ -1,4 +1,4 @@
-//! `alert-receiver`: who should be told of an outage is broken too.
+//! `alert-receiver`: the receiver of alerts fails too.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +7,23 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::receiver::{Behaviour, PROBE, Switch};
-use crate::fault::{Context, Describe, Error, Fault, Injected, Struck};
+use crate::fault::error::NotInEffect;
+use crate::fault::overlaps::{Claim, Claims};
+use crate::fault::{Context, Describe, Error, Fault, HitCount, Injected};
+use firedrill_model::format;
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
 use firedrill_proxy::Hits;
 
 /// Makes the drill's alert receiver (`{alerts}` in a system file) misbehave: a system must neither lose alerts for good
-/// nor be held up by whoever takes them. Reverting makes it behave again.
+/// nor be blocked by their receiver. Reverting makes it behave well again.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::fault) struct AlertReceiver {
-    /// How: `down` hangs up, `slow` answers late, `status` refuses, `garbage` answers bytes that mean nothing.
+    /// How: `down` closes connections, `slow` answers late, `status` refuses, `garbage` answers with random bytes.
     how: How,
     /// With `slow`: how late (2s), from 1ms to 30s.
-    #[serde(default = "late", deserialize_with = "felt")]
+    #[serde(default = "late", deserialize_with = "noticeable")]
     #[schemars(with = "Span")]
     by: Span,
     /// With `status`: which (500), from 300 to 599.
@@ -47,11 +50,11 @@ fn refusal() -> u16 {
     500
 }
 
-/// Asking the receiver, to confirm it, takes as long.
-fn felt<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+/// Confirming the fault takes as long.
+fn noticeable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
     let by = Span::deserialize(deserializer)?;
     if by < Span::from_millis(1) || by > Span::from_secs(30) {
-        return Err(serde::de::Error::custom("`by` goes from 1ms to 30s"));
+        return Err(serde::de::Error::custom("`by` is between 1ms and 30s"));
     }
     Ok(by)
 }
@@ -60,7 +63,7 @@ fn a_refusal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error
     let status = u16::deserialize(deserializer)?;
     if !(300..600).contains(&status) {
         return Err(serde::de::Error::custom(
-            "`status` goes from 300 to 599: anything else takes the alert",
+            "`status` is between 300 and 599: others accept the alert",
         ));
     }
     Ok(status)
@@ -68,8 +71,10 @@ fn a_refusal<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error
 
 impl Describe for AlertReceiver {
     const NAME: &'static str = "alert-receiver";
-    const SUMMARY: &'static str = "make the alert receiver hang up, answer late, refuse, or answer garbage";
-    const CONFIRMED: &'static str = "the receiver was asked and misbehaves; alerts that met it are counted";
+    const SUMMARY: &'static str =
+        "make the alert receiver close connections, answer late, refuse, or answer garbage";
+    const CONFIRMED: &'static str =
+        "a request to the receiver shows the misbehaviour; the alerts it hit are counted";
     const FAMILY: &'static str = "dependency";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", alert-receiver = { how = "slow", by = "2s" }"#;
     const LASTS: bool = true;
@@ -87,15 +92,28 @@ impl AlertReceiver {
     }
 }
 
-fn switch<'a>(context: &Context<'a>) -> Result<&'a Switch, Error> {
-    let nobody = || Error::NotInEffect("no service of this system is told {alerts}: nobody sends any".into());
-    context.alerts.ok_or_else(nobody)
+/// A step's claim on the receiver: how it is to behave. The newest claim is in effect.
+impl Claim for Behaviour {
+    const KIND: &'static str = "alert-receiver";
 }
 
-/// Asks the receiver, marked as a mere look: what it answered, and after how long.
+/// The one receiver of a drill.
+const THE_RECEIVER: &str = "receiver";
+
+/// Makes the receiver behave as the newest claim asks.
+fn apply(switch: &Switch, claims: &Claims<Behaviour>) {
+    let newest = claims.all().last();
+    switch.set(newest.map(|claimed| (claimed.step, claimed.claim)));
+}
+
+fn switch<'a>(context: &Context<'a>) -> Result<&'a Switch, Error> {
+    context.alerts.ok_or_else(|| NotInEffect::NoAlertReceiver.into())
+}
+
+/// Sends the receiver a request that is not counted as an alert: what it did, and after how long.
 async fn look(switch: &Switch) -> Result<(String, Duration), Error> {
     let since = Instant::now();
-    let failed = |error: reqwest::Error| Error::NotInEffect(format!("asking the alert receiver: {error}"));
+    let failed = NotInEffect::ReceiverUnreachable;
     let client = reqwest::Client::builder().no_proxy().build().map_err(failed)?;
     let url = format!("http://{}/", switch.address());
     let asked = client
@@ -105,12 +123,12 @@ async fn look(switch: &Switch) -> Result<(String, Duration), Error> {
         .send()
         .await;
     let seen = match asked {
-        Err(error) if error.is_timeout() => return Err(failed(error)),
-        Err(_) => "it hung up".to_owned(),
+        Err(error) if error.is_timeout() => return Err(failed(error).into()),
+        Err(_) => "closed the connection".to_owned(),
         Ok(answer) => {
             let status = answer.status().as_u16();
             let body = answer.bytes().await.map_err(failed)?;
-            format!("it answered {status} with {} bytes", body.len())
+            format!("answered {status} with {}", format::count(body.len(), "byte"))
         }
     };
     Ok((seen, since.elapsed()))
@@ -120,42 +138,48 @@ async fn look(switch: &Switch) -> Result<(String, Duration), Error> {
 impl Fault for AlertReceiver {
     fn describe(&self) -> String {
         match self.behaviour() {
-            Behaviour::Slow(_) => format!("the alert receiver answers {} late", self.by),
+            Behaviour::Slow(_) => format!("the alert receiver answers after {}", self.by),
             Behaviour::Status(status) => format!("the alert receiver answers {status}"),
             Behaviour::Garbage => "the alert receiver answers garbage".into(),
-            Behaviour::Down | Behaviour::Well => "the alert receiver hangs up".into(),
+            Behaviour::Down | Behaviour::Well => "the alert receiver closes connections".into(),
         }
     }
 
-    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
-        let requests = context.alerts?.met(context.step);
+    fn hits(&self, context: &Context<'_>) -> Option<HitCount> {
         let hits = Hits {
-            requests,
+            requests: context.alerts?.hits(context.step),
             ..Hits::default()
         };
-        Some(Struck::network(hits, true))
+        Some(HitCount::network(hits, true))
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let switch = switch(context)?;
         let (before, _) = look(switch).await?;
-        switch.set(context.step, self.behaviour());
+        {
+            let mut claims = context.overlaps.lock(THE_RECEIVER).await?;
+            claims.add(context.step, self.behaviour())?;
+            apply(switch, &claims);
+        }
         let (seen, after) = look(switch).await?;
+        // A late answer differs from the one before by its time alone.
         let late = self.how == How::Slow && after >= self.by.0;
         if !late && seen == before {
-            return Err(Error::NotInEffect(format!("{seen}, as before")));
+            return Err(NotInEffect::ReceiverUnchanged { seen }.into());
         }
         Ok(Injected::confirmed(format!(
-            "{seen} after {} ms",
-            after.as_millis()
+            "the alert receiver {seen} after {}",
+            format::latency(after)
         )))
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
         let switch = switch(context)?;
-        switch.lift(context.step);
-        Ok(match switch.get() {
-            Behaviour::Well => "the alert receiver behaves again".into(),
+        let mut claims = context.overlaps.lock(THE_RECEIVER).await?;
+        claims.remove(context.step)?;
+        apply(switch, &claims);
+        Ok(match switch.behaviour() {
+            Behaviour::Well => "the alert receiver behaves well again".into(),
             _ => "the alert receiver misbehaves as another step asks".into(),
         })
     }

@@ -1,35 +1,39 @@
-//! The alert receiver as something that can break: a switch that its server looks at before every answer.
+//! The alert receiver as something that can break: its server asks a [`Switch`] how to behave before every answer.
 //!
-//! The drill owns the server; faults of the dependency family hold the switch (through their
-//! [`Context`](super::Context)) and say how it behaves. What they ask for is confirmed by asking the receiver, marked
-//! with [`PROBE`] so that the question is not taken for an alert.
+//! The drill owns the server. Faults of the alert receiver set the switch, which they get through their
+//! [`Context`](crate::fault::Context), and confirm the effect with a request of their own. The header [`PROBE`] keeps
+//! that request from being counted as an alert.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// A request with this header is answered as every other one is, and is no alert: it is a look at the receiver.
+use serde::{Deserialize, Serialize};
+
+/// A request with this header is answered like any other, and is not an alert.
 pub const PROBE: &str = "x-firedrill-probe";
 
 /// How the alert receiver behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Behaviour {
-    /// It takes what comes, with 200.
+    /// Accepts every alert with 200.
     #[default]
     Well,
-    /// It hangs up without an answer.
+    /// Closes the connection without an answer.
     Down,
-    /// It refuses what comes, with this status.
+    /// Refuses every alert with this status.
     Status(u16),
-    /// It takes what comes, and says so only after this time.
+    /// Accepts every alert, and answers after this time.
     Slow(Duration),
-    /// It takes what comes, and answers with bytes that mean nothing.
+    /// Accepts every alert, and answers with random bytes.
     Garbage,
 }
 
 impl Behaviour {
-    /// The status it answers with; `None`: it does not answer.
+    /// The status it answers with; `None` without an answer.
     pub fn status(self) -> Option<u16> {
         match self {
             Self::Down => None,
@@ -43,28 +47,22 @@ impl Behaviour {
 #[derive(Debug, Clone)]
 pub struct Switch {
     address: SocketAddr,
-    asked: Arc<Mutex<Asked>>,
+    state: Arc<Mutex<State>>,
 }
 
-/// What steps ask of the receiver, the last one at the end, and how many alerts each has met.
+/// The behaviour in effect with the step that asks for it, and how many alerts each step has hit.
 #[derive(Debug, Default)]
-struct Asked {
-    behaviours: Vec<(usize, Behaviour)>,
-    met: BTreeMap<usize, u64>,
-}
-
-impl Asked {
-    fn forget(&mut self, step: usize) {
-        self.behaviours.retain(|(other, _)| *other != step);
-    }
+struct State {
+    in_effect: Option<(usize, Behaviour)>,
+    hits: BTreeMap<usize, u64>,
 }
 
 impl Switch {
-    /// A switch for the receiver that listens there; it behaves well at first.
+    /// A switch for the receiver that listens at an address. It behaves well at first.
     pub fn new(address: SocketAddr) -> Self {
         Self {
             address,
-            asked: Arc::default(),
+            state: Arc::default(),
         }
     }
 
@@ -73,40 +71,32 @@ impl Switch {
         self.address
     }
 
-    fn asked(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A step asks that it behave like this from now on. Answers that have begun are not changed.
-    pub fn set(&self, step: usize, behaviour: Behaviour) {
-        let mut asked = self.asked();
-        asked.forget(step);
-        asked.behaviours.push((step, behaviour));
+    /// Behave like this from now on, on behalf of a step; well with `None`. Answers that have begun are not changed.
+    pub fn set(&self, in_effect: Option<(usize, Behaviour)>) {
+        self.state().in_effect = in_effect;
     }
 
-    /// A step asks for nothing any longer: it behaves as the others ask, or well.
-    pub fn lift(&self, step: usize) {
-        self.asked().forget(step);
-    }
-
-    /// An alert came: whoever asked last has met it.
-    pub fn alert_came(&self) {
-        let asked = &mut *self.asked();
-        if let Some((step, _)) = asked.behaviours.last() {
-            *asked.met.entry(*step).or_default() += 1;
+    /// Counts an alert as hit by the step whose behaviour is in effect.
+    pub fn count_alert(&self) {
+        let state = &mut *self.state();
+        if let Some((step, _)) = state.in_effect {
+            *state.hits.entry(step).or_default() += 1;
         }
     }
 
-    /// How many alerts a step's behaviour has met.
-    pub fn met(&self, step: usize) -> u64 {
-        self.asked().met.get(&step).copied().unwrap_or_default()
+    /// How many alerts a step has hit.
+    pub fn hits(&self, step: usize) -> u64 {
+        self.state().hits.get(&step).copied().unwrap_or_default()
     }
 
-    /// How it behaves now: as whoever asked last.
-    pub fn get(&self) -> Behaviour {
-        self.asked()
-            .behaviours
-            .last()
-            .map_or(Behaviour::Well, |(_, behaviour)| *behaviour)
+    /// How it behaves now.
+    pub fn behaviour(&self) -> Behaviour {
+        self.state()
+            .in_effect
+            .map_or(Behaviour::Well, |(_, behaviour)| behaviour)
     }
 }

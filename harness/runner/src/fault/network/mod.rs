@@ -28,75 +28,75 @@ macro_rules! network_faults {
 }
 
 network_faults! {
-    /// The network is far, or crowded: everything arrives later.
+    /// The network is far away or congested: everything arrives later.
     Latency("latency") = firedrill_proxy::Latency,
-        "hold everything that passes a link, each chunk from its own arrival",
+        "delay everything on a link, each chunk from its own arrival",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", latency = { from = "edge", to = "app", delay = "50ms", jitter = "10ms" }"#;
 
-    /// The line is thin, or shared.
+    /// The line is slow, or shared.
     Bandwidth("bandwidth") = firedrill_proxy::Bandwidth,
-        "let only so many bytes a second pass a link",
+        "limit the bytes per second on a link",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", bandwidth = { from = "edge", to = "app", per_second = "64KiB" }"#;
 
-    /// The network is parted and nobody says so: timeouts are all that helps.
+    /// The network is partitioned and reports no error: only timeouts help.
     Blackhole("blackhole") = firedrill_proxy::Blackhole,
-        "let nothing pass a link; connections stay open",
+        "drop everything on a link; connections stay open",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", blackhole = { to = "edge" }"#;
 
-    /// Something on the way forgets its connections: a balancer, a firewall, a NAT.
+    /// A load balancer, firewall or NAT on the way loses its connections.
     Reset("reset") = firedrill_proxy::Reset,
         "reset the connections of a link",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", reset = { from = "edge", to = "app", share = "50%" }"#;
 
-    /// Nobody listens where somebody did.
+    /// The service's port is closed.
     Refuse("refuse") = firedrill_proxy::Refuse,
-        "refuse connections on a link: nobody listens",
-        confirmed: "the listener is closed; what it turned away is seen where users were refused",
+        "refuse connections on a link",
+        confirmed: "the listener is closed; refused connections show in the users' probes alone",
         example: r#"at = "1s", for = "1s", refuse = { from = "edge", to = "app" }"#;
 
-    /// Connections are not let go of: who waits for the end waits.
+    /// Connections close late: clients that wait for the end wait longer.
     SlowClose("slow-close") = firedrill_proxy::SlowClose,
-        "hold back the close of a link's connections",
+        "delay the close of a link's connections",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", slow-close = { to = "edge", delay = "300ms" }"#;
 
-    /// An answer breaks off in the middle.
+    /// An answer is cut off in the middle.
     DataLimit("data-limit") = firedrill_proxy::DataLimit,
         "close a link's connections after so many bytes",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", data-limit = { from = "edge", to = "app", bytes = "4KiB" }"#;
 
-    /// What was sent at once arrives in pieces, as over a line with a small MTU.
+    /// What was sent at once arrives in small pieces, as over a line with a small MTU.
     Slice("slice") = firedrill_proxy::Slicing,
-        "cut what passes a link into small pieces",
+        "split the data on a link into small pieces",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", slice = { to = "edge", size = "16B", gap = "1ms" }"#;
 
-    /// Something on the way answers in the service's place.
+    /// A proxy on the way answers instead of the service.
     HttpStatus("http-status") = firedrill_proxy::HttpStatus,
-        "answer a share of a link's requests with a status, in the service's place",
+        "answer a share of a link's requests with a status, instead of the service",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", http-status = { from = "edge", to = "app", status = 503, share = "20%" }"#;
 
     /// Some requests take longer than others.
     HttpDelay("http-delay") = firedrill_proxy::HttpDelay,
-        "hold a share of a link's requests",
+        "delay a share of a link's requests",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", http-delay = { from = "edge", to = "app", delay = "100ms", share = "20%" }"#;
 
-    /// The head of an answer is right and its body is not.
+    /// An answer has the right status and headers, and a corrupt body.
     HttpGarble("http-garble") = firedrill_proxy::HttpGarble,
-        "garble the bodies of a share of a link's answers",
+        "corrupt the bodies of a share of a link's answers",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", http-garble = { from = "edge", to = "app", share = "20%" }"#;
 
-    /// Something on the way takes a header out.
+    /// A proxy on the way removes a header.
     HttpDropHeader("http-drop-header") = firedrill_proxy::HttpDropHeader,
-        "take a header out of a share of a link's answers",
+        "remove a header from a share of a link's answers",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", http-drop-header = { from = "edge", to = "app", header = "location", share = "20%" }"#;
 }

@@ -1,4 +1,4 @@
-//! What every fault of the network shares: which link, putting a toxic on it, taking it off again.
+//! What every fault of the network shares: which link, its toxic injected, its toxic removed.
 //!
 //! A fault of the network is a [`Toxic`] and a name ([`Describe`]); everything else is here. Its parameters are the
 //! toxic's own, beside those that say where.
@@ -10,13 +10,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::fault::{Context, Error, Fault, Injected, Struck};
+use crate::fault::{Context, Error, Fault, HitCount, Injected};
+use firedrill_model::format;
 use firedrill_model::table::Merged;
 use firedrill_proxy::{InvalidToxic, Protocol, Route, Toxic, ToxicId, USER};
 
 /// How a toxic is confirmed.
 pub(in crate::fault) const CONFIRMED: &str =
-    "it is on the link; the connections, chunks or requests that it hit are counted";
+    "the toxic is on the link; the connections, chunks or requests it hit are counted";
 
 /// A toxic on a link.
 #[derive(Debug, Deserialize)]
@@ -88,29 +89,30 @@ impl<T: Toxic + Clone + 'static> Fault for OnLink<T> {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
-        let link = context.links.get(&self.route)?;
-        link.inject_with_id(id(context), Box::new(self.toxic.clone()))
+        let proxy = context.proxies.get(&self.route)?;
+        proxy
+            .inject_with_id(id(context), Box::new(self.toxic.clone()))
             .await?;
         Ok(Injected::confirmed(format!(
-            "on the link {}, {} connections open",
+            "link {}, {}",
             self.route,
-            link.open_connections()
+            format::count(proxy.open_connections(), "open connection")
         )))
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        let link = context.links.get(&self.route)?;
-        link.revert(id(context)).await?;
-        Ok(format!("off the link {}", self.route))
+        let proxy = context.proxies.get(&self.route)?;
+        proxy.revert(id(context)).await?;
+        Ok(format!("removed from link {}", self.route))
     }
 
-    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
-        let link = context.links.get(&self.route).ok()?;
-        Some(Struck::network(link.hits(id(context)), !self.toxic.refuses()))
+    fn hits(&self, context: &Context<'_>) -> Option<HitCount> {
+        let proxy = context.proxies.get(&self.route).ok()?;
+        Some(HitCount::network(proxy.hits(id(context)), !self.toxic.refuses()))
     }
 }
 
-/// A step's toxic has the step's number: it can be taken off even when putting it on was cut off.
+/// A step's toxic has the step's number: it can be removed even when its injection was cut off.
 fn id(context: &Context<'_>) -> ToxicId {
     ToxicId(context.step as u64)
 }

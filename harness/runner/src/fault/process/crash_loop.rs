@@ -1,4 +1,4 @@
-//! `crash-loop`: the process ends, is brought back, and ends again: what the back-off of restarts is for.
+//! `crash-loop`: the process ends, is restarted, and ends again: what the back-off of restarts is for.
 
 use std::time::Instant;
 
@@ -7,18 +7,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::backend::{Capability, State};
+use crate::fault::error::NotInEffect;
 use crate::fault::process::{running, state_becomes};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
+use firedrill_model::format;
 use firedrill_model::scenario::{self, Requirement};
 
-/// Kills a service again each time that its restart policy has brought it back; the engine's growing pauses stand in
-/// the time line. The service needs `restart = "always"`; after the last time it is left to that.
+/// Kills a service each time its restart policy has started it again; the growing pauses of the engine show in the
+/// timeline. The service needs `restart = "always"`, which restarts it after the last time too.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::fault) struct CrashLoop {
     /// The service.
     service: String,
-    /// How often it is killed (3), at most 7 times: after that an engine's pauses are longer than anybody watches.
+    /// How often it is killed (3), at most 7 times: the engine's next pause would be longer than 10 s.
     #[serde(default = "three", deserialize_with = "few")]
     #[schemars(range(min = 1, max = 7))]
     times: std::num::NonZeroU8,
@@ -32,7 +34,7 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<std::num::NonZeroU8
     let times = std::num::NonZeroU8::deserialize(deserializer)?;
     if times.get() > 7 {
         return Err(serde::de::Error::custom(
-            "at most 7 times: engines double their pause each time, and the eighth is longer than 10 s",
+            "`times` is at most 7: engines double their pause each time, and the eighth is longer than 10 s",
         ));
     }
     Ok(times)
@@ -40,8 +42,8 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<std::num::NonZeroU8
 
 impl Describe for CrashLoop {
     const NAME: &'static str = "crash-loop";
-    const SUMMARY: &'static str = "kill a service again each time that it has been brought back";
-    const CONFIRMED: &'static str = "each time another process was brought back; the pauses are measured";
+    const SUMMARY: &'static str = "kill a service again each time it was restarted";
+    const CONFIRMED: &'static str = "a new process ran after each kill; the pauses are measured";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", crash-loop = { service = "app", times = 3 }"#;
     const LASTS: bool = false;
@@ -52,8 +54,9 @@ impl Describe for CrashLoop {
 impl Fault for CrashLoop {
     fn describe(&self) -> String {
         format!(
-            "kill {} {} times, each time that it is back",
-            self.service, self.times
+            "kill {} {}, each time it was restarted",
+            self.service,
+            format::count(self.times.get().into(), "time")
         )
     }
 
@@ -63,10 +66,8 @@ impl Fault for CrashLoop {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         if context.backend.spec(&self.service)?.restart != scenario::Restart::Always {
-            return Err(Error::NotInEffect(format!(
-                "nothing brings {} back; write restart = \"always\" in the system file",
-                self.service
-            )));
+            let service = self.service.clone();
+            return Err(NotInEffect::NoRestartPolicy { service }.into());
         }
         running(context, &self.service).await?;
         let mut pauses = Vec::new();
@@ -76,17 +77,20 @@ impl Fault for CrashLoop {
             context.backend.kill(&self.service).await?;
             let since = Instant::now();
             let another = |state: &State| matches!(state, State::Running(_)) && *state != before;
-            state_becomes(context, &self.service, "the process to be brought back", another).await?;
-            pauses.push(format!("{} ms", since.elapsed().as_millis()));
+            state_becomes(context, &self.service, "a new process", another).await?;
+            pauses.push(format::latency(since.elapsed()));
         }
         Ok(Injected::confirmed(format!(
-            "killed {} times; back after {}",
-            self.times,
-            pauses.join(", ")
+            "killed {}; restarted after {}",
+            format::count(self.times.get().into(), "time"),
+            format::list(pauses)
         )))
     }
 
     async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
-        Ok(format!("{} is left to its restart policy", self.service))
+        Ok(format!(
+            "nothing to revert: {} has its restart policy",
+            self.service
+        ))
     }
 }

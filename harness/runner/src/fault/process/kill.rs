@@ -1,15 +1,15 @@
-//! `kill`: the process is gone at once, as with `kill -9` or the kernel's out-of-memory killer.
+//! `kill`: the process ends at once, as with `kill -9` or the kernel's out-of-memory killer.
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::backend::State;
-use crate::fault::process::{held_down, running, state_becomes, up_again};
+use crate::fault::process::{keep_down, running, state_becomes, up_again};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 
-/// Kills a service with SIGKILL: nothing is flushed, nothing is said. Reverting starts it again.
+/// Kills a service with SIGKILL: nothing is flushed, no client is notified. Reverting starts it again.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::fault) struct Kill {
@@ -20,7 +20,7 @@ pub(in crate::fault) struct Kill {
 impl Describe for Kill {
     const NAME: &'static str = "kill";
     const SUMMARY: &'static str = "kill a service's process with SIGKILL";
-    const CONFIRMED: &'static str = "the process is gone";
+    const CONFIRMED: &'static str = "the process has ended";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", kill = { service = "app" }"#;
     const LASTS: bool = true;
@@ -35,12 +35,12 @@ impl Fault for Kill {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let before = running(context, &self.service).await?;
-        held_down(context, &self.service)?;
+        keep_down(context, &self.service).await?;
         context.backend.kill(&self.service).await?;
         let gone = |state: &State| !matches!(state, State::Paused) && *state != before;
-        let state = state_becomes(context, &self.service, "the process to be gone", gone).await?;
+        let state = state_becomes(context, &self.service, "the process to end", gone).await?;
         Ok(Injected::confirmed(format!(
-            "{} was {before} and is {state}",
+            "{} was {before}; now {state}",
             self.service
         )))
     }

@@ -1,4 +1,4 @@
-//! What every process fault needs: a service that is named, and a look at what its process is doing.
+//! Faults of a service's process, and what they share: a look at what the process is doing, and who keeps it down.
 
 pub(in crate::fault) mod crash_loop;
 pub(in crate::fault) mod kill;
@@ -8,73 +8,91 @@ pub(in crate::fault) mod stop;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::backend::{self, State};
-use crate::fault::overlaps::{self as holds, Holds};
+use crate::fault::error::NotInEffect;
+use crate::fault::overlaps::{self, Claim};
 use crate::fault::{Context, Error};
-use firedrill_wait::Poll;
+use firedrill_model::format;
+use firedrill_wait::{Poll, WaitError};
 
 /// How long a change of a process's state may take to be seen.
-pub(in crate::fault) const SEEN_WITHIN: Duration = Duration::from_secs(10);
+const SEEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// A step's claim on a service: it is to stay down.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Down;
+
+impl Claim for Down {
+    const KIND: &'static str = "down";
+}
 
 /// Waits until a service's state is as wanted, and returns it.
 pub(in crate::fault) async fn state_becomes(
     context: &Context<'_>,
     service: &str,
-    what: &str,
+    expected: &'static str,
     wanted: impl Fn(&State) -> bool,
 ) -> Result<State, Error> {
-    firedrill_wait::until(what, SEEN_WITHIN, async || {
-        match context.backend.state(service).await {
-            Ok(state) if wanted(&state) => Poll::Done(state),
-            Ok(state) => Poll::NotYet(format!("{service} is {state}")),
-            Err(error) => Poll::Never(error),
-        }
-    })
-    .await
-    .map_err(|error| match error {
-        firedrill_wait::WaitError::Never(cause) => Error::Backend(cause),
-        timed_out @ firedrill_wait::WaitError::TimedOut { .. } => Error::NotInEffect(timed_out.to_string()),
+    let look = async || match context.backend.state(service).await {
+        Ok(state) if wanted(&state) => Poll::Done(state),
+        Ok(state) => Poll::NotYet(state.to_string()),
+        Err(error) => Poll::Never(error),
+    };
+    let state = firedrill_wait::until(expected, SEEN_WITHIN, look).await;
+    state.map_err(|error| match error {
+        WaitError::Never(cause) => Error::Backend(cause),
+        WaitError::TimedOut { within, last, .. } => Error::NotInEffect(NotInEffect::StateNotReached {
+            service: service.to_owned(),
+            expected,
+            within,
+            seen: last,
+        }),
     })
 }
 
-/// The state of a service that runs, be it frozen: what has ended already cannot be broken.
+/// The state of a service that runs, frozen or not. One that has ended cannot be broken.
 pub(in crate::fault) async fn running(context: &Context<'_>, service: &str) -> Result<State, Error> {
     let state = context.backend.state(service).await?;
     if state.is_over() {
-        return Err(Error::NotInEffect(format!("{service} is {state} already")));
+        let service = service.to_owned();
+        return Err(NotInEffect::AlreadyEnded { service, state }.into());
     }
     Ok(state)
 }
 
-/// This step keeps a service down from now on.
-pub(in crate::fault) fn held_down(context: &Context<'_>, service: &str) -> Result<(), Error> {
-    Holds::of(context, "down", service).take()
+/// Whether a step keeps a service down.
+pub(in crate::fault) fn is_kept_down(context: &Context<'_>, service: &str) -> Result<bool, Error> {
+    Ok(!context.overlaps.look::<Down>(service)?.is_empty())
 }
 
-/// This step keeps a service down no longer: it is started, unless it runs already or another step keeps it down.
+/// This step keeps a service down from now on.
+pub(in crate::fault) async fn keep_down(context: &Context<'_>, service: &str) -> Result<(), Error> {
+    let mut claims = context.overlaps.lock(service).await?;
+    claims.add(context.step, Down)
+}
+
+/// This step no longer keeps a service down: it is started, unless it runs or another step keeps it down.
 pub(in crate::fault) async fn up_again(context: &Context<'_>, service: &str) -> Result<String, Error> {
-    let others = Holds::of(context, "down", service).release();
-    if !others.is_empty() {
-        return Ok(format!("{service} is kept down by {}", holds::steps(&others)));
+    let mut claims = context.overlaps.lock::<Down>(service).await?;
+    claims.remove(context.step)?;
+    if !claims.all().is_empty() {
+        let others = overlaps::steps(claims.all());
+        return Ok(format!("{service} stays down: {others} keeps it down"));
     }
+    // A start may take long. Others may take the service down meanwhile, as they may while it runs.
+    drop(claims);
     if !context.backend.state(service).await?.is_over() {
-        return Ok(format!("{service} runs already"));
+        return Ok(format!("{service} is already running"));
     }
-    let after = start_ready(context, service).await?;
-    Ok(format!(
-        "{service} was started again, ready after {} ms",
-        after.as_millis()
-    ))
+    let ready = start_ready(context, service).await?;
+    Ok(format!("started {service}, ready in {}", format::latency(ready)))
 }
 
 /// Starts a service and waits until it is ready, as its system file says.
 pub(in crate::fault) async fn start_ready(context: &Context<'_>, service: &str) -> Result<Duration, Error> {
     context.backend.start(service).await?;
-    ready(context, service).await
-}
-
-/// Waits until a service is ready, as its system file says.
-pub(in crate::fault) async fn ready(context: &Context<'_>, service: &str) -> Result<Duration, Error> {
     let known = context.plan.system.services.get(service);
     let known = known.ok_or_else(|| backend::Error::NoSuchService(service.to_owned()))?;
     Ok(backend::ready(context.backend, service, &known.ready).await?)

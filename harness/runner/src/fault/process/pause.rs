@@ -3,15 +3,15 @@
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::backend::State;
-use crate::fault::overlaps::{self as holds, Holds};
+use crate::fault::overlaps::{self, Claim};
 use crate::fault::process::{running, state_becomes};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 
-/// Freezes a service. Reverting lets it go on where it stood.
+/// Freezes a service. Reverting lets it run on from there.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::fault) struct Pause {
@@ -19,10 +19,18 @@ pub(in crate::fault) struct Pause {
     service: String,
 }
 
+/// A step's claim on a service: it is to stay frozen.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Frozen;
+
+impl Claim for Frozen {
+    const KIND: &'static str = "frozen";
+}
+
 impl Describe for Pause {
     const NAME: &'static str = "pause";
-    const SUMMARY: &'static str = "freeze a service: connections are taken and nothing answers";
-    const CONFIRMED: &'static str = "the process stands still, as the kernel or the engine says";
+    const SUMMARY: &'static str = "freeze a service: it accepts connections and does not answer";
+    const CONFIRMED: &'static str = "the kernel or the engine reports the process as frozen";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", pause = { service = "app" }"#;
     const LASTS: bool = true;
@@ -37,7 +45,8 @@ impl Fault for Pause {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         running(context, &self.service).await?;
-        Holds::of(context, "frozen", &self.service).take()?;
+        let mut claims = context.overlaps.lock(&self.service).await?;
+        claims.add(context.step, Frozen)?;
         if context.backend.state(&self.service).await? != State::Paused {
             context.backend.pause(&self.service).await?;
         }
@@ -49,21 +58,19 @@ impl Fault for Pause {
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        let others = Holds::of(context, "frozen", &self.service).release();
-        if !others.is_empty() {
-            return Ok(format!(
-                "{} stays frozen by {}",
-                self.service,
-                holds::steps(&others)
-            ));
+        let mut claims = context.overlaps.lock::<Frozen>(&self.service).await?;
+        claims.remove(context.step)?;
+        if !claims.all().is_empty() {
+            let others = overlaps::steps(claims.all());
+            return Ok(format!("{} stays frozen: {others} keeps it frozen", self.service));
         }
         if context.backend.state(&self.service).await? == State::Paused {
             context.backend.resume(&self.service).await?;
         }
-        state_becomes(context, &self.service, "the process to go on", |state| {
+        state_becomes(context, &self.service, "the process to run", |state| {
             *state != State::Paused
         })
         .await?;
-        Ok(format!("{} goes on", self.service))
+        Ok(format!("{} runs again", self.service))
     }
 }

@@ -5,8 +5,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::backend::State;
+use crate::fault::error::NotInEffect;
 use crate::fault::process::{running, start_ready};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
+use firedrill_model::format;
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
 
@@ -19,7 +21,7 @@ pub(in crate::fault) struct Restart {
     /// How long it may take to end by itself (5 s).
     #[serde(
         default = "super::stop::grace",
-        deserialize_with = "super::stop::a_minute_at_most"
+        deserialize_with = "super::stop::at_most_a_minute"
     )]
     #[schemars(with = "Span")]
     grace: Span,
@@ -48,17 +50,19 @@ impl Fault for Restart {
         let after = context.backend.state(&self.service).await?;
         match &after {
             State::Running(_) if after != before => Ok(Injected::confirmed(format!(
-                "another process runs, ready after {} ms",
-                ready.as_millis()
+                "{}: new process ready in {}",
+                self.service,
+                format::latency(ready)
             ))),
-            _ => Err(Error::NotInEffect(format!(
-                "{} was {before} and is {after}",
-                self.service
-            ))),
+            _ => Err(NotInEffect::SameProcess {
+                service: self.service.clone(),
+                seen: after,
+            }
+            .into()),
         }
     }
 
     async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
-        Ok(format!("{} runs", self.service))
+        Ok(format!("nothing to revert: {} was restarted", self.service))
     }
 }

@@ -1,24 +1,23 @@
-//! `stop`: the process is asked to end, as a shutdown or an engine's stop does.
+//! `stop`: the process is asked to end, as by a shutdown or an engine's stop.
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::backend::State;
-use crate::fault::overlaps::Holds;
-use crate::fault::process::{held_down, running, state_becomes, up_again};
+use crate::fault::process::{is_kept_down, keep_down, running, state_becomes, up_again};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
 
-/// Asks a service to end (SIGTERM) and kills it when it has not after `grace`. Reverting starts it again.
+/// Asks a service to end (SIGTERM), and kills it if it has not ended after `grace`. Reverting starts it again.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::fault) struct Stop {
     /// The service.
     service: String,
-    /// How long it may take to end by itself (5 s).
-    #[serde(default = "grace", deserialize_with = "a_minute_at_most")]
+    /// How long it may take to end by itself (5s).
+    #[serde(default = "grace", deserialize_with = "at_most_a_minute")]
     #[schemars(with = "Span")]
     grace: Span,
 }
@@ -28,19 +27,19 @@ pub(in crate::fault) fn grace() -> Span {
     Span::from_secs(5)
 }
 
-pub(in crate::fault) fn a_minute_at_most<'de, D: Deserializer<'de>>(
+pub(in crate::fault) fn at_most_a_minute<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Span, D::Error> {
     let grace = Span::deserialize(deserializer)?;
     if grace > Span::from_secs(60) {
-        return Err(serde::de::Error::custom("at most 1m of grace"));
+        return Err(serde::de::Error::custom("`grace` is at most 1m"));
     }
     Ok(grace)
 }
 
 impl Describe for Stop {
     const NAME: &'static str = "stop";
-    const SUMMARY: &'static str = "ask a service to end with SIGTERM, kill it when it does not";
+    const SUMMARY: &'static str = "ask a service to end with SIGTERM; kill it if it does not";
     const CONFIRMED: &'static str = "the process has ended";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", stop = { service = "app", grace = "5s" }"#;
@@ -55,13 +54,14 @@ impl Fault for Stop {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
-        if Holds::of(context, "down", &self.service).held().is_empty() {
+        // Another step may have ended it: then both keep it down.
+        if !is_kept_down(context, &self.service)? {
             running(context, &self.service).await?;
         }
-        held_down(context, &self.service)?;
+        keep_down(context, &self.service).await?;
         context.backend.stop(&self.service, self.grace.0).await?;
         let state = state_becomes(context, &self.service, "the process to end", State::is_over).await?;
-        Ok(Injected::confirmed(format!("{} is {state}", self.service)))
+        Ok(Injected::confirmed(format!("{}: {state}", self.service)))
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {

@@ -1,3 +1,4 @@
 //! Faults of a release.
 
+pub(in crate::fault) mod action;
 pub(in crate::fault) mod deploy;

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super as limits;
+use super::{CONFIRMED, lower, raise};
 use crate::backend::Capability;
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::{Requirement, ResourceLimits};
@@ -29,7 +29,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> 
     let size = Size::deserialize(deserializer)?;
     if size < Size(6 << 20) {
         return Err(serde::de::Error::custom(
-            "no engine takes a limit of less than 6MiB",
+            "`memory` is at least 6MiB: engines refuse less",
         ));
     }
     Ok(size)
@@ -38,7 +38,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> 
 impl Describe for LimitMemory {
     const NAME: &'static str = "limit-memory";
     const SUMMARY: &'static str = "lower a service's memory limit: out of memory, it is killed";
-    const CONFIRMED: &'static str = limits::CONFIRMED;
+    const CONFIRMED: &'static str = CONFIRMED;
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "2s", limit-memory = { service = "app", memory = "64MiB" }"#;
@@ -49,7 +49,7 @@ impl Describe for LimitMemory {
 #[async_trait]
 impl Fault for LimitMemory {
     fn describe(&self) -> String {
-        format!("limit {} to {} of memory", self.service, self.memory)
+        format!("limit the memory of {} to {}", self.service, self.memory)
     }
 
     fn needs(&self) -> Vec<Capability> {
@@ -61,14 +61,14 @@ impl Fault for LimitMemory {
             memory: Some(self.memory),
             ..Default::default()
         };
-        let seen = |now: &ResourceLimits| {
+        let evidence = |now: &ResourceLimits| {
             now.memory
-                .map(|memory| format!("{} may have {memory}", self.service))
+                .map(|memory| format!("{}: memory limit {memory}", self.service))
         };
-        limits::narrow(context, &self.service, wanted, seen).await
+        lower(context, &self.service, wanted, evidence).await
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        limits::lift(context, &self.service).await
+        raise(context, &self.service).await
     }
 }

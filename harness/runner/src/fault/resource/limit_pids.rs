@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super as limits;
+use super::{CONFIRMED, lower, raise};
 use crate::backend::Capability;
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::{Requirement, ResourceLimits};
@@ -20,10 +20,18 @@ pub(in crate::fault) struct LimitPids {
     pids: std::num::NonZeroU32,
 }
 
+/// Threads and processes count alike.
+fn threads(limit: u32) -> String {
+    match limit {
+        1 => "1 thread or process".into(),
+        more => format!("{more} threads and processes"),
+    }
+}
+
 impl Describe for LimitPids {
     const NAME: &'static str = "limit-pids";
     const SUMMARY: &'static str = "let a service start no more threads or processes";
-    const CONFIRMED: &'static str = limits::CONFIRMED;
+    const CONFIRMED: &'static str = CONFIRMED;
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", limit-pids = { service = "app", pids = 1 }"#;
     const LASTS: bool = true;
@@ -33,7 +41,7 @@ impl Describe for LimitPids {
 #[async_trait]
 impl Fault for LimitPids {
     fn describe(&self) -> String {
-        format!("limit {} to {} threads and processes", self.service, self.pids)
+        format!("limit {} to {}", self.service, threads(self.pids.get()))
     }
 
     fn needs(&self) -> Vec<Capability> {
@@ -45,14 +53,14 @@ impl Fault for LimitPids {
             pids: Some(self.pids.get()),
             ..Default::default()
         };
-        let seen = |now: &ResourceLimits| {
+        let evidence = |now: &ResourceLimits| {
             now.pids
-                .map(|pids| format!("{} may have {pids} threads", self.service))
+                .map(|pids| format!("{}: limit of {}", self.service, threads(pids)))
         };
-        limits::narrow(context, &self.service, wanted, seen).await
+        lower(context, &self.service, wanted, evidence).await
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        limits::lift(context, &self.service).await
+        raise(context, &self.service).await
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super as limits;
+use super::{CONFIRMED, lower, raise};
 use crate::backend::Capability;
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::{Requirement, ResourceLimits};
@@ -30,7 +30,9 @@ fn little() -> Share {
 fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error> {
     let share = Share::deserialize(deserializer)?;
     if share.0 < 0.01 {
-        return Err(serde::de::Error::custom("less than 1% of a core is no share"));
+        return Err(serde::de::Error::custom(
+            "`cpu` is at least 1% of a core: engines refuse less",
+        ));
     }
     Ok(share)
 }
@@ -38,7 +40,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Share, D::Error>
 impl Describe for StarveCpu {
     const NAME: &'static str = "starve-cpu";
     const SUMMARY: &'static str = "leave a service a small share of a core";
-    const CONFIRMED: &'static str = limits::CONFIRMED;
+    const CONFIRMED: &'static str = CONFIRMED;
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", starve-cpu = { service = "app", cpu = "5%" }"#;
     const LASTS: bool = true;
@@ -48,7 +50,7 @@ impl Describe for StarveCpu {
 #[async_trait]
 impl Fault for StarveCpu {
     fn describe(&self) -> String {
-        format!("leave {} {} of a core", self.service, self.cpu)
+        format!("limit {} to {} of a core", self.service, self.cpu)
     }
 
     fn needs(&self) -> Vec<Capability> {
@@ -60,11 +62,14 @@ impl Fault for StarveCpu {
             cpu: Some(self.cpu),
             ..Default::default()
         };
-        let seen = |now: &ResourceLimits| now.cpu.map(|cpu| format!("{} has {cpu} of a core", self.service));
-        limits::narrow(context, &self.service, wanted, seen).await
+        let evidence = |now: &ResourceLimits| {
+            now.cpu
+                .map(|cpu| format!("{}: limit of {cpu} of a core", self.service))
+        };
+        lower(context, &self.service, wanted, evidence).await
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        limits::lift(context, &self.service).await
+        raise(context, &self.service).await
     }
 }

@@ -1,16 +1,21 @@
-//! Whether somebody has read a damaged file since: its time of access tells, where the file system keeps one.
+//! Whether a damaged file was read: its access time says, where the file system has one.
 //!
-//! Damaging a file sets that time far back, and the harness itself reads without touching it. Linux moves it forward at
-//! the next read by anybody else, also under `relatime`: it lies before the last change then.
+//! Damaging a file sets its access time far back, and the harness itself reads without changing it. Linux moves it
+//! forward at the next read by anybody else, also under `relatime`, since it lies before the last change then.
 
-use std::fs::{self, File, FileTimes, Metadata, OpenOptions};
+use std::fs::{File, FileTimes, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::SystemTime;
 
-/// Reads a file, and leaves no trace of it where that can be had: only a file's owner may.
-pub(in crate::fault) fn read_unnoticed(path: &Path) -> io::Result<Vec<u8>> {
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Error;
+use crate::fault::overlaps::{Claim, Overlaps};
+
+/// Reads a file without changing its access time, where that is allowed: only the file's owner may.
+pub(super) fn read_untraced(path: &Path) -> io::Result<Vec<u8>> {
     #[cfg(target_os = "linux")]
     let quiet = rustix::fs::OFlags::NOATIME.bits().cast_signed();
     #[cfg(not(target_os = "linux"))]
@@ -25,136 +30,178 @@ pub(in crate::fault) fn read_unnoticed(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// The marks on one file, one a step that damages it, as notes in a folder: which file it was, or that it was read.
-pub(in crate::fault) struct Marks {
-    folder: PathBuf,
+/// A step's claim on a file that it has damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Mark {
+    /// This very file had its access time set back.
+    Set { device: u64, inode: u64 },
+    /// The damage was read.
+    Read,
+}
+
+impl Claim for Mark {
+    const KIND: &'static str = "access-times";
+}
+
+impl Mark {
+    /// Sets a file's access time far back; `None` where that would tell nothing of a later read.
+    fn set(file: &File) -> Option<Self> {
+        let mount = rustix::fs::fstatvfs(file).ok()?;
+        if mount.f_flag.contains(rustix::fs::StatVfsMountFlags::NOATIME) {
+            return None;
+        }
+        let long_ago = FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH);
+        file.set_times(long_ago).ok()?;
+        Some(Self::on(&file.metadata().ok()?))
+    }
+
+    fn on(file: &Metadata) -> Self {
+        Self::Set {
+            device: file.dev(),
+            inode: file.ino(),
+        }
+    }
+
+    /// Whether the file was read since; `None` when it is gone or another one.
+    fn was_read(self, path: &Path) -> Option<bool> {
+        if self == Self::Read {
+            return Some(true);
+        }
+        let now = path.metadata().ok()?;
+        let same = self == Self::on(&now);
+        same.then(|| now.accessed().is_ok_and(|at| at > SystemTime::UNIX_EPOCH))
+    }
+}
+
+/// Whether a damaged file was read, for each step that has damaged it.
+#[derive(Clone, Copy)]
+pub(super) struct AccessTimes<'a> {
+    overlaps: &'a Overlaps,
+    file: &'a str,
     step: usize,
 }
 
-const READ: &str = "read";
-
-impl Marks {
-    pub(in crate::fault) fn of(folder: PathBuf, step: usize) -> Self {
-        Self { folder, step }
+impl<'a> AccessTimes<'a> {
+    pub(super) fn of(overlaps: &'a Overlaps, file: &'a str, step: usize) -> Self {
+        Self { overlaps, file, step }
     }
 
-    /// Marks a file that has just been damaged. Where it cannot be marked nobody can tell later.
-    pub(in crate::fault) fn put(&self, file: &File) {
-        let own = self.own();
-        drop(fs::remove_file(&own));
-        if let Some(marked) = mark(file) {
-            // Without the note nobody can tell, which is said then.
-            let _ = fs::create_dir_all(&self.folder).and_then(|()| fs::write(own, marked));
+    /// Begins to watch a file that this step has just damaged. Where its access time cannot be set back, nobody can tell
+    /// later whether it was read.
+    pub(super) async fn begin(&self, file: &File) -> Result<(), Error> {
+        // At once: a read before this is not seen.
+        let mark = Mark::set(file);
+        let mut marks = self.overlaps.lock(self.file).await?;
+        match mark {
+            Some(mark) => marks.add(self.step, mark),
+            None => marks.remove(self.step),
         }
     }
 
-    /// Notes which steps' damage has been read so far: before the file is damaged once more, which wipes out the traces.
-    pub(in crate::fault) fn settle(&self, path: &Path) {
-        for note in self.all().filter(|note| was_read(note, path) == Some(true)) {
-            let _ = fs::write(note, READ);
+    /// Records which steps' damage has been read so far. Before the file is damaged once more, which removes the traces.
+    pub(super) async fn settle(&self, path: &Path) -> Result<(), Error> {
+        self.update(|mark| match mark.was_read(path) {
+            Some(true) => Some(Mark::Read),
+            _ => Some(mark),
+        })
+        .await
+    }
+
+    /// Settles, and passes the marks that are left on to the file that is about to replace this one.
+    pub(super) async fn pass_on(&self, path: &Path, new: &Path) -> Result<(), Error> {
+        let moved = File::open(new).ok().and_then(|new| Mark::set(&new));
+        self.update(|mark| match mark.was_read(path) {
+            Some(true) => Some(Mark::Read),
+            Some(false) => moved,
+            None => Some(mark),
+        })
+        .await
+    }
+
+    async fn update(&self, change: impl Fn(Mark) -> Option<Mark>) -> Result<(), Error> {
+        let mut marks = self.overlaps.lock::<Mark>(self.file).await?;
+        if marks.all().is_empty() {
+            return Ok(());
         }
-    }
-
-    /// Settles, and hands the marks that are left on to the file that is about to take this one's place.
-    pub(in crate::fault) fn hand_on(&self, path: &Path, new: &Path) {
-        self.settle(path);
-        let marked = File::open(new).ok().and_then(|new| mark(&new));
-        for note in self.all().filter(|note| was_read(note, path) == Some(false)) {
-            let _ = match &marked {
-                Some(marked) => fs::write(note, marked),
-                None => fs::remove_file(note),
-            };
-        }
-    }
-
-    fn own(&self) -> PathBuf {
-        self.folder.join(self.step.to_string())
-    }
-
-    fn all(&self) -> impl Iterator<Item = PathBuf> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path())
+        marks.edit(|list| {
+            list.retain_mut(|claimed| match change(claimed.claim) {
+                Some(mark) => {
+                    claimed.claim = mark;
+                    true
+                }
+                None => false,
+            });
+        })
     }
 
     /// Whether the file was read since this step damaged it; `None` when that cannot be told.
-    pub(in crate::fault) fn was_read(&self, path: &Path) -> Option<bool> {
-        was_read(&self.own(), path)
+    pub(super) fn was_read(&self, path: &Path) -> Option<bool> {
+        let marks = self.overlaps.look::<Mark>(self.file).ok()?;
+        let own = marks.iter().find(|claimed| claimed.step == self.step)?;
+        own.claim.was_read(path)
     }
-}
-
-/// Sets a file's time of access far back, where that tells a later read: what the note says then.
-fn mark(file: &File) -> Option<String> {
-    let mount = rustix::fs::fstatvfs(file).ok()?;
-    if mount.f_flag.contains(rustix::fs::StatVfsMountFlags::NOATIME) {
-        return None;
-    }
-    let long_ago = FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH);
-    file.set_times(long_ago).ok()?;
-    file.metadata().ok().map(|meta| which(&meta))
-}
-
-fn was_read(note: &Path, path: &Path) -> Option<bool> {
-    let noted = fs::read_to_string(note).ok()?;
-    if noted == READ {
-        return Some(true);
-    }
-    let now = path.metadata().ok()?;
-    (which(&now) == noted).then(|| now.accessed().is_ok_and(|at| at > SystemTime::UNIX_EPOCH))
-}
-
-fn which(meta: &Metadata) -> String {
-    format!("{}:{}", meta.dev(), meta.ino())
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::fs;
+
     use super::*;
 
-    #[test]
-    fn a_read_by_somebody_else_is_told_from_one_of_our_own_and_from_a_new_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("urls.json");
-        let mark = Marks::of(folder.path().join("marks"), 0);
-        std::fs::write(&path, "[]").unwrap();
-        assert_eq!(mark.was_read(&path), None, "never marked");
-        mark.put(&OpenOptions::new().write(true).open(&path).unwrap());
-        assert_eq!(read_unnoticed(&path).unwrap(), b"[]");
-        assert_eq!(mark.was_read(&path), Some(false));
-        assert_eq!(std::fs::read(&path).unwrap(), b"[]");
-        assert_eq!(mark.was_read(&path), Some(true));
-        std::fs::write(folder.path().join("new"), "{}").unwrap();
-        std::fs::rename(folder.path().join("new"), &path).unwrap();
-        assert_eq!(mark.was_read(&path), None, "another file");
+    fn overlaps(folder: &tempfile::TempDir) -> Overlaps {
+        Overlaps::open(&folder.path().join("overlaps"))
     }
 
-    #[test]
-    fn a_read_is_not_forgotten_when_another_step_damages_the_file_again() {
+    #[tokio::test]
+    async fn a_read_by_somebody_else_differs_from_one_of_our_own_and_from_a_new_file() {
         let folder = tempfile::tempdir().unwrap();
+        let overlaps = overlaps(&folder);
         let path = folder.path().join("urls.json");
-        let step = |step| Marks::of(folder.path().join("marks"), step);
-        let damage = |by: &Marks| {
-            by.settle(&path);
-            by.put(&File::create(&path).unwrap());
+        let times = AccessTimes::of(&overlaps, "urls.json", 0);
+        fs::write(&path, "[]").unwrap();
+        assert_eq!(times.was_read(&path), None, "not watched yet");
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        times.begin(&file).await.unwrap();
+        assert_eq!(read_untraced(&path).unwrap(), b"[]");
+        assert_eq!(times.was_read(&path), Some(false));
+        assert_eq!(fs::read(&path).unwrap(), b"[]");
+        assert_eq!(times.was_read(&path), Some(true));
+        fs::write(folder.path().join("new"), "{}").unwrap();
+        fs::rename(folder.path().join("new"), &path).unwrap();
+        assert_eq!(times.was_read(&path), None, "another file");
+    }
+
+    #[tokio::test]
+    async fn a_read_is_not_forgotten_when_another_step_damages_the_file_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let overlaps = overlaps(&folder);
+        let path = folder.path().join("urls.json");
+        let step = |step| AccessTimes::of(&overlaps, "urls.json", step);
+        let damage = async |by: AccessTimes<'_>| {
+            by.settle(&path).await.unwrap();
+            by.begin(&File::create(&path).unwrap()).await.unwrap();
         };
-        damage(&step(0));
-        std::fs::read(&path).unwrap();
-        damage(&step(1));
+        damage(step(0)).await;
+        fs::read(&path).unwrap();
+        damage(step(1)).await;
         assert_eq!([0, 1].map(|n| step(n).was_read(&path)), [Some(true), Some(false)]);
         let new = folder.path().join("new");
-        std::fs::write(&new, "of an older damage").unwrap();
-        step(1).hand_on(&path, &new);
-        std::fs::rename(new, &path).unwrap();
+        fs::write(&new, "of an older damage").unwrap();
+        step(1).pass_on(&path, &new).await.unwrap();
+        fs::rename(new, &path).unwrap();
         assert_eq!([0, 1].map(|n| step(n).was_read(&path)), [Some(true), Some(false)]);
     }
 
-    #[test]
-    fn an_empty_file_is_read_too() {
+    #[tokio::test]
+    async fn an_empty_file_is_read_too() {
         let folder = tempfile::tempdir().unwrap();
+        let overlaps = overlaps(&folder);
         let path = folder.path().join("urls.json");
-        let mark = Marks::of(folder.path().join("marks"), 0);
-        mark.put(&File::create(&path).unwrap());
-        assert_eq!(mark.was_read(&path), Some(false));
-        assert_eq!(std::fs::read(&path).unwrap(), b"");
-        assert_eq!(mark.was_read(&path), Some(true));
+        let times = AccessTimes::of(&overlaps, "urls.json", 0);
+        times.begin(&File::create(&path).unwrap()).await.unwrap();
+        assert_eq!(times.was_read(&path), Some(false));
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        assert_eq!(times.was_read(&path), Some(true));
     }
 }

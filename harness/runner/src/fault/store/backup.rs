@@ -1,129 +1,150 @@
-//! What a file held before each fault that damaged it: a pile, so that overlapping damages can be reverted in any order.
+//! What a file held before each fault that damaged it, so that overlapping damages can be reverted in any order.
 //!
-//! The newest damage is what one sees. Reverting it shows what was there before it; reverting an older one hands what
-//! was there before that to the next newer, so that the last revert of all brings back the original.
+//! The newest damage is what one sees. Reverting it shows what was there before it; reverting an older one hands its
+//! backup on to the next newer damage, so that the last revert of all restores the original.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
 
 use super::stored::{read, write_synced};
 use crate::fault::Error;
+use crate::fault::error::failed;
+use crate::fault::overlaps::{Claim, Claims, Overlaps};
 
-/// The pile of one file, seen by one step.
-pub(in crate::fault) struct Kept {
-    folder: PathBuf,
+/// A step's claim on a damaged file: what to restore when this damage is reverted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Backup {
+    /// The name of the copy among the attachments.
+    copy: u32,
+    /// The file's mode before any fault.
+    mode: u32,
+}
+
+impl Claim for Backup {
+    const KIND: &'static str = "backups";
+}
+
+/// The backups of one file, seen by one step. No other step damages or restores the file while this exists.
+pub(super) struct Backups {
+    claims: Claims<Backup>,
+    copies: PathBuf,
     step: usize,
 }
 
-/// What a revert brings back.
+/// What a revert has to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::fault) enum Back {
-    /// The step kept nothing: it damaged nothing.
+pub(super) enum Restore {
+    /// Nothing: the step has no backup, so it damaged nothing.
     Nothing,
-    /// A later damage hides it.
-    Hidden,
-    /// This is what the file is to hold now, and who might read and write it then.
-    Content(Vec<u8>, Permissions),
+    /// Nothing: a later damage covers this one, and has taken over its backup.
+    Covered,
+    /// Make the file hold this again, with this mode.
+    Content(Vec<u8>, u32),
 }
 
-impl Kept {
-    pub(in crate::fault) fn of(folder: PathBuf, step: usize) -> Self {
-        Self { folder, step }
+impl Backups {
+    pub(super) async fn lock(overlaps: &Overlaps, file: &str, step: usize) -> Result<Self, Error> {
+        Ok(Self {
+            claims: overlaps.lock(file).await?,
+            copies: overlaps.attachments::<Backup>(file),
+            step,
+        })
     }
 
-    /// The pile, the oldest first: a running number and the step.
-    fn pile(&self) -> Vec<(u32, usize)> {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        let mut pile: Vec<(u32, usize)> = entries
-            .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
-                let (number, step) = name.split_once('-')?;
-                Some((number.parse().ok()?, step.parse().ok()?))
-            })
-            .collect();
-        pile.sort_unstable();
-        pile
+    fn path(&self, copy: u32) -> PathBuf {
+        self.copies.join(copy.to_string())
     }
 
-    fn path(&self, (number, step): (u32, usize)) -> PathBuf {
-        self.folder.join(format!("{number}-{step}"))
+    /// Backs up what the file holds, and its mode. The copy is on the disk before the file is touched.
+    pub(super) fn back_up(&mut self, content: &[u8], mode: u32) -> Result<(), Error> {
+        fs::create_dir_all(&self.copies).map_err(failed("make", &self.copies))?;
+        let newest = self.claims.all().iter().map(|claimed| claimed.claim.copy).max();
+        let copy = newest.map_or(0, |newest| newest + 1);
+        write_synced(&self.path(copy), content)?;
+        self.claims.add(self.step, Backup { copy, mode })
     }
 
-    /// Puts what the file holds on the pile, on the disk before the file is touched.
-    pub(in crate::fault) fn keep(&self, file: &Path, content: &[u8]) -> Result<(), Error> {
-        fs::create_dir_all(&self.folder).map_err(failed("make", &self.folder))?;
-        let number = self.pile().last().map_or(0, |(number, _)| number + 1);
-        let mine = self.path((number, self.step));
-        write_synced(&mine, content)?;
-        let mut mode = fs::metadata(file).map_err(failed("look at", file))?.permissions();
-        mode.set_mode(mode.mode() | 0o600); // ours to read again
-        fs::set_permissions(&mine, mode).map_err(failed("keep", &mine))
-    }
-
-    /// Takes this step's from the pile; a content stays there until it is back in its place.
-    pub(in crate::fault) fn give_back(&self) -> Result<Back, Error> {
-        let pile = self.pile();
-        let Some(at) = pile.iter().position(|(_, step)| *step == self.step) else {
-            return Ok(Back::Nothing);
+    /// What reverting this step's damage has to do. A content is backed up until [`Self::forget`].
+    pub(super) fn restore(&mut self) -> Result<Restore, Error> {
+        let step = self.step;
+        let Some(at) = self.claims.all().iter().position(|claimed| claimed.step == step) else {
+            return Ok(Restore::Nothing);
         };
-        let mine = self.path(pile[at]);
-        if let Some(newer) = pile.get(at + 1) {
-            fs::rename(&mine, self.path(*newer)).map_err(failed("hand on", &mine))?;
-            return Ok(Back::Hidden);
+        let own = self.claims.all()[at].claim.clone();
+        if let Some(newer) = self.claims.all().get(at + 1) {
+            let superseded = self.path(newer.claim.copy);
+            // One write: a list without this claim in which the newer had its own backup would restore the damage.
+            self.claims.edit(|list| {
+                list[at + 1].claim = own;
+                list.remove(at);
+            })?;
+            fs::remove_file(&superseded).map_err(failed("remove", &superseded))?;
+            return Ok(Restore::Covered);
         }
-        let mode = fs::metadata(&mine)
-            .map_err(failed("look at", &mine))?
-            .permissions();
-        Ok(Back::Content(read(&mine)?, mode))
+        let content = read(&self.path(own.copy))?;
+        Ok(Restore::Content(content, own.mode))
     }
 
-    /// This step's content is back in its place.
-    pub(in crate::fault) fn forget(&self) -> Result<(), Error> {
-        let mine = self.pile().into_iter().find(|(_, step)| *step == self.step);
-        match mine.map(|mine| self.path(mine)) {
-            Some(mine) => fs::remove_file(&mine).map_err(failed("remove", &mine)),
-            None => Ok(()),
-        }
-    }
-}
-
-fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        operation,
-        path,
-        source,
+    /// Drops this step's backup: its content is in place again.
+    pub(super) fn forget(&mut self) -> Result<(), Error> {
+        let Some(copy) = self.claims.of(self.step).map(|own| self.path(own.copy)) else {
+            return Ok(());
+        };
+        self.claims.remove(self.step)?;
+        fs::remove_file(&copy).map_err(failed("remove", &copy))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn in_either_order_the_last_revert_brings_back_the_original() {
-        for order in [[0, 1], [1, 0]] {
-            let folder = tempfile::tempdir().unwrap();
-            let step = |step| Kept::of(folder.path().join("f"), step);
-            let path = folder.path().join("urls.json");
-            std::fs::write(&path, "original").unwrap();
-            let content = || std::fs::read(&path).unwrap();
-            for (number, damaged) in [(0, "cut"), (1, "garbage")] {
-                step(number).keep(&path, &content()).unwrap();
-                std::fs::write(&path, damaged).unwrap();
-            }
-            for number in order {
-                // As often as it takes: what could not be put back is there still.
-                for _ in 0..2 {
-                    if let Back::Content(before, _) = step(number).give_back().unwrap() {
-                        std::fs::write(&path, before).unwrap();
-                    }
+    /// Damages a file by so many steps in turn and reverts them in an order; what the file holds after each revert.
+    async fn revert(steps: usize, order: &[usize]) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let overlaps = Overlaps::open(&folder.path().join("overlaps"));
+        let path = folder.path().join("urls.json");
+        fs::write(&path, "original").unwrap();
+        for step in 0..steps {
+            let mut backups = Backups::lock(&overlaps, "urls.json", step).await.unwrap();
+            backups.back_up(&fs::read(&path).unwrap(), 0o644).unwrap();
+            fs::write(&path, format!("damaged by {step}")).unwrap();
+        }
+        let mut seen = Vec::new();
+        for step in order {
+            let mut backups = Backups::lock(&overlaps, "urls.json", *step).await.unwrap();
+            // A revert that was cut off before `forget` is repeated: it must come to the same.
+            for _ in 0..2 {
+                if let Restore::Content(before, _) = backups.restore().unwrap() {
+                    fs::write(&path, before).unwrap();
                 }
-                step(number).forget().unwrap();
             }
-            assert_eq!(content(), b"original", "{order:?}");
-            assert_eq!(step(0).give_back().unwrap(), Back::Nothing);
+            backups.forget().unwrap();
+            assert_eq!(backups.restore().unwrap(), Restore::Nothing);
+            seen.push(fs::read_to_string(&path).unwrap());
+        }
+        let copies = overlaps.attachments::<Backup>("urls.json");
+        assert_eq!(fs::read_dir(copies).unwrap().count(), 0, "no copy is left");
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn in_any_order_the_last_revert_restores_the_original(
+            order in (1usize..6).prop_flat_map(|steps| Just((0..steps).collect::<Vec<_>>()).prop_shuffle()),
+        ) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let seen = runtime.block_on(revert(order.len(), &order));
+            for (at, content) in seen.iter().enumerate() {
+                // The newest damage that is left is what one sees.
+                let newest = order[at + 1..].iter().max();
+                let expected = newest.map_or("original".to_owned(), |step| format!("damaged by {step}"));
+                prop_assert_eq!(content, &expected);
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `delete-file`: a stored file is not there, as after a cleaning job with a pattern too wide.
+//! `delete-file`: a stored file is missing, as after a cleaning job with too wide a pattern.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::stored::{Damage, Damages, Stored};
 use crate::fault::Describe;
 
-/// Deletes a file. Reverting puts the original back.
+/// Deletes a file. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(in crate::fault) struct Delete {
@@ -16,7 +16,7 @@ pub(in crate::fault) struct Delete {
 impl Describe for Delete {
     const NAME: &'static str = "delete-file";
     const SUMMARY: &'static str = "delete a stored file";
-    const CONFIRMED: &'static str = "the file is gone, and is not there again within 30 ms";
+    const CONFIRMED: &'static str = "the file is gone, and was not written again within 30 ms";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", delete-file = { service = "app", volume = "store", file = "urls.json" }"#;

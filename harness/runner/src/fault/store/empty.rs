@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::stored::{Damage, Damages, Stored};
 use crate::fault::Describe;
 
-/// Leaves a file with no content. Reverting puts the original back.
+/// Removes the content of a file. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(in crate::fault) struct Empty {

@@ -10,12 +10,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::backend::Capability;
+use crate::fault::error::{NotInEffect, failed};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::{LARGEST_FILLED, Requirement};
 use firedrill_model::units::Size;
 
-/// Fills a volume of limited size (`limits.volume` in the system file) with a file of ballast, down to the last byte or
-/// to what `leave` says. The host's own disk is never filled: a volume that is no mount of its own is refused.
+/// Fills a volume of limited size (`limits.volume` in the system file) with a ballast file, until nothing or as much as
+/// `leave` is free. The host's own disk is never filled: a volume that is not a mount of its own is refused.
 /// Reverting removes the ballast.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +37,7 @@ fn nothing() -> Size {
 impl Describe for FillDisk {
     const NAME: &'static str = "fill-disk";
     const SUMMARY: &'static str = "fill a volume of limited size until nothing can be written";
-    const CONFIRMED: &'static str = "the file system says how little is free";
+    const CONFIRMED: &'static str = "the file system reports the free space";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", fill-disk = { service = "app", volume = "store", leave = "0B" }"#;
@@ -45,15 +46,6 @@ impl Describe for FillDisk {
 }
 
 impl FillDisk {
-    fn failed(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
-        let path = path.to_owned();
-        move |source| Error::File {
-            operation,
-            path,
-            source,
-        }
-    }
-
     fn ballast(&self, context: &Context<'_>) -> Result<PathBuf, Error> {
         let folder = context.backend.volume(&self.service, &self.volume)?;
         Ok(folder.join(format!(".firedrill-ballast-{}", context.step)))
@@ -64,23 +56,20 @@ impl FillDisk {
         let device = |path: &Path| {
             path.metadata()
                 .map(|meta| meta.dev())
-                .map_err(Self::failed("look at", path))
+                .map_err(failed("look at", path))
         };
-        let own = device(folder)? != device(folder.parent().unwrap_or(folder))?;
-        let space =
-            rustix::fs::statvfs(folder).map_err(|error| Self::failed("look at", folder)(error.into()))?;
+        let is_mount = device(folder)? != device(folder.parent().unwrap_or(folder))?;
+        let space = rustix::fs::statvfs(folder).map_err(|error| failed("look at", folder)(error.into()))?;
         let size = space.f_blocks.saturating_mul(space.f_frsize);
-        if !own || size > LARGEST_FILLED.0 {
-            return Err(Error::NotInEffect(format!(
-                "{}'s {} is no volume of limited size; write: limits = {{ volume = {{ {} = \"4MiB\" }} }}",
-                self.service, self.volume, self.volume
-            )));
+        if !is_mount || size > LARGEST_FILLED.0 {
+            let (service, volume) = (self.service.clone(), self.volume.clone());
+            return Err(NotInEffect::UnlimitedVolume { service, volume }.into());
         }
         Ok(space.f_bavail.saturating_mul(space.f_frsize))
     }
 }
 
-/// Writes until so much is left, or nothing more can be written.
+/// Appends so many bytes, or as many as there is space for; returns how many.
 fn fill(path: &Path, bytes: u64) -> io::Result<u64> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     let block = [0; 4096];
@@ -102,7 +91,10 @@ fn fill(path: &Path, bytes: u64) -> io::Result<u64> {
 #[async_trait]
 impl Fault for FillDisk {
     fn describe(&self) -> String {
-        format!("{}'s {}: filled up to {}", self.service, self.volume, self.leave)
+        format!(
+            "fill the volume {} of {} until {} is free",
+            self.volume, self.service, self.leave
+        )
     }
 
     fn needs(&self) -> Vec<Capability> {
@@ -113,20 +105,21 @@ impl Fault for FillDisk {
         let ballast = self.ballast(context)?;
         let folder = ballast.parent().unwrap_or(&ballast);
         let free = self.free(folder)?;
-        let written =
-            fill(&ballast, free.saturating_sub(self.leave.0)).map_err(Self::failed("fill", &ballast))?;
+        let written = fill(&ballast, free.saturating_sub(self.leave.0)).map_err(failed("fill", &ballast))?;
         if written == 0 {
-            return Err(Error::NotInEffect(format!(
-                "only {free} bytes were free as it was, and {} are to be left",
-                self.leave
-            )));
+            let leave = self.leave;
+            return Err(NotInEffect::AlreadyFull { free, leave }.into());
         }
         let left = self.free(folder)?;
+        // A file system counts in blocks: less than one may stay free.
         if left > self.leave.0.max(4096) {
-            return Err(Error::NotInEffect(format!("{left} bytes are still free")));
+            let (free, leave) = (left, self.leave);
+            return Err(NotInEffect::StillFree { free, leave }.into());
         }
         Ok(Injected::confirmed(format!(
-            "{written} bytes of ballast; {left} bytes are free (who writes is not seen)"
+            "wrote {} of ballast; {} free (attempts to write are not observable)",
+            Size(written),
+            Size(left)
         )))
     }
 
@@ -134,11 +127,11 @@ impl Fault for FillDisk {
         let ballast = self.ballast(context)?;
         match fs::remove_file(&ballast) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Self::failed("remove", &ballast)(error));
+                return Err(failed("remove", &ballast)(error));
             }
             _ => {}
         }
         let left = self.free(ballast.parent().unwrap_or(&ballast))?;
-        Ok(format!("the ballast is gone; {left} bytes are free"))
+        Ok(format!("ballast removed; {} free", Size(left)))
     }
 }

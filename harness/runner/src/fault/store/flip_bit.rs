@@ -1,4 +1,4 @@
-//! `flip-bit`: one bit of a stored file is another, as after a failing memory: the file may still parse, and be wrong.
+//! `flip-bit`: one bit of a stored file is flipped, as by failing memory: the file may still parse, and be wrong.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +9,7 @@ use super::stored::{Damage, Damages, Stored};
 use crate::fault::Describe;
 use firedrill_model::table::Merged;
 
-/// Flips one bit of a file, chosen by the seed. Reverting puts the original back.
+/// Flips one bit of a file, chosen by the seed. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(from = "Merged<Stored, Which>")]
 pub(in crate::fault) struct FlipBit {

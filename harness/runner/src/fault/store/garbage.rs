@@ -1,4 +1,4 @@
-//! `garbage-file`: a stored file holds what nobody wrote, as after a bad block.
+//! `garbage-file`: a stored file has random content, as after a bad block.
 
 use rand::{RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::stored::{Damage, Damages, Stored};
 use crate::fault::Describe;
 
-/// Overwrites a file with random bytes of the same length. Reverting puts the original back.
+/// Overwrites a file with random bytes of the same length. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(in crate::fault) struct Garbage {

@@ -1,57 +1,49 @@
-//! What the faults of permissions share: bits taken from files, noted with who took them, so that several can overlap
-//! and be lifted in any order. What a file may do is computed anew from all that is in force.
+//! What the faults of permissions share: bits taken from files, so that several faults can overlap. A file's mode is
+//! computed anew from all claims.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::fault::error::failed;
+use crate::fault::overlaps::{Claim, Claimed};
 use crate::fault::{Context, Error};
 
-/// Steps run side by side; the note is read, changed and written by one of them at a time.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+/// A step's claim: the files and folders that it takes bits from. One list for all files of a drill, since a volume's
+/// files come and go.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Taken(BTreeMap<PathBuf, Bits>);
 
-/// Every file touched: its own permissions, and the bits that each step has taken away.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Note(BTreeMap<PathBuf, Taken>);
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Taken {
-    own: u32,
-    by: BTreeMap<usize, u32>,
+/// What is taken from one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Bits {
+    /// The file's mode before any fault. Every claim has it, so that any of them may be the last to be withdrawn.
+    original: u32,
+    taken: u32,
 }
 
-impl Taken {
-    fn in_force(&self) -> u32 {
-        self.by.values().fold(self.own, |mode, bits| mode & !bits)
-    }
+impl Claim for Taken {
+    const KIND: &'static str = "permissions";
 }
 
-fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-    let path = path.to_owned();
-    move |source| Error::File {
-        operation,
-        path,
-        source,
-    }
+/// The one list of a drill.
+const ALL_FILES: &str = "files";
+
+/// The mode that follows from all claims on a file; `None` when there is none.
+fn in_force(claims: &[Claimed<Taken>], path: &Path) -> Option<u32> {
+    let on_file = claims.iter().filter_map(|claimed| claimed.claim.0.get(path));
+    on_file.fold(None, |mode, bits| {
+        Some(mode.unwrap_or(bits.original) & !bits.taken)
+    })
 }
 
-fn path(context: &Context<'_>) -> PathBuf {
-    context.shared().join("permissions.json")
-}
-
-fn load(context: &Context<'_>) -> Note {
-    let text = fs::read(path(context)).unwrap_or_default();
-    serde_json::from_slice(&text).unwrap_or_default()
-}
-
-fn store(context: &Context<'_>, note: &Note) -> Result<(), Error> {
-    let path = path(context);
-    let text = serde_json::to_vec(note).unwrap_or_default();
-    super::stored::write_synced(&path, &text)
+/// The mode of a file before any fault took bits from it; `None` when there is no such file.
+fn original(claims: &[Claimed<Taken>], path: &Path) -> Option<u32> {
+    let known = claims.iter().find_map(|claimed| claimed.claim.0.get(path));
+    known.map_or_else(|| mode(path).ok(), |bits| Some(bits.original))
 }
 
 fn mode(path: &Path) -> Result<u32, Error> {
@@ -60,47 +52,94 @@ fn mode(path: &Path) -> Result<u32, Error> {
 }
 
 fn set(path: &Path, mode: u32) -> Result<(), Error> {
-    fs::set_permissions(path, Permissions::from_mode(mode)).map_err(failed("change the permissions of", path))
+    match fs::set_permissions(path, Permissions::from_mode(mode)) {
+        // A temporary file may be gone again.
+        Err(_) if !path.exists() => Ok(()),
+        changed => changed.map_err(failed("change the permissions of", path)),
+    }
 }
 
-/// Takes bits from files and folders; returns how many obey.
-pub(in crate::fault) fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) -> Result<usize, Error> {
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut note = load(context);
+/// The mode of a file before any fault took bits from it.
+pub(super) fn original_mode(context: &Context<'_>, path: &Path) -> Result<u32, Error> {
+    let claims = context.overlaps.look::<Taken>(ALL_FILES)?;
+    original(&claims, path).map_or_else(|| mode(path), Ok)
+}
+
+/// The mode that the faults of permissions leave a file; `None` when none has taken bits from it.
+pub(super) fn mode_in_force(context: &Context<'_>, path: &Path) -> Result<Option<u32>, Error> {
+    let claims = context.overlaps.look::<Taken>(ALL_FILES)?;
+    Ok(in_force(&claims, path))
+}
+
+/// Takes bits from files and folders; returns how many of them lack the bits then.
+pub(super) async fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) -> Result<usize, Error> {
+    let mut claims = context.overlaps.lock::<Taken>(ALL_FILES).await?;
+    // A step may take bits in several goes.
+    let mut own = claims.of(context.step).cloned().unwrap_or_default();
     for path in paths {
-        // A temporary file may be gone again.
-        let Ok(own) = mode(path) else { continue };
-        let taken = note.0.entry(path.clone()).or_insert(Taken {
-            own,
-            by: BTreeMap::new(),
-        });
-        taken.by.insert(context.step, bits);
+        if let Some(original) = original(claims.all(), path) {
+            own.0.insert(
+                path.clone(),
+                Bits {
+                    original,
+                    taken: bits,
+                },
+            );
+        }
     }
-    store(context, &note)?;
+    claims.add(context.step, own)?;
     for path in paths {
-        if let Some(taken) = note.0.get(path) {
-            match set(path, taken.in_force()) {
-                Err(_) if !path.exists() => {}
-                done => done?,
-            }
+        if let Some(mode) = in_force(claims.all(), path) {
+            set(path, mode)?;
         }
     }
     let obeys = |path: &&PathBuf| mode(path).is_ok_and(|mode| mode & bits == 0);
     Ok(paths.iter().filter(obeys).count())
 }
 
-/// Gives back what this step has taken; what others have taken stays taken. Returns how many files were given back.
-pub(in crate::fault) fn give_back(context: &Context<'_>) -> Result<usize, Error> {
-    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut note = load(context);
-    let mut back = 0;
-    for (path, taken) in &mut note.0 {
-        if taken.by.remove(&context.step).is_some() && path.exists() {
-            set(path, taken.in_force())?;
-            back += 1;
+/// Gives back the bits that this step has taken; what other steps have taken stays taken.
+pub(super) async fn give_back(context: &Context<'_>) -> Result<(), Error> {
+    let mut claims = context.overlaps.lock::<Taken>(ALL_FILES).await?;
+    let Some(own) = claims.of(context.step).cloned() else {
+        return Ok(());
+    };
+    let others: Vec<Claimed<Taken>> = (claims.all().iter())
+        .filter(|claimed| claimed.step != context.step)
+        .cloned()
+        .collect();
+    for (path, bits) in &own.0 {
+        set(path, in_force(&others, path).unwrap_or(bits.original))?;
+    }
+    // Withdrawn last: a revert that is cut off is repeated in full.
+    claims.remove(context.step)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn in_any_order_of_reverts_the_mode_follows_from_the_remaining_claims(
+            own in 0u32..0o1000,
+            taken in prop::collection::vec(0u32..0o1000, 1..6),
+            order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
+        ) {
+            let path = Path::new("/volume/urls.json");
+            let mut claims: Vec<Claimed<Taken>> = Vec::new();
+            for (step, taken) in taken.iter().enumerate() {
+                // As `take` does: the first claim looks at the file, later ones at the first.
+                let original = original(&claims, path).unwrap_or(own);
+                let claim = Taken([(path.to_owned(), Bits { original, taken: *taken })].into());
+                claims.push(Claimed { step, claim });
+            }
+            for step in order {
+                claims.retain(|claimed| claimed.step != step);
+                let left = claims.iter().fold(own, |mode, claimed| mode & !taken[claimed.step]);
+                prop_assert_eq!(in_force(&claims, path).unwrap_or(own), left);
+            }
         }
     }
-    note.0.retain(|_, taken| !taken.by.is_empty());
-    store(context, &note)?;
-    Ok(back)
 }

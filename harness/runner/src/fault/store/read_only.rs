@@ -8,11 +8,13 @@ use serde::Deserialize;
 
 use super::permissions;
 use crate::backend::Capability;
+use crate::fault::error::NotInEffect;
 use crate::fault::{Context, Describe, Error, Fault, Injected};
+use firedrill_model::format;
 
-/// Takes the permission to write from a volume and everything in it: nothing can be created, replaced or opened for
-/// writing ("permission denied", where a read-only mount says "read-only file system"). What a service has open for
-/// writing already stays so. Reverting gives it back.
+/// Takes the write permission from a volume and everything in it: nothing can be created, replaced or opened for
+/// writing ("permission denied", where a read-only mount says "read-only file system"). Files that a service already has
+/// open for writing stay writable. Reverting gives the permission back.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::fault) struct ReadOnly {
@@ -25,7 +27,8 @@ pub(in crate::fault) struct ReadOnly {
 impl Describe for ReadOnly {
     const NAME: &'static str = "read-only";
     const SUMMARY: &'static str = "make a volume read-only";
-    const CONFIRMED: &'static str = "nothing in the volume has the permission to write, and the service's process is one that permissions bind";
+    const CONFIRMED: &'static str =
+        "nothing in the volume has the write permission, and permissions bind the service's process";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", read-only = { service = "app", volume = "store" }"#;
@@ -49,7 +52,7 @@ fn everything(folder: &Path, folders: bool, into: &mut Vec<PathBuf>) {
 #[async_trait]
 impl Fault for ReadOnly {
     fn describe(&self) -> String {
-        format!("{}'s {}: made read-only", self.service, self.volume)
+        format!("make the volume {} of {} read-only", self.volume, self.service)
     }
 
     fn needs(&self) -> Vec<Capability> {
@@ -61,25 +64,26 @@ impl Fault for ReadOnly {
         let folder = context.backend.volume(&self.service, &self.volume)?;
         let mut folders = Vec::new();
         everything(&folder, true, &mut folders);
-        if permissions::take(context, &folders, 0o222)? < folders.len() {
-            return Err(Error::NotInEffect(format!(
-                "{} can still be written to",
-                folder.display()
-            )));
+        if permissions::take(context, &folders, 0o222).await? < folders.len() {
+            return Err(NotInEffect::StillWritable { folder }.into());
         }
         // From here on no file is added, replaced or removed.
         let mut files = Vec::new();
         everything(&folder, false, &mut files);
-        let obey = permissions::take(context, &files, 0o222)?;
+        let obey = permissions::take(context, &files, 0o222).await?;
         Ok(Injected::confirmed(format!(
-            "nothing can be written to {}'s {} ({obey} files), and the service obeys that (who tries is not \
-             seen)",
-            self.service, self.volume
+            "volume {} of {} is read-only ({}); permissions bind the service (attempts to write are not observable)",
+            self.volume,
+            self.service,
+            format::count(obey, "file")
         )))
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        permissions::give_back(context)?;
-        Ok(format!("{}'s {} can be written again", self.service, self.volume))
+        permissions::give_back(context).await?;
+        Ok(format!(
+            "volume {} of {} is writable again",
+            self.volume, self.service
+        ))
     }
 }

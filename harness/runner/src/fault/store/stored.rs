@@ -1,23 +1,23 @@
-//! What every fault of stored files shares: which file, keeping the original, changing it in place, looking again.
+//! What every fault of stored files shares: which file, its backup, the damage in place, a second look.
 //!
 //! A fault of a file is a function from the old content to the new one ([`Damages`]); everything else is here.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
-use super::access_time::{Marks, read_unnoticed};
-use super::backup::{Back, Kept};
-use crate::fault::{Context, Error, Fault, Injected, Struck};
+use super::access_time::{AccessTimes, read_untraced};
+use super::backup::{Backups, Restore};
+use super::permissions;
+use crate::fault::error::{NotInEffect, failed};
+use crate::fault::{Context, Error, Fault, HitCount, Injected};
+use firedrill_model::units::Size;
 
 /// A file of a service's volume.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -36,7 +36,7 @@ pub(in crate::fault) trait Damages: std::fmt::Debug + Send + Sync {
     /// The file.
     fn stored(&self) -> &Stored;
 
-    /// What is done to it: "cut to 50%".
+    /// The damage, in words: "cut to 50%".
     fn what(&self) -> String;
 
     /// From the old content to the new one. Choices are made from the seed.
@@ -56,17 +56,17 @@ impl<D: Damages> Fault for D {
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        self.stored().restore(context)
+        self.stored().restore(context).await
     }
 
-    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
-        self.stored().struck(context)
+    fn hits(&self, context: &Context<'_>) -> Option<HitCount> {
+        self.stored().hits(context)
     }
 }
 
 /// How a damaged file is confirmed.
 pub(in crate::fault) const CONFIRMED: &str =
-    "the file was read back and the damage stayed; that somebody else read it is told by its time of access";
+    "the file was read back and the damage stayed; its access time shows whether the service read it";
 
 /// What a file is to become.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,220 +79,211 @@ pub(in crate::fault) enum Damage {
 
 impl std::fmt::Display for Stored {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} in {}'s {}", self.file.display(), self.service, self.volume)
+        write!(f, "{}/{} of {}", self.volume, self.file.display(), self.service)
     }
 }
 
-/// A service that writes while its file is damaged may undo the damage at once; so many times it is done again.
+/// A service that writes while its file is damaged may repair it at once; it is damaged again so often.
 const ATTEMPTS: usize = 5;
-/// A write that was under way is over after this: damage that is still there then was not written over unseen.
+/// A write that was under way is over after this: damage that is still there then was not overwritten unseen.
 const STAYS: Duration = Duration::from_millis(150);
-/// The same for a file that is gone: a service that makes a new one soon after has met the damage.
-const STAYS_AWAY: Duration = Duration::from_millis(30);
+/// The same for a deleted file: a service that writes a new one soon after has been hit.
+const STAYS_DELETED: Duration = Duration::from_millis(30);
 
 impl Stored {
-    /// Where the file lies here.
-    pub(in crate::fault) fn path(&self, context: &Context<'_>) -> Result<PathBuf, Error> {
-        if !self
-            .file
-            .components()
-            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-        {
-            return Err(Error::NotInEffect(format!(
-                "{} leaves the volume",
-                self.file.display()
-            )));
+    /// Where the file lies here. Nothing outside its volume is ever touched.
+    pub(super) fn path(&self, context: &Context<'_>) -> Result<PathBuf, Error> {
+        let file = || self.file.clone();
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if !self.file.components().all(inside) {
+            return Err(NotInEffect::OutsideVolume { file: file() }.into());
         }
         let folder = context.backend.volume(&self.service, &self.volume)?;
         let path = folder.join(&self.file);
-        // A link on the way there is followed here, and may mean another place than it does inside a container.
+        // A symbolic link on the way is followed here, and may mean another place than it does inside a container.
         let way = path.parent().unwrap_or(&folder).canonicalize();
         if let (Ok(way), Ok(folder)) = (way, folder.canonicalize())
             && !way.starts_with(&folder)
         {
-            return Err(Error::NotInEffect(format!(
-                "{} leaves the volume by a link",
-                self.file.display()
-            )));
+            return Err(NotInEffect::LinkOutOfVolume { file: file() }.into());
         }
         match fs::symlink_metadata(&path) {
-            Ok(meta) if meta.file_type().is_symlink() => Err(Error::NotInEffect(format!(
-                "{} is a link; only plain files are touched",
-                self.file.display()
-            ))),
+            Ok(meta) if meta.file_type().is_symlink() => {
+                Err(NotInEffect::SymbolicLink { file: file() }.into())
+            }
             _ => Ok(path),
         }
     }
 
-    /// Sets the original aside, then damages the file and looks whether the damage is there, and stays.
-    pub(in crate::fault) async fn damage(
+    /// Backs up the file, then damages it and looks whether the damage is there and stays.
+    pub(super) async fn damage(
         &self,
         context: &Context<'_>,
         change: impl Fn(&[u8]) -> Damage + Send,
     ) -> Result<Injected, Error> {
         let path = self.path(context)?;
-        let original = read(&path)?;
-        self.kept(context).keep(&path, &original)?;
+        let name = self.name(context);
+        // Until the damage is there no other step may back up or restore the file: backups are in the order of damages.
+        let mut backups = Backups::lock(context.overlaps, &name, context.step).await?;
+        backups.back_up(&read(&path)?, permissions::original_mode(context, &path)?)?;
         for attempt in 0..ATTEMPTS {
             let before = read(&path)?;
             let damage = change(&before);
-            let already = matches!(&damage, Damage::Content(content) if *content == before);
-            if already && attempt > 0 {
-                return Ok(Injected::confirmed(format!(
-                    "{self}: the service has written the damage on"
-                )));
+            if matches!(&damage, Damage::Content(content) if *content == before) {
+                return self.already_damaged(attempt, before.len());
             }
-            if already {
-                return Err(Error::NotInEffect(format!(
-                    "{self} is so already ({} bytes)",
-                    before.len()
-                )));
-            }
-            self.marks(context).settle(&path);
-            apply(&path, &damage, &self.marks(context))?;
-            if seen(&path, &damage, before.len())?.is_none() {
-                continue;
-            }
-            let stays = match damage {
-                Damage::Deleted => STAYS_AWAY,
-                Damage::Content(_) => STAYS,
-            };
-            firedrill_wait::until_due(Instant::now() + stays).await;
-            if let Some(evidence) = seen(&path, &damage, before.len())? {
+            if let Some(evidence) = self.attempt(context, &path, &damage, before.len()).await? {
                 return Ok(Injected::confirmed(format!("{self}: {evidence}")));
             }
         }
-        Err(Error::NotInEffect(format!(
-            "{self} was written again each time it was damaged"
-        )))
+        let (file, attempts) = (self.to_string(), ATTEMPTS);
+        Err(NotInEffect::WrittenAgain { file, attempts }.into())
     }
 
-    /// Whether the damage was read, where that can be told: not of a file that is gone or was replaced.
-    pub(in crate::fault) fn struck(&self, context: &Context<'_>) -> Option<Struck> {
+    /// The file has the content that it was to get: because the service has read the damage and written it back, or
+    /// because it had it before.
+    fn already_damaged(&self, attempt: usize, length: usize) -> Result<Injected, Error> {
+        if attempt > 0 {
+            return Ok(Injected::confirmed(format!(
+                "{self}: the service wrote the damaged content back"
+            )));
+        }
+        let (file, bytes) = (self.to_string(), length as u64);
+        Err(NotInEffect::AlreadyDamaged { file, bytes }.into())
+    }
+
+    /// Damages the file once. `None` when the damage did not stay.
+    async fn attempt(
+        &self,
+        context: &Context<'_>,
+        path: &Path,
+        damage: &Damage,
+        before: usize,
+    ) -> Result<Option<String>, Error> {
+        let name = self.name(context);
+        let times = AccessTimes::of(context.overlaps, &name, context.step);
+        times.settle(path).await?;
+        if let Some(file) = apply(path, damage)? {
+            times.begin(&file).await?;
+        }
+        if evidence(path, damage, before)?.is_none() {
+            return Ok(None);
+        }
+        let stays = match damage {
+            Damage::Deleted => STAYS_DELETED,
+            Damage::Content(_) => STAYS,
+        };
+        firedrill_wait::until_due(Instant::now() + stays).await;
+        evidence(path, damage, before)
+    }
+
+    /// Whether the damage was read; `None` where nothing shows it: of a deleted file, or of one that was replaced.
+    pub(super) fn hits(&self, context: &Context<'_>) -> Option<HitCount> {
         let path = self.path(context).ok()?;
-        self.marks(context).was_read(&path).map(Struck::file)
+        let name = self.name(context);
+        let times = AccessTimes::of(context.overlaps, &name, context.step);
+        times.was_read(&path).map(HitCount::file)
     }
 
-    /// What is kept of this file.
-    fn kept(&self, context: &Context<'_>) -> Kept {
-        Kept::of(self.own(context, "files"), context.step)
-    }
-
-    /// Who has damaged it, and whether that was read.
-    fn marks(&self, context: &Context<'_>) -> Marks {
-        Marks::of(self.own(context, "marks"), context.step)
-    }
-
-    /// A folder that all faults of this file share, by whatever name they call it: services may share a volume.
-    fn own(&self, context: &Context<'_>, what: &str) -> PathBuf {
+    /// The file's name in the registry. All faults of the file share it, by whatever name they call it: services may
+    /// share a volume, and a path may contain `.`.
+    fn name(&self, context: &Context<'_>) -> String {
         let parts = self.file.components();
         let file: PathBuf = parts.filter(|part| *part != Component::CurDir).collect();
-        let folder = context.backend.volume(&self.service, &self.volume);
-        let place = folder.map_or_else(|_| self.to_string().into(), |folder| folder.join(file));
-        let key = URL_SAFE_NO_PAD.encode(Sha256::digest(place.as_os_str().as_bytes()));
-        context.shared().join(what).join(key)
+        match context.backend.volume(&self.service, &self.volume) {
+            Ok(folder) => folder.join(file).display().to_string(),
+            Err(_) => self.to_string(),
+        }
     }
 
-    /// Puts back what was there before; under a later damage it stays hidden until that one is reverted.
-    pub(in crate::fault) fn restore(&self, context: &Context<'_>) -> Result<String, Error> {
-        let kept = self.kept(context);
-        let (original, mode) = match kept.give_back()? {
-            Back::Nothing => return Ok(format!("{self} was not touched")),
-            Back::Hidden => return Ok(format!("{self} is damaged by a later step still")),
-            Back::Content(original, mode) => (original, mode),
+    /// Restores what was there before; under a later damage it stays hidden until that one is reverted.
+    pub(super) async fn restore(&self, context: &Context<'_>) -> Result<String, Error> {
+        let name = self.name(context);
+        let mut backups = Backups::lock(context.overlaps, &name, context.step).await?;
+        let (original, mode) = match backups.restore()? {
+            Restore::Nothing => return Ok(format!("{self}: nothing to restore")),
+            Restore::Covered => return Ok(format!("{self}: a later step still damages it")),
+            Restore::Content(original, mode) => (original, mode),
         };
         let path = self.path(context)?;
-        let beside = beside(&path);
-        write_synced(&beside, &original)?;
+        let new = beside(&path);
+        write_synced(&new, &original)?;
         // Another fault's permissions stay in force.
-        let mode = fs::metadata(&path).map_or(mode, |meta| meta.permissions());
-        self.marks(context).hand_on(&path, &beside);
-        let put = fs::set_permissions(&beside, mode).and_then(|()| fs::rename(&beside, &path));
-        put.map_err(|source| Error::File {
-            operation: "put back",
-            path,
-            source,
-        })?;
-        kept.forget()?;
-        Ok(format!("{self} is the original again ({} bytes)", original.len()))
+        let mode = match fs::metadata(&path) {
+            Ok(meta) => meta.permissions().mode(),
+            Err(_) => permissions::mode_in_force(context, &path)?.unwrap_or(mode),
+        };
+        AccessTimes::of(context.overlaps, &name, context.step)
+            .pass_on(&path, &new)
+            .await?;
+        fs::set_permissions(&new, fs::Permissions::from_mode(mode))
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(failed("restore", &path))?;
+        // Only now: until the content is in place, a revert that was cut off must find the backup.
+        backups.forget()?;
+        Ok(format!(
+            "{self}: original restored ({})",
+            Size(original.len() as u64)
+        ))
     }
 
-    /// Gives the file a content that no other name leads to: a generation kept by a hard link is another file, and is not
-    /// damaged with this one. Only while nobody has the file open.
-    pub(in crate::fault) fn unshare(&self, context: &Context<'_>) -> Result<(), Error> {
+    /// Gives the file a content that no other name leads to: a hard link to it is another file of the service (a former
+    /// generation, say), and is not to be damaged with this one. Only while nobody has the file open.
+    pub(super) fn unshare(&self, context: &Context<'_>) -> Result<(), Error> {
         let path = self.path(context)?;
-        let beside = beside(&path);
-        let copied = fs::copy(&path, &beside).and_then(|_| fs::rename(&beside, &path));
-        copied.map_err(|source| Error::File {
-            operation: "copy",
-            path,
-            source,
-        })
+        let new = beside(&path);
+        fs::copy(&path, &new)
+            .and_then(|_| fs::rename(&new, &path))
+            .map_err(failed("copy", &path))
     }
 }
 
-/// Where a file is made before it takes its name.
+/// Where a file is written before it is renamed into place.
 fn beside(path: &Path) -> PathBuf {
     path.with_extension("firedrill")
 }
 
-pub(in crate::fault) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    read_unnoticed(path).map_err(|source| Error::File {
-        operation: "read",
-        path: path.to_owned(),
-        source,
-    })
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    read_untraced(path).map_err(failed("read", path))
 }
 
-pub(in crate::fault) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub(super) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
     let write = || -> io::Result<()> {
         let mut file = fs::File::create(path)?;
         file.write_all(content)?;
         file.sync_all()
     };
-    write().map_err(|source| Error::File {
-        operation: "write",
-        path: path.to_owned(),
-        source,
-    })
+    write().map_err(failed("write", path))
 }
 
-/// Changes the file itself, not a copy that takes its name: whoever has it open sees the change.
-fn apply(path: &Path, damage: &Damage, marks: &Marks) -> Result<(), Error> {
-    let change = || -> io::Result<()> {
+/// Changes the file itself, not a copy that is renamed over it: a service that has it open sees the change. Returns the
+/// file, if there still is one.
+fn apply(path: &Path, damage: &Damage) -> Result<Option<fs::File>, Error> {
+    let change = || -> io::Result<Option<fs::File>> {
         match damage {
-            Damage::Deleted => fs::remove_file(path),
+            Damage::Deleted => fs::remove_file(path).map(|()| None),
             Damage::Content(content) => {
                 let mut file = OpenOptions::new().write(true).open(path)?;
                 file.write_all(content)?;
                 file.set_len(content.len() as u64)?;
-                marks.put(&file);
-                Ok(())
+                Ok(Some(file))
             }
         }
     };
-    change().map_err(|source| Error::File {
-        operation: "damage",
-        path: path.to_owned(),
-        source,
-    })
+    change().map_err(failed("damage", path))
 }
 
-/// What proves the damage; `None` when it is not there.
-fn seen(path: &Path, damage: &Damage, before: usize) -> Result<Option<String>, Error> {
-    match (damage, read_unnoticed(path)) {
-        (Damage::Deleted, Err(error)) if error.kind() == io::ErrorKind::NotFound => {
-            Ok(Some("it is gone (who asks for it is not seen)".into()))
+/// What shows the damage; `None` when it is not there.
+fn evidence(path: &Path, damage: &Damage, before: usize) -> Result<Option<String>, Error> {
+    match (damage, read_untraced(path)) {
+        (Damage::Deleted, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Some(
+            "deleted (reads of a missing file are not observable)".into(),
+        )),
+        (Damage::Content(wanted), Ok(now)) if now == *wanted => {
+            let (before, now) = (Size(before as u64), Size(now.len() as u64));
+            Ok(Some(format!("content replaced, {before} before and {now} now")))
         }
-        (Damage::Content(wanted), Ok(now)) if now == *wanted => Ok(Some(format!(
-            "it had {before} bytes and has {} other ones",
-            now.len()
-        ))),
-        (_, Err(source)) if source.kind() != io::ErrorKind::NotFound => Err(Error::File {
-            operation: "look at",
-            path: path.to_owned(),
-            source,
-        }),
+        (_, Err(source)) if source.kind() != io::ErrorKind::NotFound => Err(failed("look at", path)(source)),
         _ => Ok(None),
     }
 }

@@ -1,21 +1,21 @@
-//! `tear-write`: the process dies in the middle of writing its file, and comes back to what it left.
+//! `tear-write`: the process dies in the middle of writing its file, and starts again on what it left.
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::stored::{Damage, Stored};
 use crate::backend::State;
-use crate::fault::overlaps::Holds;
-use crate::fault::process::{held_down, running, state_becomes, up_again};
-use crate::fault::{Context, Describe, Error, Fault, Injected, Struck};
+use crate::fault::overlaps::Claim;
+use crate::fault::process::{keep_down, running, state_becomes, up_again};
+use crate::fault::{Context, Describe, Error, Fault, HitCount, Injected};
 use firedrill_model::scenario::Requirement;
 use firedrill_model::table::Merged;
 use firedrill_model::units::Share;
 
 /// Kills a service with SIGKILL, leaves its file as a write in progress would have (its first part only, as a program
-/// that rewrites its file in place leaves it), and starts the service again on that. The moment inside a real write
-/// is a matter of luck; what it leaves is not, so that is what is made. Reverting puts the file back.
+/// that rewrites its file in place leaves it), and starts the service again on that. To hit a real write is a matter of
+/// chance, so its result is made instead. Reverting restores the file.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(from = "Merged<Stored, Tear>")]
 pub(in crate::fault) struct TearWrite {
@@ -45,18 +45,36 @@ fn most() -> Share {
 
 impl Describe for TearWrite {
     const NAME: &'static str = "tear-write";
-    const SUMMARY: &'static str = "kill a service in mid-write: its file is torn when it comes back";
-    const CONFIRMED: &'static str = "the process was gone, the torn file was read back, the service runs again; that it read the file is told by its time of access";
+    const SUMMARY: &'static str = "kill a service in mid-write: it starts again on a torn file";
+    const CONFIRMED: &'static str = "the process had ended, the torn file was read back, the service runs again; the access time shows whether it read the file";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", tear-write = { service = "app", volume = "store", file = "urls.json", written = "60%" }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running];
 }
 
+/// A step's claim on a service: it has killed the service and not started it again.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Unfinished;
+
+impl Claim for Unfinished {
+    const KIND: &'static str = "torn-writes";
+}
+
 impl TearWrite {
-    /// That the service was killed, and is not up again.
-    fn unfinished(&self, context: &Context<'_>) -> Holds {
-        Holds::of(context, "torn", &self.stored.service)
+    async fn begin(&self, context: &Context<'_>) -> Result<(), Error> {
+        let mut claims = context.overlaps.lock(&self.stored.service).await?;
+        claims.add(context.step, Unfinished)
+    }
+
+    async fn finish(&self, context: &Context<'_>) -> Result<(), Error> {
+        let mut claims = context.overlaps.lock::<Unfinished>(&self.stored.service).await?;
+        claims.remove(context.step)
+    }
+
+    fn is_unfinished(&self, context: &Context<'_>) -> Result<bool, Error> {
+        let claims = context.overlaps.look::<Unfinished>(&self.stored.service)?;
+        Ok(claims.iter().any(|claimed| claimed.step == context.step))
     }
 
     /// Damages the file of the service that was killed.
@@ -92,31 +110,33 @@ impl Fault for TearWrite {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let service = &self.stored.service;
         running(context, service).await?;
-        self.unfinished(context).take()?;
-        held_down(context, service)?;
+        self.begin(context).await?;
+        keep_down(context, service).await?;
         context.backend.kill(service).await?;
-        let state = state_becomes(context, service, "the process to be gone", State::is_over).await?;
+        let state = state_becomes(context, service, "the process to end", State::is_over).await?;
         let torn = self.tear(context).await;
+        // Whether or not its file could be torn, the service is started again.
         let up = up_again(context, service).await?;
-        self.unfinished(context).release();
+        self.finish(context).await?;
         let mut injected = torn?;
         let file = injected.evidence.take().unwrap_or_default();
-        injected.evidence = Some(format!("{service} was {state}; {file}; {up}"));
+        injected.evidence = Some(format!("{service}: {state}; {file}; {up}"));
         Ok(injected)
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        let restored = self.stored.restore(context);
-        // Cut off in between, the service may be down still. Once it was up again, what it does is its own affair.
-        if !self.unfinished(context).held().contains(&context.step) {
+        let restored = self.stored.restore(context).await;
+        // An injection that was cut off may have left the service down. One that was not has started it: a service that
+        // has ended since did so by itself, and stays down.
+        if !self.is_unfinished(context)? {
             return restored;
         }
         let up = up_again(context, &self.stored.service).await?;
-        self.unfinished(context).release();
+        self.finish(context).await?;
         Ok(format!("{}; {up}", restored?))
     }
 
-    fn struck(&self, context: &Context<'_>) -> Option<Struck> {
-        self.stored.struck(context)
+    fn hits(&self, context: &Context<'_>) -> Option<HitCount> {
+        self.stored.hits(context)
     }
 }

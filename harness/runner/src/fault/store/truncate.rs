@@ -8,7 +8,7 @@ use crate::fault::Describe;
 use firedrill_model::table::Merged;
 use firedrill_model::units::Share;
 
-/// Cuts a file to a share of its length. Reverting puts the original back.
+/// Cuts a file to a share of its length. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(from = "Merged<Stored, Cut>")]
 pub(in crate::fault) struct Truncate {
@@ -16,7 +16,7 @@ pub(in crate::fault) struct Truncate {
     keep: Share,
 }
 
-/// How much of the file is cut off.
+/// How much of the file is left.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Cut {

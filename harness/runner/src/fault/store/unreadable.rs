@@ -1,4 +1,4 @@
-//! `unreadable-file`: a stored file is there and may not be read, as after a restore by the wrong user.
+//! `unreadable-file`: a stored file exists and may not be read, as after a restore by the wrong user.
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -7,10 +7,11 @@ use serde::Deserialize;
 use super::permissions;
 use super::stored::Stored;
 use crate::backend::Capability;
+use crate::fault::error::NotInEffect;
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 
-/// Takes all permissions from a file: the service may neither read nor write it. A service that puts a new file in its
-/// place has mended it itself. Reverting gives them back.
+/// Takes all permissions from a file: the service may neither read nor write it. A service that writes a new file in
+/// its place has repaired it. Reverting gives the permissions back.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub(in crate::fault) struct Unreadable {
@@ -21,7 +22,7 @@ impl Describe for Unreadable {
     const NAME: &'static str = "unreadable-file";
     const SUMMARY: &'static str = "take all permissions from a stored file";
     const CONFIRMED: &'static str =
-        "the file has no permissions left, and the service's process is one that permissions bind";
+        "the file has no permissions left, and permissions bind the service's process";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", unreadable-file = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;
@@ -30,7 +31,7 @@ impl Describe for Unreadable {
 #[async_trait]
 impl Fault for Unreadable {
     fn describe(&self) -> String {
-        format!("{}: made unreadable", self.stored)
+        format!("make {} unreadable", self.stored)
     }
 
     fn needs(&self) -> Vec<Capability> {
@@ -40,17 +41,18 @@ impl Fault for Unreadable {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         context.backend.obeys_permissions(&self.stored.service).await?;
         let path = self.stored.path(context)?;
-        if permissions::take(context, &[path], 0o777)? == 0 {
-            return Err(Error::NotInEffect(format!("{} is not there", self.stored)));
+        if permissions::take(context, &[path], 0o777).await? == 0 {
+            let file = self.stored.to_string();
+            return Err(NotInEffect::NoSuchFile { file }.into());
         }
         Ok(Injected::confirmed(format!(
-            "{} may not be read, and the service obeys that (who tries is not seen)",
+            "{} has no permissions; permissions bind the service (attempts to read are not observable)",
             self.stored
         )))
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        permissions::give_back(context)?;
+        permissions::give_back(context).await?;
         Ok(format!("{} has its permissions again", self.stored))
     }
 }

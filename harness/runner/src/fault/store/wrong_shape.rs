@@ -7,7 +7,7 @@ use super::stored::{Damage, Damages, Stored};
 use crate::fault::Describe;
 use firedrill_model::table::Merged;
 
-/// Replaces a file by content that parses and is not what the service expects. Reverting puts the original back.
+/// Replaces a file by content that parses and that the service does not expect. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(from = "Merged<Stored, Shape>")]
 pub(in crate::fault) struct WrongShape {

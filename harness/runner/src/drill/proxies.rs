@@ -1,4 +1,4 @@
-//! Laying the links that a drill's steps act on, before anything starts. What no step names stays direct.
+//! Starting a proxy on each link that a drill's steps act on, before any service starts. Other links stay direct.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -8,11 +8,16 @@ use crate::Plan;
 use crate::backend::{self, Backend};
 use firedrill_proxy::{Protocol, Proxies, Proxy, Route, USER};
 
-/// Ports that are free on 127.0.0.1 may be taken elsewhere; so many are tried.
+/// A port that is free on 127.0.0.1 may be in use on another address; so many are tried.
 const ATTEMPTS: usize = 5;
 
-/// Lays the links of a plan, and tells the backend of those between services.
-pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &Proxies) -> Result<(), Error> {
+/// Starts the proxies of a plan, and gives the backend the URLs of those between services.
+pub(super) async fn start(
+    plan: &Plan,
+    backend: &dyn Backend,
+    seed: u64,
+    proxies: &Proxies,
+) -> Result<(), Error> {
     for (route, protocol) in routes(plan) {
         let port = route.port.as_deref();
         let upstream = backend.address(&route.to, port)?;
@@ -22,30 +27,30 @@ pub(super) async fn lay(plan: &Plan, backend: &dyn Backend, seed: u64, links: &P
             backend.host_for_services().await?
         };
         let seed = derive(seed, &format!("link {route}"));
-        let link = open(bind, upstream, protocol, seed).await?;
+        let proxy = open(bind, upstream, protocol, seed).await?;
         if route.from != USER {
-            let url = format!("http://{host}:{}", link.address().port());
+            let url = format!("http://{host}:{}", proxy.address().port());
             backend.set_link_url(&route.from, &route.to, port, &url);
         }
-        links.add(route, link);
+        proxies.add(route, proxy);
     }
     Ok(())
 }
 
-/// Where users reach the system: its entry, or the link that leads there.
-pub(super) fn entry(plan: &Plan, backend: &dyn Backend, links: &Proxies) -> Result<SocketAddr, Error> {
+/// Where users reach the system: its entry, or the proxy in front of it.
+pub(super) fn entry(plan: &Plan, backend: &dyn Backend, proxies: &Proxies) -> Result<SocketAddr, Error> {
     let route = Route {
         from: USER.into(),
         to: plan.entry().into(),
         port: None,
     };
-    match links.get(&route) {
-        Ok(link) => Ok(link.address()),
+    match proxies.get(&route) {
+        Ok(proxy) => Ok(proxy.address()),
         Err(_) => Ok(backend.address(plan.entry(), None)?),
     }
 }
 
-/// The links that steps name. One HTTP fault among several makes a link understand HTTP.
+/// The links that steps name. One HTTP fault among several makes its proxy parse HTTP.
 fn routes(plan: &Plan) -> BTreeMap<Route, Protocol> {
     let mut routes = BTreeMap::new();
     for fault in &plan.faults {
@@ -57,7 +62,7 @@ fn routes(plan: &Plan) -> BTreeMap<Route, Protocol> {
     routes
 }
 
-/// Opens a link at a port that stays ours while it is closed.
+/// Starts a proxy at a port that stays reserved while the proxy refuses connections.
 async fn open(bind: IpAddr, upstream: SocketAddr, protocol: Protocol, seed: u64) -> Result<Proxy, Error> {
     let mut attempts = 0;
     loop {
@@ -72,7 +77,7 @@ async fn open(bind: IpAddr, upstream: SocketAddr, protocol: Protocol, seed: u64)
             .protocol(protocol)
             .seed(seed);
         match proxy.start().await {
-            Ok(link) => return Ok(link),
+            Ok(proxy) => return Ok(proxy),
             Err(firedrill_proxy::Error::Listen { source, .. })
                 if source.kind() == std::io::ErrorKind::AddrInUse && attempts < ATTEMPTS => {}
             Err(error) => return Err(error.into()),

@@ -1,0 +1,181 @@
+//! How a fault fails.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::release::action;
+use crate::backend::State;
+use firedrill_model::scenario::LARGEST_FILLED;
+use firedrill_model::units::Size;
+
+/// A fault's failure: what was tried, on what, and the cause.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The backend failed.
+    #[error(transparent)]
+    Backend(#[from] crate::backend::Error),
+    /// The proxy on a link failed.
+    #[error(transparent)]
+    Proxy(#[from] firedrill_proxy::Error),
+    /// A file operation failed.
+    #[error("{operation} {}: {source}", path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The fault was asked for, and its effect is not there.
+    #[error("not in effect: {0}")]
+    NotInEffect(#[from] NotInEffect),
+    /// An action of a deploy could not be carried out.
+    #[error("not in effect: {0}")]
+    Action(#[from] action::Error),
+    /// The fault has no revert.
+    #[error("{0} cannot be reverted")]
+    NoRevert(&'static str),
+}
+
+/// Why a fault is not in effect: what was expected and what was seen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotInEffect {
+    /// A service had ended before the fault.
+    #[error("{service} had already ended: {state}")]
+    AlreadyEnded {
+        /// The service.
+        service: String,
+        /// Its state.
+        state: State,
+    },
+    /// A service did not reach a state in time.
+    #[error("{service}: expected {expected} within {} s, last seen {seen}", within.as_secs())]
+    StateNotReached {
+        /// The service.
+        service: String,
+        /// The state that was waited for, in words.
+        expected: &'static str,
+        /// For how long.
+        within: Duration,
+        /// The state that was seen last, in words.
+        seen: String,
+    },
+    /// A service has no restart policy.
+    #[error("{service} is not restarted when it ends; set restart = \"always\" in the system file")]
+    NoRestartPolicy {
+        /// The service.
+        service: String,
+    },
+    /// A service did not get another process.
+    #[error("{service}: still {seen} after the restart; expected another process")]
+    SameProcess {
+        /// The service.
+        service: String,
+        /// The state, with the process's identity.
+        seen: State,
+    },
+    /// No service uses `{alerts}`, so no alert can be hit.
+    #[error("no service uses {{alerts}}, so there is no alert receiver")]
+    NoAlertReceiver,
+    /// The alert receiver could not be asked.
+    #[error("cannot ask the alert receiver: {0}")]
+    ReceiverUnreachable(#[source] reqwest::Error),
+    /// The alert receiver behaves as it did before.
+    #[error("the alert receiver {seen}, as before the fault")]
+    ReceiverUnchanged {
+        /// What it did.
+        seen: String,
+    },
+    /// A path leads out of the volume.
+    #[error("{} is outside the volume", file.display())]
+    OutsideVolume {
+        /// The file, as the scenario names it.
+        file: PathBuf,
+    },
+    /// A path leads out of the volume by a symbolic link.
+    #[error("{} leads out of the volume by a symbolic link", file.display())]
+    LinkOutOfVolume {
+        /// The file, as the scenario names it.
+        file: PathBuf,
+    },
+    /// A file is a symbolic link.
+    #[error("{} is a symbolic link; only plain files are damaged", file.display())]
+    SymbolicLink {
+        /// The file, as the scenario names it.
+        file: PathBuf,
+    },
+    /// A file already has the content that the fault would give it.
+    #[error("{file} already has that content ({})", Size(*bytes))]
+    AlreadyDamaged {
+        /// The file, in words.
+        file: String,
+        /// Its length.
+        bytes: u64,
+    },
+    /// A service has repaired a file each time it was damaged.
+    #[error("{file} was written again after each of {attempts} attempts to damage it")]
+    WrittenAgain {
+        /// The file, in words.
+        file: String,
+        /// How often it was damaged.
+        attempts: usize,
+    },
+    /// A file is not there.
+    #[error("{file} does not exist")]
+    NoSuchFile {
+        /// The file, in words.
+        file: String,
+    },
+    /// Permissions were taken and are still there.
+    #[error("{} is still writable", folder.display())]
+    StillWritable {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A volume has no size of its own, so filling it would fill the host's disk.
+    #[error(
+        "{service}'s volume {volume} has no limited size of at most {LARGEST_FILLED}; \
+         set limits = {{ volume = {{ {volume} = \"4MiB\" }} }} in the system file"
+    )]
+    UnlimitedVolume {
+        /// The service.
+        service: String,
+        /// Its volume.
+        volume: String,
+    },
+    /// A volume had less free space than the fault would leave.
+    #[error("only {} was free, and `leave` is {leave}", Size(*free))]
+    AlreadyFull {
+        /// Free bytes before the fault.
+        free: u64,
+        /// What the fault leaves free.
+        leave: Size,
+    },
+    /// A volume still has free space.
+    #[error("{} is still free, and `leave` is {leave}", Size(*free))]
+    StillFree {
+        /// Free bytes after the fault.
+        free: u64,
+        /// What the fault leaves free.
+        leave: Size,
+    },
+    /// A limit was asked for and another one is in force.
+    #[error("{service}: the engine or kernel does not enforce the limit")]
+    LimitIgnored {
+        /// The service.
+        service: String,
+    },
+}
+
+/// Names a failed file operation.
+pub(super) fn failed(operation: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File {
+        operation,
+        path,
+        source,
+    }
+}

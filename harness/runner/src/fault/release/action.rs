@@ -1,0 +1,163 @@
+//! The actions of a deploy recipe: an HTTP request, a command. Each takes filled texts and gives the [`Answer`].
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use firedrill_model::format;
+use firedrill_model::scenario::{self, template};
+
+/// What an action came to, in words.
+pub(super) enum Answer {
+    Accepted(String),
+    Refused(String),
+}
+
+/// Why an action could not be carried out. A refusal is an answer, and none of these.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A text has a placeholder that nothing fills.
+    #[error("`{text}`: {source}")]
+    Template {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        source: template::TemplateError,
+    },
+    /// A request's method is none.
+    #[error("`{method}` is not an HTTP method")]
+    Method {
+        /// The method, as the system file has it.
+        method: String,
+        /// What is wrong with it.
+        source: http::method::InvalidMethod,
+    },
+    /// A request was not answered.
+    #[error("{method} {path}: {source}")]
+    Request {
+        /// Its method.
+        method: String,
+        /// Its path, as the system file has it.
+        path: String,
+        /// The cause.
+        source: reqwest::Error,
+    },
+    /// A command is an empty list.
+    #[error("the deploy command is empty")]
+    EmptyCommand,
+    /// A command could not be run.
+    #[error("cannot run {program}: {source}")]
+    Command {
+        /// The program.
+        program: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A command did not end in time.
+    #[error("{program} did not end within {}", format::span(*within))]
+    TimedOut {
+        /// The program.
+        program: String,
+        /// How long it had.
+        within: Duration,
+    },
+}
+
+/// Fills the placeholders of a text.
+pub(super) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Error> {
+    template::fill(text, |placeholder| value(placeholder).map(Cow::from)).map_err(|source| Error::Template {
+        text: text.to_owned(),
+        source,
+    })
+}
+
+/// Sends a service of the system an HTTP request. A status of 400 and above is a refusal: the gates of a pipeline answer
+/// that way.
+pub(super) async fn request(
+    address: SocketAddr,
+    request: &scenario::Request,
+    within: Duration,
+    fill: impl Fn(&str) -> Result<String, Error>,
+) -> Result<Answer, Error> {
+    let failed = |source: reqwest::Error| Error::Request {
+        method: request.method.clone(),
+        path: request.path.clone(),
+        source,
+    };
+    let call = prepare(address, request, within, fill, failed)?;
+    let answer = call.send().await.map_err(failed)?;
+    let status = answer.status().as_u16();
+    let body = answer.text().await.unwrap_or_default();
+    // Evidence is read in a terminal: no control characters, and not a whole page.
+    let body: String = body.chars().filter(|c| !c.is_control()).take(300).collect();
+    let detail = format!("{} {} answered {status}: {body}", request.method, request.path);
+    Ok(match status {
+        ..400 => Answer::Accepted(detail),
+        _ => Answer::Refused(detail),
+    })
+}
+
+fn prepare(
+    address: SocketAddr,
+    request: &scenario::Request,
+    within: Duration,
+    fill: impl Fn(&str) -> Result<String, Error>,
+    failed: impl Fn(reqwest::Error) -> Error,
+) -> Result<reqwest::RequestBuilder, Error> {
+    let method = request.method.parse().map_err(|source| Error::Method {
+        method: request.method.clone(),
+        source,
+    })?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(failed)?;
+    let url = format!("http://{address}{}", fill(&request.path)?);
+    let mut call = client.request(method, url).timeout(within);
+    for (name, value) in &request.header {
+        call = call.header(name, fill(value)?);
+    }
+    if let Some(body) = &request.body {
+        call = call.body(fill(body)?);
+    } else if !request.form.is_empty() {
+        let mut form = Vec::new();
+        for (name, value) in &request.form {
+            form.push(format!("{}={}", encoded(name), encoded(&fill(value)?)));
+        }
+        let kind = "application/x-www-form-urlencoded";
+        call = call.header(http::header::CONTENT_TYPE, kind).body(form.join("&"));
+    }
+    Ok(call)
+}
+
+/// Runs a program, never a shell. An exit code other than 0 is a refusal.
+pub(super) async fn command(
+    argv: &[String],
+    within: Duration,
+    label: impl Fn(&mut tokio::process::Command),
+) -> Result<Answer, Error> {
+    let (program, arguments) = argv.split_first().ok_or(Error::EmptyCommand)?;
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).kill_on_drop(true);
+    label(&mut command);
+    let output = tokio::time::timeout(within, command.output()).await;
+    let output = output.map_err(|_| Error::TimedOut {
+        program: program.clone(),
+        within,
+    })?;
+    let output = output.map_err(|source| Error::Command {
+        program: program.clone(),
+        source,
+    })?;
+    let detail = format!("{program}: {}", output.status);
+    Ok(match output.status.success() {
+        true => Answer::Accepted(detail),
+        false => Answer::Refused(detail),
+    })
+}
+
+fn encoded(text: &str) -> impl std::fmt::Display + '_ {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
+}
