@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::ledger_file::{self, FileError};
 use super::output;
 use firedrill_budget::{Incident, Ledger, RunsOut, Terms};
+use firedrill_model::format;
 use firedrill_model::scenario::{self, Contract, Project, Year};
 use firedrill_model::units::Span;
 
@@ -113,7 +114,7 @@ struct Settings {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     /// The time zone does not exist.
-    #[error("unknown time zone `{name}`: use a name such as Europe/Berlin")]
+    #[error("unknown time zone `{name}`: {source}; use a name such as Europe/Berlin")]
     Zone {
         /// The name given.
         name: String,
@@ -121,7 +122,7 @@ enum Error {
         source: jiff::Error,
     },
     /// A text is not a time.
-    #[error("`{text}` is not a time; write 2026-03-04T10:00Z, or 2026-03-04 10:00 in {zone}")]
+    #[error("`{text}` is not a time: {source}; write 2026-03-04T10:00Z, or 2026-03-04 10:00 in {zone}")]
     Time {
         /// The text given.
         text: String,
@@ -195,7 +196,7 @@ fn settings(place: &Place) -> Result<Settings, Failure> {
 
 /// Reads the ledger, with a note if it does not exist and a warning for each line that cannot be read.
 fn read(settings: &Settings, now: Timestamp) -> Result<Ledger, FileError> {
-    let path = settings.ledger.display();
+    let path = output::short_path(&settings.ledger);
     let text = ledger_file::read(&settings.ledger)?.unwrap_or_else(|| {
         output::note(&format!(
             "no ledger at {path} yet; `firedrill budget add` creates it"
@@ -276,7 +277,19 @@ fn record(add: &Add, settings: &Settings, now: Timestamp) -> Result<(), Error> {
     let incident = incident(add, &settings.zone)?;
     incident.check(now)?;
     ledger_file::append(&settings.ledger, &incident.line())?;
-    let path = settings.ledger.display();
-    output::note(&format!("recorded in {path}: {}", incident.line().trim_end()));
+    // As it was understood, so that a mistake in the time or its zone shows.
+    let start = match incident.start {
+        Some(start) => start
+            .to_zoned_datetime(settings.zone.clone())
+            .strftime("%Y-%m-%d %H:%M %Z")
+            .to_string(),
+        None => "undated".to_owned(),
+    };
+    output::note(&format!(
+        "recorded in {}: {start}, {} of downtime: {}",
+        output::short_path(&settings.ledger),
+        format::span(incident.downtime.0),
+        incident.cause
+    ));
     Ok(())
 }

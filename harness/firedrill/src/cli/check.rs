@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{output, scenarios};
+use firedrill_model::format;
 use firedrill_model::scenario::Problem;
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +26,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             } else {
                 output::hints(&hints);
             }
-            output::note(&format!("{} OK", output::count(plans.len(), "scenario")));
+            output::note(&format!("{} OK", format::count(plans.len(), "scenario")));
             Ok(Exit::AsExpected)
         }
         Err(problems) if args.json => {

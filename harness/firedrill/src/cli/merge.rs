@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::suite_log::{self, DrillRecord, DrillResult, LogError, Shard, Suite};
 use super::{output, stored_runs};
+use firedrill_model::format;
 use firedrill_model::history::{Event, History};
 use firedrill_report::DrillSummary;
 
@@ -190,7 +191,7 @@ fn describe(suite: &Suite) -> String {
         .map_or_else(|| "whole".to_owned(), |shard| format!("in {} parts", shard.of));
     format!(
         "{} × {} on {}, seed {}, {parts}",
-        output::count(suite.scenarios.len(), "scenario"),
+        format::count(suite.scenarios.len(), "scenario"),
         suite.repeat,
         suite.backend,
         suite.seed

@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::io::Write;
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
+use firedrill_model::format;
 use firedrill_model::scenario::{Problem, Problems};
 
 /// When to use colors.
@@ -77,16 +79,17 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// A count with its noun: `1 scenario`, `2 scenarios`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+/// A path relative to the current folder where possible: as short as it can be typed.
+pub(super) fn short_path(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
 /// Prints every problem of the files, each with its place.
 pub(super) fn problems(problems: &Problems) {
     let all: Vec<&Problem> = problems.iter().collect();
     hints(&all);
-    let found = count(all.len(), "problem");
+    let found = format::count(all.len(), "problem");
     note(&format!("{found} found; nothing was started"));
 }
 
@@ -126,12 +129,5 @@ mod tests {
     fn an_error_is_printed_with_each_cause_once() {
         let error = Outer(Inner(std::io::Error::other("no space left")));
         assert_eq!(chain(&error), "cannot write report.html: disk: no space left");
-    }
-
-    #[test]
-    fn counts_have_the_right_plural() {
-        assert_eq!(count(1, "scenario"), "1 scenario");
-        assert_eq!(count(0, "scenario"), "0 scenarios");
-        assert_eq!(count(86, "scenario"), "86 scenarios");
     }
 }

@@ -56,7 +56,7 @@ enum Error {
     #[error(transparent)]
     Report(#[from] render::Error),
     /// The browser does not start.
-    #[error("cannot open {} with `{program}`; open it yourself", page.display())]
+    #[error("cannot start `{program}`: {source}; open {} in a browser yourself", page.display())]
     Browser {
         /// The page.
         page: PathBuf,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::super::suite_log::{Suite, SuiteLog};
 use super::super::{output, scenarios};
 use super::schedule::{CannotRecord, Scheduled, Side, start_log};
+use firedrill_model::format;
 use firedrill_model::scenario::Problems;
 use firedrill_runner::Plan;
 use firedrill_runner::backend::Kind;
@@ -90,8 +91,8 @@ pub(super) fn interleaved(
     ];
     output::note(&format!(
         "{}, {} on each side; then compare with: firedrill compare {} {}",
-        output::count(names.len(), "scenario"),
-        output::count(repeats as usize, "repeat"),
+        format::count(names.len(), "scenario"),
+        format::count(repeats as usize, "repeat"),
         sides[0].runs.display(),
         sides[1].runs.display(),
     ));

@@ -4,7 +4,7 @@ use super::super::exit::Exit;
 use super::super::output;
 use super::super::render::{self, Reported};
 use super::drill::Finished;
-use super::session::{Session, short};
+use super::session::Session;
 use firedrill_report::{DrillOutcome, DrillSummary};
 
 /// Writes the reports, prints the summary, and returns the worst exit code of all drills.
@@ -59,7 +59,7 @@ fn print_next_steps(session: &Session, drills: &[Finished], summaries: &[&DrillS
     let mut steps = Vec::new();
     for drill in drills.iter().filter(|drill| drill.exit != Exit::AsExpected) {
         if let Ok(folder) = drill.folder() {
-            let report = format!("firedrill report {} --open", short(&folder));
+            let report = format!("firedrill report {} --open", output::short_path(&folder));
             steps.push((format!("why {}", drill.name), report));
         }
         let again = format!(
@@ -76,10 +76,10 @@ fn print_next_steps(session: &Session, drills: &[Finished], summaries: &[&DrillS
             .filter(|drill| costliest.is_none_or(|summary| std::ptr::eq(summary, &drill.summary)))
             .find_map(|drill| drill.folder().ok());
         let Some(folder) = first else { return };
-        let report = format!("firedrill report {} --open", short(&folder));
+        let report = format!("firedrill report {} --open", output::short_path(&folder));
         steps.push(("a drill and its timeline".to_owned(), report));
     }
-    let runs = short(&session.args.runs);
+    let runs = output::short_path(&session.args.runs);
     steps.push((
         "projected annual downtime".to_owned(),
         format!("firedrill projection {runs}"),

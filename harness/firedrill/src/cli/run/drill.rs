@@ -10,7 +10,7 @@ use super::super::exit::Exit;
 use super::super::suite_log::{DrillRecord, DrillResult};
 use super::super::{clean, logs, output};
 use super::schedule::Scheduled;
-use super::session::{Session, short};
+use super::session::Session;
 use firedrill_judge::{Judgement, measure};
 use firedrill_model::history::{self, History, ReadError};
 use firedrill_report::{DrillOutcome, DrillReport, DrillSummary};
@@ -234,7 +234,7 @@ fn print_report(
     folder: &Path,
 ) {
     let report = DrillReport::new(history, measured, judgement, logs::excerpts(folder));
-    let report = report.in_folder(&short(folder));
+    let report = report.in_folder(&output::short_path(folder));
     let text = firedrill_report::terminal(&report, output::width(), output::color());
     session.progress.print(&text);
 }

@@ -25,6 +25,7 @@ use session::Session;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{clean, output, scenarios};
+use firedrill_model::format;
 use firedrill_runner::Plan;
 use firedrill_runner::backend::{self, Kind};
 
@@ -64,7 +65,7 @@ fn suggest_cleanup(runs: &Path) {
     if !lost.is_empty() {
         output::warning(&format!(
             "{} left services or files behind in {}; remove them with: {}",
-            output::count(lost.len(), "killed run"),
+            format::count(lost.len(), "killed run"),
             runs.display(),
             clean::command(runs, "")
         ));

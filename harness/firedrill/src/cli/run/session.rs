@@ -1,7 +1,5 @@
 //! What all drills of one `firedrill run` share.
 
-use std::path::Path;
-
 use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
@@ -52,10 +50,4 @@ impl Session {
         };
         self.args.jobs.unwrap_or(default).max(1)
     }
-}
-
-/// A path relative to the current folder where possible, as short as it can be typed.
-pub(super) fn short(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
