@@ -24,6 +24,7 @@ pub(super) fn dated(contract: Contract, ledger: &Ledger, from: Timestamp, until:
     match chunk(contract) {
         Some(chunk) => chunks(&parts, chunk, &mut billed),
         None => {
+            // By the second: each part is billed where it is.
             for part in parts {
                 billed[part.incident] += whole(contract, between(part.from, part.until));
             }
@@ -101,6 +102,7 @@ pub(super) fn whole(contract: Contract, time: Duration) -> Duration {
         return most(chunk, time);
     }
     match contract {
+        // A full outage fails every request: `request` bills as much as `strict`.
         Contract::FullMinutes => Duration::from_secs(time.as_secs() / 60 * 60),
         _ => time,
     }
@@ -131,6 +133,7 @@ fn chunks(parts: &[Part], chunk: Chunk, billed: &mut [Duration]) {
     let mut down: BTreeMap<i64, (usize, i64)> = BTreeMap::new();
     for part in parts {
         let (from, until) = (part.from.as_millisecond(), part.until.as_millisecond());
+        // Euclidean, so that chunks before 1970 are cut in the same way.
         for at in from.div_euclid(chunk.millis)..=until.div_euclid(chunk.millis) {
             let from = from.max(at * chunk.millis);
             let until = until.min((at + 1) * chunk.millis);

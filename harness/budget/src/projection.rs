@@ -107,6 +107,7 @@ pub fn project(risks: &[Risk], terms: &Simulation) -> Projection {
         .zip(&added)
         .map(|(risk, added)| contribution(risk, whole, tolerable_rates(risk, added, &totals.high, terms)))
         .collect();
+    // The largest share first; equal ones by name, so that the order is the same every time.
     parts.sort_by(|a, b| b.share.total_cmp(&a.share).then_with(|| a.name.cmp(&b.name)));
     let low = distribution(totals.low, mean(|risk| risk.mean().0), terms.budget);
     let high = distribution(totals.high, whole, terms.budget);
@@ -152,6 +153,7 @@ fn conclude(
         return Conclusion::DoesNotFit;
     }
     match slow {
+        // With fewer drills the costliest one may not be among the 5 % that decide.
         Some(slow) if slow.over <= ACCEPTED && fewest >= ENOUGH_FOR_P95 => Conclusion::Fits,
         Some(_) => Conclusion::CannotSay {
             needs: needs(risks, high.over),
@@ -204,6 +206,7 @@ impl Risk {
 fn distribution(mut years: Vec<f64>, mean: f64, budget: f64) -> Distribution {
     let over = years.iter().filter(|total| **total > budget).count();
     years.sort_unstable_by(f64::total_cmp);
+    // The nearest rank: the smallest total that so many percent of years do not exceed.
     let at = |percent: usize| {
         let place = (years.len() * percent).div_ceil(100).saturating_sub(1);
         years.get(place).copied().unwrap_or(0.0)
@@ -228,6 +231,7 @@ fn tolerable_rates(
     let share = 1.0 / as_f64(n).max(1.0);
     let costs = risk.drills.iter().map(|drill| drill.1);
     let mut events: Vec<EventKind> = costs.map(|cost| EventKind { cost, share }).collect();
+    // What the year has without this scenario: all scenarios share the same simulated years.
     let others = totals.iter().zip(added).map(|(total, added)| total - added);
     let left: Vec<f64> = others.map(|others| terms.budget - others).collect();
     let mut rng = risk.rng(terms.seed, 2, 0);

@@ -53,6 +53,7 @@ pub fn gather<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a Judgement)>, con
         }
         match cost(judgement) {
             Some(cost) => scenario.drills.push(cost),
+            // One drill without a price is enough: leaving it out would leave out the worst.
             None => scenario.unpriced = true,
         }
     }
@@ -76,6 +77,7 @@ impl Gathered {
         if unpriced {
             return self.unpriced.push(name);
         }
+        // All of them without evidence, and counted above.
         if drills.is_empty() {
             return;
         }

@@ -45,8 +45,9 @@ pub struct Simulation {
 impl Risk {
     /// Random numbers of this risk alone: they do not change when another scenario is added. `purpose` is below 4.
     pub(super) fn rng(&self, seed: u64, purpose: u64, chunk: usize) -> ChaCha8Rng {
+        // By name, not by place in the list: FNV-1a, which is the same on every machine and in every version.
         let name = self.name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3) // FNV-1a
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         // Chunks and purposes are small numbers: they flip the low bits of the hash, and no two streams of a risk meet.
@@ -86,6 +87,7 @@ impl<'a> Sampler<'a> {
         Self {
             risk,
             events: Events::new(costly, risk.rate / as_f64(n).max(1.0)),
+            // On top of the measured events, not instead of them: the year with it is never better.
             slow: Poisson::new(risk.rate * unseen_share(n)),
             price: risk.price.unwrap_or(0.0),
         }
@@ -163,6 +165,7 @@ enum Events {
 
 impl Events {
     fn new(costly: Vec<(f64, f64)>, rate_of_one: f64) -> Self {
+        // With more than one event a drill, one draw a drill is fewer than one draw an event.
         if rate_of_one > 1.0 {
             Self::Grouped(Poisson::new(rate_of_one), costly)
         } else {

@@ -129,6 +129,7 @@ impl Terms {
         let date = now.to_zoned_datetime(self.zone.clone()).date();
         let start =
             |date: jiff::civil::Date| date.to_zoned_datetime(self.zone.clone()).map(|at| at.timestamp());
+        // Midnights of the ledger's time zone, which is not that of this machine.
         let (first, next) = (date.first_of_year(), date.last_of_year().tomorrow());
         match (start(first), next.and_then(start)) {
             // A budget for 365 days is one for a leap year, too.
@@ -228,6 +229,7 @@ impl Terms {
         let dated = spent.all.saturating_sub(spent.undated).as_secs_f64();
         let rate = dated / between(window.0, now).as_secs_f64().max(1.0)
             + spent.undated.as_secs_f64() / self.budget.window.0.as_secs_f64().max(1.0);
+        // Nothing was spent so far: at this rate it lasts for good.
         if rate <= 0.0 {
             return RunsOut::No;
         }

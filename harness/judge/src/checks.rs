@@ -99,6 +99,7 @@ fn downtime(limits: &Limits, found: Bounds) -> Check {
         limits.at_least.map(|span| span.0),
         limits.at_most.map(|span| span.0),
     );
+    // A limit that is not set is met.
     let lower = least.map_or(Verdict::Met, |limit| at_least(found, limit));
     let upper = most.map_or(Verdict::Met, |limit| at_most(found, limit));
     let required = Required::Downtime {
@@ -193,6 +194,7 @@ fn rolled_back(wanted: &Rollback, found: Option<&RolledBack>) -> Check {
         within: wanted.within.0,
     };
     let verdict = found.map_or(Verdict::Breached, |found| {
+        // The right release, and in time: the worse of the two.
         met(found.to == wanted.to).max(at_most(found.time, wanted.within.0))
     });
     check(
@@ -212,11 +214,13 @@ fn alerted(history: &History, measured: &Measured, wanted: &ExpectedAlert) -> Ch
         }
         _ => None,
     });
+    // A sender retries a refused alert: the first accepted one counts, and the refusals only where there is none.
     let (accepted, refused): (Vec<_>, Vec<_>) = of_kind.partition(|(_, _, accepted)| *accepted);
     let (found, verdict) = match accepted.first() {
         None if refused.is_empty() => (AlertFound::Missing, Verdict::Breached),
         None => (AlertFound::Refused(refused.len()), Verdict::Breached),
         Some((at, body, _)) => {
+            // From the earliest possible origin: the upper bound of the time to detect.
             let origin = measured.instants.origin.map_or(Micros(0), |origin| origin.from);
             let after = at.since(origin);
             let in_time = wanted.within.is_none_or(|within| after <= within.0);

@@ -65,9 +65,11 @@ struct Range {
 pub(super) fn bills(history: &History, measured: &Measured) -> Vec<Bill> {
     let slices = slices(history, measured);
     let length = measured.window.length().as_secs_f64();
+    // Still down at the end: no contract can know the whole bill.
     let still_down = measured.downtime.high.is_none();
     let bill = |contract: Contract| {
         let range = match contract {
+            // As measured: its bounds come from the samples, not from whole seconds.
             Contract::Strict => None,
             Contract::Request => Some(request(&slices, length)),
             Contract::Minute1 => Some(calendar(&slices, 60, 0.01)),
@@ -156,6 +158,7 @@ fn essential(history: &History) -> Vec<bool> {
 /// `request`: Σ bad / (good + bad) × 1 s. The last slice is as long as the rest of the window.
 fn request(slices: &[Slice], length: f64) -> Range {
     let mut range = Range { low: 0.0, high: 0.0 };
+    // Where each slice starts, in seconds of the window.
     let mut start = 0.0;
     for slice in slices {
         let seconds = (length - start).clamp(0.0, 1.0);
@@ -165,6 +168,7 @@ fn request(slices: &[Slice], length: f64) -> Range {
                 range.low += ratio * seconds;
                 range.high += ratio * seconds;
             }
+            // Unknown: nothing at best, all of it at worst.
             None => range.high += seconds,
         }
     }
@@ -200,6 +204,7 @@ fn time_above(ratios: &[f64], seconds: usize, limit: f64) -> f64 {
     let limit = limit * seconds as f64;
     let at = |second: usize| ratios.get(second).copied().unwrap_or(0.0);
     let (mut above, mut sum) = (0.0, 0.0);
+    // Until the window has left the last ratio behind.
     for end in 0..ratios.len() + seconds {
         let gone = end.checked_sub(seconds).map_or(0.0, at);
         let next = (sum + at(end) - gone).max(0.0);
@@ -216,6 +221,7 @@ fn share_above(from: f64, to: f64, limit: f64) -> f64 {
     match (from > limit, to > limit) {
         (true, true) => 1.0,
         (false, false) => 0.0,
+        // Where the line from one to the other crosses the limit.
         (true, false) => (from - limit) / (from - to),
         (false, true) => (to - limit) / (to - from),
     }

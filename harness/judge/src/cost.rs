@@ -56,6 +56,7 @@ pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Co
         .filter(|_| still_down)
         // A price below what was measured cannot be true.
         .map(|price| price.0.max(billed.low));
+    // A price replaces both bounds: it is what the outage is said to cost in the end.
     let low = priced.unwrap_or(billed.low);
     let high = if still_down { priced } else { billed.high };
     let share = Share {
@@ -66,6 +67,7 @@ pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Co
         .scenario
         .per_year
         .as_ref()
+        // Without an upper bound no annual figure: a year of lower bounds would look harmless.
         .filter(|_| high.is_some())
         .map(|per_year| {
             let times = per_year.times / windows_a_year(window);

@@ -124,12 +124,13 @@ impl<'h> FaultRecord<'h> {
         {
             return FaultFound::NoProbes;
         }
+        let seen_by_users = history.start.plan.scenario.steps[step].fault.is_seen_by_users();
         let hits = match (self.hit.map(hits), self.since) {
             (None, _) => None,
             (Some(Ok(hits)), _) => Some(hits),
             // A closed port turns connections away unseen, but users' probes saw the refusal.
             (Some(Err(FaultFound::HitsNotCounted)), Some(since))
-                if of_users(history, step) && users_refused(history, since, self.until) =>
+                if seen_by_users && users_refused(history, since, self.until) =>
             {
                 Some(Hits::UsersRefused)
             }
@@ -165,12 +166,6 @@ fn hits(event: &Event) -> Result<Hits, FaultFound> {
             requests,
         }),
     }
-}
-
-/// Whether a step acts on the users' own connections: what users see says nothing of those between services.
-fn of_users(history: &History, step: usize) -> bool {
-    let step = &history.start.plan.scenario.steps[step];
-    step.fault.params.get("from").is_none_or(|from| from == "user")
 }
 
 /// Whether users' connection attempts were refused in that time.

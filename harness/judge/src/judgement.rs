@@ -63,6 +63,7 @@ impl Judgement {
         let mut breached: Vec<&CheckId> = self.of(Verdict::Breached).map(|check| &check.id).collect();
         expected.sort_unstable();
         breached.sort_unstable();
+        // Undecided checks, too: a control without evidence shows nothing.
         expected == breached && self.of(Verdict::Undecided).next().is_none()
     }
 }

@@ -109,8 +109,8 @@ mod tests {
         // U without ranks: pairs won, ties half.
         let u = |chosen: &[usize]| -> f64 {
             let rest = (0..all.len()).filter(|at| !chosen.contains(at));
-            rest.flat_map(|other| chosen.iter().map(move |own| (*own, other)))
-                .map(|(own, other)| match all[own].total_cmp(&all[other]) {
+            rest.flat_map(|other| chosen.iter().map(move |one| (*one, other)))
+                .map(|(one, other)| match all[one].total_cmp(&all[other]) {
                     std::cmp::Ordering::Less => 0.0,
                     std::cmp::Ordering::Equal => 0.5,
                     std::cmp::Ordering::Greater => 1.0,
@@ -118,13 +118,13 @@ mod tests {
                 .sum()
         };
         let middle = as_f64(a.len()) * as_f64(b.len()) / 2.0;
-        let own = (u(&(0..a.len()).collect::<Vec<_>>()) - middle).abs();
+        let seen = (u(&(0..a.len()).collect::<Vec<_>>()) - middle).abs();
         let (mut all_ways, mut as_far) = (0.0, 0.0);
         for mask in 0u32..1 << all.len() {
             if mask.count_ones() as usize == a.len() {
                 let chosen: Vec<usize> = (0..all.len()).filter(|at| mask & (1 << at) != 0).collect();
                 all_ways += 1.0;
-                as_far += f64::from(u8::from((u(&chosen) - middle).abs() >= own - 1e-9));
+                as_far += f64::from(u8::from((u(&chosen) - middle).abs() >= seen - 1e-9));
             }
         }
         as_far / all_ways

@@ -138,7 +138,7 @@ impl Display for FaultFound {
             Self::NotReverted(why) => write!(f, "in effect, but not reverted: {why}"),
             Self::NoProbes => f.write_str("no probe was sent while it was in effect"),
             Self::NoHits => f.write_str("no request hit it"),
-            Self::FileNotRead => f.write_str("nobody read the damaged file"),
+            Self::FileNotRead => f.write_str("the damaged file was not read"),
             Self::HitsNotCounted => {
                 f.write_str("no connection was open, and refused connections are not counted")
             }

@@ -181,6 +181,7 @@ pub fn compare(baseline: &[ComparedDrill], head: &[ComparedDrill]) -> Comparison
         of_scenario.cloned().collect()
     };
     let (before, after) = (names(baseline), names(head));
+    // Each scenario by itself: a mix of scenarios has no distribution of its own.
     let paired = before.intersection(&after);
     let rows =
         paired.flat_map(|scenario| scenario_rows(scenario, &of(baseline, scenario), &of(head, scenario)));
@@ -343,6 +344,7 @@ fn interleaved(baseline: &[ComparedDrill], head: &[ComparedDrill]) -> bool {
         drills.iter().map(|drill| (drill.wall.clone(), is_head)).collect()
     };
     let mut order = [side(baseline, false), side(head, true)].concat();
+    // RFC 3339 in UTC sorts by time as text.
     order.sort_unstable();
     let changes = order.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
     changes >= baseline.len().min(head.len())
@@ -354,6 +356,7 @@ impl Comparison {
     pub fn left_out(&mut self, baseline: &[String], head: &[String]) {
         self.left_out = (baseline.len(), head.len());
         let scenarios: BTreeSet<&String> = baseline.iter().chain(head).collect();
+        // On one side only, and left out on the other: not new or removed, but without evidence.
         let (without, unpaired) = std::mem::take(&mut self.unpaired)
             .into_iter()
             .partition(|name| scenarios.contains(name));
@@ -362,6 +365,7 @@ impl Comparison {
 
     /// The worst of its rows; `None` when there is nothing to compare.
     pub fn worst(&self) -> Option<Finding> {
+        // Inconclusive is worse than better: a gate must not pass on what it could not see.
         let weight = |finding: &Finding| match finding {
             Finding::Regression => 3,
             Finding::Inconclusive(_) => 2,

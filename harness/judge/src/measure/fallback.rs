@@ -63,6 +63,7 @@ pub(super) fn fallback(
         .flat_map(|stream| streams.judged(*stream))
         .filter(|s| s.outcome == Outcome::Fallback)
         .collect();
+    // Streams one after the other so far: a stretch is of the journey, whichever stream saw it.
     answers.sort_by_key(|sample| sample.sent);
     for sample in answers {
         let of_rung = stretches.entry(sample.rung).or_default();
@@ -133,6 +134,7 @@ pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, I
     for (state, time) in states {
         // Rungs may overlap where streams disagree: the earlier one has the time, so that the lane has no overlaps.
         let from = time.from.max(at);
+        // Wholly inside an earlier state.
         if from >= time.until {
             continue;
         }

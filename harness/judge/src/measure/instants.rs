@@ -82,6 +82,7 @@ pub(super) fn instants(
     });
     // A receiver that refuses an alert informs nobody.
     let detected = event(|event| matches!(event, Event::Alert { answered, .. } if *answered < 400));
+    // Of the first outage the onset, of the last one the end: between them the service may have been up.
     let onset = outages.first().map(|outage| outage.onset);
     let recovered = outages
         .last()
@@ -127,6 +128,7 @@ fn rollback(history: &History, streams: &Streams<'_>, releases: &[Release]) -> O
     let pairs = releases
         .iter()
         .flat_map(|to| releases.iter().map(move |from| (to, from)));
+    // Named `to` first and last, `from` in between.
     pairs
         .filter(|(to, from)| to.name != from.name && to.first.0 < from.first.0 && to.last.0 > from.last.0)
         .find_map(|(to, from)| by_answers(history, streams, to, from))
@@ -143,6 +145,7 @@ fn by_answers(history: &History, streams: &Streams<'_>, to: &Release, from: &Rel
             .samples(stream)
             .filter(move |sample| sample.sent > from.last.0 && by(sample, to))
     };
+    // Too few answers may be retries that another release took over.
     if streams.all().flat_map(back).count() < CONFIRMING {
         return None;
     }
@@ -194,6 +197,7 @@ fn by_alert(history: &History, releases: &[Release]) -> Option<RolledBack> {
         .at;
     let reported = reported(history, asked)?;
     let last = releases.iter().max_by_key(|release| release.last)?;
+    // Had users seen it, only answers could show that it was left.
     let answered = releases.iter().any(|release| release.name == *deployed);
     (!answered).then(|| RolledBack {
         from: deployed.clone(),

@@ -101,6 +101,7 @@ impl fmt::Display for Bounds {
             }
             Some(Duration::ZERO) => f.write_str("none"),
             Some(high) => {
+                // Digits beyond the width of the bounds would be invented.
                 let width = high.saturating_sub(self.low);
                 let (low, high) = (
                     digits(self.low, width, f64::floor),
@@ -123,6 +124,7 @@ pub(super) fn union(intervals: impl IntoIterator<Item = Interval>) -> Vec<Interv
         .filter(|interval| interval.from < interval.until)
         .collect();
     sorted.sort_unstable();
+    // By start: each can only touch the last one joined.
     let mut joined: Vec<Interval> = Vec::new();
     for interval in sorted {
         match joined.last_mut() {
@@ -138,6 +140,7 @@ pub(super) fn without(time: Interval, others: &[Interval]) -> Vec<Interval> {
     let mut left = Vec::new();
     let mut at = time.from;
     for other in others.iter().filter(|other| other.within(time).is_some()) {
+        // May be empty, where the other one begins before: dropped below.
         left.push(Interval {
             from: at,
             until: other.from.max(at),

@@ -109,6 +109,8 @@ impl Measured {
 pub fn measure(history: &History) -> Measured {
     let window = window(history);
     let streams = Streams::new(history, window);
+    // Outages are found stream by stream, with bounds from its own samples, and only then joined: to a journey's, and to the
+    // service's.
     let (runs, blips) = outage::of_streams(&streams);
     let journeys: Vec<Journey> = history
         .start
@@ -116,6 +118,7 @@ pub fn measure(history: &History) -> Measured {
         .system
         .journeys
         .iter()
+        // A journey that this drill did not probe has no row.
         .filter(|journey| streams.of_journey(&journey.name).next().is_some())
         .map(|journey| self::journey(history, &streams, &runs, journey, window))
         .collect();
@@ -193,9 +196,11 @@ fn window(history: &History) -> Interval {
             .find(|e| matches!(e.event, Event::Phase { phase } if phase == wanted))
             .map(|e| e.at)
     };
+    // Samples are flushed later than events: either may be the last that a killed harness wrote.
     let last_event = history.events.last().map(|event| event.at);
     let last_sample = history.samples.iter().map(|sample| sample.ended).max();
     let last = last_event.max(last_sample).unwrap_or_default();
+    // A drill without a step phase has an empty window, so that nothing of it is judged.
     let from = phase(Phase::Steps)
         .or_else(|| phase(Phase::ReadBack))
         .unwrap_or(last);
@@ -212,9 +217,11 @@ fn window(history: &History) -> Interval {
 /// down. The upper bound leaves it out of the window: taken as up, it would make a proven outage weigh less.
 fn availability(downtime: &Bounds, unknown: Duration, window: Interval) -> (f64, f64) {
     let whole = window.length().as_secs_f64();
+    // Nothing was judged: anything is possible.
     if whole <= 0.0 {
         return (0.0, 1.0);
     }
+    // Still down at the end: at worst it was down all the time.
     let high = downtime.high.unwrap_or(window.length()).as_secs_f64();
     let known = (whole - unknown.as_secs_f64()).max(f64::EPSILON);
     let worst = 1.0 - (high + unknown.as_secs_f64()) / whole;

@@ -102,6 +102,7 @@ pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Bl
     let (mut outages, mut blips) = (Vec::new(), Vec::new());
     for (stream, valid) in valid.iter().enumerate() {
         for run in episodes(valid, since) {
+            // Confirmed by any stream, not only its own: two probes that fail at once are no glitch.
             let first = valid[run.first];
             if run.first == run.last && !confirmed(&bad_times, first.sent) {
                 let judged = streams.window().contains(first.sent);
@@ -130,6 +131,7 @@ fn bad(sample: &Sample) -> Option<Bad> {
 
 /// Whether another bad sample stands within a second of this one.
 fn confirmed(bad_times: &[Micros], at: Micros) -> bool {
+    // One of the times found is the sample's own.
     let from = bad_times.partition_point(|time| *time < at - CONFIRMED_WITHIN);
     let until = bad_times.partition_point(|time| *time <= at + CONFIRMED_WITHIN);
     until - from > 1
@@ -145,6 +147,7 @@ fn episodes(valid: &[&Sample], since: Micros) -> Vec<Run> {
     {
         if let Some(last) = episodes.last_mut() {
             let good = at - last.last - 1;
+            // From the first good sample after the run to this one.
             let good_time = sample.sent.since(valid[(last.last + 1).min(at)].sent);
             if good < GOOD_BETWEEN || good_time < GOOD_TIME_BETWEEN {
                 last.last = at;
@@ -178,8 +181,10 @@ fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> 
     // b: in order of sending, not of ē, so that the minimum is over all.
     let after = valid[run.last + 1..].iter().filter(|good| good.sent > last_e);
     let b = after.map(|good| evident(good)).min();
+    // Without a good sample after it, nothing is known beyond the last sample.
     let last_known = valid.last().map_or(l, |last| evident(last));
     let until = b.unwrap_or(last_known).max(l);
+    // A single bad sample proves an instant, not a length.
     let core = (e < l).then_some(Interval { from: e, until: l });
     Outage {
         core: core.into_iter().collect(),
@@ -213,6 +218,7 @@ fn kinds(bads: impl Iterator<Item = Bad>) -> Vec<(Bad, usize)> {
 pub(super) fn union(outages: impl Iterator<Item = Outage>) -> Vec<Outage> {
     let mut sorted: Vec<Outage> = outages.collect();
     sorted.sort_by_key(|outage| outage.hull);
+    // Sorted by their start, an outage can only overlap the last joined one.
     let mut joined: Vec<Outage> = Vec::new();
     for outage in sorted {
         match joined.last_mut() {
@@ -259,6 +265,7 @@ pub(super) fn downtime(outages: &[Outage], window: Interval) -> Bounds {
         .any(|outage| outage.still_down && outage.hull.within(window).is_some());
     Bounds {
         low,
+        // A proven length is never above the upper bound, whatever the window cuts off.
         high: (!still_down).then(|| high.max(low)),
     }
 }

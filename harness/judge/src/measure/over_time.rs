@@ -83,6 +83,7 @@ pub fn over_time(history: &History, shown: Interval, most: usize) -> Vec<Series>
     let mut times = vec![0u32; total];
     for sample in history.samples.iter().filter(|sample| sample.outcome.is_up()) {
         if let Some((journey, bucket)) = place(sample, &series) {
+            // In 32 bits of microseconds: over an hour is as slow as a chart can show.
             let end = &mut ends[journey][bucket];
             times[*end] = u32::try_from(sample.ended.since(sample.due).as_micros()).unwrap_or(u32::MAX);
             *end += 1;
@@ -113,6 +114,7 @@ fn empty(history: &History, shown: Interval, most: usize) -> (Vec<Series>, Vec<O
             journey: (*journey).to_owned(),
             from: shown.from,
             width,
+            // A million buckets at most, whatever a damaged file says of its length.
             buckets: vec![Bucket::default(); usize::try_from(count).unwrap_or(0).min(1 << 20)],
         }
     };

@@ -54,6 +54,7 @@ fn gaps(history: &History, window: Interval) -> impl Iterator<Item = Interval> {
 /// Unknown time: the prober's stalls, and a probing interval for every void probe of an essential journey.
 pub(super) fn unknown(history: &History, streams: &Streams<'_>, window: Interval) -> Vec<Interval> {
     let mut parts: Vec<Interval> = gaps(history, window).collect();
+    // The service is up or down by its essential journeys; a void of another one hides nothing of that.
     for stream in streams.all().filter(|stream| streams.essential(*stream)) {
         let interval = streams.interval(stream);
         for sample in streams.judged(stream).filter(|sample| sample.outcome.is_void()) {
@@ -75,6 +76,7 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
     let mut late = Histogram::<u64>::new(3).ok();
     for sample in streams.all().flat_map(|stream| streams.judged(stream)) {
         probes += 1;
+        // The histogram grows by itself: recording cannot fail.
         if let Some(late) = &mut late {
             let _ = late.record(sample.sent.0.saturating_sub(sample.due.0));
         }
@@ -89,6 +91,7 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
     };
     let gaps: Vec<Interval> = gaps(history, streams.window()).collect();
     let near = |gap: &Interval| {
+        // Within NEAR before or after the gap.
         let wide = Interval {
             from: gap.from - NEAR,
             until: gap.until + NEAR,

@@ -54,6 +54,7 @@ pub(super) fn releases(history: &History, streams: &Streams<'_>) -> Vec<Release>
     let mut releases: Vec<Release> = seen.into_iter().map(|(_, release)| release).collect();
     let dead = dead(streams);
     for release in &mut releases {
+        // Streams overlap in time: joined, their stretches are the release's.
         let joined = interval::union(release.stretches.drain(..));
         let alive = joined
             .into_iter()
@@ -70,6 +71,7 @@ fn dead(streams: &Streams<'_>) -> Vec<Interval> {
     let mut dead = Vec::new();
     let mut row: Option<(Micros, Micros)> = None;
     for (stream, sample) in streams.merged().filter(|(_, sample)| !sample.outcome.is_void()) {
+        // An answer that names a release is no silence, even where it is a bad one.
         if is_answered(sample) {
             dead.extend(row.take());
             continue;
@@ -80,6 +82,7 @@ fn dead(streams: &Streams<'_>) -> Vec<Interval> {
         }));
     }
     dead.extend(row);
+    // A row of one probe proves an instant only: its start is not before its end.
     let intervals = dead.into_iter().map(|(from, until)| Interval { from, until });
     interval::union(intervals.filter(|interval| interval.from < interval.until))
 }
