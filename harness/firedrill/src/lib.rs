@@ -1,7 +1,22 @@
 //! Firedrill rehearses outages and proves that they fit the budget.
 //!
-//! It starts a service, breaks it on purpose, watches it as its users would, and says with numbers what that cost of
-//! the year's budget. This crate is the command line; the crates that do the work are re-exported for tests.
+//! It takes scenario files, runs each one as a drill, and gives a verdict: how long users were down, and how much of the
+//! yearly downtime budget that used. This crate is the command line, [`cli`]; it also re-exports the crates that do the
+//! work, for tests.
+//!
+//! A stored run can be judged again at any time:
+//!
+//! ```
+//! use firedrill::judge::Verdict;
+//! use firedrill::{history, judge, measure};
+//!
+//! let run = std::path::Path::new("tests/fixtures/histories/format-1/wrong-json-loader");
+//! let history = history::read(run)?;
+//! let measured = measure::measure(&history);
+//! let judgement = judge::judge(&history, &measured);
+//! assert_eq!(judgement.verdict(), Verdict::Breached);
+//! # Ok::<(), history::ReadError>(())
+//! ```
 
 pub mod cli;
 
