@@ -23,7 +23,7 @@ pub mod cli;
 pub use firedrill_budget as budget;
 pub use firedrill_judge as judge;
 pub use firedrill_judge::measure;
-pub use firedrill_model::{check, history, sample, scenario, units};
+pub use firedrill_model::{check, format, history, sample, scenario, units};
 pub use firedrill_proxy as proxy;
 pub use firedrill_report as report;
 pub use firedrill_runner::{Plan, backend, drill, fault, probe};

@@ -13,6 +13,7 @@
 //! assert_eq!(percent(153.3), "153 %");
 //! ```
 
+use std::fmt::Display;
 use std::time::Duration;
 
 /// How absence is written, in lists and in quantities.
@@ -22,8 +23,8 @@ pub const NONE: &str = "none";
 pub const NOT_APPLICABLE: &str = "–";
 
 /// A number with its noun: `1 drill`, `3 drills`, `2 entries`.
-pub fn count(number: usize, noun: &str) -> String {
-    if number == 1 {
+pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    if number == N::from(1) {
         format!("1 {noun}")
     } else {
         format!("{number} {}", plural(noun))

@@ -1,60 +1,69 @@
-//! What a reader of a report would do next, from what was found. Sentences that one can act on.
+//! What to do next, from what was found: sentences that one can act on, and commands to go on with.
+//!
+//! Takes a drill's report, gives advice with the most pressing first. Decides by check identities, never by their text.
+
+use std::collections::HashSet;
 
 use super::drill::DrillReport;
+use super::words::finding;
 use firedrill_judge::{Check, Verdict};
 use firedrill_model::check::CheckId;
+
+/// From this share of the budget on, in percent, one event alone is worth a remark.
+const COSTLY: f64 = 20.0;
 
 /// What to do, most pressing first; one sentence when there is nothing to do.
 pub(super) fn advice(report: &DrillReport) -> Vec<String> {
     let judgement = &report.judgement;
     if judgement.as_expected() {
-        return vec![stated(report)];
+        return vec![as_expected(report)];
     }
-    let mut advice: Vec<String> = Vec::new();
-    for check in judgement.of(Verdict::Undecided) {
-        advice.extend(undecided(check));
-    }
+    let mut advice: Vec<String> = judgement.of(Verdict::Undecided).filter_map(undecided).collect();
     if judgement.control.is_some() {
         advice.push(control(report));
     } else {
-        for check in judgement.of(Verdict::Breached) {
-            advice.extend(breached(report, check));
-        }
+        advice.extend(
+            judgement
+                .of(Verdict::Breached)
+                .map(|check| breached(report, check)),
+        );
     }
-    let mut seen = std::collections::HashSet::new();
+    // Several checks may point to the same cause.
+    let mut seen = HashSet::new();
     advice.retain(|sentence| seen.insert(sentence.clone()));
     advice
 }
 
-fn stated(report: &DrillReport) -> String {
+fn as_expected(report: &DrillReport) -> String {
     let share = report.judgement.cost.share.high.unwrap_or(0.0);
-    match &report.judgement.control {
+    let text = match &report.judgement.control {
         Some(_) => {
-            "Nothing: this control breached where it must, so the harness still sees this outage.".into()
+            "Nothing to do: the negative control breached as it must, so the checks still detect this outage."
         }
-        None if share > 20.0 => {
-            "Nothing failed, but one such event takes over a fifth of the budget: shorten it, or expect few."
-                .into()
+        None if share > COSTLY => {
+            "Every check is met, but one such event uses more than a fifth of the budget: make it shorter or rarer."
         }
-        None => "Nothing: repeat it (-n 59) before relying on the slowest case.".into(),
-    }
+        None => "Nothing to fix. Repeat the drill (-n 59) before you rely on the worst case.",
+    };
+    text.into()
 }
 
 fn undecided(check: &Check) -> Option<String> {
     let advice = match &check.id {
         CheckId::EvidenceSteady => {
-            "The system was failing before anything was broken: mend that first (the time line says which journey), or lower its rate, then run again."
+            "A journey failed before the first fault: fix it (the timeline names it) or lower its rate, then run again."
         }
         CheckId::EvidenceVoids => {
-            "The prober could not keep its schedule: run fewer drills at once (--jobs 1), or lower the rates."
+            "The prober could not follow its schedule: run fewer drills at once (--jobs 1) or lower the rates."
         }
         CheckId::EvidenceGaps => {
-            "The machine stood still near an edge of the outage: run again when it is less busy."
+            "The prober stalled near the edge of an outage: run again when the machine is less busy."
         }
-        CheckId::EvidenceEnd => "The drill did not come to its end: mend what stopped it, then run again.",
-        CheckId::EvidenceFault(_) => {
+        CheckId::EvidenceEnd => "The drill did not finish: fix what stopped it, then run again.",
+        CheckId::EvidenceFault(step) => {
+            let number = step + 1;
             return Some(format!(
-                "The fault did not happen as written ({}): mend the step, then run again.",
+                "The fault of step {number} is not confirmed ({}): fix the step, then run again.",
                 check.found
             ));
         }
@@ -63,60 +72,61 @@ fn undecided(check: &Check) -> Option<String> {
     Some(advice.into())
 }
 
-fn breached(report: &DrillReport, check: &Check) -> Option<String> {
-    let log = report.loudest().map_or_else(
-        || format!("look into {}/logs/", report.folder),
-        |(log, entry)| {
-            format!(
-                "start at line {} of {}/logs/{}.log",
-                entry.line, report.folder, log.service
-            )
-        },
-    );
+fn breached(report: &DrillReport, check: &Check) -> String {
+    let log = where_to_look(report);
     match &check.id {
-        CheckId::Budget | CheckId::Downtime => Some(format!("Users were down for too long: {log}.")),
-        CheckId::LostWrites | CheckId::CorruptWrites | CheckId::PhantomWrites => Some(format!(
-            "Acknowledged writes did not survive ({}): find what acknowledged before it was durable; {log}.",
+        CheckId::Budget | CheckId::Downtime => format!("The outage is longer than allowed: {log}."),
+        CheckId::LostWrites | CheckId::CorruptWrites => format!(
+            "Acknowledged writes did not survive ({}): find where a write is acknowledged before it is durable; {log}.",
             check.found
-        )),
-        CheckId::Rollback => Some(format!(
-            "The way back was missing or slow ({}): look at what decides it.",
+        ),
+        CheckId::PhantomWrites => format!(
+            "Refused writes were stored nevertheless ({}): find where a write is refused after it is stored; {log}.",
             check.found
-        )),
-        CheckId::Journey(name) => Some(format!("{} was not as promised ({}): {log}.", name, check.found)),
-        CheckId::Alert(_) => Some(format!(
-            "Nobody would have been told in time ({}: {}): look at the alert's way.",
-            check.id, check.found
-        )),
-        _ => Some(format!(
-            "{}: {}; required: {}.",
-            check.id, check.found, check.required
-        )),
+        ),
+        CheckId::Rollback => format!(
+            "The rollback is missing or late: {}. Check what triggers it.",
+            finding(check)
+        ),
+        CheckId::Journey(name) => format!("Journey {name}: {}; {log}.", finding(check)),
+        CheckId::Alert(kind) => format!(
+            "Alert {kind}: {}. Check its path to the receiver.",
+            finding(check)
+        ),
+        id => format!("{id}: {}.", finding(check)),
     }
 }
 
+/// The first line to read: the error that most likely names the cause.
+fn where_to_look(report: &DrillReport) -> String {
+    report.loudest().map_or_else(
+        || format!("read {}/logs/", report.folder),
+        |(log, entry)| {
+            format!(
+                "read {}/logs/{}.log from line {}",
+                report.folder, log.service, entry.line
+            )
+        },
+    )
+}
+
 fn control(report: &DrillReport) -> String {
-    let ids = |checks: &[CheckId]| {
-        checks
-            .iter()
-            .map(CheckId::to_string)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    let wanted = report.judgement.control.as_deref().map_or_else(String::new, ids);
-    let found: Vec<String> = report
+    let names = |ids: &[&CheckId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let required: Vec<&CheckId> = report.judgement.control.iter().flatten().collect();
+    let breached: Vec<&CheckId> = report
         .judgement
         .of(Verdict::Breached)
-        .map(|check| check.id.to_string())
+        .map(|check| &check.id)
         .collect();
-    if found.is_empty() {
+    let required = names(&required);
+    if breached.is_empty() {
         return format!(
-            "This control must breach ({wanted}) and did not: either the harness no longer sees the outage, or it was mended."
+            "This negative control must breach {required}, and nothing breached: either the checks no longer detect the outage, or the system was fixed."
         );
     }
     format!(
-        "This control must breach in exactly {wanted}, and breached in {}.",
-        found.join(", ")
+        "This negative control must breach exactly {required}; breached: {}.",
+        names(&breached)
     )
 }
 
@@ -125,7 +135,7 @@ pub(super) fn commands(report: &DrillReport) -> Vec<(&'static str, String)> {
     let (name, backend, seed) = (report.name(), &report.start.backend, report.start.seed);
     vec![
         (
-            "the same run",
+            "run again",
             format!("firedrill run {name} --backend {backend} --seed {seed}"),
         ),
         (

@@ -1,36 +1,41 @@
 //! GitHub annotations: workflow commands that a step prints, shown beside the run and in the pull request.
 //!
 //! GitHub shows ten errors, ten warnings and ten notices of a step: the worst come first, and the last of ten says how
-//! many more there are. Message and properties are escaped as the runner wants it, so that no text of a service can
-//! begin a command of its own.
+//! many more there are. Message and properties are escaped as GitHub's runner requires, so that no text of a service
+//! begins a command.
 
 use super::outcome::{DrillOutcome, Status, worst_first};
 use super::text::plain;
 
-/// So many of a kind are shown.
+/// GitHub shows so many of a kind.
 const MOST: usize = 10;
 
-/// One line an annotation; empty when every drill came out as stated.
+/// One line for each annotation; empty when every drill is as expected.
 pub fn github(drills: &[DrillOutcome]) -> String {
     let kinds = [
-        ("error", &[Status::Breached, Status::Failed][..]),
+        ("error", &[Status::Breached, Status::NotRun][..]),
         ("warning", &[Status::Undecided][..]),
         ("notice", &[Status::Skipped][..]),
     ];
     let sorted = worst_first(drills);
     let mut text = String::new();
     for (command, statuses) in kinds {
-        let own: Vec<&&DrillOutcome> = sorted
+        let drills: Vec<&&DrillOutcome> = sorted
             .iter()
             .filter(|drill| statuses.contains(&drill.status()))
             .collect();
-        let shown = if own.len() > MOST { MOST - 1 } else { own.len() };
-        for drill in &own[..shown] {
+        // The last place is for the number of those that have none.
+        let shown = if drills.len() > MOST {
+            MOST - 1
+        } else {
+            drills.len()
+        };
+        for drill in &drills[..shown] {
             let title = format!("{}: {}", drill.title(), drill.status().word());
             text.push_str(&line(command, &title, &message(drill)));
         }
-        if own.len() > shown {
-            let names: Vec<String> = own[shown..].iter().map(|drill| drill.title()).collect();
+        if drills.len() > shown {
+            let names: Vec<String> = drills[shown..].iter().map(|drill| drill.title()).collect();
             let title = format!("and {} more", names.len());
             text.push_str(&line(command, &title, &plain(&names.join(", "), 2000)));
         }
@@ -38,7 +43,7 @@ pub fn github(drills: &[DrillOutcome]) -> String {
     text
 }
 
-/// The reason, and the error in the logs that goes with it.
+/// The reason, and the error in the logs that most likely names the cause.
 fn message(drill: &DrillOutcome) -> String {
     let mut message = plain(&drill.reason(), 1000);
     if let Some((log, entry)) = drill.report().and_then(super::DrillReport::loudest) {
@@ -92,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_begins_a_command_of_its_own(name in ".{0,40}", why in "(.|\n|\r|::error::|%0A){0,60}") {
+        fn no_text_begins_another_command(name in ".{0,40}", why in "(.|\n|\r|::error::|%0A){0,60}") {
             let text = github(&[failed(&name, &why)]);
             prop_assert_eq!(text.lines().count(), 1);
             let rest = text.strip_prefix("::error title=").unwrap();

@@ -1,27 +1,22 @@
-//! The year's account, for a terminal and for Markdown.
+//! The year's budget, for a terminal and for Markdown.
+//!
+//! Takes the ledger's statement and the terms of the budget, gives what is spent, what is left, and when it runs out.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::format::{NONE, long, span};
 use super::suite::cell;
-use super::text::{Paint, plain};
-use firedrill_budget::{BilledIncident as Booked, RunsOut, Statement as Account, Terms, burn_alerts};
-use firedrill_model::units::Span;
+use super::text::{Paint, pad, plain};
+use super::words::contract;
+use firedrill_budget::{BilledIncident, RunsOut, Statement, Terms, burn_alerts};
 
-/// A duration as people say it: `23 min 0 s`, `2 h 5 min`, `41 s`, `350 ms`.
-pub(super) fn spoken(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0 if time < Duration::from_millis(1) => "0 s".to_owned(),
-        0 => format!("{} ms", time.as_millis()),
-        1..=9 => format!("{:.1} s", time.as_secs_f64()),
-        10..=59 => format!("{:.0} s", time.as_secs_f64()),
-        60..=3599 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
+/// Cells of the bar that shows the budget.
+const CELLS: u8 = 30;
+/// Incidents beyond this are counted, not listed, in Markdown.
+const MOST_INCIDENTS: usize = 30;
 
 fn day(at: Timestamp, terms: &Terms) -> String {
     at.to_zoned_datetime(terms.zone.clone())
@@ -40,59 +35,69 @@ fn minute(at: Option<Timestamp>, terms: &Terms) -> String {
     )
 }
 
-/// `at least `, when lines of the ledger could not be read.
-fn hedge(account: &Account) -> &'static str {
-    if account.unreadable > 0 { "at least " } else { "" }
+/// What is spent: a lower bound when lines of the ledger could not be read.
+fn spent(statement: &Statement) -> String {
+    let least = if statement.unreadable > 0 { "≥ " } else { "" };
+    format!(
+        "{least}{} ({least}{:.1} %)",
+        long(statement.spent),
+        statement.percent
+    )
 }
 
-fn left(account: &Account) -> String {
-    match account.budget.checked_sub(account.spent) {
-        Some(left) if account.unreadable > 0 => format!("at most {}", spoken(left)),
-        Some(left) => spoken(left),
-        None => format!("nothing: {} over", spoken(account.spent - account.budget)),
+/// What is left: an upper bound when lines of the ledger could not be read.
+fn left(statement: &Statement) -> String {
+    match statement.budget.checked_sub(statement.spent) {
+        Some(left) if statement.unreadable > 0 => format!("≤ {}", long(left)),
+        Some(left) => long(left),
+        None => format!("{NONE}: {} over budget", long(statement.spent - statement.budget)),
     }
 }
 
-fn runs_out(account: &Account, terms: &Terms) -> String {
-    match account.runs_out {
-        RunsOut::Already => "it has".to_owned(),
-        RunsOut::At(at) => format!("on {}", day(at, terms)),
-        RunsOut::No if account.until > account.now => "not this year".to_owned(),
-        RunsOut::No => "never: incidents leave the rolling year in time".to_owned(),
+fn runs_out(statement: &Statement, terms: &Terms) -> String {
+    match statement.runs_out {
+        RunsOut::Already => "already exhausted".to_owned(),
+        RunsOut::At(at) => format!("on {}, at this burn rate", day(at, terms)),
+        RunsOut::No if statement.until > statement.now => "not this year, at this burn rate".to_owned(),
+        RunsOut::No => "never, at this burn rate: old incidents leave the rolling window first".to_owned(),
     }
 }
 
-fn headline(account: &Account, terms: &Terms) -> String {
+fn headline(statement: &Statement, terms: &Terms) -> String {
     let zone = terms.zone.iana_name().unwrap_or("UTC");
-    let year = if account.until > account.now {
-        format!("calendar year {}", &day(account.now, terms)[..4])
+    let window = span(terms.budget.window.0);
+    let period = if statement.until > statement.now {
+        format!("calendar year {}", &day(statement.now, terms)[..4])
     } else {
-        format!(
-            "the {} up to {}",
-            Span(terms.budget.window.0),
-            day(account.now, terms)
-        )
+        format!("the {window} until {}", day(statement.now, terms))
     };
-    let contract = serde_json::json!(terms.contract);
     format!(
-        "{} in {}: {year}, {zone}, contract {}",
-        spoken(account.budget),
-        Span(terms.budget.window.0),
-        contract.as_str().unwrap_or_default()
+        "{} in {window}; {period} ({zone}), contract: {}",
+        long(statement.budget),
+        contract(terms.contract)
     )
 }
 
-fn burn(account: &Account) -> String {
+fn burn(statement: &Statement) -> String {
     format!(
-        "{:.2} ({:.2} over the last 30 days; 1 spends just the budget)",
-        account.burn_rate, account.burn_rate_30d
+        "{:.2} ({:.2} over the last 30 days); 1 uses exactly the budget",
+        statement.burn_rate, statement.burn_rate_30d
     )
 }
 
-/// A bar of the budget; what is over goes on beyond its end.
-fn bar(account: &Account, paint: Paint) -> String {
-    const CELLS: u8 = 30;
-    let share = (account.percent / 100.0).clamp(0.0, 2.0);
+/// The figures of the statement, by name.
+fn figures(statement: &Statement, terms: &Terms) -> [(&'static str, String); 4] {
+    [
+        ("spent", spent(statement)),
+        ("left", left(statement)),
+        ("burn rate", burn(statement)),
+        ("runs out", runs_out(statement, terms)),
+    ]
+}
+
+/// The budget as a bar; what is over budget goes on beyond its end.
+fn bar(statement: &Statement, paint: Paint) -> String {
+    let share = (statement.percent / 100.0).clamp(0.0, 2.0);
     let cells = (1..=CELLS * 2).map(|at| (at, f64::from(at) / f64::from(CELLS)));
     let mut bar = String::new();
     for (at, until) in cells {
@@ -110,51 +115,46 @@ fn bar(account: &Account, paint: Paint) -> String {
     bar
 }
 
-/// The account for a terminal.
-pub fn budget(account: &Account, terms: &Terms, colours: bool) -> String {
+/// The statement for a terminal.
+pub fn budget(statement: &Statement, terms: &Terms, colours: bool) -> String {
     let paint = Paint(colours);
-    let mut text = format!("{}  {}\n", paint.bold("Budget"), headline(account, terms));
-    let spent = format!(
-        "{}{} ({:.1} %)",
-        hedge(account),
-        spoken(account.spent),
-        account.percent
-    );
-    let spent = if account.runs_out == RunsOut::Already {
-        paint.bad(&spent)
-    } else {
-        spent
+    let mut text = format!("{}  {}\n", paint.bold("Budget"), headline(statement, terms));
+    let _ = writeln!(text, "  {:10} {}", "", bar(statement, paint));
+    let [(what, spent), others @ ..] = figures(statement, terms);
+    let spent = match statement.runs_out {
+        RunsOut::Already => paint.bad(&spent),
+        RunsOut::At(_) | RunsOut::No => spent,
     };
-    let _ = writeln!(text, "  {:10} {}", "", bar(account, paint));
-    for (what, value) in [
-        ("spent", spent),
-        ("left", left(account)),
-        ("burn rate", burn(account)),
-        ("runs out", runs_out(account, terms)),
-    ] {
+    let _ = writeln!(text, "  {what:10} {spent}");
+    for (what, value) in others {
         let _ = writeln!(text, "  {what:10} {value}");
     }
-    let _ = writeln!(text, "\n{}", paint.bold("Incidents in it"));
-    if account.incidents.is_empty() {
-        text.push_str("  none\n");
+    let _ = writeln!(text, "\n{}", paint.bold("Incidents"));
+    if statement.incidents.is_empty() {
+        let _ = writeln!(text, "  {NONE}");
     }
-    for booked in &account.incidents {
-        text.push_str(&incident(booked, terms, paint));
+    for incident in &statement.incidents {
+        text.push_str(&incident_row(incident, terms, paint));
     }
-    if account.incidents.iter().any(|booked| booked.start.is_none()) {
-        text.push_str("  undated: counts in every year\n");
+    if statement
+        .incidents
+        .iter()
+        .any(|incident| incident.start.is_none())
+    {
+        text.push_str("  an undated incident counts in every year\n");
     }
     let _ = writeln!(
         text,
         "\n{}",
-        paint.bold("Alerts on the burn rate that leave time to act")
+        paint.bold("Burn-rate alerts that leave time to act")
     );
     for alert in burn_alerts(&terms.budget) {
+        let downtime = long(Duration::from_secs_f64(alert.downtime));
+        let within = span(Duration::from_secs_f64(alert.hours * 3600.0));
         let _ = writeln!(
             text,
-            "  {:>10} down within {:>4}   {:>5.1} times too fast: {:.0} % of the budget",
-            spoken(Duration::from_secs_f64(alert.downtime)),
-            Span(Duration::from_secs_f64(alert.hours * 3600.0)).to_string(),
+            "  {downtime:>10} of downtime in {}  burn rate {:>5.1}, {:.0} % of the budget",
+            pad(&within, 6),
             alert.multiplier,
             alert.percent
         );
@@ -162,15 +162,15 @@ pub fn budget(account: &Account, terms: &Terms, colours: bool) -> String {
     text.trim_end().to_owned()
 }
 
-fn incident(booked: &Booked, terms: &Terms, paint: Paint) -> String {
+fn incident_row(incident: &BilledIncident, terms: &Terms, paint: Paint) -> String {
     let mut text = format!(
         "  {:16}  {:>12}  {:>7.1} %  {}\n",
-        minute(booked.start, terms),
-        spoken(booked.billed),
-        booked.percent,
-        plain(&booked.cause, 120)
+        minute(incident.start, terms),
+        long(incident.billed),
+        incident.percent,
+        plain(&incident.cause, 120)
     );
-    if let Some(link) = &booked.link {
+    if let Some(link) = &incident.link {
         let _ = writeln!(
             text,
             "  {:16}  {:12}  {:9}  {}",
@@ -183,52 +183,32 @@ fn incident(booked: &Booked, terms: &Terms, paint: Paint) -> String {
     text
 }
 
-/// The account as Markdown.
-pub fn budget_markdown(account: &Account, terms: &Terms) -> String {
+/// The statement as Markdown.
+pub fn budget_markdown(statement: &Statement, terms: &Terms) -> String {
+    let least = if statement.unreadable > 0 { "≥ " } else { "" };
     let mut text = format!(
-        "### Budget: {}{:.1} % spent\n\n{}\n\n| | |\n|---|---|\n",
-        hedge(account),
-        account.percent,
-        cell(&headline(account, terms))
+        "### Budget: {least}{:.1} % spent\n\n{}\n\n| | |\n|---|---|\n",
+        statement.percent,
+        cell(&headline(statement, terms))
     );
-    for (what, value) in [
-        ("spent", format!("{}{}", hedge(account), spoken(account.spent))),
-        ("left", left(account)),
-        ("burn rate", burn(account)),
-        ("runs out", runs_out(account, terms)),
-    ] {
+    for (what, value) in figures(statement, terms) {
         let _ = writeln!(text, "| {what} | {value} |");
     }
-    if !account.incidents.is_empty() {
-        text.push_str("\n| incident | downtime | of the budget | cause |\n|---|--:|--:|---|\n");
+    if !statement.incidents.is_empty() {
+        text.push_str("\n| incident | downtime | budget used | cause |\n|---|--:|--:|---|\n");
     }
-    const MOST: usize = 30;
-    for booked in account.incidents.iter().rev().take(MOST) {
+    for incident in statement.incidents.iter().rev().take(MOST_INCIDENTS) {
         let _ = writeln!(
             text,
             "| {} | {} | {:.1} % | {} |",
-            minute(booked.start, terms),
-            spoken(booked.billed),
-            booked.percent,
-            cell(&booked.cause)
+            minute(incident.start, terms),
+            long(incident.billed),
+            incident.percent,
+            cell(&incident.cause)
         );
     }
-    if account.incidents.len() > MOST {
-        let _ = writeln!(text, "\nand {} more", account.incidents.len() - MOST);
+    if statement.incidents.len() > MOST_INCIDENTS {
+        let _ = writeln!(text, "\nand {} more", statement.incidents.len() - MOST_INCIDENTS);
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_said_as_people_say_them() {
-        let said = |millis| spoken(Duration::from_millis(millis));
-        assert_eq!(
-            [350, 2468, 41_000, 1_380_000, 7_500_000].map(said),
-            ["350 ms", "2.5 s", "41 s", "23 min 0 s", "2 h 5 min"]
-        );
-    }
 }

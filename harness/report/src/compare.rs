@@ -1,40 +1,46 @@
 //! A comparison of two sets of repeats, for a terminal and for Markdown.
+//!
+//! Takes what the judgement found between a baseline and a head, gives a table with the verdict and its caveats.
 
 use std::fmt::Write;
 
-use super::budget::spoken;
+use super::format::{NOT_APPLICABLE, count, list, long};
 use super::suite::cell;
-use super::text::{Paint, plain};
+use super::text::{Paint, column, pad, plain};
 use firedrill_judge::compare::{Comparison, Doubt, Finding, MIN_DRILLS, Metric, Row, Values, duration};
+
+/// Rows beyond this are counted, not listed, in Markdown.
+const MOST_ROWS: usize = 120;
 
 fn metric(of: Metric) -> &'static str {
     match of {
         Metric::Downtime => "downtime",
         Metric::TimeToDetect => "time to detect",
-        Metric::RollbackTime => "rollback time",
+        Metric::RollbackTime => "time to roll back",
         Metric::TimeToRecover => "time to recover",
         Metric::DataLoss => "data loss",
-        Metric::Unexpected => "not as stated",
+        Metric::Unexpected => "unexpected",
     }
 }
 
 fn finding(of: Finding) -> &'static str {
     match of {
         Finding::Regression => "REGRESSION",
-        Finding::Improvement => "better",
+        Finding::Improvement => "improvement",
         Finding::NoDifference => "no difference",
-        Finding::Inconclusive(Doubt::TooFew) => "cannot say: too few",
-        Finding::Inconclusive(Doubt::NotInterleaved) => "cannot say: not interleaved",
-        Finding::Inconclusive(Doubt::NoEvidence) => "cannot say: no evidence",
+        Finding::Inconclusive(Doubt::TooFew) => "inconclusive: too few drills",
+        Finding::Inconclusive(Doubt::NotInterleaved) => "inconclusive: not interleaved",
+        Finding::Inconclusive(Doubt::NoEvidence) => "inconclusive: no evidence",
     }
 }
 
 fn time(of: Metric, seconds: f64) -> String {
+    // What did not happen within a drill is an infinite time.
     let never = match of {
-        Metric::Downtime => "never ended",
+        Metric::Downtime => "still down",
         _ => "never",
     };
-    duration(seconds).map_or_else(|| never.to_owned(), spoken)
+    duration(seconds).map_or_else(|| never.to_owned(), long)
 }
 
 /// Whether drills are counted, and not timed.
@@ -42,17 +48,16 @@ fn is_count(row: &Row) -> bool {
     matches!(row.metric, Metric::DataLoss | Metric::Unexpected)
 }
 
-/// Median with least and greatest; of fewer than five, the values and no median.
+/// Median with least and greatest; of fewer than [`MIN_DRILLS`], the values and no median.
 fn side(row: &Row, values: &Values) -> String {
     let n = values.values.len();
     let time = |seconds: f64| time(row.metric, seconds);
     if is_count(row) {
-        let so = values.values.iter().filter(|value| **value > 0.0).count();
-        return format!("{so} of {n} drills");
+        let affected = values.values.iter().filter(|value| **value > 0.0).count();
+        return format!("{affected} of {}", count(n, "drill"));
     }
     if n < MIN_DRILLS {
-        let all: Vec<String> = values.values.iter().map(|value| time(*value)).collect();
-        return all.join(", ");
+        return list(values.values.iter().map(|value| time(*value)));
     }
     let (least, most) = values.range();
     if least == most {
@@ -70,7 +75,7 @@ fn change(row: &Row) -> String {
     let (base, head) = (row.baseline.median, row.head.median);
     let time = |seconds: f64| time(row.metric, seconds);
     if is_count(row) || base == head || row.baseline.values.len().min(row.head.values.len()) < MIN_DRILLS {
-        return "–".to_owned();
+        return NOT_APPLICABLE.to_owned();
     }
     if base > 0.0 && base.is_finite() && head.is_finite() {
         format!("× {:.2}", head / base)
@@ -80,19 +85,23 @@ fn change(row: &Row) -> String {
 }
 
 fn verdict(comparison: &Comparison) -> String {
-    let count =
+    let number =
         |wanted: fn(&Finding) -> bool| comparison.rows.iter().filter(|row| wanted(&row.finding)).count();
-    let regressions = count(|finding| *finding == Finding::Regression);
-    let unsaid = count(|finding| matches!(finding, Finding::Inconclusive(_)));
-    let without = comparison.without_evidence.len();
-    match (comparison.rows.len(), regressions, unsaid) {
-        (_, 0, 0) if without == 1 => "Cannot say, of a scenario without evidence.".to_owned(),
-        (_, 0, 0) if without > 0 => format!("Cannot say, of {without} scenarios without evidence."),
-        (0, ..) => "Cannot say: there is nothing that both sides have.".to_owned(),
+    let regressions = number(|finding| *finding == Finding::Regression);
+    let inconclusive = number(|finding| matches!(finding, Finding::Inconclusive(_)));
+    let without_evidence = comparison.without_evidence.len();
+    let rows = comparison.rows.len();
+    match (rows, regressions, inconclusive) {
+        (_, 0, 0) if without_evidence > 0 => {
+            format!(
+                "Inconclusive: no evidence for {}.",
+                count(without_evidence, "scenario")
+            )
+        }
+        (0, ..) => "Inconclusive: no scenario was drilled on both sides.".to_owned(),
         (_, 0, 0) => "No regression.".to_owned(),
-        (_, 0, unsaid) => format!("Cannot say, in {unsaid} of {} rows.", comparison.rows.len()),
-        (_, 1, _) => "A regression.".to_owned(),
-        (_, regressions, _) => format!("{regressions} regressions."),
+        (_, 0, some) => format!("Inconclusive in {some} of {}.", count(rows, "row")),
+        (_, regressions, _) => format!("{}.", count(regressions, "regression")),
     }
 }
 
@@ -106,13 +115,13 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     };
     if has(Doubt::TooFew) {
         lines.push(format!(
-            "too few: a difference needs at least {MIN_DRILLS} drills a side (firedrill run -n 10 --against BASE)"
+            "too few drills: a difference needs at least {MIN_DRILLS} a side (firedrill run -n 10 --against BASE)"
         ));
     }
     if has(Doubt::NotInterleaved) {
         lines.push(
-            "not interleaved: one side was run after the other, and what drifted on the machine looks like a \
-             regression (firedrill run --against BASE takes turns)"
+            "not interleaved: one side ran after the other, so that drift of the machine looks like a regression \
+             (firedrill run --against BASE alternates)"
                 .to_owned(),
         );
     }
@@ -121,21 +130,20 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     }
     if !comparison.without_evidence.is_empty() {
         lines.push(format!(
-            "without evidence, all drills of one side: {}",
+            "no drill with evidence on one side: {}",
             comparison.without_evidence.join(", ")
         ));
     }
-    let (base, head) = comparison.left_out;
-    if base + head > 0 {
-        lines.push(format!(
-            "drills left out (without evidence, not run, or unreadable): {base} of the base, {head} of the head"
-        ));
-    }
-    let (base, head) = comparison.unexpected;
-    if base + head > 0 {
-        lines.push(format!(
-            "drills not as stated: {base} of the base, {head} of the head"
-        ));
+    for (what, (base, head)) in [
+        (
+            "drills left out (no evidence, not run, or unreadable)",
+            comparison.left_out,
+        ),
+        ("drills with an unexpected result", comparison.unexpected),
+    ] {
+        if base + head > 0 {
+            lines.push(format!("{what}: {base} of the baseline, {head} of the head"));
+        }
     }
     lines
 }
@@ -143,39 +151,31 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
 /// The comparison for a terminal.
 pub fn comparison(comparison: &Comparison, colours: bool) -> String {
     let paint = Paint(colours);
-    let widest = |of: fn(&Row) -> String, least: usize| {
-        comparison
-            .rows
-            .iter()
-            .map(|row| of(row).chars().count())
-            .max()
-            .unwrap_or(0)
-            .clamp(least, 44)
+    let rows: Vec<[String; 4]> = comparison.rows.iter().map(cells).collect();
+    let widest = |at: usize, title: &str| column(rows.iter().map(|row| row[at].as_str()), title.len(), 44);
+    let titles = ["scenario", "", "baseline", "head"];
+    let widths: Vec<usize> = titles
+        .iter()
+        .enumerate()
+        .map(|(at, title)| widest(at, title))
+        .collect();
+    let padded = |cells: [&str; 4]| {
+        let cells = cells.iter().zip(&widths).map(|(cell, width)| pad(cell, *width));
+        cells.collect::<Vec<_>>().join("  ")
     };
-    let name = widest(|row| row.scenario.clone(), 8);
-    let (base, head) = (
-        widest(|row| side(row, &row.baseline), 4),
-        widest(|row| side(row, &row.head), 4),
-    );
-    let mut text = format!(
-        "{:name$}  {:15}  {:base$}  {:head$}  {:>8}  {:>6}\n",
-        "scenario", "", "base", "head", "change", "p"
-    );
-    for row in &comparison.rows {
-        let told = finding(row.finding);
-        let told = match row.finding {
-            Finding::Regression => paint.bad(told),
-            Finding::Improvement => paint.good(told),
-            Finding::NoDifference => paint.dim(told),
-            Finding::Inconclusive(_) => paint.warn(told),
+    let mut text = format!("{}  {:>8}  {:>6}\n", padded(titles), "change", "p");
+    for (row, cells) in comparison.rows.iter().zip(&rows) {
+        let finding = finding(row.finding);
+        let finding = match row.finding {
+            Finding::Regression => paint.bad(finding),
+            Finding::Improvement => paint.good(finding),
+            Finding::NoDifference => paint.dim(finding),
+            Finding::Inconclusive(_) => paint.warn(finding),
         };
         let _ = writeln!(
             text,
-            "{:name$}  {:15}  {:base$}  {:head$}  {:>8}  {:>6.3}  {told}",
-            plain(&row.scenario, name),
-            metric(row.metric),
-            side(row, &row.baseline),
-            side(row, &row.head),
+            "{}  {:>8}  {:>6.3}  {finding}",
+            padded(cells.each_ref().map(String::as_str)),
             change(row),
             row.p
         );
@@ -187,21 +187,31 @@ pub fn comparison(comparison: &Comparison, colours: bool) -> String {
     text
 }
 
-/// The comparison as Markdown: what matters, and the rest folded away.
+/// A row's scenario, metric and sides.
+fn cells(row: &Row) -> [String; 4] {
+    [
+        plain(&row.scenario, 44),
+        metric(row.metric).to_owned(),
+        side(row, &row.baseline),
+        side(row, &row.head),
+    ]
+}
+
+/// The comparison as Markdown: what differs, and the rest folded away.
 pub fn comparison_markdown(comparison: &Comparison) -> String {
-    let (told, same): (Vec<&Row>, Vec<&Row>) = comparison
+    let (different, same): (Vec<&Row>, Vec<&Row>) = comparison
         .rows
         .iter()
         .partition(|row| row.finding != Finding::NoDifference);
     let mut text = format!("### Firedrill: {}\n", verdict(comparison));
-    if !told.is_empty() {
-        text.push_str(&table(&told));
+    if !different.is_empty() {
+        text.push_str(&table(&different));
     }
     if !same.is_empty() {
         let _ = write!(
             text,
             "\n<details><summary>{} without difference</summary>\n{}\n</details>\n",
-            same.len(),
+            count(same.len(), "row"),
             table(&same)
         );
     }
@@ -213,10 +223,9 @@ pub fn comparison_markdown(comparison: &Comparison) -> String {
 }
 
 fn table(rows: &[&Row]) -> String {
-    const MOST: usize = 120;
     let mut text =
-        "\n| | scenario | | base | head | change | p |\n|---|---|---|---|---|--:|--:|\n".to_owned();
-    for row in rows.iter().take(MOST) {
+        "\n| | scenario | | baseline | head | change | p |\n|---|---|---|---|---|--:|--:|\n".to_owned();
+    for row in rows.iter().take(MOST_ROWS) {
         let _ = writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} | {:.3} |",
@@ -229,8 +238,8 @@ fn table(rows: &[&Row]) -> String {
             row.p
         );
     }
-    if rows.len() > MOST {
-        let _ = writeln!(text, "\nand {} more", rows.len() - MOST);
+    if rows.len() > MOST_ROWS {
+        let _ = writeln!(text, "\nand {} more", rows.len() - MOST_ROWS);
     }
     text
 }

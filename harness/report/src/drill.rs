@@ -1,9 +1,14 @@
-//! One drill as every report tells it: what was measured and judged, the marks of its time line, its answers over time
-//! and what its logs say. Some kilobytes, however long the drill was: its samples are not kept.
+//! One drill as every report shows it: what was measured and judged, its timeline, its answers over time and the errors
+//! in its logs.
+//!
+//! Takes a history with its measurement and judgement, gives a value of some kilobytes, however long the drill was: its
+//! samples are dropped. The caller owns it and hands it to a report.
 
+use super::text::Evidence;
 use super::timeline::{self, Moment};
 use super::words;
 use firedrill_judge::Judgement;
+use firedrill_judge::check::{EndFound, FaultFound, Found};
 use firedrill_judge::measure::{self, Interval, Measured, Outage, Series};
 use firedrill_logs::{ErrorGroup, LogSummary, line};
 use firedrill_model::history::plan::FaultName;
@@ -22,9 +27,9 @@ pub(super) struct FaultSpan {
     pub(super) what: String,
     /// Its injection began.
     pub(super) from: Micros,
-    /// It was in effect, with a proof.
+    /// It was in effect, with evidence.
     pub(super) confirmed: Option<Micros>,
-    /// It was reverted; `None`: it stayed.
+    /// It was reverted; `None`: it stayed in effect to the end.
     pub(super) until: Option<Micros>,
     /// It could not be injected.
     pub(super) failed: bool,
@@ -54,7 +59,7 @@ pub struct DrillReport {
 }
 
 impl DrillReport {
-    /// Of a history that was measured and judged. `logs` are the excerpts of its services' logs.
+    /// The report of a history that was measured and judged, with the excerpts of its services' logs.
     pub fn new(history: &History, measured: Measured, judgement: Judgement, logs: Vec<LogSummary>) -> Self {
         let shown = shown(history, &measured);
         Self {
@@ -67,11 +72,11 @@ impl DrillReport {
             folder: format!("runs/{}", history.start.run),
             torn: history.torn.clone(),
             measured,
-            judgement,
+            judgement: readable(judgement, &Evidence::of(history)),
         }
     }
 
-    /// Says where the run folder is, as one types it.
+    /// Sets the path of the run folder as one types it, for the commands that the report suggests.
     #[must_use]
     pub fn in_folder(mut self, folder: &str) -> Self {
         self.folder = folder.into();
@@ -95,7 +100,7 @@ impl DrillReport {
         }
     }
 
-    /// An instant, counted from the first step's origin.
+    /// An instant in seconds from the start of the steps.
     pub(super) fn time(&self, at: Micros) -> String {
         words::seconds(at, self.measured.window.from)
     }
@@ -104,32 +109,32 @@ impl DrillReport {
         words::reason(&self.measured, &self.judgement)
     }
 
-    /// What it took of the budget, in thousandths of a percent; most of all when nothing prices it.
-    pub(super) fn taken(&self) -> u64 {
+    /// Its share of the budget in thousandths of a percent, to sort by; the largest without a price.
+    pub(super) fn cost(&self) -> u64 {
         let share = self.judgement.cost.share.high.unwrap_or(f64::MAX);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "to sort by; the cast saturates"
         )]
-        let taken = (share * 1e3) as u64;
-        taken
+        let cost = (share * 1e3) as u64;
+        cost
     }
 
-    /// The outage that the report is about: the service's longest, one that did not end before all others; without one,
-    /// that of a journey that is not essential.
+    /// The outage that the report is about: the service's longest, with one that is still down before all others. Without
+    /// one, the longest of a journey that is not essential.
     pub(super) fn outage(&self) -> Option<&Outage> {
         let length = |outage: &&Outage| {
             let first = std::cmp::Reverse(outage.first_bad);
             (outage.still_down, outage.bounds().high, first)
         };
         let others = || self.measured.journeys.iter().flat_map(|journey| &journey.outages);
-        let own = self.measured.outages.iter().max_by_key(length);
-        own.or_else(|| others().max_by_key(length))
+        let service = self.measured.outages.iter().max_by_key(length);
+        service.or_else(|| others().max_by_key(length))
     }
 
-    /// The fault that the outage came with: of those in effect at its onset the one injected last, else the last one
-    /// before. Without an outage, the last one before the error.
+    /// The fault that the outage began with: of those in effect at its onset the one injected last, else the last one
+    /// before it. Without an outage, the last one before the error.
     pub(super) fn trigger(&self) -> Option<&FaultSpan> {
         let error = || self.culprit().and_then(|(_, entry)| self.logged_at(entry));
         let onset = self.outage().map(|outage| outage.onset).or_else(|| {
@@ -145,21 +150,21 @@ impl DrillReport {
         active.max_by_key(last).or_else(|| before().max_by_key(last))
     }
 
-    /// The error that tells the cause: among those first logged inside the outage the most frequent. Without an outage,
-    /// among those since the first fault.
+    /// The error that most likely names the cause: of those first logged during the outage the most frequent. Without an
+    /// outage, of those logged since the first fault.
     pub(super) fn culprit(&self) -> Option<(&LogSummary, &ErrorGroup)> {
         let (outage, fault) = (self.outage(), self.faults.first().map(|fault| fault.from));
         let inside = |at: Micros| match outage {
             Some(outage) => outage.hull.contains(at),
             None => Some(at) >= fault,
         };
-        let then = |(_, entry): &(&LogSummary, &ErrorGroup)| self.logged_at(entry).is_some_and(inside);
-        self.errors().filter(then).max_by_key(most)
+        let in_time = |(_, entry): &(&LogSummary, &ErrorGroup)| self.logged_at(entry).is_some_and(inside);
+        self.errors().filter(in_time).max_by_key(frequency)
     }
 
-    /// The error to read first: the one that tells the cause, else the most frequent, whenever it came.
+    /// The error to read first: the likely cause, else the most frequent one, whenever it was logged.
     pub(super) fn loudest(&self) -> Option<(&LogSummary, &ErrorGroup)> {
-        self.culprit().or_else(|| self.errors().max_by_key(most))
+        self.culprit().or_else(|| self.errors().max_by_key(frequency))
     }
 
     fn errors(&self) -> impl Iterator<Item = (&LogSummary, &ErrorGroup)> {
@@ -170,7 +175,7 @@ impl DrillReport {
         self.logs.iter().flat_map(of)
     }
 
-    /// When a log line was written, on the drill's clock, when its stamp says so.
+    /// When a log line was written, on the drill's clock, if it begins with a time stamp.
     pub(super) fn logged_at(&self, entry: &ErrorGroup) -> Option<Micros> {
         let stamp: jiff::Timestamp = entry.text.split_whitespace().next()?.parse().ok()?;
         let wall: jiff::Timestamp = self.start.wall.parse().ok()?;
@@ -179,18 +184,42 @@ impl DrillReport {
             .map(Micros)
     }
 
-    /// An error line without its stamp, cut to a length.
+    /// An error line without its time stamp, cut to a length.
     pub(super) fn error(entry: &ErrorGroup, longest: usize) -> String {
         super::text::plain(line::without_time(&entry.text), longest)
     }
 }
 
-/// Frequent before rare, early before late.
-fn most((_, entry): &(&LogSummary, &ErrorGroup)) -> (usize, std::cmp::Reverse<usize>) {
+/// The order of errors: frequent before rare, early before late.
+fn frequency((_, entry): &(&LogSummary, &ErrorGroup)) -> (usize, std::cmp::Reverse<usize>) {
     (entry.count, std::cmp::Reverse(entry.line))
 }
 
-/// From the first probe (or the window's start) to the window's end.
+/// A judgement whose evidence people can read: what services answered is JSON or HTML in the history.
+fn readable(mut judgement: Judgement, evidence: &Evidence<'_>) -> Judgement {
+    for check in &mut judgement.checks {
+        if let Some(text) = quoted(&mut check.found) {
+            *text = evidence.in_words(text);
+        }
+    }
+    judgement
+}
+
+/// The text that a check quotes from the history.
+fn quoted(found: &mut Found) -> Option<&mut String> {
+    match found {
+        Found::SteadyState(text)
+        | Found::Fault(
+            FaultFound::InEffect { evidence: text, .. }
+            | FaultFound::NotInjected(text)
+            | FaultFound::NotReverted(text),
+        )
+        | Found::End(EndFound::Failed(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// The time that is shown: from the first probe (or the window's start) to the window's end.
 fn shown(history: &History, measured: &Measured) -> Interval {
     let first = history.samples.iter().map(|sample| sample.due).min();
     let last = history.samples.iter().map(|sample| sample.due).max();

@@ -1,7 +1,7 @@
 //! JUnit, as CI systems read it: a suite for each backend, a case for each drill.
 //!
-//! A drill that is as stated passes (a control that breached where it must, too); one that is not fails; one that
-//! proves nothing, or could not be run, is an error; one that the backend cannot do is skipped.
+//! A drill that is as expected passes (a negative control that breached as it must, too); one that is not fails; one
+//! without evidence, or that could not be run, is an error; one that the backend does not support is skipped.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ const WIDTH: usize = 120;
 /// The XML.
 ///
 /// # Errors
-/// When it cannot be written, which a string never refuses.
+/// When the XML cannot be written; writing into memory does not fail.
 pub fn junit(drills: &[DrillOutcome]) -> Result<String, quick_junit::SerializeError> {
     let mut suites: Vec<TestSuite> = Vec::new();
     for drill in drills {
-        let backend = drill
-            .report()
-            .map_or("firedrill", |report| report.start.backend.as_str());
-        let name = format!("firedrill {backend}").replace("firedrill firedrill", "firedrill");
+        let name = match drill.report() {
+            Some(report) => format!("firedrill {}", report.start.backend),
+            None => "firedrill".to_owned(),
+        };
         let at = match suites.iter().position(|suite| suite.name.as_str() == name) {
             Some(at) => at,
             None => {
@@ -53,10 +53,10 @@ fn case(drill: &DrillOutcome) -> TestCase {
 
 fn status(drill: &DrillOutcome) -> TestCaseStatus {
     let reason = drill.reason();
-    let not_so = |kind, word: &str| {
+    let failed = |kind| {
         let mut status = TestCaseStatus::non_success(kind);
         status
-            .set_type(word)
+            .set_type(drill.status().word())
             .set_message(reason.clone())
             .set_description(checks(drill));
         status
@@ -68,23 +68,22 @@ fn status(drill: &DrillOutcome) -> TestCaseStatus {
             status.set_message(reason);
             status
         }
-        Status::Breached => not_so(NonSuccessKind::Failure, "breached"),
-        Status::Undecided => not_so(NonSuccessKind::Error, "undecided"),
-        Status::Failed => not_so(NonSuccessKind::Error, "not run"),
+        Status::Breached => failed(NonSuccessKind::Failure),
+        Status::Undecided | Status::NotRun => failed(NonSuccessKind::Error),
     }
 }
 
-/// The checks that did not hold, one a line.
+/// The checks that are not met, one a line.
 fn checks(drill: &DrillOutcome) -> String {
     let Some(report) = drill.report() else {
         return String::new();
     };
-    let own = report
+    let failed = report
         .judgement
         .checks
         .iter()
         .filter(|check| check.verdict != firedrill_judge::Verdict::Met);
-    let lines: Vec<String> = own
+    let lines: Vec<String> = failed
         .map(|check| format!("{}: {}; required: {}", check.id, check.found, check.required))
         .collect();
     lines.join("\n")

@@ -1,13 +1,35 @@
-//! What people and machines read. Pure: from a history, what was measured and how it was judged, to text.
+//! What people and machines read of a drill: terminal, page, Markdown, JUnit, annotations, JSON, snapshots, post-mortems,
+//! and the texts about budgets, projections and comparisons.
 //!
-//! A [`DrillReport`] is one drill as every report tells it, a [`DrillOutcome`] one that was run or not; a report is a function from
-//! them to text. A new report is one new file here.
+//! Takes histories with their measurement and judgement, gives text. Pure: no clock, no files, no runtime. The caller
+//! reads and prints. A [`DrillReport`] is everything that a report shows of one drill, a [`DrillOutcome`] a drill that
+//! was judged, skipped or not run, a [`DrillSummary`] its line in a suite; a report is a function from these to text, and
+//! a new report is one new file here.
+//!
+//! ```
+//! use std::path::Path;
+//! use firedrill_judge::{judge, measure};
+//! use firedrill_model::history;
+//! use firedrill_report::{DrillReport, terminal};
+//!
+//! # let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firedrill/tests/fixtures/histories/wrong-json-loader");
+//! let history = history::read(&run)?;
+//! let measured = measure::measure(&history);
+//! let judgement = judge(&history, &measured);
+//! let report = DrillReport::new(&history, measured, judgement, Vec::new());
+//!
+//! let text = terminal(&report, 100, false);
+//! assert!(text.contains("BREACHED (as expected: negative control)"));
+//! assert!(text.contains("153 % of the yearly budget (15 min), priced at 23 min for manual recovery"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod advice;
 mod annotations;
 mod budget;
 mod compare;
 mod drill;
+mod format;
 mod html;
 mod incident;
 mod json;

@@ -1,22 +1,23 @@
-//! Markdown for job summaries and comments: a table of all drills, the worst first, then what happened in each.
+//! Markdown for job summaries and comments: a table of all drills, the worst first, then the details of each.
 //!
-//! GitHub cuts nothing: a comment over 65,536 characters and a summary over 1 MiB are refused whole. So the text stays
-//! below the smaller one, whatever was run, and says what it left out. Text from outside is escaped: no name, log line
-//! or answer becomes markup, mentions anybody, or refers to an issue.
+//! GitHub cuts nothing: it refuses a comment over 65,536 characters, and a summary over 1 MiB, as a whole. So the text
+//! stays below the smaller limit, whatever was run, and says what it left out. Text from outside is escaped: no name, log
+//! line or answer becomes markup, mentions anybody, or refers to an issue.
 
 use std::fmt::Write;
 
 use super::drill::DrillReport;
-use super::outcome::{DrillOutcome, Status, counts, worst_first};
+use super::format::{bounds, count, latency};
+use super::outcome::{DrillOutcome, Status, counts, how_many, worst_first};
 use super::text::plain;
-use super::words::{contract, latency, of_budget, percent, place, told};
+use super::words::{self, of_budget, place};
 use firedrill_judge::Verdict;
 
 /// The longest text, in bytes: below the 65,536 characters of a comment, however they are counted.
 pub const LONGEST: usize = 64_000;
-/// What is kept for the sentence about what was left out.
+/// Room for the sentence about what was left out.
 const TAIL: usize = 400;
-/// A table of drills takes at most this much.
+/// The longest table of drills.
 const TABLE: usize = LONGEST / 3;
 
 /// The whole report.
@@ -35,12 +36,12 @@ pub fn markdown(drills: &[DrillOutcome]) -> String {
         text.push_str(&section);
     }
     if details > 0 {
-        left_out.push(format!("the details of {details} drills"));
+        left_out.push(format!("the details of {}", count(details, "drill")));
     }
     if !left_out.is_empty() {
         let _ = writeln!(
             text,
-            "\n_Left out for want of room: {}; the artefacts have them._",
+            "\n_Left out to fit into a comment: {}. The artefacts contain them._",
             left_out.join(" and ")
         );
     }
@@ -55,14 +56,14 @@ fn heading(drills: &[DrillOutcome]) -> String {
         .unwrap_or(Status::Undecided);
     let what = match drills {
         [one] => escaped(&one.title(), 100),
-        many => format!("{} drills", many.len()),
+        many => how_many(many),
     };
-    format!("## {} Firedrill: {what}, {}\n\n", worst.mark(), counts(drills))
+    format!("## {} Firedrill: {what}, {}\n\n", worst.sign(), counts(drills))
 }
 
 /// The table; what did not fit.
 fn table(text: &mut String, drills: &[&DrillOutcome]) -> Vec<String> {
-    text.push_str("| | drill | downtime | of the budget | why |\n|---|---|---|---|---|\n");
+    text.push_str("| | drill | downtime | budget used | why |\n|---|---|---|---|---|\n");
     let mut left_out = 0;
     for drill in drills {
         let row = row(drill);
@@ -74,7 +75,7 @@ fn table(text: &mut String, drills: &[&DrillOutcome]) -> Vec<String> {
     }
     text.push('\n');
     if left_out > 0 {
-        vec![format!("{left_out} rows")]
+        vec![count(left_out, "row")]
     } else {
         Vec::new()
     }
@@ -83,15 +84,14 @@ fn table(text: &mut String, drills: &[&DrillOutcome]) -> Vec<String> {
 fn row(drill: &DrillOutcome) -> String {
     let status = drill.status();
     let (downtime, share) = drill.report().map_or_else(Default::default, |report| {
-        let share = report.judgement.cost.share.high;
         (
-            report.measured.downtime.to_string(),
-            share.map_or_else(|| "no price".into(), percent),
+            bounds(report.measured.downtime),
+            words::share_cell(&report.judgement.cost),
         )
     });
     let why = match drill.report() {
         Some(report) if status == Status::AsExpected => match &report.judgement.control {
-            Some(_) => "a control: it breached where it must".into(),
+            Some(_) => "negative control: it breached as it must".into(),
             None => String::new(),
         },
         _ => escaped(&drill.reason(), 300),
@@ -99,22 +99,22 @@ fn row(drill: &DrillOutcome) -> String {
     let name = escaped(&drill.title(), 80);
     format!(
         "| {} {} | {name} | {downtime} | {share} | {why} |\n",
-        status.mark(),
+        status.sign(),
         status.word()
     )
 }
 
-/// One drill: open when it is not as stated, folded when it is.
+/// One drill: folded when it is as expected.
 fn section(report: &DrillReport, open: bool) -> String {
     let open = if open { " open" } else { "" };
     let mut text = format!(
         "<details{open}><summary><b>{}</b>: {}</summary>\n\n",
         html_escaped(&plain(&report.title(), 80)),
-        html_escaped(&told(&report.judgement))
+        html_escaped(&words::headline(&report.judgement))
     );
     let _ = writeln!(text, "{}\n", escaped(&report.start.plan.scenario.summary, 300));
     let _ = writeln!(text, "**Why:** {}\n", escaped(&report.reason(), 800));
-    text.push_str(&time_line(report));
+    text.push_str(&timeline(report));
     text.push_str(&journeys(report));
     text.push_str(&costs(report));
     text.push_str(&checks(report));
@@ -127,12 +127,12 @@ fn section(report: &DrillReport, open: bool) -> String {
     text
 }
 
-/// The time line as a table, for this report and for the post-mortem.
-pub(super) fn time_line(report: &DrillReport) -> String {
+/// The timeline as a table, for this report and for the post-mortem.
+pub(super) fn timeline(report: &DrillReport) -> String {
     let mut text = String::from("| time | | what happened |\n|---:|---|---|\n");
-    for mark in &report.timeline {
-        let (time, word) = (report.time(mark.at), mark.kind.word());
-        let _ = writeln!(text, "| {time} | {word} | {} |", escaped(&mark.text, 300));
+    for moment in &report.timeline {
+        let (time, word) = (report.time(moment.at), moment.kind.word());
+        let _ = writeln!(text, "| {time} | {word} | {} |", escaped(&moment.text, 300));
     }
     text.push('\n');
     text
@@ -151,7 +151,7 @@ fn journeys(report: &DrillReport) -> String {
             journey.good,
             journey.fallback,
             report.measured.blips_of(journey).count(),
-            journey.downtime,
+            bounds(journey.downtime),
             latency(journey.latency.p50),
             latency(journey.latency.p99)
         );
@@ -161,14 +161,10 @@ fn journeys(report: &DrillReport) -> String {
 }
 
 fn costs(report: &DrillReport) -> String {
-    let bills = report.judgement.bills.iter();
-    let bills: Vec<String> = bills
-        .map(|bill| format!("{} {}", contract(bill.contract), bill.billed))
-        .collect();
     format!(
         "**Budget:** {}. By contract: {}.\n\n",
         of_budget(&report.judgement.cost),
-        bills.join("; ")
+        words::bills(&report.judgement).join("; ")
     )
 }
 
@@ -183,7 +179,7 @@ fn checks(report: &DrillReport) -> String {
     checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
     let mut text = String::new();
     for check in checks {
-        let mark = if check.verdict == Verdict::Breached {
+        let verdict = if check.verdict == Verdict::Breached {
             "✗ breached"
         } else {
             "? undecided"
@@ -194,26 +190,24 @@ fn checks(report: &DrillReport) -> String {
         );
         let _ = writeln!(
             text,
-            "* {mark} **{name}**: {found} (required: {})",
+            "* {verdict} **{name}**: {found} (required: {})",
             escaped(&check.required.to_string(), 120)
         );
     }
-    let _ = writeln!(text, "* ✓ {met} checks hold\n");
+    let _ = writeln!(text, "* ✓ {} met\n", count(met, "check"));
     text
 }
 
 fn errors(report: &DrillReport) -> String {
-    let Some((log, entry)) = report
-        .loudest()
-        .filter(|_| report.judgement.verdict() != Verdict::Met)
-    else {
+    let failed = report.judgement.verdict() != Verdict::Met;
+    let Some((log, entry)) = report.loudest().filter(|_| failed) else {
         return String::new();
     };
     format!(
-        "From `{}.log`, line {}, {} times:\n\n{}\n",
+        "`{}.log`, line {} ({}):\n\n{}\n",
         code(&log.service),
         entry.line,
-        entry.count,
+        count(entry.count, "occurrence"),
         fenced(
             &std::iter::once(&entry.text)
                 .chain(&entry.after)
@@ -223,7 +217,7 @@ fn errors(report: &DrillReport) -> String {
     )
 }
 
-/// Lines as code, fenced by more backticks than any of them has.
+/// Lines as code, in a fence of more backticks than any of them has.
 pub(super) fn fenced(lines: &[String]) -> String {
     let longest = lines
         .iter()
@@ -255,7 +249,7 @@ pub(super) fn escaped(text: &str, longest: usize) -> String {
             c => escaped.push(c),
         }
     }
-    // Bare addresses become links by themselves.
+    // GitHub turns bare addresses into links.
     escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
 }
 
@@ -274,21 +268,21 @@ mod tests {
     }
 
     #[test]
-    fn ten_thousand_drills_stay_below_the_limit_and_say_what_is_missing() {
+    fn ten_thousand_drills_stay_below_the_limit_and_say_what_is_left_out() {
         let drills: Vec<DrillOutcome> = (0..10_000)
             .map(|n| failed(format!("drill-{n}"), "no engine".repeat(20)))
             .collect();
         let text = markdown(&drills);
         assert!(text.len() <= LONGEST, "{}", text.len());
         assert!(
-            text.contains("Left out for want of room"),
+            text.contains("Left out to fit into a comment"),
             "{}",
             &text[text.len() - 200..]
         );
     }
 
     #[test]
-    fn code_that_holds_a_fence_is_fenced_by_a_longer_one() {
+    fn code_that_contains_a_fence_has_a_longer_one() {
         assert!(fenced(&["a ```` b".into()]).starts_with("`````text\n"));
     }
 

@@ -1,6 +1,11 @@
-//! What the reports over several drills are made of: drills that were judged, and those that were not.
+//! What the reports over several drills consist of: drills that were judged, skipped, or not run.
+//!
+//! Takes what the caller knows of each drill, gives its status, its reason, and the order in which to read them.
+
+use std::cmp::Reverse;
 
 use super::drill::DrillReport;
+use super::format;
 use firedrill_judge::Verdict;
 
 /// One drill of a report.
@@ -8,14 +13,14 @@ use firedrill_judge::Verdict;
 pub enum DrillOutcome {
     /// It was judged.
     Judged(Box<DrillReport>),
-    /// Not run: the backend cannot do what it needs.
+    /// It was not run: the backend does not support what it needs.
     Skipped {
         /// The scenario.
         name: String,
         /// Why.
         why: String,
     },
-    /// Not run, or not readable: the environment's fault or ours.
+    /// It was not run or cannot be read: a fault of the environment or the harness.
     Failed {
         /// The scenario, or the run folder.
         name: String,
@@ -24,28 +29,37 @@ pub enum DrillOutcome {
     },
 }
 
-/// What a drill comes to for whoever reads a report: the worst first.
+/// A drill's result, in the order in which a reader wants them: the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Status {
-    /// Not as its scenario states, with evidence.
+    /// Not as its scenario requires, with evidence.
     Breached,
-    /// Nothing can be said.
+    /// Without enough evidence.
     Undecided,
     /// It could not be run or read.
-    Failed,
-    /// The backend cannot do it.
+    NotRun,
+    /// The backend does not support it.
     Skipped,
-    /// As stated.
+    /// As its scenario requires.
     AsExpected,
 }
 
 impl Status {
-    /// A mark that can be read without colour.
-    pub(super) fn mark(self) -> &'static str {
+    /// All of them, the worst first.
+    const ALL: [Self; 5] = [
+        Self::Breached,
+        Self::Undecided,
+        Self::NotRun,
+        Self::Skipped,
+        Self::AsExpected,
+    ];
+
+    /// A sign that can be read without colour.
+    pub(super) fn sign(self) -> &'static str {
         match self {
             Self::Breached => "✗",
             Self::Undecided => "?",
-            Self::Failed => "!",
+            Self::NotRun => "!",
             Self::Skipped => "–",
             Self::AsExpected => "✓",
         }
@@ -56,9 +70,9 @@ impl Status {
         match self {
             Self::Breached => "breached",
             Self::Undecided => "undecided",
-            Self::Failed => "not run",
+            Self::NotRun => "not run",
             Self::Skipped => "skipped",
-            Self::AsExpected => "as stated",
+            Self::AsExpected => "as expected",
         }
     }
 }
@@ -72,26 +86,29 @@ impl DrillOutcome {
         }
     }
 
+    /// Its report, if it was judged.
     pub(super) fn report(&self) -> Option<&DrillReport> {
         match self {
             Self::Judged(report) => Some(report),
-            _ => None,
+            Self::Skipped { .. } | Self::Failed { .. } => None,
         }
     }
 
+    /// Its result.
     pub(super) fn status(&self) -> Status {
         match self {
             Self::Skipped { .. } => Status::Skipped,
-            Self::Failed { .. } => Status::Failed,
+            Self::Failed { .. } => Status::NotRun,
             Self::Judged(report) => match (report.judgement.as_expected(), report.judgement.verdict()) {
                 (true, _) => Status::AsExpected,
                 (false, Verdict::Undecided) => Status::Undecided,
-                (false, _) => Status::Breached,
+                // A negative control that is met is as unexpected as a breach.
+                (false, Verdict::Met | Verdict::Breached) => Status::Breached,
             },
         }
     }
 
-    /// Why it came to that, in a sentence.
+    /// The reason for it, in a sentence.
     pub(super) fn reason(&self) -> String {
         match self {
             Self::Judged(report) => report.reason(),
@@ -100,30 +117,30 @@ impl DrillOutcome {
     }
 }
 
-/// The worst first, then by what they took of the budget, then by name.
+/// The worst first, then by cost, then by name.
 pub(super) fn worst_first(drills: &[DrillOutcome]) -> Vec<&DrillOutcome> {
     let mut sorted: Vec<&DrillOutcome> = drills.iter().collect();
     sorted.sort_by_cached_key(|drill| {
-        let taken = drill.report().map_or(0, DrillReport::taken);
-        (drill.status(), std::cmp::Reverse(taken), drill.title())
+        let cost = drill.report().map_or(0, DrillReport::cost);
+        (drill.status(), Reverse(cost), drill.title())
     });
     sorted
 }
 
-/// How many came to what: `2 breached, 1 undecided, 40 as stated`.
+/// How many have which result: `2 breached, 1 undecided, 40 as expected`.
 pub(super) fn counts(drills: &[DrillOutcome]) -> String {
-    let all = [
-        Status::Breached,
-        Status::Undecided,
-        Status::Failed,
-        Status::Skipped,
-        Status::AsExpected,
-    ];
     let count = |status| drills.iter().filter(|drill| drill.status() == status).count();
-    let counts = all.iter().map(|status| (count(*status), status.word()));
-    let counts: Vec<String> = counts
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"))
-        .collect();
-    counts.join(", ")
+    let counts = Status::ALL
+        .into_iter()
+        .map(|status| (count(status), status.word()));
+    let counts = counts.filter(|(count, _)| *count > 0);
+    format::list(counts.map(|(count, word)| format!("{count} {word}")))
+}
+
+/// Several drills in a headline: `no drills`, `1 drill`, `5 drills`.
+pub(super) fn how_many(drills: &[DrillOutcome]) -> String {
+    match drills.len() {
+        0 => "no drills".into(),
+        number => format::count(number, "drill"),
+    }
 }

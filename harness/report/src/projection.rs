@@ -1,124 +1,119 @@
-//! The projected year, for a terminal and for Markdown.
+//! The projected annual downtime, for a terminal and for Markdown.
+//!
+//! Takes a projection and the drills it was made from, gives its figures with what they prove and what they do not.
 
 use std::fmt::Write;
-use std::time::Duration;
 
-use super::budget::spoken;
+use super::format::{count, first_of, long_seconds, range, rate};
 use super::suite::cell;
-use super::text::{Paint, plain};
+use super::text::{Paint, column, pad, plain};
 use firedrill_budget::Gathered;
 use firedrill_budget::projection::{
     ACCEPTED, Conclusion, Contribution, Distribution, Projection, Risk, slow_year_probability,
 };
 use firedrill_budget::statistics::ENOUGH_FOR_P95;
 
-fn time(seconds: f64) -> String {
-    spoken(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
-}
+/// What a figure is called that nothing was measured for.
+const UNKNOWN: &str = "unknown";
+/// Scenarios beyond this are counted, not listed, in Markdown.
+const MOST_SCENARIOS: usize = 60;
+/// Names beyond this are counted, not listed.
+const MOST_NAMES: usize = 8;
+/// The titles of the two columns of figures.
+const TITLES: [&str; 2] = ["as measured", "with an unseen slow mode"];
 
-/// Between two figures, or the one that both are.
-fn range(low: String, high: String) -> String {
-    if low == high {
-        high
-    } else {
-        format!("{low} to {high}")
-    }
-}
+/// A figure of a distribution, in seconds.
+type Figure = fn(&Distribution) -> f64;
 
 fn times(low: f64, high: f64) -> String {
-    range(time(low), time(high))
+    range(long_seconds(low), long_seconds(high))
 }
 
-/// A share of simulated years. None of them does not mean never: at 95 %, at most 3 in so many.
+/// A share of simulated years. None of them does not mean never: the rule of three gives an upper bound at 95 %
+/// confidence, 3 in so many.
 fn share(of: f64, years: usize) -> String {
     if of > 0.0 {
         return format!("{:.1} %", of * 100.0);
     }
     #[expect(clippy::cast_precision_loss, reason = "a count of years")]
     let most = 300.0 / years.max(1) as f64;
-    format!("below {most:.3} %")
+    format!("< {most:.3} %")
 }
 
-/// A rate with two digits.
-fn rate(of: f64) -> String {
-    match of {
-        of if of >= 100.0 => format!("{of:.0}"),
-        of if of >= 10.0 => format!("{of:.0}"),
-        of if of >= 1.0 => format!("{of:.1}"),
-        of => format!("{of:.2}"),
-    }
-}
-
-/// Between what an unseen slow mode leaves room for, and what was measured alone does.
+/// The tolerable rate: between what an unseen slow mode leaves room for, and what the measured drills alone do.
 fn tolerable_rate(part: &Contribution) -> String {
     match (part.tolerable_rate_unseen, part.tolerable_rate) {
         (Some(slow), Some(measured)) => range(rate(slow), rate(measured)),
-        (Some(slow), None) => format!("{} or more", rate(slow)),
-        (None, Some(measured)) => format!("at most {}", rate(measured)),
-        (None, None) => "unknown".to_owned(),
+        (Some(slow), None) => format!("≥ {}", rate(slow)),
+        (None, Some(measured)) => format!("≤ {}", rate(measured)),
+        (None, None) => UNKNOWN.to_owned(),
     }
 }
 
 /// The rows of the distribution: what, as measured, with an unseen slow mode.
-fn rows(projection: &Projection) -> Vec<(&'static str, String, String)> {
-    let figure = |of: fn(&Distribution) -> f64| {
-        let slow = projection.unseen.as_ref();
-        (
-            times(of(&projection.low), of(&projection.high)),
-            slow.map_or_else(|| "unknown".to_owned(), |slow| time(of(slow))),
-        )
+fn rows(projection: &Projection) -> Vec<[String; 3]> {
+    let slow = projection.unseen.as_ref();
+    let row = |what: &str, measured: String, slow: Option<String>| {
+        [
+            what.to_owned(),
+            measured,
+            slow.unwrap_or_else(|| UNKNOWN.to_owned()),
+        ]
     };
-    let over = |of: &Distribution| share(of.over, projection.years);
-    let mut rows: Vec<(&'static str, String, String)> = Vec::new();
-    for (what, of) in [
-        ("mean year", (|d| d.mean) as fn(&Distribution) -> f64),
-        ("half of years, at most", |d| d.p50),
-        ("19 years of 20, at most", |d| d.p95),
-    ] {
-        let (measured, slow) = figure(of);
-        rows.push((what, measured, slow));
+    let figures: [(&str, Figure); 3] = [
+        ("mean year", |d| d.mean),
+        ("50 % of years, at most", |d| d.p50),
+        ("95 % of years, at most", |d| d.p95),
+    ];
+    let mut rows: Vec<[String; 3]> = Vec::new();
+    for (what, of) in figures {
+        let measured = times(of(&projection.low), of(&projection.high));
+        rows.push(row(what, measured, slow.map(|slow| long_seconds(of(slow)))));
     }
-    rows.push((
-        "years over the budget",
-        range(over(&projection.low), over(&projection.high)),
-        projection
-            .unseen
-            .as_ref()
-            .map_or_else(|| "unknown".to_owned(), over),
-    ));
+    let over = |of: &Distribution| share(of.over, projection.years);
+    let measured = range(over(&projection.low), over(&projection.high));
+    rows.push(row("years over budget", measured, slow.map(over)));
     rows
+}
+
+/// The row of a scenario: rate, drills, what one event costs, its share of the mean year, its tolerable rate.
+fn scenario(part: &Contribution) -> [String; 5] {
+    [
+        rate(part.rate),
+        part.n.to_string(),
+        times(part.each.0, part.each.1),
+        format!("{:.0} %", part.share),
+        tolerable_rate(part),
+    ]
 }
 
 fn conclusion(projection: &Projection) -> String {
     let accepted = ACCEPTED * 100.0;
     match projection.conclusion {
-        Conclusion::Fits => format!(
-            "It fits: at most {accepted:.0} % of years go over the budget, an unseen slow mode included."
-        ),
+        Conclusion::Fits => {
+            format!("Within budget: at most {accepted:.0} % of years exceed it, even with an unseen slow mode.")
+        }
         Conclusion::DoesNotFit => {
-            format!(
-                "It does not fit: more than {accepted:.0} % of years go over, by what was measured alone."
-            )
+            format!("Over budget: more than {accepted:.0} % of years exceed it, as measured.")
         }
         Conclusion::CannotSay { needs: Some(needs) } => format!(
-            "Cannot conclude: needs n ≥ {needs} drills of each scenario, none slower than those seen, before at most \
-             {accepted:.0} % of years go over the budget."
+            "Inconclusive: it takes {needs} drills of each scenario, none slower than those seen, to show that at most \
+             {accepted:.0} % of years exceed the budget."
         ),
         Conclusion::CannotSay { needs: None } if projection.unseen.is_none() => {
-            "Cannot conclude: nothing says what \
-             a slow mode would cost that the drills did not show; set `manual_recovery` in firedrill.toml."
-                .to_owned()
+            "Inconclusive: the cost of an unseen slow mode is unknown; set `manual_recovery` in firedrill.toml.".to_owned()
         }
         Conclusion::CannotSay { needs: None } => format!(
-            "Cannot conclude: by upper bounds more than {accepted:.0} % of years go over already, by lower ones fewer; \
-             more repeats do not help, narrower bounds do (a higher probe rate)."
+            "Inconclusive: more than {accepted:.0} % of years exceed the budget by the upper bounds, fewer by the lower \
+             ones. More drills do not help; narrower bounds do (a higher probe rate)."
         ),
     }
 }
 
 /// What the drills prove, and what more of them would.
-fn proves(projection: &Projection, risks: &[Risk]) -> Vec<String> {
+fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
     let fewest = projection.parts.iter().map(|part| part.n).min().unwrap_or(0);
+    let drills = count(fewest, "drill");
     let mut lines = Vec::new();
     if fewest < ENOUGH_FOR_P95 {
         let worst = projection
@@ -127,8 +122,7 @@ fn proves(projection: &Projection, risks: &[Risk]) -> Vec<String> {
             .map(|part| part.confidence)
             .fold(1.0, f64::min);
         lines.push(format!(
-            "the costliest of {fewest} drills covers 19 of 20 events with {:.0} % confidence; 95 % needs n ≥ \
-             {ENOUGH_FOR_P95}",
+            "{:.0} % confidence that the costliest of {drills} covers 95 % of events; 95 % confidence takes {ENOUGH_FOR_P95} drills",
             worst * 100.0
         ));
     }
@@ -138,23 +132,20 @@ fn proves(projection: &Projection, risks: &[Risk]) -> Vec<String> {
         .map(|part| part.unseen)
         .fold(0.0, f64::max);
     lines.push(format!(
-        "in {fewest} drills without it, something slower may still be in up to {:.1} % of events (at 95 %: about 3/n)",
+        "a slower mode that {drills} did not show may occur in up to {:.1} % of events (95 % confidence, about 3/n)",
         unseen * 100.0
     ));
-    let met = |n: usize| slow_year_probability(risks, n);
-    lines.push(format!(
-        "years that are met by it: now up to {:.1} %",
-        met(0) * 100.0
-    ));
+    let affected = |n: usize| slow_year_probability(risks, n) * 100.0;
+    lines.push(format!("years in which it may occur: up to {:.1} %", affected(0)));
     for n in [ENOUGH_FOR_P95, 300, 1000, 3000]
         .into_iter()
         .filter(|n| *n > fewest)
     {
         lines.push(format!(
-            "  with {n} drills of each: up to {:.1} %",
-            met(n) * 100.0
+            "  with {n} drills of each scenario: up to {:.1} %",
+            affected(n)
         ));
-        if met(n) <= ACCEPTED {
+        if affected(n) <= ACCEPTED * 100.0 {
             break;
         }
     }
@@ -163,35 +154,28 @@ fn proves(projection: &Projection, risks: &[Risk]) -> Vec<String> {
 
 fn left_out(gathered: &Gathered, controls: bool) -> Vec<String> {
     let kind = if controls {
-        "no controls"
+        "no negative control"
     } else {
-        "controls, they show what happens without protection (--controls)"
+        "negative control, which runs without protection (--controls includes them)"
     };
     let mut lines = Vec::new();
     for (names, why) in [
         (&gathered.other_kind, kind),
-        (
-            &gathered.without_rate,
-            "no `per_year` says how often to expect it",
-        ),
+        (&gathered.without_rate, "no `per_year`, so its rate is unknown"),
     ] {
         if !names.is_empty() {
-            let shown: Vec<&str> = names.iter().take(8).map(String::as_str).collect();
-            let more = names.len() - shown.len();
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            lines.push(format!("left out, {why}: {}{more}", shown.join(", ")));
+            lines.push(format!("left out, {why}: {}", first_of(names, MOST_NAMES)));
         }
     }
     if gathered.undecided > 0 {
-        lines.push(format!("left out, no evidence: {} drills", gathered.undecided));
+        lines.push(format!(
+            "left out, no evidence: {}",
+            count(gathered.undecided, "drill")
+        ));
     }
     if gathered.systems.len() > 1 {
         lines.push(format!(
-            "measured on {} systems ({}): the sum is a year of one production only if each scenario is of it",
+            "measured on {} systems ({}): the total is a year of one production system only if each scenario applies to it",
             gathered.systems.len(),
             gathered.systems.join(", ")
         ));
@@ -201,37 +185,29 @@ fn left_out(gathered: &Gathered, controls: bool) -> Vec<String> {
 
 fn headline(projection: &Projection) -> String {
     let drills: usize = projection.parts.iter().map(|part| part.n).sum();
-    let scenarios = match projection.parts.len() {
-        1 => "1 scenario".to_owned(),
-        scenarios => format!("{scenarios} scenarios"),
-    };
     format!(
-        "{scenarios}, {drills} drills, {} simulated years, seed {}; the budget is {}",
+        "{}, {}, {} simulated years, seed {}; budget {}",
+        count(projection.parts.len(), "scenario"),
+        count(drills, "drill"),
         projection.years,
         projection.seed,
-        time(projection.budget)
+        long_seconds(projection.budget)
     )
 }
 
 /// The projection for a terminal.
 pub fn projection(projection: &Projection, gathered: &Gathered, controls: bool, colours: bool) -> String {
     let paint = Paint(colours);
-    let mut text = format!("{}  {}\n", paint.bold("A year's downtime"), headline(projection));
-    let _ = writeln!(
-        text,
-        "  {:24}  {:26}  and with a slow mode unseen",
-        "", "as measured"
+    let mut text = format!(
+        "{}  {}\n",
+        paint.bold("Projected annual downtime"),
+        headline(projection)
     );
-    for (what, measured, slow) in rows(projection) {
+    let _ = writeln!(text, "  {:24}  {:26}  {}", "", TITLES[0], TITLES[1]);
+    for [what, measured, slow] in rows(projection) {
         let _ = writeln!(text, "  {what:24}  {measured:26}  {slow}");
     }
-    let widest = projection
-        .parts
-        .iter()
-        .map(|part| part.name.chars().count())
-        .max()
-        .unwrap_or(0)
-        .clamp(8, 44);
+    let widest = column(projection.parts.iter().map(|part| part.name.as_str()), 8, 44);
     let _ = writeln!(
         text,
         "\n{}\n  {:widest$}  {:>7}  {:>6}  {:22}  {:>6}  {:>14}",
@@ -239,75 +215,60 @@ pub fn projection(projection: &Projection, gathered: &Gathered, controls: bool, 
         "",
         "a year",
         "drills",
-        "one costs",
+        "cost of one",
         "share",
-        "could bear"
+        "tolerable rate"
     );
     for part in &projection.parts {
+        let [rate, drills, each, share, tolerable] = scenario(part);
         let _ = writeln!(
             text,
-            "  {:widest$}  {:>7}  {:>6}  {:22}  {:>4.0} %  {:>14}  {}",
-            plain(&part.name, widest),
-            rate(part.rate),
-            part.n,
-            times(part.each.0, part.each.1),
-            part.share,
-            tolerable_rate(part),
+            "  {}  {rate:>7}  {drills:>6}  {each:22}  {share:>6}  {tolerable:>14}  {}",
+            pad(&plain(&part.name, widest), widest),
             paint.dim(&plain(&part.because, 80))
         );
     }
-    let _ = writeln!(text, "\n{}", paint.bold("What the drills prove"));
-    for line in proves(projection, &gathered.risks)
+    let _ = writeln!(text, "\n{}", paint.bold("Confidence"));
+    for line in confidence(projection, &gathered.risks)
         .into_iter()
         .chain(left_out(gathered, controls))
     {
         let _ = writeln!(text, "  {line}");
     }
-    let told = conclusion(projection);
-    let told = match projection.conclusion {
-        Conclusion::Fits => paint.good(&told),
-        Conclusion::DoesNotFit => paint.bad(&told),
-        Conclusion::CannotSay { .. } => paint.warn(&told),
+    let conclusion = conclusion(projection);
+    let conclusion = match projection.conclusion {
+        Conclusion::Fits => paint.good(&conclusion),
+        Conclusion::DoesNotFit => paint.bad(&conclusion),
+        Conclusion::CannotSay { .. } => paint.warn(&conclusion),
     };
-    let _ = write!(text, "\n{told}");
+    let _ = write!(text, "\n{conclusion}");
     text
 }
 
 /// The projection as Markdown.
 pub fn projection_markdown(projection: &Projection, gathered: &Gathered, controls: bool) -> String {
-    let mut text = format!(
-        "### A year's downtime, projected\n\n{}\n\n",
-        conclusion(projection)
-    );
+    let mut text = format!("### Projected annual downtime\n\n{}\n\n", conclusion(projection));
     let _ = writeln!(
         text,
-        "{}.\n\n| | as measured | and with a slow mode unseen |\n|---|---|---|",
-        headline(projection)
+        "{}.\n\n| | {} | {} |\n|---|---|---|",
+        headline(projection),
+        TITLES[0],
+        TITLES[1]
     );
-    for (what, measured, slow) in rows(projection) {
-        let _ = writeln!(text, "| {what} | {measured} | {slow} |");
+    for row in rows(projection) {
+        let _ = writeln!(text, "| {} |", row.join(" | "));
     }
     text.push_str(
-        "\n| scenario | a year | drills | one costs | share | could bear |\n|---|--:|--:|---|--:|--:|\n",
+        "\n| scenario | a year | drills | cost of one | share | tolerable rate |\n|---|--:|--:|---|--:|--:|\n",
     );
-    const MOST: usize = 60;
-    for part in projection.parts.iter().take(MOST) {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {:.0} % | {} |",
-            cell(&part.name),
-            rate(part.rate),
-            part.n,
-            times(part.each.0, part.each.1),
-            part.share,
-            tolerable_rate(part)
-        );
+    for part in projection.parts.iter().take(MOST_SCENARIOS) {
+        let _ = writeln!(text, "| {} | {} |", cell(&part.name), scenario(part).join(" | "));
     }
-    if projection.parts.len() > MOST {
-        let _ = writeln!(text, "\nand {} more", projection.parts.len() - MOST);
+    if projection.parts.len() > MOST_SCENARIOS {
+        let _ = writeln!(text, "\nand {} more", projection.parts.len() - MOST_SCENARIOS);
     }
     text.push('\n');
-    for line in proves(projection, &gathered.risks)
+    for line in confidence(projection, &gathered.risks)
         .into_iter()
         .chain(left_out(gathered, controls))
     {

@@ -1,128 +1,130 @@
-//! All drills of one call (or of its shards, put together) for machines and for Markdown.
+//! A suite for machines and for Markdown: all drills of one call, or of its shards together.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::summary::{DrillSummary, Outcome};
-use super::text::word;
-use firedrill_judge::Verdict;
+use super::format::{self, NOT_APPLICABLE, bounds, count, percent};
+use super::summary::{DrillSummary, Ending, SuiteResult};
 use firedrill_judge::compare::MIN_DRILLS;
 use firedrill_judge::measure::Bounds;
 
 /// Rows beyond this are counted, not listed: a comment holds 65 536 characters.
 const MOST_ROWS: usize = 150;
 
-/// How a line's result is called.
-fn result(line: &DrillSummary) -> &'static str {
-    match &line.result {
-        Outcome::Judged { stated: true, .. } if line.control => "as stated",
-        Outcome::Judged { stated: true, .. } => "met",
-        Outcome::Judged { stated: false, .. } if line.control => "not as stated",
-        Outcome::Judged { verdict, .. } => word((*verdict).max(Verdict::Undecided)),
-        Outcome::Skipped(_) => "skipped",
-        Outcome::Failed(_) => "not run",
+/// The results that a headline counts, the most urgent first.
+const UNEXPECTED: [SuiteResult; 5] = [
+    SuiteResult::Breached,
+    SuiteResult::ControlUnexpected,
+    SuiteResult::NotRun,
+    SuiteResult::Undecided,
+    SuiteResult::Skipped,
+];
+
+/// A result in the JSON summary. Its values are part of format 1 and do not follow the wording of reports.
+fn json_result(result: SuiteResult) -> &'static str {
+    match result {
+        SuiteResult::Met => "met",
+        SuiteResult::ControlAsExpected => "as stated",
+        SuiteResult::Breached => "breached",
+        SuiteResult::ControlUnexpected => "not as stated",
+        SuiteResult::Undecided => "undecided",
+        SuiteResult::NotRun => "not run",
+        SuiteResult::Skipped => "skipped",
     }
 }
 
 /// What a reader must see first has the lowest number.
-fn urgency(line: &DrillSummary) -> u8 {
-    match result(line) {
-        "breached" | "not as stated" => 0,
-        "not run" => 1,
-        "undecided" => 2,
-        "skipped" => 3,
-        _ => 4,
+fn urgency(result: SuiteResult) -> u8 {
+    match result {
+        SuiteResult::Breached | SuiteResult::ControlUnexpected => 0,
+        SuiteResult::NotRun => 1,
+        SuiteResult::Undecided => 2,
+        SuiteResult::Skipped => 3,
+        SuiteResult::Met | SuiteResult::ControlAsExpected => 4,
     }
 }
 
-fn count(lines: &[&DrillSummary], wanted: &str) -> usize {
-    lines.iter().filter(|line| result(line) == wanted).count()
+fn number(lines: &[&DrillSummary], wanted: SuiteResult) -> usize {
+    lines.iter().filter(|line| line.result() == wanted).count()
 }
 
-/// The summary as one JSON value: counts, and an object a drill.
+/// The summary as one JSON value: counts, and an object for each drill.
 pub fn summary_json(lines: &[&DrillSummary], seed: u64, backend: &str) -> Value {
-    let stated = lines.iter().filter(|line| line.is_stated()).count();
+    let as_expected = lines.iter().filter(|line| line.is_as_expected()).count();
     json!({
         "format": 1,
         "target": backend,
         "seed": seed,
         "drills": lines.len(),
-        "as_stated": stated,
-        "breached": count(lines, "breached"),
-        "controls_not_as_stated": count(lines, "not as stated"),
-        "undecided": count(lines, "undecided"),
-        "not_run": count(lines, "not run"),
-        "skipped": count(lines, "skipped"),
-        "lines": lines.iter().map(|line| row(line)).collect::<Vec<_>>(),
+        "as_stated": as_expected,
+        "breached": number(lines, SuiteResult::Breached),
+        "controls_not_as_stated": number(lines, SuiteResult::ControlUnexpected),
+        "undecided": number(lines, SuiteResult::Undecided),
+        "not_run": number(lines, SuiteResult::NotRun),
+        "skipped": number(lines, SuiteResult::Skipped),
+        "lines": lines.iter().map(|line| json_row(line)).collect::<Vec<_>>(),
     })
 }
 
-fn row(line: &DrillSummary) -> Value {
-    let mut row = json!({ "scenario": line.name, "control": line.control, "result": result(line) });
-    match &line.result {
-        Outcome::Judged {
-            verdict,
-            downtime,
-            percent,
-            why,
-            ..
-        } => {
-            row["verdict"] = json!(verdict);
-            let (low, high) = (
-                downtime.low.as_secs_f64(),
-                downtime.high.map(|high| high.as_secs_f64()),
-            );
-            row["downtime"] = json!({ "low": low, "high": high });
-            row["percent"] = json!(percent);
-            row["why"] = json!(why);
+fn json_row(line: &DrillSummary) -> Value {
+    let mut row =
+        json!({ "scenario": line.name, "control": line.control, "result": json_result(line.result()) });
+    match &line.ending {
+        Ending::Judged(judged) => {
+            let downtime = judged.downtime;
+            row["verdict"] = json!(judged.verdict);
+            row["downtime"] = json!({
+                "low": downtime.low.as_secs_f64(),
+                "high": downtime.high.map(|high| high.as_secs_f64()),
+            });
+            row["percent"] = json!(judged.percent);
+            row["why"] = json!(judged.checks);
         }
-        Outcome::Skipped(why) | Outcome::Failed(why) => row["why"] = json!(why),
+        Ending::Skipped(why) | Ending::NotRun(why) => row["why"] = json!(why),
     }
     row
 }
 
 /// All repeats of one scenario.
-struct Row<'a> {
-    /// The one that is told: the worst.
+struct Repeats<'a> {
+    /// The one that is shown: the worst.
     worst: &'a DrillSummary,
-    repeats: Vec<&'a DrillSummary>,
+    all: Vec<&'a DrillSummary>,
 }
 
-impl Row<'_> {
-    /// What a reader must see first has the least: by result, then by what it took of the budget, then by name.
-    fn order(&self) -> (u8, std::cmp::Reverse<u64>, &str) {
-        let (urgency, taken) = weight(self.worst);
-        (urgency, taken, &self.worst.name)
+impl Repeats<'_> {
+    /// What a reader must see first is the least: by result, then by cost, then by name.
+    fn order(&self) -> (u8, Reverse<u64>, &str) {
+        let (urgency, cost) = weight(self.worst);
+        (urgency, cost, &self.worst.name)
     }
 
-    fn stated(&self) -> bool {
-        self.repeats.iter().all(|line| line.is_stated())
+    fn are_as_expected(&self) -> bool {
+        self.all.iter().all(|line| line.is_as_expected())
     }
 
-    /// Its result, and in how many of its repeats where not in all.
+    /// The worst result, and in how many of the repeats unless in all.
     fn result(&self) -> String {
-        let told = result(self.worst);
-        let same = self.repeats.iter().filter(|line| result(line) == told).count();
-        match self.repeats.len() {
-            all if same == all => told.to_owned(),
-            all => format!("{told} in {same} of {all}"),
+        let result = self.worst.result();
+        let same = number(&self.all, result);
+        match self.all.len() {
+            all if same == all => result.word().to_owned(),
+            all => format!("{} in {same} of {all}", result.word()),
         }
     }
 
-    /// The median downtime; of fewer than five repeats every one, and of a single one nothing more.
+    /// The median downtime; of fewer than [`MIN_DRILLS`] repeats every one, and of a single one nothing more.
     fn median(&self) -> String {
-        let downtimes: Vec<Bounds> = self.repeats.iter().filter_map(|line| downtime(line)).collect();
+        let downtimes = self.all.iter().filter_map(|line| Some(line.judged()?.downtime));
+        let downtimes: Vec<Bounds> = downtimes.collect();
         match downtimes.len() {
-            0 | 1 => "–".to_owned(),
-            n if n < MIN_DRILLS => downtimes
-                .iter()
-                .map(Bounds::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-            _ => median(&downtimes).to_string(),
+            0 | 1 => NOT_APPLICABLE.to_owned(),
+            n if n < MIN_DRILLS => format::list(downtimes.into_iter().map(bounds)),
+            _ => bounds(median(&downtimes)),
         }
     }
 }
@@ -134,6 +136,7 @@ fn median(downtimes: &[Bounds]) -> Bounds {
         times.sort_unstable();
         times[times.len() / 2]
     };
+    // A missing upper bound sorts last: an outage that did not end is longer than any that did.
     let high = |bounds: &Bounds| bounds.high.unwrap_or(Duration::MAX);
     let (low, high) = (
         middle(downtimes.iter().map(|bounds| bounds.low).collect()),
@@ -145,106 +148,90 @@ fn median(downtimes: &[Bounds]) -> Bounds {
     }
 }
 
-fn downtime(line: &DrillSummary) -> Option<Bounds> {
-    match &line.result {
-        Outcome::Judged { downtime, .. } => Some(*downtime),
-        Outcome::Skipped(_) | Outcome::Failed(_) => None,
-    }
-}
-
-/// The order of repeats and rows: what is urgent, then what took most of the budget; without a price, most of all.
-fn weight(line: &DrillSummary) -> (u8, std::cmp::Reverse<u64>) {
-    let taken = match &line.result {
-        Outcome::Judged { percent, .. } => percent.unwrap_or(f64::MAX),
-        Outcome::Skipped(_) | Outcome::Failed(_) => 0.0,
-    };
+/// The order of repeats and rows: what is urgent, then what costs most; without a price, most of all.
+fn weight(line: &DrillSummary) -> (u8, Reverse<u64>) {
+    let share = line
+        .judged()
+        .map_or(0.0, |judged| judged.percent.unwrap_or(f64::MAX));
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "to sort by; the cast saturates"
     )]
-    let thousandths = (taken * 1e3) as u64;
-    (urgency(line), std::cmp::Reverse(thousandths))
+    let thousandths = (share * 1e3) as u64;
+    (urgency(line.result()), Reverse(thousandths))
 }
 
-/// A row a scenario, the worst first.
-fn rows<'a>(lines: &[&'a DrillSummary]) -> Vec<Row<'a>> {
+/// The repeats of each scenario, the worst first.
+fn by_scenario<'a>(lines: &[&'a DrillSummary]) -> Vec<Repeats<'a>> {
     let mut scenarios: BTreeMap<&str, Vec<&DrillSummary>> = BTreeMap::new();
     for line in lines {
         scenarios.entry(&line.name).or_default().push(line);
     }
-    let row = |repeats: Vec<&'a DrillSummary>| {
-        let worst = *repeats.iter().min_by_key(|line| weight(line))?;
-        Some(Row { worst, repeats })
+    let repeats = |all: Vec<&'a DrillSummary>| {
+        let worst = *all.iter().min_by_key(|line| weight(line))?;
+        Some(Repeats { worst, all })
     };
-    let mut rows: Vec<Row<'_>> = scenarios.into_values().filter_map(row).collect();
+    let mut rows: Vec<Repeats<'_>> = scenarios.into_values().filter_map(repeats).collect();
     rows.sort_by(|a, b| a.order().cmp(&b.order()));
     rows
 }
 
-/// The summary as Markdown: a headline, what is not as stated, and the rest folded away. A row for each scenario, its
-/// repeats in it.
+/// The summary as Markdown: a headline, what is unexpected, and the rest folded away. A row for each scenario, with all
+/// its repeats.
 pub fn summary_markdown(lines: &[&DrillSummary], seed: u64, backend: &str) -> String {
-    let (stated, other): (Vec<Row<'_>>, Vec<Row<'_>>) = rows(lines).into_iter().partition(Row::stated);
+    let (expected, other): (Vec<Repeats<'_>>, Vec<Repeats<'_>>) =
+        by_scenario(lines).into_iter().partition(Repeats::are_as_expected);
     let mut text = format!(
-        "### Firedrill: {} of {} drills as stated\n\nOn {}, seed {seed}.",
-        lines.iter().filter(|line| line.is_stated()).count(),
-        lines.len(),
+        "### Firedrill: {} of {} as expected\n\nOn {}, seed {seed}.",
+        lines.iter().filter(|line| line.is_as_expected()).count(),
+        count(lines.len(), "drill"),
         cell(backend)
     );
-    for what in ["breached", "not as stated", "not run", "undecided", "skipped"] {
-        let count = count(lines, what);
-        if count > 0 {
-            let _ = write!(text, " **{count} {what}.**");
+    for result in UNEXPECTED {
+        let number = number(lines, result);
+        if number > 0 {
+            let _ = write!(text, " **{number} {}.**", result.word());
         }
     }
     text.push('\n');
     if !other.is_empty() {
         text.push_str(&table(&other));
     }
-    if !stated.is_empty() {
+    if !expected.is_empty() {
         let _ = write!(
             text,
-            "\n<details><summary>{} {} as stated</summary>\n{}\n</details>\n",
-            stated.len(),
-            if stated.len() == 1 {
-                "scenario"
-            } else {
-                "scenarios"
-            },
-            table(&stated)
+            "\n<details><summary>{} as expected</summary>\n{}\n</details>\n",
+            count(expected.len(), "scenario"),
+            table(&expected)
         );
     }
     text
 }
 
-fn table(rows: &[Row<'_>]) -> String {
-    let mut text = "\n| result | scenario | n | worst downtime | median | of the budget, at most | why |\n\
+fn table(rows: &[Repeats<'_>]) -> String {
+    let mut text = "\n| result | scenario | n | worst downtime | median | budget used, at most | why |\n\
                     |---|---|--:|---|---|--:|---|\n"
         .to_owned();
     for row in rows.iter().take(MOST_ROWS) {
         let line = row.worst;
-        let (downtime, percent, why) = match &line.result {
-            Outcome::Judged {
-                downtime,
-                percent,
-                why,
-                ..
-            } => {
-                let percent =
-                    percent.map_or_else(|| "no price".to_owned(), |percent| format!("{percent:.2} %"));
-                (downtime.to_string(), percent, why)
+        let (downtime, share, why) = match &line.ending {
+            Ending::Judged(judged) => {
+                let share = judged.percent.map_or_else(|| "unknown".to_owned(), percent);
+                (bounds(judged.downtime), share, &judged.checks)
             }
-            Outcome::Skipped(why) | Outcome::Failed(why) => ("–".to_owned(), "–".to_owned(), why),
+            Ending::Skipped(why) | Ending::NotRun(why) => {
+                (NOT_APPLICABLE.to_owned(), NOT_APPLICABLE.to_owned(), why)
+            }
         };
-        let control = if line.control { " (control)" } else { "" };
+        let control = if line.control { " (negative control)" } else { "" };
         let why: String = why.chars().take(160).collect();
         let _ = writeln!(
             text,
-            "| {} | {}{control} | {} | {downtime} | {} | {percent} | {} |",
+            "| {} | {}{control} | {} | {downtime} | {} | {share} | {} |",
             row.result(),
             cell(&line.name),
-            row.repeats.len(),
+            row.all.len(),
             row.median(),
             cell(&why)
         );
@@ -255,7 +242,7 @@ fn table(rows: &[Row<'_>]) -> String {
     text
 }
 
-/// Text that stays inside its cell, and does nothing there.
+/// Text for a cell of a Markdown table: it stays inside, and is no markup.
 pub(super) fn cell(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {
@@ -278,27 +265,26 @@ pub(super) fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::summary::Judged;
+    use firedrill_judge::Verdict;
 
     fn judged(name: &str, verdict: Verdict, millis: u64) -> DrillSummary {
         let time = Duration::from_millis(millis);
         let mut line = DrillSummary::failed(name, false, "");
-        line.result = Outcome::Judged {
+        let checks = if verdict == Verdict::Met { "" } else { "downtime" };
+        line.ending = Ending::Judged(Judged {
             verdict,
-            stated: verdict == Verdict::Met,
+            as_expected: verdict == Verdict::Met,
             downtime: Bounds::between(time, time),
             percent: Some(time.as_secs_f64() / 9.0),
-            data: String::new(),
-            why: if verdict == Verdict::Met {
-                String::new()
-            } else {
-                "downtime".into()
-            },
-        };
+            damage: None,
+            checks: checks.into(),
+        });
         line
     }
 
     #[test]
-    fn a_night_is_a_row_a_scenario_with_its_repeats_folded_and_the_worst_first() {
+    fn many_repeats_are_one_row_for_each_scenario_the_worst_first() {
         let mut night: Vec<DrillSummary> = Vec::new();
         for scenario in 0..43u64 {
             for repeat in 0..20 {
@@ -339,10 +325,10 @@ mod tests {
             "then by cost: {text}"
         );
         assert!(
-            text.contains("41 scenarios as stated") && !text.contains("more"),
+            text.contains("41 scenarios as expected") && !text.contains("more"),
             "{text}"
         );
-        assert!(text.contains("857 of 860 drills as stated"), "{text}");
+        assert!(text.contains("857 of 860 drills as expected"), "{text}");
     }
 
     #[test]
@@ -353,14 +339,17 @@ mod tests {
             text.contains("| met | a | 2 | 2.000 s | 1.000 s, 2.000 s |"),
             "{text}"
         );
-        let still = Bounds {
+        let still_down = Bounds {
             low: Duration::ZERO,
             high: None,
         };
         let down = |millis| Bounds::between(Duration::from_millis(millis), Duration::from_millis(millis + 5));
-        assert_eq!(median(&[still, down(7), still, down(9), still]).high, None);
         assert_eq!(
-            median(&[down(3), down(7), still]),
+            median(&[still_down, down(7), still_down, down(9), still_down]).high,
+            None
+        );
+        assert_eq!(
+            median(&[down(3), down(7), still_down]),
             Bounds::between(Duration::from_millis(3), Duration::from_millis(12))
         );
     }

@@ -1,34 +1,98 @@
-//! One drill in one line, and many of them in a table.
+//! A suite at the terminal: each drill in one line, and all of them in a few.
+//!
+//! Takes judged drills as they end, gives one [`DrillSummary`] for each and a closing text. The reports for machines and
+//! for Markdown ([`suite`](super::suite)) are made from the same values.
 
-use super::text::{Paint, plain, word};
+use super::format::{bounds, count, percent};
+use super::text::{Paint, pad, plain};
+use super::words;
 use firedrill_judge::measure::{Bounds, Measured};
 use firedrill_judge::{Judgement, Verdict};
 use firedrill_model::history::History;
 
-/// One drill in one line.
+/// Columns of the result, of a scenario's name, of its downtime and of its share of the budget.
+const COLUMNS: [usize; 4] = [11, 44, 26, 18];
+
+/// One drill of a suite, in as much as one line shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DrillSummary {
     pub(super) name: String,
     pub(super) control: bool,
-    pub(super) result: Outcome,
+    pub(super) ending: Ending,
     note: Option<String>,
 }
 
+/// How a drill of a suite ended.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Outcome {
-    /// Judged.
-    Judged {
-        verdict: Verdict,
-        stated: bool,
-        downtime: Bounds,
-        percent: Option<f64>,
-        data: String,
-        why: String,
-    },
-    /// Not run: the backend cannot do it.
+pub(super) enum Ending {
+    /// It was judged.
+    Judged(Judged),
+    /// It was not run: the backend does not support it.
     Skipped(String),
-    /// Not run, or not to its end: the environment's fault or ours.
-    Failed(String),
+    /// It was not run, or not to its end: a fault of the environment or the harness.
+    NotRun(String),
+}
+
+/// What a summary keeps of a judgement.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    pub(super) as_expected: bool,
+    pub(super) downtime: Bounds,
+    /// The upper bound of its share of the budget; `None` without a price.
+    pub(super) percent: Option<f64>,
+    /// What was lost, if anything.
+    pub(super) damage: Option<String>,
+    /// The checks behind a verdict that is not *met*.
+    pub(super) checks: String,
+}
+
+/// What a reader is to make of a drill's ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SuiteResult {
+    /// Every check is met.
+    Met,
+    /// A negative control breached as it must.
+    ControlAsExpected,
+    /// A check is breached.
+    Breached,
+    /// A negative control did not breach as it must.
+    ControlUnexpected,
+    /// The evidence is not enough.
+    Undecided,
+    /// It was not run.
+    NotRun,
+    /// The backend does not support it.
+    Skipped,
+}
+
+impl SuiteResult {
+    /// In a word or two.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::ControlAsExpected => "as expected",
+            Self::Breached => "breached",
+            Self::ControlUnexpected => "unexpected",
+            Self::Undecided => "undecided",
+            Self::NotRun => "not run",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// In the column of a terminal, where what needs attention stands out without colour, too.
+    fn cell(self, paint: Paint) -> String {
+        let word = match self {
+            Self::Breached | Self::ControlUnexpected | Self::Undecided => self.word().to_uppercase(),
+            _ => self.word().to_owned(),
+        };
+        let cell = pad(&word, COLUMNS[0]);
+        match self {
+            Self::Met | Self::ControlAsExpected => paint.good(&cell),
+            Self::Breached | Self::ControlUnexpected | Self::NotRun => paint.bad(&cell),
+            Self::Undecided | Self::Skipped => paint.warn(&cell),
+        }
+    }
 }
 
 impl DrillSummary {
@@ -36,52 +100,44 @@ impl DrillSummary {
     pub fn new(history: &History, measured: &Measured, judgement: &Judgement) -> Self {
         let verdict = judgement.verdict();
         let failed = judgement
-            .checks
-            .iter()
-            .filter(|check| check.verdict == verdict && verdict != Verdict::Met);
-        let why: Vec<String> = failed.map(|check| check.id.to_string()).collect();
-        let data = &measured.data;
-        let lost = if data.lost + data.corrupt > 0 {
-            format!("{} lost, {} corrupt", data.lost, data.corrupt)
-        } else {
-            String::new()
-        };
+            .of(verdict)
+            .filter(|check| check.verdict != Verdict::Met);
+        let failed: Vec<String> = failed.map(|check| check.id.to_string()).collect();
         Self {
             name: history.start.plan.name.clone(),
             control: judgement.control.is_some(),
-            result: Outcome::Judged {
+            ending: Ending::Judged(Judged {
                 verdict,
-                stated: judgement.as_expected(),
+                as_expected: judgement.as_expected(),
                 downtime: measured.downtime,
                 percent: judgement.cost.share.high,
-                data: lost,
-                why: why.join(", "),
-            },
+                damage: words::damage(&measured.data),
+                checks: failed.join(", "),
+            }),
             note: None,
         }
     }
 
-    /// A drill that the backend cannot do.
+    /// A drill that the backend does not support.
     pub fn skipped(name: &str, control: bool, why: &str) -> Self {
-        Self {
-            name: name.into(),
-            control,
-            result: Outcome::Skipped(plain(why, 200)),
-            note: None,
-        }
+        Self::unjudged(name, control, Ending::Skipped(plain(why, 200)))
     }
 
     /// A drill that could not be run or read.
     pub fn failed(name: &str, control: bool, why: &str) -> Self {
+        Self::unjudged(name, control, Ending::NotRun(plain(why, 600)))
+    }
+
+    fn unjudged(name: &str, control: bool, ending: Ending) -> Self {
         Self {
             name: name.into(),
             control,
-            result: Outcome::Failed(plain(why, 600)),
+            ending,
             note: None,
         }
     }
 
-    /// Adds a remark.
+    /// Adds a remark to its line.
     pub fn note(&mut self, text: &str) {
         self.note = Some(plain(text, 200));
     }
@@ -91,124 +147,144 @@ impl DrillSummary {
         &self.name
     }
 
-    /// Whether it came out as its scenario states.
-    pub fn is_stated(&self) -> bool {
-        matches!(self.result, Outcome::Judged { stated: true, .. })
+    /// Whether it ended as its scenario requires.
+    pub fn is_as_expected(&self) -> bool {
+        matches!(self.result(), SuiteResult::Met | SuiteResult::ControlAsExpected)
     }
 
     /// Whether it was skipped.
     pub fn is_skipped(&self) -> bool {
-        matches!(self.result, Outcome::Skipped(_))
+        matches!(self.ending, Ending::Skipped(_))
+    }
+
+    pub(super) fn result(&self) -> SuiteResult {
+        match &self.ending {
+            Ending::Skipped(_) => SuiteResult::Skipped,
+            Ending::NotRun(_) => SuiteResult::NotRun,
+            Ending::Judged(judged) => match (judged.as_expected, self.control, judged.verdict) {
+                (true, true, _) => SuiteResult::ControlAsExpected,
+                (true, false, _) => SuiteResult::Met,
+                (false, true, _) => SuiteResult::ControlUnexpected,
+                (false, false, Verdict::Breached) => SuiteResult::Breached,
+                (false, false, Verdict::Met | Verdict::Undecided) => SuiteResult::Undecided,
+            },
+        }
+    }
+
+    pub(super) fn judged(&self) -> Option<&Judged> {
+        match &self.ending {
+            Ending::Judged(judged) => Some(judged),
+            Ending::Skipped(_) | Ending::NotRun(_) => None,
+        }
     }
 
     /// The line.
     pub fn text(&self, colours: bool) -> String {
-        let paint = Paint(colours);
-        let text = match &self.result {
-            Outcome::Skipped(why) => format!("{} {:44} {why}", paint.warn("skipped  "), self.name),
-            Outcome::Failed(why) => format!("{} {:44} {why}", paint.bad("not run  "), self.name),
-            Outcome::Judged {
-                verdict,
-                stated,
-                downtime,
-                percent,
-                data,
-                why,
-            } => {
-                let mark = match (stated, self.control) {
-                    (true, true) => paint.good("as stated"),
-                    (true, false) => paint.good("met      "),
-                    (false, _) => paint.verdict(
-                        (*verdict).max(Verdict::Undecided),
-                        &format!("{:9}", self.unstated(*verdict)),
-                    ),
-                };
-                let down = format!("down {downtime}");
-                let share = percent.map_or_else(
-                    || "no price".to_owned(),
-                    |percent| format!("{percent:.2} % of budget"),
-                );
-                let why = if *stated && !self.control {
-                    String::new()
-                } else {
-                    format!("  {}: {why}", word(*verdict))
-                };
-                let data = if data.is_empty() {
-                    String::new()
-                } else {
-                    format!("  {data}")
-                };
-                format!("{mark} {:44} {down:26} {share:>18}{data}{why}", self.name)
-            }
-        };
-        match &self.note {
-            Some(note) => format!("{text}  ({note})"),
-            None => text,
+        let result = self.result().cell(Paint(colours));
+        let name = pad(&self.name, COLUMNS[1]);
+        let note = self
+            .note
+            .as_ref()
+            .map_or_else(String::new, |note| format!("  ({note})"));
+        match &self.ending {
+            Ending::Skipped(why) | Ending::NotRun(why) => format!("{result} {name} {why}{note}"),
+            Ending::Judged(judged) => format!("{result} {name} {}{note}", self.details(judged)),
         }
     }
 
-    /// Why it is not as stated: for a control that breached elsewhere or not at all, that it did not breach as it must.
-    fn unstated(&self, verdict: Verdict) -> &'static str {
-        match (self.control, verdict) {
-            (true, Verdict::Met | Verdict::Breached) => "NOT AS ST",
-            (_, verdict) => match verdict {
-                Verdict::Breached => "BREACHED",
-                _ => "UNDECIDED",
-            },
-        }
+    /// Downtime, share, damage, and the checks behind a verdict that is not *met*.
+    fn details(&self, judged: &Judged) -> String {
+        let down = if judged.downtime == Bounds::ZERO {
+            "no downtime".to_owned()
+        } else {
+            format!("down {}", bounds(judged.downtime))
+        };
+        let share = judged.percent.map_or_else(
+            || "unknown share".to_owned(),
+            |share| format!("{} of budget", percent(share)),
+        );
+        let damage = judged
+            .damage
+            .as_ref()
+            .map_or_else(String::new, |lost| format!("  {lost}"));
+        let checks = match (judged.checks.as_str(), judged.verdict) {
+            ("", _) => String::new(),
+            (checks, verdict) => format!("  {}: {checks}", words::verdict(verdict)),
+        };
+        format!(
+            "{} {share:>share_width$}{damage}{checks}",
+            pad(&down, COLUMNS[2]),
+            share_width = COLUMNS[3]
+        )
     }
 }
 
-/// All drills of one call.
+/// The end of a suite: counts, every drill that did not end as expected, and the most expensive one.
 pub fn summary(lines: &[&DrillSummary], seed: u64, backend: &str, colours: bool) -> String {
     let paint = Paint(colours);
-    let count = |wanted: fn(&DrillSummary) -> bool| lines.iter().filter(|line| wanted(line)).count();
-    let stated = count(|line| matches!(line.result, Outcome::Judged { stated: true, .. }));
-    let controls = count(|line| line.control && matches!(line.result, Outcome::Judged { stated: true, .. }));
-    let skipped = count(DrillSummary::is_skipped);
-    let failed = count(|line| matches!(line.result, Outcome::Failed(_)));
-    let unstated = lines.len() - stated - skipped - failed;
-    let mut text = format!("\n{} drills on {backend}, seed {seed}: ", lines.len());
+    let number = |wanted: fn(SuiteResult) -> bool| lines.iter().filter(|line| wanted(line.result())).count();
+    let controls = number(|result| result == SuiteResult::ControlAsExpected);
+    let as_expected = controls + number(|result| result == SuiteResult::Met);
+    let mut text = format!("\n{} on {backend}, seed {seed}: ", count(lines.len(), "drill"));
     text.push_str(&paint.good(&format!(
-        "{stated} as stated ({controls} controls breached as they must)"
+        "{as_expected} as expected{}",
+        of_them_controls(controls)
     )));
-    for (count, what) in [
-        (unstated, "not as stated"),
-        (failed, "not run"),
-        (skipped, "skipped: unsupported here"),
+    let unexpected = |result| {
+        matches!(
+            result,
+            SuiteResult::Breached | SuiteResult::ControlUnexpected | SuiteResult::Undecided
+        )
+    };
+    for (number, what) in [
+        (number(unexpected), "unexpected"),
+        (number(|result| result == SuiteResult::NotRun), "not run"),
+        (
+            number(|result| result == SuiteResult::Skipped),
+            "skipped (unsupported here)",
+        ),
     ] {
-        if count > 0 {
+        if number > 0 {
             text.push_str(", ");
-            text.push_str(&paint.warn(&format!("{count} {what}")));
+            text.push_str(&paint.warn(&format!("{number} {what}")));
         }
     }
-    for (told, times) in told_once(lines, colours) {
+    for (line, times) in without_repeats(lines, colours) {
         text.push_str("\n  ");
-        text.push_str(&told);
+        text.push_str(&line);
         if times > 1 {
             text.push_str(&format!("  ({times} times)"));
         }
     }
-    if let Some((line, downtime, percent)) = costliest(lines) {
+    if let Some((line, downtime, share)) = costliest(lines) {
         text.push_str(&format!(
-            "\ncostliest: {}, down {downtime}, at most {percent:.2} % of the year's budget (controls apart)",
-            line.name
+            "\nmost expensive: {}, down {}, ≤ {} of the yearly budget (negative controls excluded)",
+            line.name,
+            bounds(downtime),
+            percent(share)
         ));
     }
     if controls > 0 {
         text.push_str(
-            "\na control leaves the protection out: it must breach, or the harness would not see it",
+            "\na negative control runs without protection and must breach: it shows that the checks can fail",
         );
     }
     text
 }
 
-/// What is said of the drills that are not as stated, and how often: repeats of which the same is to be said are told once.
-fn told_once(lines: &[&DrillSummary], colours: bool) -> Vec<(String, usize)> {
+fn of_them_controls(controls: usize) -> String {
+    match controls {
+        0 => String::new(),
+        some => format!(" ({} breached as required)", count(some, "negative control")),
+    }
+}
+
+/// The lines of drills that did not end as expected; repeats with the same line appear once, with their number.
+fn without_repeats(lines: &[&DrillSummary], colours: bool) -> Vec<(String, usize)> {
     let mut all: Vec<(String, usize)> = Vec::new();
-    for line in lines.iter().filter(|line| !line.is_stated()) {
+    for line in lines.iter().filter(|line| !line.is_as_expected()) {
         let text = line.text(colours);
-        match all.iter_mut().find(|(told, _)| *told == text) {
+        match all.iter_mut().find(|(known, _)| *known == text) {
             Some((_, times)) => *times += 1,
             None => all.push((text, 1)),
         }
@@ -216,17 +292,13 @@ fn told_once(lines: &[&DrillSummary], colours: bool) -> Vec<(String, usize)> {
     all
 }
 
-/// What costs the most of the budget, of all that are as stated and no controls: its downtime, and the upper bound of
-/// its share in percent.
+/// The drill with the largest share of the budget, of all that are as expected and no negative controls: with its
+/// downtime, and the upper bound of its share in percent.
 pub fn costliest<'a>(lines: &[&'a DrillSummary]) -> Option<(&'a DrillSummary, Bounds, f64)> {
-    let priced = lines.iter().filter_map(|line| match &line.result {
-        Outcome::Judged {
-            stated: true,
-            percent: Some(percent),
-            downtime,
-            ..
-        } if !line.control && *percent > 0.0 => Some((*line, *downtime, *percent)),
-        _ => None,
+    let priced = lines.iter().filter_map(|line| {
+        let judged = line.judged().filter(|_| line.result() == SuiteResult::Met)?;
+        let share = judged.percent.filter(|share| *share > 0.0)?;
+        Some((*line, judged.downtime, share))
     });
     priced.max_by(|a, b| a.2.total_cmp(&b.2))
 }
@@ -236,24 +308,19 @@ mod tests {
     use super::*;
 
     fn line(name: &str, control: bool, percent: f64) -> DrillSummary {
-        let result = Outcome::Judged {
+        let ending = Ending::Judged(Judged {
             verdict: Verdict::Met,
-            stated: true,
+            as_expected: true,
             downtime: Bounds::ZERO,
             percent: Some(percent),
-            data: String::new(),
-            why: String::new(),
-        };
-        DrillSummary {
-            name: name.into(),
-            control,
-            result,
-            note: None,
-        }
+            damage: None,
+            checks: String::new(),
+        });
+        DrillSummary::unjudged(name, control, ending)
     }
 
     #[test]
-    fn the_costliest_is_no_control_and_costs_something() {
+    fn the_most_expensive_drill_is_no_control_and_costs_something() {
         let (cheap, dear, control) = (
             line("cheap", false, 0.1),
             line("dear", false, 0.5),
@@ -266,19 +333,27 @@ mod tests {
         );
         let text = summary(&lines, 7, "process", false);
         assert!(
-            text.contains("costliest: dear") && text.contains("must breach"),
+            text.contains("most expensive: dear") && text.contains("must breach"),
+            "{text}"
+        );
+        assert!(
+            text.contains("3 as expected (1 negative control breached as required)"),
             "{text}"
         );
         let free = line("free", false, 0.0);
         assert_eq!(costliest(&[&free, &control]), None);
-        assert!(!summary(&[&free], 7, "process", false).contains("costliest"));
+        let text = summary(&[&free], 7, "process", false);
+        assert!(
+            text.starts_with("\n1 drill on process") && !text.contains("most expensive"),
+            "{text}"
+        );
     }
 
     #[test]
-    fn repeats_of_which_the_same_is_to_be_said_are_told_once() {
+    fn repeats_with_the_same_line_appear_once() {
         let skipped = DrillSummary::skipped("cpu", false, "no control group");
         let text = summary(&[&skipped, &skipped, &skipped], 7, "process", false);
-        assert!(text.contains("3 skipped: unsupported here"), "{text}");
+        assert!(text.contains("3 skipped (unsupported here)"), "{text}");
         assert_eq!(text.matches("no control group").count(), 1, "{text}");
         assert!(text.contains("no control group  (3 times)"), "{text}");
     }

@@ -1,18 +1,30 @@
 //! The report for a person at a terminal: what happened, what users had, what it cost, what to do next.
+//!
+//! Takes one drill's report and the terminal's width, gives text that is readable without colours.
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use super::advice;
 use super::drill::DrillReport;
-use super::text::{Paint, plain, word, wrap};
+use super::format::{self, bounds, count, events_a_year, latency, percent};
+use super::text::{Paint, column, pad, plain, width, wrap};
 use super::timeline::Kind;
-use super::words::{self, contract, latency, of_budget, percent, place, times, told};
+use super::words::{self, of_budget, place};
 use firedrill_judge::Verdict;
 use firedrill_judge::measure::{Journey, JourneyState};
 use firedrill_model::sample::Micros;
 
-/// The whole report. Readable without colours; `width` is the terminal's.
+/// Columns of a verdict, and of a moment's kind.
+const WORD: usize = 9;
+/// Columns of a time.
+const TIME: usize = 9;
+/// A name takes at most so many columns.
+const NAME: usize = 24;
+/// Cells of the bar that shows the budget.
+const BAR: usize = 20;
+
+/// The whole report; `width` is the terminal's.
 pub fn terminal(report: &DrillReport, width: usize, colours: bool) -> String {
     let page = Page {
         report,
@@ -21,12 +33,12 @@ pub fn terminal(report: &DrillReport, width: usize, colours: bool) -> String {
     };
     let parts = [
         page.headline(),
-        page.time_line(),
+        page.timeline(),
         page.lanes(),
         page.cost(),
         page.checks(),
         page.log(),
-        page.next(),
+        page.next_steps(),
     ];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
     parts.join("\n")
@@ -41,21 +53,22 @@ struct Page<'a> {
 impl Page<'_> {
     fn headline(&self) -> String {
         let (start, judgement) = (&self.report.start, &self.report.judgement);
-        let verdict = if judgement.as_expected() {
+        // The colour says whether to worry: a control that breached as it must is good.
+        let colour = if judgement.as_expected() {
             Verdict::Met
         } else {
             judgement.verdict().max(Verdict::Undecided)
         };
-        let told = self.paint.verdict(verdict, &told(judgement));
+        let headline = self.paint.verdict(colour, &words::headline(judgement));
         let mut text = format!(
             "\n{}  {}\n",
             self.paint.bold(&self.report.title()),
-            self.paint.bold(&told)
+            self.paint.bold(&headline)
         );
         text.push_str(&self.indented("", &self.report.reason()));
         text.push_str(&self.indented("", &plain(&start.plan.scenario.summary, 300)));
         if let Some(control) = &start.plan.scenario.control {
-            text.push_str(&self.indented("a control: ", &plain(&control.because, 300)));
+            text.push_str(&self.indented("negative control: ", &plain(&control.because, 300)));
         }
         let _ = writeln!(text, "  {}", self.paint.dim(&plain(&place(start), 200)));
         text
@@ -63,7 +76,7 @@ impl Page<'_> {
 
     /// A text after two spaces and a word or two, wrapped below itself.
     fn indented(&self, head: &str, text: &str) -> String {
-        let indent = 2 + head.chars().count();
+        let indent = 2 + width(head);
         let mut lines = wrap(text, self.width.saturating_sub(indent)).into_iter();
         let mut indented = format!("  {head}{}\n", lines.next().unwrap_or_default());
         for line in lines {
@@ -72,25 +85,30 @@ impl Page<'_> {
         indented
     }
 
-    fn time_line(&self) -> String {
-        let dim = self.paint.dim("0 s is when the schedule of steps begins");
-        let mut text = format!("{}  {dim}\n", self.paint.bold("What happened"));
-        for mark in &self.report.timeline {
-            let time = format!("{:>9}", self.report.time(mark.at));
-            let word = format!("{:9}", mark.kind.word());
-            let word = match mark.kind {
-                Kind::Down | Kind::Open => self.paint.bad(&word),
-                Kind::Up => self.paint.good(&word),
-                Kind::Fault | Kind::Fallback | Kind::Doubt => self.paint.warn(&word),
-                _ => self.paint.dim(&word),
-            };
-            let mut lines = wrap(&plain(&mark.text, 400), self.width.saturating_sub(24)).into_iter();
+    fn timeline(&self) -> String {
+        let origin = self.paint.dim("in seconds from the start of the steps");
+        let mut text = format!("{}  {origin}\n", self.paint.bold("Timeline"));
+        let indent = TIME + WORD + 6;
+        for moment in &self.report.timeline {
+            let time = format!("{:>TIME$}", self.report.time(moment.at));
+            let word = self.coloured(moment.kind);
+            let mut lines = wrap(&plain(&moment.text, 400), self.width.saturating_sub(indent)).into_iter();
             let _ = writeln!(text, "  {time}  {word}  {}", lines.next().unwrap_or_default());
             for line in lines {
-                let _ = writeln!(text, "{:24}{line}", "");
+                let _ = writeln!(text, "{:indent$}{line}", "");
             }
         }
         text
+    }
+
+    fn coloured(&self, kind: Kind) -> String {
+        let word = pad(kind.word(), WORD);
+        match kind {
+            Kind::Down | Kind::StillDown => self.paint.bad(&word),
+            Kind::Up => self.paint.good(&word),
+            Kind::Fault | Kind::Fallback | Kind::Warning => self.paint.warn(&word),
+            _ => self.paint.dim(&word),
+        }
     }
 
     fn lanes(&self) -> String {
@@ -101,19 +119,15 @@ impl Page<'_> {
             self.paint.dim("█ up  ▒ fallback  · down  ? unknown")
         );
         if measured.window.length().is_zero() {
-            text.push_str("  nothing was measured: the drill ended before its first step\n");
+            text.push_str("  nothing measured: the drill ended before its first step\n");
             return text;
         }
-        let names = measured
-            .journeys
-            .iter()
-            .map(|journey| journey.name.chars().count());
-        let widest = names.max().unwrap_or(0).min(24);
+        let widest = self.widest_journey();
         let columns = self.width.saturating_sub(widest + 6).clamp(20, 100);
         for journey in &measured.journeys {
-            let name = plain(&journey.name, widest);
-            let _ = writeln!(text, "  {name:widest$}  {}", self.lane(journey, columns));
-            for line in wrap(&counts(journey, measured.blips_of(journey).count()), columns) {
+            let name = pad(&plain(&journey.name, widest), widest);
+            let _ = writeln!(text, "  {name}  {}", self.lane(journey, columns));
+            for line in wrap(&answers(journey, measured.blips_of(journey).count()), columns) {
                 let _ = writeln!(text, "  {:widest$}  {}", "", self.paint.dim(&line));
             }
         }
@@ -121,7 +135,17 @@ impl Page<'_> {
         text
     }
 
-    /// The faults under the lanes, between the start and the end of the time that is judged.
+    fn widest_journey(&self) -> usize {
+        let names = self
+            .report
+            .measured
+            .journeys
+            .iter()
+            .map(|journey| journey.name.as_str());
+        column(names, 0, NAME)
+    }
+
+    /// The faults under the lanes, between the start and the end of the judged time.
     fn axis(&self, columns: usize) -> String {
         let window = self.report.measured.window;
         let mut axis: Vec<char> = vec!['─'; columns];
@@ -150,14 +174,7 @@ impl Page<'_> {
             "▲ fault  △ reverted"
         };
         let room = columns.saturating_sub(end.chars().count() + 3);
-        let widest = self
-            .report
-            .measured
-            .journeys
-            .iter()
-            .map(|j| j.name.chars().count())
-            .max();
-        let indent = widest.unwrap_or(0).min(24) + 4;
+        let indent = self.widest_journey() + 4;
         format!("{line}\n{:indent$}0 s{key:^room$}{end}", "")
     }
 
@@ -200,49 +217,37 @@ impl Page<'_> {
 
     fn cost(&self) -> String {
         let (measured, cost) = (&self.report.measured, &self.report.judgement.cost);
-        let mut text = format!("{}\n", self.paint.bold("What it cost"));
+        let mut text = format!("{}\n", self.paint.bold("Cost"));
         let unknown = if measured.unknown.is_zero() {
             String::new()
         } else {
-            format!(", {} unknown", latency(measured.unknown))
+            format!("; {} unknown", latency(measured.unknown))
         };
-        let _ = writeln!(text, "  downtime     {}{unknown}", measured.downtime);
+        let _ = writeln!(
+            text,
+            "  downtime     {}{unknown}",
+            format::downtime(measured.downtime)
+        );
         let _ = writeln!(text, "  budget       {}", self.budget());
-        if let (Some(per_year), Some(because)) = (cost.per_year, &self.report.start.plan.scenario.per_year) {
-            let high = per_year.high.map_or_else(|| "unknown".into(), percent);
-            let told = format!(
-                "up to {high} of it: {} a year, {}",
-                times(because.times),
-                plain(&because.because, 120)
+        if let (Some(share), Some(rate)) = (cost.per_year, &self.report.start.plan.scenario.per_year) {
+            let share = share.high.map_or_else(|| "unknown share".into(), percent);
+            let per_year = format!(
+                "up to {share} of the budget at {} ({})",
+                events_a_year(rate.times),
+                plain(&rate.because, 120)
             );
-            text.push_str(&self.indented("in a year    ", &told));
+            text.push_str(&self.indented("per year     ", &per_year));
         }
         let data = measured.data;
         if data.acknowledged > 0 {
-            let counts = [
-                (data.intact, "intact"),
-                (data.lost, "lost"),
-                (data.corrupt, "corrupt"),
-                (data.unknown, "unknown"),
-            ];
-            let counts = counts.iter().filter(|(count, _)| *count > 0);
-            let counts: Vec<String> = counts.map(|(count, what)| format!("{count} {what}")).collect();
-            let _ = writeln!(
-                text,
-                "  writes       {} acknowledged: {}",
-                data.acknowledged,
-                counts.join(", ")
-            );
+            let _ = writeln!(text, "  writes       {}", words::writes(&data));
         }
-        let bills = self.report.judgement.bills.iter();
-        let bills: Vec<String> = bills
-            .map(|bill| format!("{}: {}", contract(bill.contract), bill.billed))
-            .collect();
-        text.push_str(&self.indented("by contract  ", &bills.join(" · ")));
+        let bills = words::bills(&self.report.judgement).join(" · ");
+        text.push_str(&self.indented("by contract  ", &bills));
         text
     }
 
-    /// The year's budget as a bar: what this took of it.
+    /// The budget as a bar, filled by what this drill cost.
     fn budget(&self) -> String {
         let cost = &self.report.judgement.cost;
         let Some(high) = cost.share.high else {
@@ -251,11 +256,12 @@ impl Page<'_> {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "clamped to 20"
+            clippy::cast_precision_loss,
+            reason = "clamped to the bar"
         )]
-        let filled = (high / 5.0).ceil().clamp(0.0, 20.0) as usize;
+        let filled = (high / 100.0 * BAR as f64).ceil().clamp(0.0, BAR as f64) as usize;
         let over = if high > 100.0 { "▶" } else { "" };
-        let bar = format!("[{}{}]{over}", "█".repeat(filled), "·".repeat(20 - filled));
+        let bar = format!("[{}{}]{over}", "█".repeat(filled), "·".repeat(BAR - filled));
         let verdict = if high > 100.0 {
             Verdict::Breached
         } else {
@@ -267,68 +273,56 @@ impl Page<'_> {
     fn checks(&self) -> String {
         let mut checks: Vec<_> = self.report.judgement.checks.iter().collect();
         checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
-        let widest = checks
-            .iter()
-            .map(|check| check.id.to_string().chars().count())
-            .max()
-            .unwrap_or(0)
-            .min(32);
-        let mut text = format!("{}\n", self.paint.bold("What was required"));
-        for check in checks {
-            let verdict = format!("{:9}", word(check.verdict));
+        let names: Vec<String> = checks.iter().map(|check| check.id.to_string()).collect();
+        let widest = column(names.iter().map(String::as_str), 0, 32);
+        let indent = widest + WORD + 6;
+        let mut text = format!("{}\n", self.paint.bold("Checks"));
+        for (check, name) in checks.into_iter().zip(&names) {
+            let verdict = pad(words::verdict(check.verdict), WORD);
             let found = format!(
                 "{}  (required: {})",
                 plain(&check.found.to_string(), 300),
                 plain(&check.required.to_string(), 120)
             );
-            let mut lines = wrap(&found, self.width.saturating_sub(widest + 15)).into_iter();
+            let mut lines = wrap(&found, self.width.saturating_sub(indent)).into_iter();
             let _ = writeln!(
                 text,
-                "  {}  {:widest$}  {}",
+                "  {}  {}  {}",
                 self.paint.verdict(check.verdict, &verdict),
-                plain(&check.id.to_string(), widest),
+                pad(&plain(name, widest), widest),
                 lines.next().unwrap_or_default()
             );
             for line in lines {
-                let _ = writeln!(text, "{:indent$}{line}", "", indent = widest + 15);
+                let _ = writeln!(text, "{:indent$}{line}", "");
             }
         }
         text
     }
 
-    /// The error that most likely tells the cause, with the lines after it.
+    /// The error that most likely names the cause, with the indented lines after it.
     fn log(&self) -> String {
-        let Some((log, entry)) = self
-            .report
-            .loudest()
-            .filter(|_| self.report.judgement.verdict() != Verdict::Met)
-        else {
+        let failed = self.report.judgement.verdict() != Verdict::Met;
+        let Some((log, entry)) = self.report.loudest().filter(|_| failed) else {
             return String::new();
         };
-        let mut text = format!(
-            "{}  {}\n",
-            self.paint.bold("What the logs say"),
-            self.paint.dim(&format!(
-                "{}.log, line {}, {} times",
-                log.service, entry.line, entry.count
-            ))
+        let source = format!(
+            "{}.log, line {} ({})",
+            log.service,
+            entry.line,
+            count(entry.count, "occurrence")
         );
+        let mut text = format!("{}  {}\n", self.paint.bold("Logs"), self.paint.dim(&source));
         let mut lines = vec![DrillReport::error(entry, 400)];
-        lines.extend(
-            entry
-                .after
-                .iter()
-                .filter(|line| line.starts_with(' '))
-                .map(|line| plain(line, 400)),
-        );
+        let details = entry.after.iter().filter(|line| line.starts_with(' '));
+        lines.extend(details.map(|line| plain(line, 400)));
         for line in lines {
             text.push_str(&self.indented("", &line));
         }
         text
     }
 
-    fn next(&self) -> String {
-        let mut text = format!("{}\n", self.paint.bold("What next"));
+    fn next_steps(&self) -> String {
+        let mut text = format!("{}\n", self.paint.bold("Next steps"));
         for advice in advice::advice(self.report) {
             text.push_str(&self.indented("• ", &advice));
         }
@@ -340,21 +334,23 @@ impl Page<'_> {
 }
 
 /// A journey's answers in numbers.
-fn counts(journey: &Journey, blips: usize) -> String {
+fn answers(journey: &Journey, blips: usize) -> String {
     let mut parts = vec![format!("{} good", journey.good)];
-    for rung in &journey.rungs {
-        let (name, time) = (plain(&rung.name, 40), rung.time.as_secs_f64());
-        parts.push(format!("{} by {name} for {time:.1} s", rung.answers));
-    }
-    parts.extend(journey.bad.iter().map(|(kind, count)| format!("{count} {kind}")));
+    parts.extend(journey.rungs.iter().map(words::rung));
+    parts.extend(
+        journey
+            .bad
+            .iter()
+            .map(|(kind, count)| format!("{count} × {kind}")),
+    );
     if blips > 0 {
-        parts.push(words::blips(blips));
+        parts.push(count(blips, "blip"));
     }
     if journey.void > 0 {
-        parts.push(format!("{} unknown", journey.void));
+        parts.push(format!("{} void", journey.void));
     }
     if !journey.outages.is_empty() {
-        parts.push(format!("down {}", journey.downtime));
+        parts.push(format!("down {}", bounds(journey.downtime)));
     }
     if !journey.essential {
         parts.push("not essential".into());

@@ -1,9 +1,18 @@
-//! The moments of the time line: what happened when, in words, for every report alike.
+//! The timeline: what happened when, in words, for every report alike.
+//!
+//! Takes a history and what was measured of it, gives its moments in order. The page draws them, the others list them.
 
-use super::words::{percent_of, seconds};
-use firedrill_judge::measure::{Blip, Interval, Journey, Measured, Outage};
+use std::time::Duration;
+
+use super::format::{bounds, of_all, tally};
+use super::text::Evidence;
+use super::words::seconds;
+use firedrill_judge::measure::{Blip, Interval, Journey, JourneyState, Measured, Outage, Release};
 use firedrill_model::history::{Event, History, Stamped};
 use firedrill_model::sample::Micros;
+
+/// A release that answered until so shortly before the end was not replaced: the next probe came too late.
+const TO_THE_END: Duration = Duration::from_millis(250);
 
 /// What kind of thing happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,29 +22,29 @@ pub(super) enum Kind {
     /// A fault is being injected.
     Fault,
     /// It is in effect.
-    InEffect,
-    /// Something of the harness's own did not work: a fault not injected or not reverted, a standstill.
-    Doubt,
+    Confirmed,
+    /// The drill itself is in doubt: a fault that was not injected or not reverted, a stall of the prober.
+    Warning,
     /// A fault was reverted.
     Reverted,
-    /// A deploy went through, or was refused.
+    /// A deploy was carried out, or refused.
     Deploy,
-    /// A service ended or came back by itself.
-    State,
+    /// A service ended or came back on its own.
+    Service,
     /// An alert arrived.
     Alert,
     /// A release answered for the first time.
     Release,
     /// A fallback answered for the first time.
     Fallback,
-    /// A single answer failed, and nothing confirmed it.
+    /// A single bad answer, not confirmed by others.
     Blip,
     /// A journey's outage began.
     Down,
     /// It ended.
     Up,
-    /// It had not ended when the drill did.
-    Open,
+    /// It had not ended when the drill ended.
+    StillDown,
 }
 
 impl Kind {
@@ -44,198 +53,219 @@ impl Kind {
         match self {
             Self::Steady => "steady",
             Self::Fault => "fault",
-            Self::InEffect => "in effect",
-            Self::Doubt => "in doubt",
+            Self::Confirmed => "confirmed",
+            Self::Warning => "warning",
             Self::Reverted => "reverted",
             Self::Deploy => "deploy",
-            Self::State => "service",
+            Self::Service => "service",
             Self::Alert => "alert",
             Self::Release => "release",
             Self::Fallback => "fallback",
             Self::Blip => "blip",
-            Self::Down => "down",
+            Self::Down | Self::StillDown => "down",
             Self::Up => "up again",
-            Self::Open => "down",
         }
     }
 
     /// Its class in the page's style sheet.
     pub(super) fn class(self) -> &'static str {
         match self {
-            Self::Down | Self::Open => "bad",
+            Self::Down | Self::StillDown => "bad",
             Self::Up => "good",
-            Self::Fault | Self::Fallback | Self::Doubt | Self::Blip => "unsure",
+            Self::Fault | Self::Fallback | Self::Warning | Self::Blip => "unsure",
             Self::Alert => "alerted",
             _ => "plain",
         }
     }
 }
 
-/// One entry of the time line.
+/// One moment of the timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Moment {
     /// When, on the drill's clock.
     pub(super) at: Micros,
     /// What kind of thing.
     pub(super) kind: Kind,
-    /// What, in words; it may hold text from outside.
+    /// What, in words; it may contain text from outside.
     pub(super) text: String,
 }
 
 /// All moments, in order.
 pub(super) fn timeline(history: &History, measured: &Measured) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = history.events.iter().filter_map(of_event).collect();
+    let evidence = Evidence::of(history);
+    let mut moments: Vec<Moment> = history
+        .events
+        .iter()
+        .filter(|event| !is_confirmed_deploy(history, event))
+        .filter_map(|event| of_event(event, &evidence))
+        .collect();
     for journey in &measured.journeys {
-        for outage in &journey.outages {
-            moments.extend(of_outage(journey, outage));
-        }
-        if let Some((at, rung)) = first_fallback(journey) {
-            moments.push(Moment {
-                at,
-                kind: Kind::Fallback,
-                text: format!("{} is answered by {rung}", journey.name),
-            });
-        }
+        moments.extend(
+            journey
+                .outages
+                .iter()
+                .flat_map(|outage| of_outage(journey, outage)),
+        );
+        moments.extend(first_fallback(journey));
     }
-    for release in &measured.releases {
-        let (answers, good) = release.answers;
-        let until = if release.last.1 >= measured.window.until - std::time::Duration::from_millis(250) {
-            "to the end".to_owned()
-        } else {
-            format!("until {}", seconds(release.last.1, measured.window.from))
-        };
-        moments.push(Moment {
-            at: release.first.0,
-            kind: Kind::Release,
-            text: format!(
-                "{} answers, {until}: {} of {answers} answers right",
-                release.name,
-                percent_of(good, answers)
-            ),
-        });
-    }
+    moments.extend(
+        measured
+            .releases
+            .iter()
+            .map(|release| of_release(release, measured)),
+    );
     moments.sort_by_key(|moment| moment.at);
-    // A deploy that went through tells the same as its fault's evidence.
-    let proofs = moments.iter().filter(|moment| moment.kind == Kind::InEffect);
-    let proofs: Vec<String> = proofs.map(|moment| moment.text.clone()).collect();
-    moments.retain(|moment| {
-        moment.kind != Kind::Deploy || !proofs.iter().any(|proof| moment.text.ends_with(proof))
-    });
     moments
 }
 
-fn of_event(event: &Stamped) -> Option<Moment> {
+/// Whether a deploy is that of a step whose fault is confirmed by the same evidence: once is enough.
+fn is_confirmed_deploy(history: &History, event: &Stamped) -> bool {
+    let Event::Deploy { detail, .. } = &event.event else {
+        return false;
+    };
+    history.events.iter().any(
+        |other| matches!(&other.event, Event::Injected { evidence: Some(evidence), .. } if evidence == detail),
+    )
+}
+
+fn of_event(event: &Stamped, evidence: &Evidence<'_>) -> Option<Moment> {
+    let words = |text: &str| evidence.in_words(text);
     let (kind, text) = match &event.event {
-        Event::Steady { good: true, evidence } => (Kind::Steady, evidence.clone()),
+        Event::Steady { good: true, evidence } => (Kind::Steady, words(evidence)),
         Event::Steady {
             good: false,
             evidence,
-        } => (Kind::Doubt, format!("not steady: {evidence}")),
+        } => (Kind::Warning, format!("no steady state: {}", words(evidence))),
         Event::Injecting { what, .. } => (Kind::Fault, what.clone()),
         Event::Injected {
             evidence: Some(evidence),
             ..
-        } => (Kind::InEffect, evidence.clone()),
-        Event::Injected { evidence: None, .. } => {
-            (Kind::Doubt, "nothing proves that the fault took effect".into())
-        }
-        Event::NotInjected { why, .. } => (Kind::Doubt, format!("not injected: {why}")),
-        Event::Reverted { evidence, .. } => (Kind::Reverted, evidence.clone()),
-        Event::NotReverted { why, .. } => (Kind::Doubt, format!("not reverted: {why}")),
+        } => (Kind::Confirmed, words(evidence)),
+        Event::Injected { evidence: None, .. } => (
+            Kind::Warning,
+            "not confirmed: no evidence that the fault took effect".into(),
+        ),
+        Event::NotInjected { why, .. } => (Kind::Warning, format!("not injected: {}", words(why))),
+        Event::Reverted { evidence, .. } => (Kind::Reverted, words(evidence)),
+        Event::NotReverted { why, .. } => (Kind::Warning, format!("not reverted: {}", words(why))),
         Event::Deploy {
             release,
-            accepted,
+            accepted: true,
             detail,
-        } => {
-            let told = if *accepted { "went through" } else { "was refused" };
-            (Kind::Deploy, format!("{release} {told}: {detail}"))
-        }
-        Event::State { service, state } => (Kind::State, format!("{service}: {state}")),
-        Event::Alert { kind, answered, .. } => {
-            let kind = match kind.as_str() {
-                "" => "an alert without a kind",
-                kind => kind,
-            };
-            match answered {
-                ..400 => (Kind::Alert, kind.into()),
-                refused => (
-                    Kind::Doubt,
-                    format!("alert not taken, answered {refused}: {kind}"),
-                ),
-            }
-        }
+        } => (Kind::Deploy, format!("{release} deployed: {}", words(detail))),
+        Event::Deploy {
+            release,
+            accepted: false,
+            detail,
+        } => (
+            Kind::Deploy,
+            format!("deploy of {release} refused: {}", words(detail)),
+        ),
+        Event::State { service, state } => (Kind::Service, format!("{service}: {state}")),
+        Event::Alert { kind, answered, .. } => alert(kind, *answered),
         Event::Gap { since, until } => {
             let length = until.since(*since).as_millis();
             (
-                Kind::Doubt,
-                format!("the prober stood still for {length} ms: unknown time"),
+                Kind::Warning,
+                format!("the prober stalled for {length} ms: unknown time"),
             )
         }
         Event::End {
             error: Some(error), ..
-        } => (Kind::Doubt, format!("ended before its time: {error}")),
+        } => (Kind::Warning, format!("the drill ended early: {}", words(error))),
         Event::End {
             interrupted: true, ..
-        } => (Kind::Doubt, "somebody stopped the drill".into()),
+        } => (Kind::Warning, "the drill was interrupted".into()),
         _ => return None,
     };
-    let at = event.at;
-    Some(Moment { at, kind, text })
+    Some(Moment {
+        at: event.at,
+        kind,
+        text,
+    })
+}
+
+fn alert(kind: &str, answered: u16) -> (Kind, String) {
+    let name = if kind.is_empty() { "without a kind" } else { kind };
+    match answered {
+        ..400 => (Kind::Alert, name.into()),
+        status => (
+            Kind::Warning,
+            format!("alert {name}: the receiver refused it with status {status}"),
+        ),
+    }
 }
 
 fn of_outage(journey: &Journey, outage: &Outage) -> [Moment; 2] {
     let name = &journey.name;
-    let kinds: Vec<String> = outage
-        .kinds
-        .iter()
-        .map(|(kind, count)| format!("{count} {kind}"))
-        .collect();
-    let aside = if journey.essential { "" } else { ", not essential" };
-    let end = match outage.first_good {
-        Some(at) if !outage.still_down => Moment {
-            at,
-            kind: Kind::Up,
-            text: format!("{name} is served again, down for {}", outage.bounds()),
-        },
-        _ => Moment {
-            at: outage.hull.until,
-            kind: Kind::Open,
-            text: format!(
-                "{name} is still down when the drill ends, for {}",
-                outage.bounds()
-            ),
-        },
-    };
+    let aside = if journey.essential { "" } else { " (not essential)" };
+    let kinds = tally(outage.kinds.iter().copied());
     let began = Moment {
         at: outage.first_bad,
         kind: Kind::Down,
-        text: format!("{name} fails: {}{aside}", kinds.join(", ")),
+        text: format!("{name} down{aside}: {kinds}"),
     };
-    [began, end]
+    let length = bounds(outage.bounds());
+    let ended = match outage.first_good {
+        Some(at) if !outage.still_down => Moment {
+            at,
+            kind: Kind::Up,
+            text: format!("{name} up again after {length}"),
+        },
+        _ => Moment {
+            at: outage.hull.until,
+            kind: Kind::StillDown,
+            text: format!("{name} still down when the drill ended ({length})"),
+        },
+    };
+    [began, ended]
 }
 
-/// A blip, for where each is listed.
+fn of_release(release: &Release, measured: &Measured) -> Moment {
+    let (answers, good) = release.answers;
+    let last = release.last.1;
+    let until = if last >= measured.window.until - TO_THE_END {
+        "to the end".to_owned()
+    } else {
+        format!("until {}", seconds(last, measured.window.from))
+    };
+    let right = of_all(good, answers, "answer");
+    Moment {
+        at: release.first.0,
+        kind: Kind::Release,
+        text: format!("{} answers {until}: {right} right", release.name),
+    }
+}
+
+/// A blip, where each is listed.
 pub(super) fn of_blip(blip: &Blip) -> Moment {
     Moment {
         at: blip.at,
         kind: Kind::Blip,
-        text: format!("{} fails once: {}; nothing confirms it", blip.journey, blip.kind),
+        text: format!(
+            "{}: one bad answer ({}), not confirmed by others",
+            blip.journey, blip.kind
+        ),
     }
 }
 
 /// A part of the judged time of which nothing is known.
-pub(super) fn of_unknown(part: &Interval, until: String) -> Moment {
+pub(super) fn of_unknown(part: &Interval, until: &str) -> Moment {
     Moment {
         at: part.from,
-        kind: Kind::Doubt,
+        kind: Kind::Warning,
         text: format!("unknown until {until}: neither up nor down"),
     }
 }
 
-/// The first stretch of a journey's lane that a fallback served.
-fn first_fallback(journey: &Journey) -> Option<(Micros, &str)> {
+/// When a fallback first answered a journey.
+fn first_fallback(journey: &Journey) -> Option<Moment> {
     journey.lane.iter().find_map(|segment| match &segment.state {
-        firedrill_judge::measure::JourneyState::Fallback(rung) => Some((segment.time.from, rung.as_str())),
-        _ => None,
+        JourneyState::Fallback(rung) => Some(Moment {
+            at: segment.time.from,
+            kind: Kind::Fallback,
+            text: format!("{} answered by fallback {rung}", journey.name),
+        }),
+        JourneyState::Up | JourneyState::Down => None,
     })
 }

@@ -1,16 +1,19 @@
-//! Numbers and verdicts in words, for every report alike, with no more digits than they support.
+//! Verdicts, costs, contracts and places in words, for every report alike.
+//!
+//! Takes what was measured and judged, gives phrases and sentences; numbers and units come from [`format`](super::format).
 
-use std::time::Duration;
-
-use super::text::word;
+use super::format::{self, NONE, count, span};
+use firedrill_judge::check::{Check, Required};
 use firedrill_judge::measure::{Bounds, Data, Instants, Measured};
-use firedrill_judge::{Check, Cost, Judgement, Verdict};
+use firedrill_judge::{Bill, Cost, Judgement, Verdict};
 use firedrill_model::history::Start;
 use firedrill_model::sample::Micros;
 use firedrill_model::scenario::Contract;
-use firedrill_model::units::Span;
 
-/// An instant of the drill, in seconds since the first step's origin.
+/// More failed checks than this are counted, not quoted.
+const MOST_FAILED: usize = 3;
+
+/// An instant of the drill, in seconds from the start of its steps.
 pub(super) fn seconds(at: Micros, origin: Micros) -> String {
     let (sign, time) = if at < origin {
         ("−", origin.since(at))
@@ -18,56 +21,126 @@ pub(super) fn seconds(at: Micros, origin: Micros) -> String {
         ("", at.since(origin))
     };
     let text = format!("{:.2}", time.as_secs_f64());
+    // What rounds to zero has no sign.
     let sign = if text == "0.00" { "" } else { sign };
     format!("{sign}{text} s")
 }
 
-/// A percentage, to three digits at most.
-pub(super) fn percent(percent: f64) -> String {
-    match percent {
-        p if p <= 0.0 => "nothing".into(),
-        p if p < 0.005 => "under 0.01 %".into(),
-        p if p < 10.0 => format!("{p:.2} %"),
-        p if p < 100.0 => format!("{p:.1} %"),
-        p => format!("{p:.0} %"),
+/// A verdict in a word.
+pub(super) fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Met => "met",
+        Verdict::Undecided => "undecided",
+        Verdict::Breached => "breached",
     }
 }
 
-/// How many of so many, said as people would: all, none, or both numbers.
-pub(super) fn percent_of(part: usize, whole: usize) -> String {
-    match part {
-        0 => "none".into(),
-        part if part == whole => "all".into(),
-        part => part.to_string(),
+/// The verdict as a headline: `MET`, `BREACHED (as expected: negative control)`.
+pub(super) fn headline(judgement: &Judgement) -> String {
+    let word = verdict(judgement.verdict()).to_uppercase();
+    match (&judgement.control, judgement.as_expected()) {
+        (Some(_), true) => format!("{word} (as expected: negative control)"),
+        (Some(_), false) => format!("{word} (unexpected: negative control)"),
+        (None, _) => word,
     }
 }
 
-/// How many single bad answers nothing confirmed.
-pub(super) fn blips(count: usize) -> String {
-    match count {
-        1 => "1 blip".into(),
-        count => format!("{count} blips"),
+/// Why the verdict is what it is, in a sentence.
+pub(super) fn reason(measured: &Measured, judgement: &Judgement) -> String {
+    let verdict = judgement.verdict();
+    if verdict == Verdict::Met {
+        let intact = intact(&measured.data).map_or_else(String::new, |intact| format!("; {intact}"));
+        let down = if measured.downtime == Bounds::ZERO {
+            "No downtime".to_owned()
+        } else {
+            format!("Down {}", format::downtime(measured.downtime))
+        };
+        return format!("{down}; {}{intact}.", of_budget_used(&judgement.cost));
+    }
+    let failed: Vec<String> = judgement
+        .of(verdict)
+        .map(|check| format!("{}: {}", check.id, finding(check)))
+        .collect();
+    let more = match failed.len().saturating_sub(MOST_FAILED) {
+        0 => String::new(),
+        more => format!("; and {}", count(more, "more check")),
+    };
+    let quoted: Vec<String> = failed.into_iter().take(MOST_FAILED).collect();
+    format!("{}{more}.", quoted.join("; "))
+}
+
+/// What a check found, and for one that is breached what it requires.
+pub(super) fn finding(check: &Check) -> String {
+    match check.verdict {
+        Verdict::Breached => format!("{}; {}", check.found, requirement(check)),
+        Verdict::Met | Verdict::Undecided => check.found.to_string(),
     }
 }
 
-/// A duration that people meet in latencies: µs below a millisecond, then ms, then s, to two or three digits.
-pub(super) fn latency(time: Duration) -> String {
-    let millis = time.as_secs_f64() * 1e3;
-    match millis {
-        m if m <= 0.0 => "–".into(),
-        m if m < 1.0 => format!("{m:.2} ms"),
-        m if m < 10.0 => format!("{m:.1} ms"),
-        m if m < 1000.0 => format!("{m:.0} ms"),
-        m => format!("{:.2} s", m / 1e3),
+/// What a check requires: a limit by that name, anything else as the check says it.
+fn requirement(check: &Check) -> String {
+    match &check.required {
+        Required::WithinBudget { downtime, window } => {
+            format!("limit {} in {}", span(*downtime), span(*window))
+        }
+        Required::Downtime {
+            at_least: None,
+            at_most: Some(limit),
+        } if !limit.is_zero() => format!("limit {}", span(*limit)),
+        required => format!("required: {required}"),
     }
 }
 
-/// How often: once, or so many times.
-pub(super) fn times(times: f64) -> String {
-    if (times - 1.0).abs() < f64::EPSILON {
-        "once".into()
-    } else {
-        format!("{times} times")
+/// How many acknowledged writes were read back intact; `None` when none was acknowledged.
+pub(super) fn intact(data: &Data) -> Option<String> {
+    (data.acknowledged > 0).then(|| {
+        let writes = format::of_all(data.intact, data.acknowledged, "acknowledged write");
+        format!("{writes} intact")
+    })
+}
+
+/// What became of acknowledged writes, kinds without any left out: `49 acknowledged: 48 intact, 1 lost`.
+pub(super) fn writes(data: &Data) -> String {
+    let kinds = [
+        (data.intact, "intact"),
+        (data.lost, "lost"),
+        (data.corrupt, "corrupt"),
+        (data.unknown, "unknown"),
+    ];
+    let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+    let kinds = format::list(kinds.map(|(count, kind)| format!("{count} {kind}")));
+    format!("{} acknowledged: {kinds}", data.acknowledged)
+}
+
+/// The budget by name: `the yearly budget (15 min)`.
+pub(super) fn budget_name(cost: &Cost) -> String {
+    const YEAR: u64 = 365 * 86_400;
+    match cost.window.as_secs() {
+        YEAR => format!("the yearly budget ({})", span(cost.budget)),
+        _ => format!("the budget ({} in {})", span(cost.budget), span(cost.window)),
+    }
+}
+
+/// What a drill cost of the budget: `0.07 to 0.10 % of the yearly budget (15 min)`.
+pub(super) fn of_budget(cost: &Cost) -> String {
+    let budget = budget_name(cost);
+    match (format::share(cost.share), cost.priced) {
+        (None, _) => format!(
+            "unknown share of {budget}: still down when the drill ended, and `manual_recovery` sets no price"
+        ),
+        (Some(share), Some(price)) => format!(
+            "{share} of {budget}, priced at {} for manual recovery",
+            span(price)
+        ),
+        (Some(share), None) => format!("{share} of {budget}"),
+    }
+}
+
+/// The same for a sentence that is about what was used.
+fn of_budget_used(cost: &Cost) -> String {
+    match (cost.share.high, cost.priced) {
+        (Some(_), None) => format!("{} used", of_budget(cost)),
+        _ => of_budget(cost),
     }
 }
 
@@ -84,106 +157,56 @@ pub(super) fn contract(contract: Contract) -> &'static str {
     }
 }
 
-/// How a contract bills, in a few words.
+/// What a contract bills, in a few words.
 pub(super) fn contract_rule(contract: Contract) -> &'static str {
     match contract {
         Contract::Strict => "every outage of an essential journey, from start to end",
-        Contract::Request => "the share of bad answers of each second, summed",
-        Contract::Minute1 => "each calendar minute with over 1 % bad answers",
-        Contract::Minute5 => "each calendar minute with over 5 % bad answers",
-        Contract::Minute10 => "each calendar minute with over 10 % bad answers",
-        Contract::FullMinutes => "only whole consecutive minutes of outage",
-        Contract::FiveMinuteMean => "each calendar five minutes with any bad answer, in whole",
+        Contract::Request => "the share of bad answers in each second, summed",
+        Contract::Minute1 => "each calendar minute with more than 1 % bad answers",
+        Contract::Minute5 => "each calendar minute with more than 5 % bad answers",
+        Contract::Minute10 => "each calendar minute with more than 10 % bad answers",
+        Contract::FullMinutes => "only whole, consecutive minutes of outage",
+        Contract::FiveMinuteMean => "the whole of every five calendar minutes with a bad answer",
     }
 }
 
-/// The verdict as a headline says it.
-pub(super) fn told(judgement: &Judgement) -> String {
-    let verdict = judgement.verdict();
-    match (&judgement.control, judgement.as_expected()) {
-        (Some(_), true) => "BREACHED, as a control must".into(),
-        (Some(_), false) => format!("{}, and not as this control must", word(verdict).to_uppercase()),
-        (None, _) => word(verdict).to_uppercase(),
-    }
-}
-
-/// What the time to the first alert is counted from.
-pub(super) fn origin(instants: &Instants) -> &'static str {
-    let met = instants
+/// What the time to detect is counted from.
+pub(super) fn detection_origin(instants: &Instants) -> String {
+    let left = instants
         .rollback
         .as_ref()
-        .is_some_and(|rollback| rollback.seen.is_some());
-    match (instants.onset, met) {
-        (Some(_), _) => "the outage began",
-        (None, true) => "the release that was left first answered",
-        (None, false) => "the fault was injected",
+        .filter(|rollback| rollback.seen.is_some());
+    match (instants.onset, left) {
+        (Some(_), _) => "the outage began".into(),
+        (None, Some(rollback)) => format!("{} first answered", rollback.from),
+        (None, None) => "the fault was injected".into(),
     }
 }
 
-/// How many acknowledged writes were read back right; `None` when none was acknowledged.
-pub(super) fn kept(data: &Data) -> Option<String> {
-    match (data.intact, data.acknowledged) {
-        (_, 0) => None,
-        (intact, all) if intact == all => Some(format!("all {all} acknowledged writes kept")),
-        (intact, all) => Some(format!("{intact} of {all} acknowledged writes kept")),
+/// The duration of each bill by its contract: `strict: 626 ms to 899 ms`.
+pub(super) fn bills(judgement: &Judgement) -> Vec<String> {
+    let bills = judgement.bills.iter();
+    bills
+        .map(|bill| format!("{}: {}", contract(bill.contract), billed(bill)))
+        .collect()
+}
+
+/// What a contract bills. A contract that bills nothing of an outage yet may bill it later: nothing is known.
+pub(super) fn billed(bill: &Bill) -> String {
+    match bill.billed.high {
+        None if bill.billed.low.is_zero() => "unknown".into(),
+        _ => format::bounds(bill.billed),
     }
 }
 
-/// Why the verdict is what it is, in a sentence.
-pub(super) fn reason(measured: &Measured, judgement: &Judgement) -> String {
-    let verdict = judgement.verdict();
-    if verdict == Verdict::Met {
-        let data = measured.data;
-        let kept = match kept(&data) {
-            Some(kept) => format!(", {kept}"),
-            None => String::new(),
-        };
-        let down = if measured.downtime == Bounds::ZERO {
-            "Never down".to_owned()
-        } else {
-            format!("Down {}", measured.downtime)
-        };
-        return format!("{down}: {}{kept}.", of_budget(&judgement.cost));
-    }
-    let worst: Vec<String> = judgement
-        .of(verdict)
-        .map(|check| sentence(check, verdict))
-        .collect();
-    let more = worst.len().saturating_sub(3);
-    let mut text = worst.into_iter().take(3).collect::<Vec<_>>().join("; ");
-    if more > 0 {
-        text.push_str(&format!("; and {more} more"));
-    }
-    text.push('.');
-    text
+/// What a drill cost of the budget in a table: `0.07 %`, by its upper bound.
+pub(super) fn share_cell(cost: &Cost) -> String {
+    cost.share.high.map_or_else(|| "unknown".into(), format::percent)
 }
 
-fn sentence(check: &Check, verdict: Verdict) -> String {
-    match verdict {
-        Verdict::Breached => format!("{}: {}, required: {}", check.id, check.found, check.required),
-        _ => format!("{}: {}", check.id, check.found),
-    }
-}
-
-/// What a drill took of the budget: `0.06 % of 15m in 365 days`.
-pub(super) fn of_budget(cost: &Cost) -> String {
-    let (total, days) = (Span(cost.budget), cost.window.as_secs() / 86_400);
-    match (cost.share.high, cost.priced) {
-        (None, _) => format!("still open, and no `manual_recovery` prices it, of {total} in {days} days"),
-        (Some(high), Some(price)) => format!(
-            "{} of {total} in {days} days, at {} until a person has repaired it",
-            percent(high),
-            Span(price)
-        ),
-        (Some(high), None) => {
-            let low = cost.share.low;
-            let share = match (percent(low), percent(high)) {
-                (low, high) if low == high => high,
-                (low, high) => format!("{} to {high}", if low == "nothing" { "0 %".into() } else { low }),
-            };
-            format!("{share} of {total} in {days} days")
-        }
-    }
+/// What was lost, for one line; nothing when nothing was.
+pub(super) fn damage(data: &Data) -> Option<String> {
+    (data.lost + data.corrupt > 0).then(|| format!("{} lost, {} corrupt", data.lost, data.corrupt))
 }
 
 /// Where and when a drill ran.
@@ -192,6 +215,7 @@ pub(super) fn place(start: &Start) -> String {
         (_, 0 | 1) => String::new(),
         (this, of) => format!(", repeat {this} of {of}"),
     };
+    // RFC 3339 to the second; the harness writes UTC.
     let wall = start.wall.get(..19).unwrap_or(&start.wall).replace('T', " ");
     format!(
         "{} ({}), {wall} UTC, seed {}{repeat}",
@@ -199,30 +223,40 @@ pub(super) fn place(start: &Start) -> String {
     )
 }
 
+/// A rung's share of the answers: `37 by fallback signed-link over 4.2 s`.
+pub(super) fn rung(rung: &firedrill_judge::measure::Rung) -> String {
+    let (name, time) = (super::text::plain(&rung.name, 40), rung.time.as_secs_f64());
+    format!("{} by fallback {name} over {time:.1} s", rung.answers)
+}
+
+/// A list that is only there to be read: what, or a dash.
+pub(super) fn or_dash(list: String) -> String {
+    if list == NONE {
+        format::NOT_APPLICABLE.into()
+    } else {
+        list
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use firedrill_judge::Share;
 
     #[test]
-    fn a_percentage_has_three_digits_at_most() {
-        let texts = [0.0, 0.001, 0.06, 9.994, 15.33, 153.33].map(percent);
-        assert_eq!(
-            texts,
-            ["nothing", "under 0.01 %", "0.06 %", "9.99 %", "15.3 %", "153 %"]
-        );
-    }
-
-    #[test]
-    fn all_writes_are_kept_only_where_none_is_missing() {
+    fn all_writes_are_intact_only_where_none_is_missing() {
         let data = |intact| Data {
             acknowledged: 111,
             intact,
             lost: 20.min(111 - intact),
             ..Data::default()
         };
-        assert_eq!(kept(&data(111)).unwrap(), "all 111 acknowledged writes kept");
-        assert_eq!(kept(&data(91)).unwrap(), "91 of 111 acknowledged writes kept");
-        assert_eq!(kept(&Data::default()), None);
+        assert_eq!(intact(&data(111)).unwrap(), "all 111 acknowledged writes intact");
+        assert_eq!(intact(&data(91)).unwrap(), "91 of 111 acknowledged writes intact");
+        assert_eq!(intact(&Data::default()), None);
+        assert_eq!(writes(&data(91)), "111 acknowledged: 91 intact, 20 lost");
     }
 
     #[test]
@@ -230,5 +264,34 @@ mod tests {
         assert_eq!(seconds(Micros(500_000), Micros(1_000_000)), "−0.50 s");
         assert_eq!(seconds(Micros(999_999), Micros(1_000_000)), "0.00 s");
         assert_eq!(seconds(Micros(1_530_000), Micros(1_000_000)), "0.53 s");
+    }
+
+    #[test]
+    fn the_cost_names_the_budget_and_the_price() {
+        let cost = |low, high, priced| Cost {
+            priced,
+            budget: Duration::from_secs(900),
+            window: Duration::from_secs(365 * 86_400),
+            share: Share { low, high },
+            ..Cost::default()
+        };
+        assert_eq!(
+            of_budget_used(&cost(0.0, Some(0.0), None)),
+            "0 % of the yearly budget (15 min) used"
+        );
+        let price = Some(Duration::from_secs(23 * 60));
+        assert_eq!(
+            of_budget_used(&cost(153.3, Some(153.3), price)),
+            "153 % of the yearly budget (15 min), priced at 23 min for manual recovery"
+        );
+        assert!(of_budget(&cost(0.5, None, None)).starts_with("unknown share of the yearly budget"));
+        let monthly = Cost {
+            window: Duration::from_secs(30 * 86_400),
+            ..cost(1.0, Some(2.0), None)
+        };
+        assert_eq!(
+            of_budget(&monthly),
+            "1.00 to 2.00 % of the budget (15 min in 30 days)"
+        );
     }
 }

@@ -37,7 +37,7 @@ fn a_regression_is_in_the_table_in_markdown_and_in_the_exit_code() {
     );
     let text = firedrill(folder.path(), &["compare", "head", "base"]).exits(0);
     assert!(
-        text.contains("better") && text.contains("No regression."),
+        text.contains("improvement") && text.contains("No regression."),
         "{text}"
     );
 }
@@ -55,13 +55,13 @@ fn one_side_after_the_other_or_too_few_drills_are_inconclusive() {
     let folder = tempfile::tempdir().unwrap();
     store(folder.path(), FAST, SLOW, false);
     let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(3);
-    assert!(text.contains("cannot say: not interleaved"), "{text}");
+    assert!(text.contains("inconclusive: not interleaved"), "{text}");
     let few = folder.path().join("few");
     drill("rollback", 200).store(&few.join("base"));
     drill("rollback", 2000).store(&few.join("head"));
     let text = firedrill(&few, &["compare", "base", "head"]).exits(3);
     assert!(
-        text.contains("cannot say: too few") && text.contains("at least 5 drills"),
+        text.contains("inconclusive: too few drills") && text.contains("at least 5 a side"),
         "{text}"
     );
     firedrill(&few, &["compare", "base", "nowhere"]).refused();
@@ -79,10 +79,10 @@ fn a_head_that_could_not_be_run_is_inconclusive() {
     call(&folder.path().join("head"), &["frozen"], 1, None, &failed);
     let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(3);
     assert!(
-        text.contains("without evidence, all drills of one side: frozen"),
+        text.contains("no drill with evidence on one side: frozen"),
         "{text}"
     );
-    let left_out = "left out (without evidence, not run, or unreadable): 0 of the base, 1 of the head";
+    let left_out = "left out (no evidence, not run, or unreadable): 0 of the baseline, 1 of the head";
     assert!(text.contains(left_out), "{text}");
     // The same where a history cannot be read.
     let other = folder.path().join("head").join(&base);
@@ -137,7 +137,7 @@ fn a_head_that_lost_its_alert_is_a_regression() {
         detect.contains("never (n 6)") && detect.contains("REGRESSION"),
         "{text}"
     );
-    let unexpected = row("not as stated  ");
+    let unexpected = row("unexpected  ");
     assert!(
         unexpected.contains("6 of 6 drills") && unexpected.contains("REGRESSION"),
         "{text}"
@@ -177,11 +177,11 @@ fn a_head_without_a_steady_state_is_inconclusive() {
     });
     let text = firedrill(folder.path(), &["compare", "base", "head"]).exits(3);
     assert!(
-        text.contains("without evidence, all drills of one side: release-rolled-back"),
+        text.contains("no drill with evidence on one side: release-rolled-back"),
         "{text}"
     );
     assert!(
-        text.contains("Cannot say") && !text.contains("No regression"),
+        text.contains("Inconclusive") && !text.contains("No regression"),
         "{text}"
     );
 }

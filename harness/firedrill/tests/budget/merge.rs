@@ -57,11 +57,13 @@ fn a_suite_split_in_four_and_merged_gives_the_same_summary_as_run_whole() {
     }
     let text = firedrill(folder.path(), &["merge", "whole"]).exits(1);
     assert!(
-        text.contains("12 drills on process, seed 7: 6 as stated (2 controls breached as they must)"),
+        text.contains(
+            "12 drills on process, seed 7: 6 as expected (2 negative controls breached as required)"
+        ),
         "{text}"
     );
     assert!(
-        text.contains("2 not as stated, 2 not run, 2 skipped: unsupported here"),
+        text.contains("2 unexpected, 2 not run, 2 skipped (unsupported here)"),
         "{text}"
     );
 }

@@ -7,7 +7,7 @@ use base64::Engine;
 use firedrill::report::{self, DrillOutcome};
 
 use crate::cdp::{Browser, installed};
-use crate::{drills, story};
+use crate::{drill_report, drills};
 
 /// Set to store the screenshots in docs/ instead of looking at them in a temporary folder.
 const UPDATE: &str = "FIREDRILL_UPDATE_SCREENSHOTS";
@@ -33,7 +33,7 @@ fn page(folder: &Path, drills: &[DrillOutcome]) -> PathBuf {
 }
 
 fn one() -> Vec<DrillOutcome> {
-    vec![DrillOutcome::Judged(Box::new(story(
+    vec![DrillOutcome::Judged(Box::new(drill_report(
         "wrong-loader-on-the-ladder",
     )))]
 }

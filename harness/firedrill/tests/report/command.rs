@@ -17,7 +17,10 @@ fn report(arguments: &[&str]) -> Output {
 fn every_form_goes_to_standard_output_or_to_a_file() {
     let folder = tempfile::tempdir().unwrap();
     for (form, begins) in [
-        ("terminal", "\nwrong-json-loader  BREACHED, as a control must"),
+        (
+            "terminal",
+            "\nwrong-json-loader  BREACHED (as expected: negative control)",
+        ),
         ("json", "{\"format\":1,\"scenario\":\"wrong-json-loader\""),
         ("markdown", "## ✓ Firedrill: wrong-json-loader"),
         ("junit", "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"),

@@ -29,8 +29,8 @@ fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A stored history as reports tell it.
-fn story(name: &str) -> DrillReport {
+/// The report of a stored history.
+fn drill_report(name: &str) -> DrillReport {
     let folder = folder(name);
     let history = history::read(&folder).unwrap();
     let measured = measure::measure(&history);
@@ -64,7 +64,7 @@ fn drills() -> Vec<DrillOutcome> {
     };
     let mut drills: Vec<DrillOutcome> = STORED
         .iter()
-        .map(|name| DrillOutcome::Judged(Box::new(story(name))))
+        .map(|name| DrillOutcome::Judged(Box::new(drill_report(name))))
         .collect();
     drills.extend([failed, skipped]);
     drills

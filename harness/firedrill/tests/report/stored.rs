@@ -7,14 +7,14 @@ use firedrill::report::{self, DrillOutcome, DrillReport};
 use firedrill::sample::{Bad, Found, Outcome, StreamId};
 use firedrill::{history, judge, measure};
 
-use crate::{STORED, drills, folder, story};
+use crate::{STORED, drill_report, drills, folder};
 
 #[test]
 fn the_terminal_report() {
     for name in STORED {
         insta::assert_snapshot!(
             format!("terminal-{name}"),
-            report::terminal(&story(name), 100, false)
+            report::terminal(&drill_report(name), 100, false)
         );
     }
 }
@@ -47,15 +47,15 @@ fn the_annotations() {
 
 #[test]
 fn the_page() {
-    let drill = DrillOutcome::Judged(Box::new(story("wrong-loader-on-the-ladder")));
+    let drill = DrillOutcome::Judged(Box::new(drill_report("wrong-loader-on-the-ladder")));
     insta::assert_snapshot!("page", report::html(&[drill]).unwrap());
 }
 
 #[test]
 fn the_post_mortem() {
-    let draft = report::incident(&story("wrong-json-loader"));
+    let draft = report::incident(&drill_report("wrong-json-loader"));
     for known in [
-        "23 minutes",
+        "23 min",
         "153 %",
         "v2",
         "ERROR POST /your-url failed: parsing the store",
@@ -69,7 +69,7 @@ fn the_post_mortem() {
     insta::assert_snapshot!("incident", draft);
     insta::assert_snapshot!(
         "incident-of-a-kill",
-        report::incident(&story("wrong-loader-on-the-ladder"))
+        report::incident(&drill_report("wrong-loader-on-the-ladder"))
     );
 }
 
@@ -80,11 +80,11 @@ fn part<'t>(text: &'t str, from: &str, until: &str) -> &'t str {
 }
 
 #[test]
-fn the_post_mortem_of_a_kill_blames_neither_the_deploy_before_it_nor_what_it_logged() {
-    let draft = report::incident(&story("wrong-loader-on-the-ladder"));
+fn the_post_mortem_of_a_kill_names_neither_the_deploy_before_it_nor_its_errors() {
+    let draft = report::incident(&drill_report("wrong-loader-on-the-ladder"));
     let whys = part(&draft, "## Five whys", "## What went well");
-    assert!(whys.contains("It came with: kill app with SIGKILL."), "{whys}");
-    assert!(whys.contains("2. Why did that fail? _[to be filled in"), "{whys}");
+    assert!(whys.contains("The trigger: kill app with SIGKILL."), "{whys}");
+    assert!(whys.contains("2. Why did they fail? _[to be filled in"), "{whys}");
     assert!(
         part(&draft, "**Analyse.**", "See the").contains("_[to be filled in: cause"),
         "{draft}"
@@ -95,13 +95,13 @@ fn the_post_mortem_of_a_kill_blames_neither_the_deploy_before_it_nor_what_it_log
         "{cause}"
     );
     assert!(
-        cause.contains("the outage did not begin with it: deploy v3-wrong-loader to app"),
+        cause.contains("Also injected, not the trigger: deploy v3-wrong-loader to app"),
         "{cause}"
     );
     for claim in [
         "staging gate",
-        "roll back by itself",
-        "went back",
+        "roll back automatically",
+        "rolled back",
         "compare the versions",
     ] {
         assert!(!draft.contains(claim), "{claim}: {draft}");
@@ -110,19 +110,19 @@ fn the_post_mortem_of_a_kill_blames_neither_the_deploy_before_it_nor_what_it_log
 }
 
 #[test]
-fn where_users_felt_nothing_no_report_speaks_of_an_outage_that_began() {
-    let story = story("release-rolled-back");
-    let draft = report::incident(&story);
-    let after = "after the release that was left first answered";
+fn without_an_outage_no_report_says_that_one_began() {
+    let drill = drill_report("release-rolled-back");
+    let draft = report::incident(&drill);
+    let after = "after v2 first answered";
     assert!(
         draft.contains(after) && !draft.contains("after the outage began"),
         "{draft}"
     );
     assert!(
-        draft.contains("2. What failed all the same? The service said"),
+        draft.contains("2. Which error occurred nevertheless? The service logged"),
         "{draft}"
     );
-    let page = report::html(&[DrillOutcome::Judged(Box::new(story))]).unwrap();
+    let page = report::html(&[DrillOutcome::Judged(Box::new(drill))]).unwrap();
     assert!(
         page.contains(after) && !page.contains("after the onset"),
         "{page}"
@@ -137,16 +137,16 @@ fn an_outage_before_any_fault_has_no_trigger() {
     history
         .events
         .retain(|event| !matches!(event.event, Event::Injecting { .. }));
-    let draft = report::incident(&told(&history));
+    let draft = report::incident(&report_of(&history));
     assert!(draft.contains("* Trigger: _[to be filled in"), "{draft}");
     assert!(
-        draft.contains("3. Why was it there? _[to be filled in"),
+        draft.contains("3. Why did that happen? _[to be filled in"),
         "{draft}"
     );
 }
 
-/// A story of a history that was changed, without logs.
-fn told(history: &History) -> DrillReport {
+/// The report of a history that was changed, without logs.
+fn report_of(history: &History) -> DrillReport {
     let measured = measure::measure(history);
     let judgement = judge::judge(history, &measured);
     DrillReport::new(history, measured, judgement, Vec::new())
@@ -161,11 +161,11 @@ fn a_blip_is_counted_for_its_journey_and_marked_on_its_lane() {
         .iter_mut()
         .find(|sample| sample.stream == StreamId(0) && sample.sent > from + Duration::from_millis(900));
     resolve.unwrap().outcome = Outcome::Bad(Bad::Reset);
-    let (story, measured) = (told(&history), measure::measure(&history));
+    let (drill, measured) = (report_of(&history), measure::measure(&history));
     assert_eq!((measured.blips.len(), measured.outages.len()), (1, 0));
-    let terminal = report::terminal(&story, 100, false);
+    let terminal = report::terminal(&drill, 100, false);
     assert_eq!(terminal.matches("1 blip").count(), 1, "{terminal}");
-    let one = [DrillOutcome::Judged(Box::new(story))];
+    let one = [DrillOutcome::Judged(Box::new(drill))];
     let markdown = report::markdown(&one);
     assert!(
         markdown.contains("| journey | good | fallback | bad | blips |"),
@@ -182,7 +182,7 @@ fn a_blip_is_counted_for_its_journey_and_marked_on_its_lane() {
     let page = report::html(&one).unwrap();
     assert_eq!(page.matches("<rect class=\"blip\"").count(), 1);
     assert!(
-        page.contains("never down, 1 blip") && page.contains("resolve fails once: "),
+        page.contains("no downtime, 1 blip") && page.contains("resolve: one bad answer ("),
         "{page}"
     );
 }
@@ -211,7 +211,7 @@ fn a_release_that_is_killed_does_not_answer_meanwhile_on_the_page() {
 }
 
 #[test]
-fn writes_that_were_lost_and_tolerated_are_told_in_every_report() {
+fn lost_writes_that_are_tolerated_are_in_every_report() {
     let mut history = history::read(&folder("wrong-loader-on-the-ladder")).unwrap();
     history.start.plan.scenario.expect.lost_writes = 20;
     let reads = history
@@ -222,16 +222,16 @@ fn writes_that_were_lost_and_tolerated_are_told_in_every_report() {
             _ => None,
         });
     reads.take(5).for_each(|found| *found = Found::Lost);
-    let story = told(&history);
+    let drill = report_of(&history);
     let data = measure::measure(&history).data;
     assert_eq!((data.lost, data.intact), (5, data.acknowledged - 5));
     let wanted = format!(
-        "{} of {} acknowledged writes kept",
+        "{} of {} acknowledged writes intact",
         data.intact, data.acknowledged
     );
-    let one = [DrillOutcome::Judged(Box::new(story.clone()))];
+    let one = [DrillOutcome::Judged(Box::new(drill.clone()))];
     for text in [
-        report::terminal(&story, 100, false),
+        report::terminal(&drill, 100, false),
         report::markdown(&one),
         report::html(&one).unwrap(),
     ] {
@@ -242,10 +242,10 @@ fn writes_that_were_lost_and_tolerated_are_told_in_every_report() {
     for text in [
         report::junit(&one).unwrap(),
         report::github(&one),
-        report::incident(&story),
+        report::incident(&drill),
     ] {
         assert!(
-            !text.contains("acknowledged writes kept") || text.contains(&wanted),
+            !text.contains("acknowledged writes intact") || text.contains(&wanted),
             "{text}"
         );
         assert!(!text.contains("No acknowledged write was lost"), "{text}");

@@ -1,74 +1,64 @@
-//! The year's budget as a bar: a cell for each part of it, what one such event takes, and what a year's events take.
+//! The year's budget as a bar: what one such event uses of it, and what a year's events use.
+//!
+//! Takes one drill's report, gives a chart.
 
-use super::svg::{Across, Down, Picture};
+use super::svg::{Across, Chart, Down, Picture};
 use crate::drill::DrillReport;
-use crate::words::percent;
+use crate::format::{events_a_year, percent, span};
 use firedrill_judge::Share;
 
+/// Height of a bar, of its heading, and of the space below.
 const BAR: u32 = 26;
+const HEADING: u32 = 20;
+const SPACE: u32 = 12;
 
 /// The picture.
-pub(super) fn budget(report: &DrillReport, id: &str) -> String {
+pub(super) fn budget(report: &DrillReport, id: &str) -> Chart {
     let cost = &report.judgement.cost;
     let mut rows = vec![("one such event".to_owned(), cost.share)];
-    if let (Some(share), Some(times)) = (cost.per_year, &report.start.plan.scenario.per_year) {
-        rows.push((format!("a year's events ({} of them)", times.times), share));
+    if let (Some(share), Some(rate)) = (cost.per_year, &report.start.plan.scenario.per_year) {
+        rows.push((format!("a year ({})", events_a_year(rate.times)), share));
     }
     let largest = rows
         .iter()
         .filter_map(|(_, share)| share.high)
         .fold(100.0, f64::max);
+    // A little room on the right, so that the end of the longest bar is seen.
     let scale = 100.0 / (largest * 1.02);
     let mut picture = Picture::default();
     let mut y = 0;
     for (name, share) in &rows {
-        picture.heading(y + 14, name, &told(*share));
-        row(
-            &mut picture,
-            *share,
-            scale,
-            Down {
-                from: y + 20,
-                height: BAR,
-            },
-            cells(report),
-        );
-        y += 20 + BAR + 12;
+        picture.heading(y + 14, name, &used(*share));
+        let bar = Down {
+            from: y + HEADING,
+            height: BAR,
+        };
+        row(&mut picture, *share, scale, bar, cells(report));
+        y += HEADING + BAR + SPACE;
     }
-    picture.upright(
-        "limit",
-        100.0 * scale,
-        Down {
-            from: 18,
-            height: y - 24,
-        },
-    );
-    picture.text(
-        "tick",
-        "end",
-        100.0 * scale,
-        y + 6,
-        &format!("the whole budget: {}", firedrill_model::units::Span(cost.budget)),
-    );
-    let title = format!("What {} takes of the budget", report.title());
-    picture.finish(
-        id,
-        y + 14,
-        &title,
-        &rows
-            .iter()
-            .map(|(name, share)| format!("{name}: {}. ", told(*share)))
-            .collect::<String>(),
+    let limit = Down {
+        from: 18,
+        height: y - 24,
+    };
+    picture.upright("limit", 100.0 * scale, limit);
+    let whole = format!("whole budget: {}", span(cost.budget));
+    picture.text("tick", "end", 100.0 * scale, y + 6, &whole);
+    let title = format!("Budget used by {}", report.title());
+    let description: String = rows
+        .iter()
+        .map(|(name, share)| format!("{name}: {}. ", used(*share)))
+        .collect();
+    picture.finish(id, y + 14, &title, &description)
+}
+
+fn used(share: Share) -> String {
+    share.high.map_or_else(
+        || "unknown: still down when the drill ended, no price set".into(),
+        percent,
     )
 }
 
-fn told(share: Share) -> String {
-    share
-        .high
-        .map_or_else(|| "not priced: the outage was still open".into(), percent)
-}
-
-/// A cell a minute, where that can be seen.
+/// One cell for each minute, where that can be seen.
 fn cells(report: &DrillReport) -> u64 {
     let minutes = report.judgement.cost.budget.as_secs() / 60;
     if (2..=60).contains(&minutes) { minutes } else { 10 }
@@ -81,17 +71,17 @@ fn row(picture: &mut Picture, share: Share, scale: f64, y: Down, cells: u64) {
     };
     picture.rect("budget", across(0.0, 100.0), y, "the budget");
     for cell in 1..cells {
-        #[expect(clippy::cast_precision_loss, reason = "at most sixty")]
+        #[expect(clippy::cast_precision_loss, reason = "sixty cells at most")]
         picture.upright("cell", 100.0 * scale * cell as f64 / cells as f64, y);
     }
     let Some(high) = share.high else { return };
     if high > 0.0 {
-        picture.rect("used", across(0.0, share.low.min(100.0)), y, "used, at least");
+        picture.rect("used", across(0.0, share.low.min(100.0)), y, "used, lower bound");
         picture.rect(
             "used-maybe",
             across(share.low.min(100.0), high.min(100.0)).visible(),
             y,
-            "used, at most",
+            "used, upper bound",
         );
     }
     if high > 100.0 {

@@ -1,13 +1,15 @@
-//! Latency over time: for each journey the fastest, median, 99th percentile and slowest right answer of each bucket, on a
-//! scale of powers of ten, and the share of bad answers below.
+//! Latency over time: for each journey the minimum, median, 99th percentile and maximum of the right answers in each
+//! bucket, on a logarithmic scale, and the share of bad answers below.
+//!
+//! Takes one drill's report, gives a chart for each journey that was probed.
 
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::svg::{Down, Picture};
+use super::svg::{Chart, Down, Picture, anchor};
 use super::timeline::Scale;
 use crate::drill::DrillReport;
-use crate::words;
+use crate::format;
 use firedrill_judge::measure::{Bucket, Series};
 
 /// The lowest latency of the scale, in milliseconds.
@@ -16,15 +18,15 @@ const CHART: u32 = 120;
 const BAD: u32 = 22;
 const AXIS: u32 = 22;
 
-/// One picture for each journey that was probed.
-pub(super) fn latencies(report: &DrillReport, id: &str) -> Vec<String> {
+/// One picture for each journey.
+pub(super) fn latencies(report: &DrillReport, id: &str) -> Vec<Chart> {
     let charts = report.series.iter().enumerate();
     charts
         .map(|(n, series)| chart(report, series, &format!("{id}-l{n}")))
         .collect()
 }
 
-fn chart(report: &DrillReport, series: &Series, id: &str) -> String {
+fn chart(report: &DrillReport, series: &Series, id: &str) -> Chart {
     let journey = report
         .start
         .plan
@@ -59,17 +61,10 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> String {
                 height: CHART + BAD,
             },
         );
-        let anchor = if x < 3.0 {
-            "start"
-        } else if x > 97.0 {
-            "end"
-        } else {
-            "middle"
-        };
-        picture.text("tick", anchor, x, plot.from + CHART + BAD + 15, &name);
+        picture.text("tick", anchor(x), x, plot.from + CHART + BAD + 15, &name);
     }
     let y = |time: Duration| height(time.as_secs_f64() * 1e3, highest);
-    let paths = [
+    let paths = vec![
         (
             "band-max",
             area(&series.buckets, |bucket| (y(bucket.min), y(bucket.max))),
@@ -81,7 +76,7 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> String {
         ("median", line(&series.buckets, |bucket| y(bucket.p50))),
     ];
     let columns = columns(report, series);
-    picture.stretched(columns, plot, &paths);
+    picture.stretched(columns, plot, paths);
     for (y, name) in &levels {
         picture.text("tick", "start", 0.0, y.saturating_sub(3), name);
     }
@@ -92,18 +87,18 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> String {
         "end",
         100.0,
         late.saturating_sub(3),
-        &format!("deadline {}", words::latency(deadline)),
+        &format!("deadline {}", format::latency(deadline)),
     );
     let strip = Down {
         from: plot.from + CHART,
         height: BAD,
     };
-    picture.stretched(columns, strip, &[("bad", bad(&series.buckets))]);
+    picture.stretched(columns, strip, vec![("bad", bad(&series.buckets))]);
     let title = format!("Latency of {} over time", series.journey);
     picture.finish(id, plot.from + CHART + BAD + AXIS, &title, &heading(series))
 }
 
-/// The powers of ten that the scale holds, from the lowest.
+/// The powers of ten on the scale, from the lowest.
 fn levels(plot: Down, highest: f64) -> Vec<(u32, &'static str)> {
     let all = [
         (1.0, "1 ms"),
@@ -128,24 +123,24 @@ fn heading(series: &Series) -> String {
         .max()
         .unwrap_or_default();
     let answers = if up > 0 {
-        format!(", slowest {}", words::latency(slowest))
+        format!(", max {}", format::latency(slowest))
     } else {
         String::new()
     };
     format!(
-        "{up} right{answers} · {bad} bad · each step {}",
-        words::latency(series.width)
+        "{up} right{answers} · {bad} bad · {} per step",
+        format::latency(series.width)
     )
 }
 
-/// How many buckets fill the time that is shown: the last one may reach beyond it.
+/// How many buckets cover the shown time; the last one may reach beyond it.
 fn columns(report: &DrillReport, series: &Series) -> usize {
     let shown = report.shown.length().as_micros();
     let columns = shown.div_ceil(series.width.as_micros().max(1));
     usize::try_from(columns).unwrap_or(1).max(1)
 }
 
-/// From the top, 0 to 100, on a scale of powers of ten.
+/// A place from the top, 0 to 100, on a logarithmic scale.
 fn height(millis: f64, highest: f64) -> f64 {
     let share = (millis.max(LOWEST) / LOWEST).ln() / (highest / LOWEST).ln().max(1e-9);
     (100.0 - 100.0 * share).clamp(0.0, 100.0)
@@ -161,7 +156,7 @@ fn pixel(plot: Down, height: f64) -> u32 {
     plot.from + down
 }
 
-/// A stepped area between two heights, with a hole where a bucket has no right answer.
+/// A stepped area between two heights, with a gap where a bucket has no right answer.
 fn area(buckets: &[Bucket], edges: impl Fn(&Bucket) -> (f64, f64)) -> String {
     let mut path = String::new();
     let mut at = 0;
@@ -211,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_area_has_a_hole_where_nothing_was_right() {
+    fn an_area_has_a_gap_where_no_answer_was_right() {
         let up = Bucket {
             up: 1,
             ..Bucket::default()
@@ -221,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_goes_by_powers_of_ten() {
+    fn the_scale_is_logarithmic() {
         assert_eq!(height(0.1, 1000.0), 100.0);
         assert_eq!(height(1000.0, 1000.0), 0.0);
         assert!((height(10.0, 1000.0) - 50.0).abs() < 1e-9);

@@ -1,7 +1,7 @@
 //! The page: one HTML file with everything in it, that opens from disk without a network.
 //!
-//! Every text from outside goes through the template engine's escaping or [`svg::escaped`]; the page's own policy allows
-//! nothing but what is in it, and only the script whose digest it names.
+//! Takes all drills of a call and gives the file. Every text from outside goes through the template engine's escaping; the
+//! page's own policy allows nothing but what is in it, and only the script whose digest it names.
 
 mod budget;
 mod latency;
@@ -10,32 +10,58 @@ mod timeline;
 
 use base64::Engine;
 use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use sha2::{Digest, Sha256};
 
 use super::advice;
 use super::drill::DrillReport;
-use super::outcome::{DrillOutcome, Status, counts, worst_first};
-use super::text::{plain, word};
-use super::words::{contract, contract_rule, latency as time, of_budget, origin, percent, place, told};
-use firedrill_judge::measure::JourneyState as Lane;
+use super::format::{bounds, count, latency as time, list, span, tally};
+use super::outcome::{DrillOutcome, Status, counts, how_many, worst_first};
+use super::text::plain;
+use super::timeline::Moment;
+use super::words::{self, contract, contract_rule, detection_origin, of_budget, or_dash, place};
+use firedrill_judge::measure::{Journey, JourneyState as Lane};
+use firedrill_judge::{Bill, Check, Verdict};
 
 const PAGE: &str = include_str!("page.html");
+const CHART: &str = include_str!("chart.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// Blips beyond this are counted, not listed among the events.
+/// Blips beyond this are counted, not listed in the timeline's table.
 const MOST_BLIPS: usize = 200;
-
-/// And as many parts of unknown time.
+/// So are parts of unknown time.
 const MOST_UNKNOWN: usize = 200;
+/// The longest timeline's table.
+const MOST_MOMENTS: usize = 2000;
 
 /// The page.
 ///
 /// # Errors
-/// When the template does not fit what it is given: our fault, and found by the tests.
+/// When a template does not fit its values: a bug, which the tests find.
 pub fn html(drills: &[DrillOutcome]) -> Result<String, minijinja::Error> {
     let sorted = worst_first(drills);
+    let engine = engine()?;
+    let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
+    let title = match drills {
+        [one] => format!("{}: {}", one.title(), one.status().word()),
+        many => format!("{}: {}", how_many(many), counts(many)),
+    };
+    engine.get_template("page.html")?.render(context! {
+        title,
+        digest => Value::from_safe_string(digest),
+        style => Value::from_safe_string(STYLE.to_owned()),
+        script => Value::from_safe_string(SCRIPT.to_owned()),
+        how_many => how_many(drills),
+        counts => counts(drills),
+        rows => sorted.iter().enumerate().map(|(n, drill)| row(n, drill)).collect::<Vec<_>>(),
+        drills => sorted.iter().enumerate().filter_map(|(n, drill)| Some(section(n, drill, drill.report()?))).collect::<Vec<_>>(),
+    })
+}
+
+/// The template engine. Both templates end in `.html`, so that it escapes every text in them.
+fn engine() -> Result<Environment<'static>, minijinja::Error> {
     let mut engine = Environment::new();
     engine.set_syntax(
         SyntaxConfig::builder()
@@ -43,27 +69,16 @@ pub fn html(drills: &[DrillOutcome]) -> Result<String, minijinja::Error> {
             .lstrip_blocks(true)
             .build()?,
     );
+    engine.add_filter("fixed", |number: f64| format!("{number:.2}"));
+    engine.add_template("chart.html", CHART)?;
     engine.add_template("page.html", PAGE)?;
-    let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
-    let title = match drills {
-        [one] => format!("{}: {}", one.title(), one.status().word()),
-        many => format!("{} drills: {}", many.len(), counts(many)),
-    };
-    engine.get_template("page.html")?.render(context! {
-        title,
-        digest => Value::from_safe_string(digest),
-        style => Value::from_safe_string(STYLE.to_owned()),
-        script => Value::from_safe_string(SCRIPT.to_owned()),
-        counts => counts(drills),
-        rows => sorted.iter().enumerate().map(|(n, drill)| row(n, drill)).collect::<Vec<_>>(),
-        drills => sorted.iter().enumerate().filter_map(|(n, drill)| Some(section(n, drill, drill.report()?))).collect::<Vec<_>>(),
-    })
+    Ok(engine)
 }
 
-/// A verdict's class in the style sheet.
+/// A result's class in the style sheet.
 fn class(status: Status) -> &'static str {
     match status {
-        Status::Breached | Status::Failed => "bad",
+        Status::Breached | Status::NotRun => "bad",
         Status::Undecided | Status::Skipped => "unsure",
         Status::AsExpected => "good",
     }
@@ -76,10 +91,10 @@ fn row(n: usize, drill: &DrillOutcome) -> Value {
         id => report.map(|_| format!("d{n}")),
         title => drill.title(),
         class => class(status),
-        mark => status.mark(),
+        sign => status.sign(),
         word => status.word(),
-        downtime => report.map(|report| report.measured.downtime.to_string()),
-        share => report.and_then(|report| report.judgement.cost.share.high).map(percent),
+        downtime => report.map(|report| bounds(report.measured.downtime)),
+        share => report.map(|report| words::share_cell(&report.judgement.cost)),
         reason => plain(&drill.reason(), 300),
     }
 }
@@ -87,30 +102,30 @@ fn row(n: usize, drill: &DrillOutcome) -> Value {
 fn section(n: usize, drill: &DrillOutcome, report: &DrillReport) -> Value {
     let id = format!("d{n}");
     let status = drill.status();
-    let safe = |svg: String| Value::from_safe_string(svg);
+    let chart = |chart: &svg::Chart| Value::from(Serde(chart));
     context! {
         id => id.clone(),
         title => report.title(),
         class => class(status),
-        mark => status.mark(),
-        told => told(&report.judgement),
+        sign => status.sign(),
+        headline => words::headline(&report.judgement),
         reason => report.reason(),
         summary => plain(&report.start.plan.scenario.summary, 400),
         control => report.start.plan.scenario.control.as_ref().map(|control| plain(&control.because, 300)),
         place => plain(&place(&report.start), 200),
         run => plain(&report.start.run, 120),
         facts => facts(report).into_iter().map(|fact| context! { name => fact.name, value => fact.value, aside => fact.aside }).collect::<Vec<_>>(),
-        timeline => safe(timeline::timeline(report, &format!("{id}-time"))),
-        lanes => safe(lanes(report)),
+        timeline => chart(&timeline::timeline(report, &format!("{id}-time"))),
+        lanes => Value::from_safe_string(lanes(report)),
         blips => report.measured.blips.len(),
         span => context! {
             from => report.shown.from.0, until => report.shown.until.0, origin => report.measured.window.from.0,
             start => interesting(report).0,
         },
-        marks => marks(report),
+        moments => moments(report),
         journeys => journeys(report),
-        latencies => latency::latencies(report, &id).into_iter().map(safe).collect::<Vec<_>>(),
-        budget => safe(budget::budget(report, &format!("{id}-budget"))),
+        latencies => latency::latencies(report, &id).iter().map(chart).collect::<Vec<_>>(),
+        budget => chart(&budget::budget(report, &format!("{id}-budget"))),
         of_budget => of_budget(&report.judgement.cost),
         bills => bills(report),
         checks => checks(report),
@@ -121,6 +136,7 @@ fn section(n: usize, drill: &DrillOutcome, report: &DrillReport) -> Value {
     }
 }
 
+/// A figure at the top of a drill.
 struct Fact {
     name: &'static str,
     value: String,
@@ -134,30 +150,26 @@ fn facts(report: &DrillReport) -> Vec<Fact> {
     let mut facts = vec![
         Fact {
             name: "downtime",
-            value: measured.downtime.to_string(),
-            aside: format!("of {} watched", time(measured.window.length())),
+            value: bounds(measured.downtime),
+            aside: format!("in {} judged", time(measured.window.length())),
         },
         Fact {
-            name: "of the year's budget",
-            value: cost.share.high.map_or_else(|| "no price".into(), percent),
+            name: "budget used",
+            value: words::share_cell(cost),
             aside: match cost.priced {
-                Some(price) => format!("priced at {} until repaired", firedrill_model::units::Span(price)),
-                None => format!(
-                    "of {} in {} days",
-                    firedrill_model::units::Span(cost.budget),
-                    cost.window.as_secs() / 86_400
-                ),
+                Some(price) => format!("priced at {} for manual recovery", span(price)),
+                None => format!("of {} in {}", span(cost.budget), span(cost.window)),
             },
         },
         Fact {
-            name: "availability meanwhile",
-            value: format!("{:.1} %", low * 100.0),
-            aside: format!("at least; at most {:.1} %", high * 100.0),
+            name: "availability in the drill",
+            value: format!("≥ {:.1} %", low * 100.0),
+            aside: format!("≤ {:.1} %", high * 100.0),
         },
     ];
     if data.acknowledged > 0 {
         facts.push(Fact {
-            name: "writes kept",
+            name: "writes intact",
             value: format!("{} of {}", data.intact, data.acknowledged),
             aside: format!(
                 "{} lost, {} corrupt, {} unknown",
@@ -168,24 +180,24 @@ fn facts(report: &DrillReport) -> Vec<Fact> {
     if let Some(found) = measured.instants.time_to_detect {
         facts.push(Fact {
             name: "first alert",
-            value: found.to_string(),
-            aside: format!("after {}", origin(&measured.instants)),
+            value: bounds(found),
+            aside: format!("after {}", detection_origin(&measured.instants)),
         });
     }
     if let Some(back) = &measured.instants.rollback {
         facts.push(Fact {
             name: "rolled back",
-            value: back.time.to_string(),
+            value: bounds(back.time),
             aside: format!("from {} to {}", back.from, back.to),
         });
     }
     facts
 }
 
-/// From when until when, and what, in microseconds.
+/// From when until when, in microseconds, and which state.
 type Part = (u64, u64, String);
 
-/// What each lane is when, for the cursor: `[[name, [[from, until, what], …]], …]`, in microseconds.
+/// The states of each lane, for the cursor: `[[name, [[from, until, state], …]], …]`, in microseconds.
 fn lanes(report: &DrillReport) -> String {
     let mut lanes: Vec<(String, Vec<Part>)> = Vec::new();
     let unknown = report.measured.unknown_parts.iter().take(MOST_UNKNOWN);
@@ -194,17 +206,17 @@ fn lanes(report: &DrillReport) -> String {
         let segments = journey.lane.iter().map(|segment| {
             let what = match &segment.state {
                 Lane::Up => "up".to_owned(),
-                Lane::Fallback(rung) => format!("by {rung}"),
+                Lane::Fallback(rung) => format!("fallback {rung}"),
                 Lane::Down => "DOWN".to_owned(),
             };
             (segment.time.from.0, segment.time.until.0, what)
         });
-        // The first part that an instant lies in is told: what is unknown comes before what was taken for up.
+        // The cursor shows the first part that contains its instant: unknown goes before what was taken for up.
         lanes.push((journey.name.clone(), unknown.clone().chain(segments).collect()));
     }
     for release in &report.measured.releases {
         let stretches = release.stretches.iter().take(2000);
-        let stretches = stretches.map(|stretch| (stretch.from.0, stretch.until.0, "answers".to_owned()));
+        let stretches = stretches.map(|stretch| (stretch.from.0, stretch.until.0, "answering".to_owned()));
         lanes.push((release.name.clone(), stretches.collect()));
     }
     for fault in &report.faults {
@@ -220,7 +232,7 @@ fn lanes(report: &DrillReport) -> String {
         .replace('<', "\\u003c")
 }
 
-/// Where the cursor stands first: in the middle of the first outage that is judged, else at the first fault.
+/// Where the cursor starts: in the middle of the first judged outage, else at the first fault.
 fn interesting(report: &DrillReport) -> firedrill_model::sample::Micros {
     let window = report.measured.window;
     let lanes = report.measured.journeys.iter().flat_map(|journey| &journey.lane);
@@ -230,83 +242,69 @@ fn interesting(report: &DrillReport) -> firedrill_model::sample::Micros {
     first.map_or(fault.unwrap_or(window.from), |time| time.from + time.length() / 2)
 }
 
-fn marks(report: &DrillReport) -> Vec<Value> {
-    let mark = |mark: &super::timeline::Moment| {
-        context! { at => mark.at.0, time => report.time(mark.at), word => mark.kind.word(), class => mark.kind.class(), text => plain(&mark.text, 500) }
+fn moments(report: &DrillReport) -> Vec<Value> {
+    let row = |moment: &Moment| {
+        context! {
+            at => moment.at.0, time => report.time(moment.at), word => moment.kind.word(), class => moment.kind.class(),
+            text => plain(&moment.text, 500),
+        }
     };
     let blips = report.measured.blips.iter().map(super::timeline::of_blip);
     let unknown = report.measured.unknown_parts.iter().take(MOST_UNKNOWN);
-    let unknown = unknown.map(|part| super::timeline::of_unknown(part, report.time(part.until)));
-    let mut all: Vec<_> = report
+    let unknown = unknown.map(|part| super::timeline::of_unknown(part, &report.time(part.until)));
+    let mut all: Vec<Moment> = report
         .timeline
         .iter()
         .cloned()
         .chain(blips.take(MOST_BLIPS))
         .chain(unknown)
         .collect();
-    all.sort_by_key(|mark| mark.at);
-    all.iter().take(2000).map(mark).collect()
+    all.sort_by_key(|moment| moment.at);
+    all.iter().take(MOST_MOMENTS).map(row).collect()
 }
 
 fn journeys(report: &DrillReport) -> Vec<Value> {
-    let journey = |journey: &firedrill_judge::measure::Journey| {
-        let bad: Vec<String> = journey
-            .bad
-            .iter()
-            .map(|(kind, count)| format!("{count} {kind}"))
-            .collect();
-        let rungs: Vec<String> = journey
-            .rungs
-            .iter()
-            .map(|rung| {
-                format!(
-                    "{} by {} for {:.1} s",
-                    rung.answers,
-                    plain(&rung.name, 40),
-                    rung.time.as_secs_f64()
-                )
-            })
-            .collect();
+    let row = |journey: &Journey| {
         context! {
             name => journey.name.clone(), essential => journey.essential, good => journey.good,
-            fallback => if rungs.is_empty() { "–".to_owned() } else { rungs.join(", ") },
-            bad => if bad.is_empty() { "–".to_owned() } else { bad.join(", ") },
-            blips => report.measured.blips_of(journey).count(), void => journey.void, downtime => journey.downtime.to_string(),
+            fallback => or_dash(list(journey.rungs.iter().map(words::rung))),
+            bad => or_dash(tally(journey.bad.iter().copied())),
+            blips => report.measured.blips_of(journey).count(), void => journey.void, downtime => bounds(journey.downtime),
             p50 => time(journey.latency.p50), p99 => time(journey.latency.p99), max => time(journey.latency.max),
         }
     };
-    report.measured.journeys.iter().map(journey).collect()
+    report.measured.journeys.iter().map(row).collect()
 }
 
 fn bills(report: &DrillReport) -> Vec<Value> {
-    let seconds = |bill: &firedrill_judge::Bill| bill.billed.high.unwrap_or(bill.billed.low).as_secs_f64();
+    let seconds = |bill: &Bill| bill.billed.high.unwrap_or(bill.billed.low).as_secs_f64();
     let most = report.judgement.bills.iter().map(seconds).fold(1e-9, f64::max);
     let used = report.start.plan.contract();
-    let bill = |bill: &firedrill_judge::Bill| {
-        let width = format!("{:.1}", 100.0 * seconds(bill) / most);
+    let row = |bill: &Bill| {
+        let unknown = (bill.unknown_slices > 0).then(|| count(bill.unknown_slices, "unknown slice"));
         context! {
-            name => contract(bill.contract), rule => contract_rule(bill.contract), billed => bill.billed.to_string(),
-            width, used => bill.contract == used, unknown => bill.unknown_slices,
+            name => contract(bill.contract), rule => contract_rule(bill.contract), billed => words::billed(bill),
+            width => format!("{:.1}", 100.0 * seconds(bill) / most), used => bill.contract == used, unknown,
         }
     };
-    report.judgement.bills.iter().map(bill).collect()
+    report.judgement.bills.iter().map(row).collect()
 }
 
 fn checks(report: &DrillReport) -> Vec<Value> {
     let mut checks: Vec<_> = report.judgement.checks.iter().collect();
     checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
-    let check = |check: &firedrill_judge::Check| {
-        let (mark, class) = match check.verdict {
-            firedrill_judge::Verdict::Met => ("✓", "good"),
-            firedrill_judge::Verdict::Undecided => ("?", "unsure"),
-            firedrill_judge::Verdict::Breached => ("✗", "bad"),
+    let row = |check: &Check| {
+        let (sign, class) = match check.verdict {
+            Verdict::Met => ("✓", "good"),
+            Verdict::Undecided => ("?", "unsure"),
+            Verdict::Breached => ("✗", "bad"),
         };
         context! {
-            mark, class, word => word(check.verdict), name => check.id.to_string(),
+            sign, class, word => words::verdict(check.verdict), name => check.id.to_string(),
             required => plain(&check.required.to_string(), 300), found => plain(&check.found.to_string(), 500),
         }
     };
-    checks.into_iter().map(check).collect()
+    checks.into_iter().map(row).collect()
 }
 
 fn logs(report: &DrillReport) -> Vec<Value> {
@@ -316,9 +314,23 @@ fn logs(report: &DrillReport) -> Vec<Value> {
     };
     let log = |log: &firedrill_logs::LogSummary| {
         context! {
-            service => log.service.clone(), lines => log.lines, errors => log.errors, more => log.ungrouped,
+            service => log.service.clone(), summary => log_summary(log),
             entries => log.groups.iter().map(entry).collect::<Vec<_>>(),
         }
     };
     report.logs.iter().map(log).collect()
+}
+
+/// How much of a log is shown: `4 errors of 2 kinds in 320 lines; repeats are grouped, ignoring numbers and times`.
+fn log_summary(log: &firedrill_logs::LogSummary) -> String {
+    let (errors, lines) = (count(log.errors, "error"), count(log.lines, "line"));
+    if log.errors == 0 {
+        return format!("No errors in {lines}.");
+    }
+    let more = match log.ungrouped {
+        0 => String::new(),
+        more => format!(" {} not shown.", count(more, "more error")),
+    };
+    let kinds = count(log.groups.len(), "kind");
+    format!("{errors} of {kinds} in {lines}. Repeats are grouped, ignoring numbers and times.{more}")
 }

@@ -1,5 +1,5 @@
 "use strict";
-// A cursor on each time line: what every lane is at one instant, by mouse, touch or the arrow keys.
+// A cursor on each timeline: the state of every lane at one instant, by mouse, touch or the arrow keys.
 for (const figure of document.querySelectorAll(".timeline")) {
   const [from, until, origin, start] = ["from", "until", "origin", "start"].map((key) => Number(figure.dataset[key]));
   const lanes = JSON.parse(figure.querySelector(".lanes").textContent);
@@ -35,7 +35,7 @@ for (const figure of document.querySelectorAll(".timeline")) {
   figure.querySelector(".inspect").hidden = false;
   move((start - from) / Math.max(1, until - from));
 }
-// The logs, narrowed to what is typed.
+// A filter for the logs.
 for (const logs of document.querySelectorAll(".logs")) {
   const entries = [...logs.querySelectorAll(".entry")];
   const filter = logs.querySelector(".filter");

@@ -1,29 +1,80 @@
-//! Just enough SVG: rectangles, lines, texts and stepped areas. Horizontal places are percentages of the picture's
-//! width, vertical ones pixels, so that one picture fits a phone and a wide screen and its texts keep their size.
+//! Just enough SVG: rectangles, lines, texts and paths. Horizontal places are percentages of the picture's width,
+//! vertical ones pixels, so that one picture fits a phone and a wide screen and its texts keep their size.
+//!
+//! Takes shapes, gives a [`Chart`] of plain values; `chart.html`, the template that draws it, escapes every text.
 
-use std::fmt::Write;
+use serde::Serialize;
 
-/// Text that stands in HTML or SVG, whatever it holds.
-pub(super) fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c if c.is_control() => escaped.push(' '),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
+use crate::text::plain;
+
+/// The longest text of a shape; a heading quotes what services say.
+const LONGEST: usize = 600;
 
 /// A picture that grows by shapes.
 #[derive(Debug, Default)]
 pub(super) struct Picture {
-    shapes: String,
+    shapes: Vec<Shape>,
+}
+
+/// A finished picture.
+#[derive(Debug, Serialize)]
+pub(super) struct Chart {
+    id: String,
+    height: u32,
+    title: String,
+    description: String,
+    shapes: Vec<Shape>,
+}
+
+/// A shape, with the names that the template reads.
+#[derive(Debug, Serialize)]
+#[serde(tag = "shape", rename_all = "kebab-case")]
+enum Shape {
+    Rect {
+        class: &'static str,
+        x: f64,
+        width: f64,
+        y: u32,
+        height: u32,
+        title: String,
+    },
+    Label {
+        class: String,
+        x: f64,
+        width: f64,
+        y: u32,
+        height: u32,
+        baseline: u32,
+        text: String,
+    },
+    Text {
+        class: &'static str,
+        anchor: &'static str,
+        x: f64,
+        y: u32,
+        text: String,
+    },
+    Heading {
+        y: u32,
+        name: String,
+        aside: String,
+    },
+    Upright {
+        class: &'static str,
+        x: f64,
+        y: u32,
+        end: u32,
+    },
+    Level {
+        class: &'static str,
+        y: u32,
+    },
+    Stretched {
+        columns: usize,
+        y: u32,
+        height: u32,
+        paths: Vec<(&'static str, String)>,
+    },
 }
 
 /// From where to where across, in percent of the width.
@@ -54,119 +105,95 @@ pub(super) struct Down {
     pub(super) height: u32,
 }
 
-impl Picture {
-    /// A rectangle of a class; `title` shows when one points at it.
-    pub(super) fn rect(&mut self, class: &str, x: Across, y: Down, title: &str) {
-        let title = if title.is_empty() {
-            String::new()
-        } else {
-            format!("<title>{}</title>", escaped(title))
-        };
-        let _ = write!(
-            self.shapes,
-            r#"<rect class="{class}" x="{:.2}%" y="{}" width="{:.2}%" height="{}">{title}</rect>"#,
-            x.from,
-            y.from,
-            x.width(),
-            y.height
-        );
-    }
-
-    /// A text inside a rectangle, cut off at its right edge.
-    pub(super) fn label(&mut self, class: &str, x: Across, y: Down, text: &str) {
-        let _ = write!(
-            self.shapes,
-            r#"<svg x="{:.2}%" y="{}" width="{:.2}%" height="{}"><text class="{class}" x="6" y="{}">{}</text></svg>"#,
-            x.from,
-            y.from,
-            x.width(),
-            y.height,
-            y.height - y.height / 3,
-            escaped(text)
-        );
-    }
-
-    /// A text; `anchor` is `start`, `middle` or `end`.
-    pub(super) fn text(&mut self, class: &str, anchor: &str, x: f64, y: u32, text: &str) {
-        let _ = write!(
-            self.shapes,
-            r#"<text class="{class}" text-anchor="{anchor}" x="{x:.2}%" y="{y}">{}</text>"#,
-            escaped(text)
-        );
-    }
-
-    /// A lane's heading: its name, and what is told of it.
-    pub(super) fn heading(&mut self, y: u32, name: &str, told: &str) {
-        let told = if told.is_empty() {
-            String::new()
-        } else {
-            format!(r#"<tspan class="told"> · {}</tspan>"#, escaped(told))
-        };
-        let name = escaped(name);
-        let _ = write!(
-            self.shapes,
-            r#"<text class="lane" x="0" y="{y}">{name}{told}</text>"#
-        );
-    }
-
-    /// A line straight down.
-    pub(super) fn upright(&mut self, class: &str, x: f64, y: Down) {
-        let end = y.from + y.height;
-        let _ = write!(
-            self.shapes,
-            r#"<line class="{class}" x1="{x:.2}%" x2="{x:.2}%" y1="{}" y2="{end}"/>"#,
-            y.from
-        );
-    }
-
-    /// A line straight across.
-    pub(super) fn level(&mut self, class: &str, y: u32) {
-        let _ = write!(
-            self.shapes,
-            r#"<line class="{class}" x1="0" x2="100%" y1="{y}" y2="{y}"/>"#
-        );
-    }
-
-    /// Paths in a system of their own, `columns` wide and 100 high, stretched over the whole width.
-    pub(super) fn stretched(&mut self, columns: usize, y: Down, paths: &[(&str, String)]) {
-        let _ = write!(
-            self.shapes,
-            r#"<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 {columns} 100" preserveAspectRatio="none">"#,
-            y.from, y.height
-        );
-        for (class, path) in paths.iter().filter(|(_, path)| !path.is_empty()) {
-            let _ = write!(self.shapes, r#"<path class="{class}" d="{path}"/>"#);
-        }
-        self.shapes.push_str("</svg>");
-    }
-
-    /// The whole picture, with a title and a description for those who cannot see it.
-    pub(super) fn finish(self, id: &str, height: u32, title: &str, description: &str) -> String {
-        format!(
-            concat!(
-                r#"<svg id="{id}" class="chart" role="img" aria-labelledby="{id}-t {id}-d" width="100%" height="{height}">"#,
-                r#"<title id="{id}-t">{title}</title><desc id="{id}-d">{description}</desc>{shapes}</svg>"#
-            ),
-            id = id,
-            height = height,
-            title = escaped(title),
-            description = escaped(description),
-            shapes = self.shapes
-        )
+/// On which side of its place a text near an edge of the picture is written.
+pub(super) fn anchor(x: f64) -> &'static str {
+    match x {
+        x if x < 3.0 => "start",
+        x if x > 97.0 => "end",
+        _ => "middle",
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+impl Picture {
+    /// A rectangle of a class; `title` shows when the mouse is over it.
+    pub(super) fn rect(&mut self, class: &'static str, x: Across, y: Down, title: &str) {
+        self.shapes.push(Shape::Rect {
+            class,
+            x: x.from,
+            width: x.width(),
+            y: y.from,
+            height: y.height,
+            title: plain(title, LONGEST),
+        });
+    }
 
-    use super::*;
+    /// A text inside a rectangle, cut off at its right edge.
+    pub(super) fn label(&mut self, class: String, x: Across, y: Down, text: &str) {
+        self.shapes.push(Shape::Label {
+            class,
+            x: x.from,
+            width: x.width(),
+            y: y.from,
+            height: y.height,
+            baseline: y.height - y.height / 3,
+            text: plain(text, LONGEST),
+        });
+    }
 
-    proptest! {
-        #[test]
-        fn no_text_breaks_out_of_where_it_stands(text in ".{0,60}") {
-            let escaped = escaped(&text);
-            prop_assert!(!escaped.contains(['<', '>', '"', '\'', '\n']));
+    /// A text; `anchor` is `start`, `middle` or `end`.
+    pub(super) fn text(&mut self, class: &'static str, anchor: &'static str, x: f64, y: u32, text: &str) {
+        self.shapes.push(Shape::Text {
+            class,
+            anchor,
+            x,
+            y,
+            text: plain(text, LONGEST),
+        });
+    }
+
+    /// A lane's heading: its name, and a remark.
+    pub(super) fn heading(&mut self, y: u32, name: &str, aside: &str) {
+        self.shapes.push(Shape::Heading {
+            y,
+            name: plain(name, LONGEST),
+            aside: plain(aside, LONGEST),
+        });
+    }
+
+    /// A vertical line.
+    pub(super) fn upright(&mut self, class: &'static str, x: f64, y: Down) {
+        self.shapes.push(Shape::Upright {
+            class,
+            x,
+            y: y.from,
+            end: y.from + y.height,
+        });
+    }
+
+    /// A horizontal line over the whole width.
+    pub(super) fn level(&mut self, class: &'static str, y: u32) {
+        self.shapes.push(Shape::Level { class, y });
+    }
+
+    /// Paths in coordinates `columns` wide and 100 high, stretched over the whole width.
+    pub(super) fn stretched(&mut self, columns: usize, y: Down, paths: Vec<(&'static str, String)>) {
+        let paths = paths.into_iter().filter(|(_, path)| !path.is_empty()).collect();
+        self.shapes.push(Shape::Stretched {
+            columns,
+            y: y.from,
+            height: y.height,
+            paths,
+        });
+    }
+
+    /// The finished picture, with a title and a description for screen readers.
+    pub(super) fn finish(self, id: &str, height: u32, title: &str, description: &str) -> Chart {
+        Chart {
+            id: id.to_owned(),
+            height,
+            title: plain(title, LONGEST),
+            description: plain(description, LONGEST),
+            shapes: self.shapes,
         }
     }
 }

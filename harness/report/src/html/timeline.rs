@@ -1,12 +1,12 @@
-//! The time line: a lane for each journey, each release, each fault, and one for alerts.
+//! The timeline as a picture: a lane for each journey, each release, each fault, and one for alerts.
 //!
-//! Readable without colour: up is a plain bar, fallback is striped, down is dark and cross-hatched, unknown is dotted; the
-//! edges of an outage, between which it began or ended, are shaded.
+//! Takes one drill's report, gives a chart. Readable without colour: up is a plain bar, fallback is striped, down is dark
+//! and cross-hatched, unknown is dotted; so is the time between the bounds within which an outage began or ended.
 
-use super::svg::{Across, Down, Picture};
+use super::svg::{Across, Chart, Down, Picture, anchor};
 use crate::drill::DrillReport;
+use crate::format;
 use crate::timeline::Kind;
-use crate::words;
 use firedrill_judge::measure::{Interval, Journey, JourneyState, Outage};
 use firedrill_model::sample::Micros;
 
@@ -78,7 +78,7 @@ fn named(seconds: f64, step: f64) -> String {
     format!("{sign}{seconds:.places$} s")
 }
 
-/// The class of a text inside a bar; one that a phone has no room for is hidden there.
+/// The class of a text inside a bar; a phone hides one that it has no room for.
 fn inside(on: &str, across: Across) -> String {
     let small = if across.until - across.from < 22.0 {
         " small"
@@ -96,7 +96,7 @@ struct Sheet<'a> {
 }
 
 /// The picture.
-pub(super) fn timeline(report: &DrillReport, id: &str) -> String {
+pub(super) fn timeline(report: &DrillReport, id: &str) -> Chart {
     let mut sheet = Sheet {
         report,
         scale: Scale::new(report),
@@ -112,7 +112,7 @@ pub(super) fn timeline(report: &DrillReport, id: &str) -> String {
         let (answers, good) = release.answers;
         let y = sheet.lane(
             &format!("release {}", release.name),
-            &format!("{good} of {answers} answers right"),
+            &format!("{} right", format::of_all(good, answers, "answer")),
         );
         let stretches = release
             .stretches
@@ -121,31 +121,36 @@ pub(super) fn timeline(report: &DrillReport, id: &str) -> String {
         sheet.bars("release", y, &stretches.collect::<Vec<_>>());
     }
     for fault in &report.faults {
-        let proof = if fault.confirmed.is_some() {
+        let evidence = if fault.confirmed.is_some() {
             "confirmed"
         } else {
             "not confirmed"
         };
-        let y = sheet.lane("fault", &format!("{}, {proof}", fault.what));
+        let y = sheet.lane("fault", &format!("{}, {evidence}", fault.what));
         let until = fault.until.unwrap_or(report.shown.until);
-        let told = if fault.until.is_some() {
-            "reverted at its end"
+        let end = if fault.until.is_some() {
+            "in effect until reverted"
         } else {
-            "stays to the end"
+            "in effect to the end"
         };
-        sheet.bars("fault", y, &[(fault.from, until, told.to_owned())]);
+        sheet.bars("fault", y, &[(fault.from, until, end.to_owned())]);
     }
     sheet.alerts();
     sheet.axis();
-    let title = format!("Time line of {}", report.title());
+    let title = format!("Timeline of {}", report.title());
     let description =
-        "What each journey, release and fault was when. The table of events below tells the same in words.";
+        "The states of each journey, release and fault over time. The table below has the same in words.";
     sheet.picture.finish(id, height, &title, description)
 }
 
 impl Sheet<'_> {
     fn height(&self) -> u32 {
-        let alerts = u32::from(self.report.timeline.iter().any(|mark| mark.kind == Kind::Alert));
+        let alerts = u32::from(
+            self.report
+                .timeline
+                .iter()
+                .any(|moment| moment.kind == Kind::Alert),
+        );
         let lanes = self.report.measured.journeys.len()
             + self.report.measured.releases.len()
             + self.report.faults.len();
@@ -162,7 +167,7 @@ impl Sheet<'_> {
             .scale
             .across(self.report.shown.from, self.report.measured.window.from);
         self.picture
-            .rect("before", before, y, "before the schedule of steps: not judged");
+            .rect("before", before, y, "before the steps: not judged");
         for (x, _) in self.scale.ticks() {
             self.picture.upright("grid", x, y);
         }
@@ -172,8 +177,8 @@ impl Sheet<'_> {
     }
 
     /// A lane's heading; where its bar goes.
-    fn lane(&mut self, name: &str, told: &str) -> Down {
-        self.picture.heading(self.y + 14, name, told);
+    fn lane(&mut self, name: &str, aside: &str) -> Down {
+        self.picture.heading(self.y + 14, name, aside);
         let bar = Down {
             from: self.y + HEADING,
             height: BAR,
@@ -182,11 +187,11 @@ impl Sheet<'_> {
         bar
     }
 
-    fn bars(&mut self, class: &str, y: Down, bars: &[(Micros, Micros, String)]) {
+    fn bars(&mut self, class: &'static str, y: Down, bars: &[(Micros, Micros, String)]) {
         let mut last = -1.0;
         for (from, until, text) in bars {
             let across = self.scale.across(*from, *until).visible();
-            // What would hide behind the last one is not drawn: an hour may have thousands.
+            // A bar that the last one covers is not drawn: an hour may have thousands.
             if across.until <= last {
                 continue;
             }
@@ -198,25 +203,25 @@ impl Sheet<'_> {
             );
             self.picture.rect(class, across, y, &title);
             if across.until - across.from > 12.0 {
-                self.picture.label(&inside("", across), across, y, text);
+                self.picture.label(inside("", across), across, y, text);
             }
         }
     }
 
     fn journey(&mut self, journey: &Journey) {
         let down = if journey.outages.is_empty() {
-            "never down".to_owned()
+            "no downtime".to_owned()
         } else {
-            format!("down {}", journey.downtime)
+            format!("down {}", format::bounds(journey.downtime))
         };
         let aside = if journey.essential { "" } else { ", not essential" };
         let report = self.report;
         let blips = match report.measured.blips_of(journey).count() {
             0 => String::new(),
-            some => format!(", {}", words::blips(some)),
+            some => format!(", {}", format::count(some, "blip")),
         };
         let y = self.lane(&journey.name, &format!("{down}{blips}{aside}"));
-        // The lane tells the judged time; before it there is only what was seen of outages.
+        // The lane covers the judged time; before that, only outages are known.
         self.picture.rect(
             "up",
             self.scale.across(self.report.shown.from, self.report.shown.until),
@@ -227,7 +232,7 @@ impl Sheet<'_> {
         for segment in &journey.lane {
             let (class, rank, text) = match &segment.state {
                 JourneyState::Up => continue,
-                JourneyState::Fallback(rung) => ("fallback", 1, format!("by {rung}")),
+                JourneyState::Fallback(rung) => ("fallback", 1, format!("fallback {rung}")),
                 JourneyState::Down => ("down", 2, "down".to_owned()),
             };
             let across = self.scale.across(segment.time.from, segment.time.until).visible();
@@ -242,7 +247,7 @@ impl Sheet<'_> {
             );
             self.picture.rect(class, across, y, &title);
             if across.until - across.from > 10.0 {
-                self.picture.label(&inside(class, across), across, y, &text);
+                self.picture.label(inside(class, across), across, y, &text);
             }
         }
         for outage in &journey.outages {
@@ -260,7 +265,7 @@ impl Sheet<'_> {
         self.blips(journey, y);
     }
 
-    /// A narrow mark for each blip, over the whole height of the lane.
+    /// A narrow bar for each blip, over the whole height of the lane.
     fn blips(&mut self, journey: &Journey, y: Down) {
         let y = Down {
             from: y.from - 2,
@@ -274,7 +279,7 @@ impl Sheet<'_> {
             }
             last = across.until;
             let title = format!(
-                "a blip: {} at {}, confirmed by nothing",
+                "blip: {} at {}, not confirmed by others",
                 blip.kind,
                 self.report.time(blip.at)
             );
@@ -282,19 +287,18 @@ impl Sheet<'_> {
         }
     }
 
-    /// The part of an outage before the judged time, and its edges.
+    /// The part of an outage before the judged time, and the bounds of its start and end.
     fn outage(&mut self, outage: &Outage, y: Down) {
         let window = self.report.measured.window;
         if outage.first_bad < window.from {
             let until = outage.first_good.unwrap_or(window.from).min(window.from);
             let across = self.scale.across(outage.first_bad, until).visible();
-            self.picture
-                .rect("down", across, y, "down before the schedule of steps");
+            self.picture.rect("down", across, y, "down before the steps");
         }
         let began = outage.core.first().map_or(outage.first_bad, |core| core.from);
         let ended = outage.core.last().map_or(outage.first_bad, |core| core.until);
         let title = format!(
-            "it began between {} and {}",
+            "began between {} and {}",
             self.report.time(outage.hull.from),
             self.report.time(began)
         );
@@ -305,10 +309,10 @@ impl Sheet<'_> {
             &title,
         );
         let title = if outage.still_down {
-            "it had not ended when the drill did".to_owned()
+            "still down when the drill ended".to_owned()
         } else {
             format!(
-                "it ended between {} and {}",
+                "ended between {} and {}",
                 self.report.time(ended),
                 self.report.time(outage.hull.until)
             )
@@ -326,15 +330,15 @@ impl Sheet<'_> {
             .report
             .timeline
             .iter()
-            .filter(|mark| mark.kind == Kind::Alert)
-            .map(|mark| (mark.at, mark.at, mark.text.clone()))
+            .filter(|moment| moment.kind == Kind::Alert)
+            .map(|moment| (moment.at, moment.at, moment.text.clone()))
             .collect();
         if alerts.is_empty() {
             return;
         }
         let names: Vec<&str> = alerts.iter().map(|(_, _, name)| name.as_str()).collect();
-        let told = crate::text::plain(&names.join(", "), 160);
-        let y = self.lane("alerts", &told);
+        let names = crate::text::plain(&names.join(", "), 160);
+        let y = self.lane("alerts", &names);
         self.bars("alert", y, &alerts);
     }
 
@@ -342,12 +346,7 @@ impl Sheet<'_> {
         let y = self.y + 16;
         let ticks = self.scale.ticks();
         for (x, name) in &ticks {
-            let anchor = match x {
-                x if *x < 3.0 => "start",
-                x if *x > 97.0 => "end",
-                _ => "middle",
-            };
-            self.picture.text("tick", anchor, *x, y, name);
+            self.picture.text("tick", anchor(*x), *x, y, name);
         }
     }
 }

@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::super::drill::DrillReport;
+use super::super::format::{downtime, events_a_year, list, of_all, percent, span};
 use super::super::markdown::escaped;
-use super::super::words::{contract, contract_rule, of_budget, percent, times};
+use super::super::words::{billed, contract, contract_rule, of_budget};
 use super::{Draft, blank};
-use firedrill_model::units::Span;
 
-/// Defects per million, with three digits: a drill has some hundreds of answers.
+/// Defects per million opportunities, with three digits: more would claim precision that some hundreds of answers lack.
 #[expect(clippy::cast_precision_loss, reason = "counts of probes")]
 fn per_million(defects: usize, opportunities: usize) -> f64 {
     let exact = 1e6 * defects as f64 / opportunities.max(1) as f64;
@@ -18,33 +18,43 @@ fn per_million(defects: usize, opportunities: usize) -> f64 {
 
 impl Draft<'_> {
     pub(super) fn six_sigma(&self) -> String {
-        let (report, cost) = (self.0, &self.0.judgement.cost);
         let mut text = String::from("## Define, measure, analyse, improve, control\n\n");
+        text.push_str(&self.define());
+        text.push_str(&self.measure());
+        text.push_str(&self.analyse());
+        let _ = writeln!(
+            text,
+            "**Improve.** The action items above. Expected downtime afterwards: {}\n",
+            blank("from a drill, not a guess")
+        );
+        text.push_str(&self.control());
+        text
+    }
+
+    fn define(&self) -> String {
+        let cost = &self.0.judgement.cost;
         let down: Vec<String> = self.down().map(|journey| escaped(&journey.name, 60)).collect();
-        let lost = if down.is_empty() {
-            "nothing".into()
-        } else {
-            down.join(", ")
-        };
-        let _ = writeln!(
-            text,
-            "**Define.** The promise: at most {} of downtime in {} days. What users lost: {lost}. A defect is an answer of an essential journey that fails its user.\n",
-            Span(cost.budget),
-            cost.window.as_secs() / 86_400
+        let lost = list(down);
+        format!(
+            "**Define.** The promise: at most {} of downtime in {}. Journeys that were down: {lost}. A defect is an answer of an essential journey that fails its user.\n\n",
+            span(cost.budget),
+            span(cost.window)
+        )
+    }
+
+    fn measure(&self) -> String {
+        let report = self.0;
+        let mut text = format!(
+            "**Measure.** Downtime: {}; {}. By contract:\n\n| contract | bills | counts |\n|---|---|---|\n",
+            downtime(report.measured.downtime),
+            of_budget(&report.judgement.cost)
         );
-        let _ = writeln!(
-            text,
-            "**Measure.** {}, that is {}. By contract:\n",
-            report.measured.downtime,
-            of_budget(cost)
-        );
-        text.push_str("| contract | bills | counts |\n|---|---|---|\n");
         for bill in &report.judgement.bills {
             let _ = writeln!(
                 text,
                 "| {} | {} | {} |",
                 contract(bill.contract),
-                bill.billed,
+                billed(bill),
                 contract_rule(bill.contract)
             );
         }
@@ -52,42 +62,40 @@ impl Draft<'_> {
         let million = per_million(defects, opportunities);
         let _ = writeln!(
             text,
-            "\n{defects} of {opportunities} answers were defects while it was watched: {million} per million opportunities in this drill. Availability in it: {}.\n",
+            "\nDefects: {} failed, that is {million} per million opportunities. Availability during the drill: {}.\n",
+            of_all(defects, opportunities, "answer"),
             availability(report.measured.availability)
         );
+        text
+    }
+
+    fn analyse(&self) -> String {
         let cause = self.0.culprit().map_or_else(
-            || blank("cause: no error is known to have come up inside the outage"),
+            || blank("cause: no error was first logged during the outage"),
             |(_, entry)| escaped(&DrillReport::error(entry, 200), 200),
         );
-        let _ = writeln!(
-            text,
-            "**Analyse.** {cause}. See the five whys. Other causes that were ruled out: {}\n",
+        format!(
+            "**Analyse.** {cause}. See the five whys. Other causes that were ruled out: {}\n\n",
             blank("which, and how")
-        );
-        let _ = writeln!(
-            text,
-            "**Improve.** The action items above; the expected downtime afterwards: {}\n",
-            blank("to be rehearsed, not guessed")
-        );
-        let per_year = match (&report.start.plan.scenario.per_year, cost.per_year) {
+        )
+    }
+
+    fn control(&self) -> String {
+        let rate = &self.0.start.plan.scenario.per_year;
+        let per_year = match (rate, self.0.judgement.cost.per_year) {
             (Some(rate), Some(share)) => format!(
-                "Expected {} a year ({}): up to {} of the budget.",
-                times(rate.times),
+                "Expected rate: {} ({}), up to {} of the budget.",
+                events_a_year(rate.times),
                 escaped(&rate.because, 120),
                 share.high.map_or_else(|| "an unknown share".into(), percent)
             ),
-            _ => format!(
-                "How often it is to be expected: {}",
-                blank("times a year, and why")
-            ),
+            _ => format!("Expected rate: {}", blank("events a year, and why")),
         };
-        let _ = writeln!(
-            text,
-            "**Control.** {per_year} Where this scenario runs every night, its verdict and share of the budget are watched: {}. The real downtime goes into the ledger: {}",
-            blank("where, and by whom"),
+        format!(
+            "**Control.** {per_year} The nightly run of this scenario is watched by: {}. The real downtime is entered in the ledger: {}\n",
+            blank("whom, and where"),
             blank("start and end")
-        );
-        text
+        )
     }
 
     /// Answers of essential journeys, and those that failed the user.
@@ -106,7 +114,7 @@ impl Draft<'_> {
 }
 
 fn availability((low, high): (f64, f64)) -> String {
-    format!("{:.1} % to {:.1} %", low * 100.0, high * 100.0)
+    format!("{:.1} to {:.1} %", low * 100.0, high * 100.0)
 }
 
 #[cfg(test)]
@@ -115,11 +123,11 @@ mod tests {
 
     #[test]
     fn defects_per_million_have_three_digits() {
-        let told = |defects, of| per_million(defects, of).to_string();
-        assert_eq!(told(0, 300), "0");
-        assert_eq!(told(1, 3000), "333");
-        assert_eq!(told(25, 275), "90900");
-        assert_eq!(told(5, 5), "1000000");
-        assert_eq!(told(0, 0), "0");
+        let text = |defects, of| per_million(defects, of).to_string();
+        assert_eq!(text(0, 300), "0");
+        assert_eq!(text(1, 3000), "333");
+        assert_eq!(text(25, 275), "90900");
+        assert_eq!(text(5, 5), "1000000");
+        assert_eq!(text(0, 0), "0");
     }
 }

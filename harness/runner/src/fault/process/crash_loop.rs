@@ -56,7 +56,7 @@ impl Fault for CrashLoop {
         format!(
             "kill {} {}, each time it was restarted",
             self.service,
-            format::count(self.times.get().into(), "time")
+            format::count(self.times.get(), "time")
         )
     }
 
@@ -82,7 +82,7 @@ impl Fault for CrashLoop {
         }
         Ok(Injected::confirmed(format!(
             "killed {}; restarted after {}",
-            format::count(self.times.get().into(), "time"),
+            format::count(self.times.get(), "time"),
             format::list(pauses)
         )))
     }

@@ -1,0 +1,171 @@
+//! Evidence in words: what a service answered is often JSON or a page of HTML, cut at some length.
+//!
+//! Takes the text of an event and gives the same facts without braces, quotes and tags. The history keeps the original.
+
+use firedrill_model::history::{Event, History};
+
+/// The evidence of one history, readable.
+pub(crate) struct Evidence<'h> {
+    /// What each deploy answered, with its release.
+    deploys: Vec<(&'h str, &'h str)>,
+}
+
+impl<'h> Evidence<'h> {
+    /// Of a history.
+    pub(crate) fn of(history: &'h History) -> Self {
+        let deploy = |event: &'h firedrill_model::history::Stamped| match &event.event {
+            Event::Deploy { release, detail, .. } => Some((detail.as_str(), release.as_str())),
+            _ => None,
+        };
+        Self {
+            deploys: history.events.iter().filter_map(deploy).collect(),
+        }
+    }
+
+    /// A text of an event in words. Format 1 wrote the path of a deploy with its placeholder, and left a blank where a
+    /// service had no release before: both are made good here, since those histories must stay readable.
+    pub(crate) fn in_words(&self, text: &str) -> String {
+        let deploy = self.deploys.iter().find(|(detail, _)| *detail == text);
+        let text = match deploy {
+            Some((_, release)) => text.replace("{release}", release),
+            None => text.to_owned(),
+        };
+        in_words(&text.replace(" instead of ,", ","))
+    }
+}
+
+/// What HTML begins with, in the answers that services give.
+const HTML: [&str; 2] = ["<!doctype html", "<html"];
+
+/// A text with each JSON value in it put into words, and a page of HTML named instead of quoted.
+///
+/// ```text
+/// answered 200: {"release":"v2","evidence":["unit gate: off"]}; ready   →   answered 200: release v2, evidence unit gate: off; ready
+/// ```
+fn in_words(text: &str) -> String {
+    let text = without_html(text);
+    let mut words = String::new();
+    let mut rest = text.as_str();
+    while let Some(at) = begin_of_json(rest) {
+        words.push_str(&rest[..at]);
+        let (value, length) = json_in_words(&rest[at..]);
+        words.push_str(&value);
+        rest = &rest[at + length..];
+    }
+    words.push_str(rest);
+    words
+}
+
+fn without_html(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    match HTML.iter().filter_map(|begin| lower.find(begin)).min() {
+        // Nothing after the page is worth keeping: it was the last thing that the service said, and is usually cut.
+        Some(at) => format!("{}an HTML page", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+/// Where an object or an array begins: a bracket before a quote, another bracket, or its own end.
+fn begin_of_json(text: &str) -> Option<usize> {
+    text.char_indices().find_map(|(at, c)| {
+        let next = text[at + c.len_utf8()..].chars().next();
+        let begins = match c {
+            '{' => matches!(next, Some('"' | '}')),
+            '[' => matches!(next, Some('"' | '{' | '[')),
+            _ => false,
+        };
+        begins.then_some(at)
+    })
+}
+
+/// The words of the JSON value at the start of a text, and its length in bytes. The value may be cut: histories keep the
+/// beginning of an answer only, so a parser that refuses the rest is of no use here.
+fn json_in_words(text: &str) -> (String, usize) {
+    let mut words = String::new();
+    let mut depth = 0usize;
+    let mut chars = text.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return (words, at + c.len_utf8());
+                }
+            }
+            '"' => words.push_str(&string(&mut chars)),
+            ':' => words.push(' '),
+            ',' => words.push_str(", "),
+            c => words.push(c),
+        }
+    }
+    (words, text.len())
+}
+
+/// The rest of a JSON string, its quotes and escapes undone; to the end of the text where it was cut.
+fn string(chars: &mut std::str::CharIndices<'_>) -> String {
+    let mut text = String::new();
+    while let Some((_, c)) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => match chars.next() {
+                Some((_, 'n' | 't' | 'r')) => text.push(' '),
+                Some((_, escaped)) => text.push(escaped),
+                None => break,
+            },
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn json_is_put_into_words() {
+        let text = r#"POST /releases answered 200: {"release":"v2","stage":"passed","evidence":["unit gate: off","staging gate: off"]}; ready"#;
+        assert_eq!(
+            in_words(text),
+            "POST /releases answered 200: release v2, stage passed, evidence unit gate: off, staging gate: off; ready"
+        );
+        assert_eq!(
+            in_words(r#"{"error":"no \"x\"","undecided":false}"#),
+            r#"error no "x", undecided false"#
+        );
+    }
+
+    #[test]
+    fn json_that_was_cut_is_put_into_words_too() {
+        assert_eq!(
+            in_words(r#"answered 200: {"release":"v2","evidence":["5 right answe; green is ready"#),
+            "answered 200: release v2, evidence 5 right answe; green is ready"
+        );
+    }
+
+    #[test]
+    fn a_page_is_named() {
+        assert_eq!(
+            in_words("answered 200: <!doctype html><p>x"),
+            "answered 200: an HTML page"
+        );
+    }
+
+    #[test]
+    fn other_text_stays_as_it_is() {
+        for text in ["replaced by `[]`", "a {b} [c] \"d\"", "", "x: { }"] {
+            assert_eq!(in_words(text), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in r#"[a-z{}\[\]":,\\é ]{0,60}"#) {
+            let words = in_words(&text);
+            prop_assert!(words.len() <= text.len() * 2 + 20);
+        }
+    }
+}
