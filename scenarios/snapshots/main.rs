@@ -1,8 +1,8 @@
-//! Every scenario, run by the real binary, must come out as stated and as its snapshot says: one test a scenario and
-//! target, `process::NAME` and `docker::NAME`, so that each can be filtered, run and reviewed alone.
+//! Every scenario, run by the real binary, must end as expected and match its snapshot: one test for each scenario and
+//! backend, `process::NAME` and `docker::NAME`, so that each can be filtered, run and reviewed alone.
 //!
-//! All that are asked for run in one call, side by side, when the first of them is looked at. `docs/snapshots.md` says
-//! how a snapshot is added and reviewed.
+//! All selected scenarios run in one call, side by side, when the first of them is checked. `docs/snapshots.md` says how a
+//! snapshot is added and reviewed.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
@@ -16,8 +16,8 @@ use firedrill::Plan;
 use firedrill::{fault, report, scenario};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-/// Those that every run of the tests also holds in containers: one of each kind. The others are for the night, and for
-/// whoever asks: `-- --include-ignored docker::`.
+/// The scenarios that every test run also runs in containers: one of each kind. The others run at night, or on request:
+/// `-- --include-ignored docker::`.
 const IN_CONTAINERS: [&str; 9] = [
     "killed-v3",
     "link-to-the-live-slot-refused",
@@ -64,7 +64,7 @@ fn eprintln_once(text: &str) {
     eprintln!("{text}");
 }
 
-/// Whether a scenario is run on a target without being asked for.
+/// Whether a scenario runs on a backend by default.
 fn usual(kind: Kind, plan: &Plan) -> bool {
     kind == Kind::Process || IN_CONTAINERS.contains(&plan.name.as_str())
 }
@@ -85,7 +85,7 @@ fn is_wanted(args: &Arguments, name: &str) -> bool {
     args.filter.as_ref().is_none_or(fits) && !args.skip.iter().any(fits)
 }
 
-/// The scenarios asked for on one target, and what became of them once they have run.
+/// The selected scenarios of one backend, and their results once they have run.
 struct Asked {
     kind: Kind,
     names: Vec<String>,
@@ -118,45 +118,45 @@ impl Asked {
         })
     }
 
-    /// One scenario: as its snapshot says, and as stated. What is not as stated is held too: it is then that a reviewer
-    /// wants to see what has become different.
+    /// One scenario: it matches its snapshot, and ended as expected. An unexpected one is compared, too: that is when a
+    /// reviewer wants to see what has changed.
     fn check(&self, name: &str) -> Result<(), Failed> {
         let Some(run) = self.ran().run(name)? else {
             return Ok(());
         };
         let snapshot = Snapshot::of(self.kind, name)?;
         let text = snapshot.text(&run.history, &run.measured, &run.judgement);
-        let held = panic::catch_unwind(|| hold(&snapshot, &text));
-        snapshots::mark_held(self.kind, name)?;
+        let compared = panic::catch_unwind(|| compare(&snapshot, &text));
+        snapshots::record_compared(self.kind, name)?;
         let report = || {
             let (measured, judgement) = (run.measured.clone(), run.judgement.clone());
             let story = report::DrillReport::new(&run.history, measured, judgement, Vec::new());
             report::terminal(&story, 120, false)
         };
         if !run.judgement.as_expected() {
-            let differs = if held.is_err() {
-                ", nor as its snapshot says"
+            let differs = if compared.is_err() {
+                " and differs from its snapshot"
             } else {
                 ""
             };
-            return Err(format!("{name} is not as stated{differs}\n{}", report()).into());
+            return Err(format!("{name} ended unexpectedly{differs}\n{}", report()).into());
         }
         if snapshot.accepted.as_deref() != Some(text.as_str()) {
-            // Whoever reviews the difference wants to see the run behind it.
+            // A reviewer of the difference wants to see the run behind it.
             eprintln_once(&report());
         }
-        held.map_err(|said| panic::resume_unwind(said))
+        compared.map_err(|panic| panic::resume_unwind(panic))
     }
 }
 
-/// Holds a text against its snapshot; insta writes what is new beside it, for `cargo insta review`.
-fn hold(snapshot: &Snapshot, text: &str) {
+/// Compares a text with its snapshot; insta writes a new one beside it, for `cargo insta review`.
+fn compare(snapshot: &Snapshot, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(&snapshot.folder);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     if let Some(why) = &snapshot.why {
-        settings.set_description(format!("apart from the other target's: {why}"));
+        settings.set_description(format!("differs from the other backend: {why}"));
     }
     settings.bind(|| insta::assert_snapshot!(snapshot.name.clone(), text));
 }

@@ -1,6 +1,7 @@
-//! The scenarios' snapshots: where they lie, and what a stored run says against its own.
+//! The scenarios' snapshots: where they are, and how a stored run differs from its own.
 //!
-//! Faces `scenarios/snapshots/` on one side, and the tests and `calm` on the other.
+//! Takes `scenarios/snapshots/` and a judged run, gives the snapshot's new text and the difference. The scenario tests and
+//! the program `calm` use it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,12 +16,12 @@ use firedrill::report;
 
 use crate::{Kind, profile, workspace};
 
-/// Scenarios that behave otherwise in containers, and why: they have a second snapshot, `NAME.docker`.
+/// Scenarios that behave differently in containers, and why: they have a second snapshot, `NAME.docker`.
 const DIFFERENCES: &str = "differences.toml";
 
 /// A scenario's snapshot on one backend.
 pub struct Snapshot {
-    /// The folder it lies in.
+    /// Its folder.
     pub folder: PathBuf,
     /// Its name: the scenario's, with the backend's where there are two.
     pub name: String,
@@ -31,10 +32,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Looks for a scenario's snapshot.
+    /// Reads a scenario's snapshot.
     ///
     /// # Errors
-    /// In words: two snapshots that are the same.
+    /// In words: two snapshots that are equal.
     pub fn of(kind: Kind, scenario: &str) -> Result<Self, String> {
         let folder = workspace().join("scenarios/snapshots");
         let why = match kind {
@@ -60,19 +61,19 @@ impl Snapshot {
         })
     }
 
-    /// What a run says, given what was accepted.
+    /// The snapshot of a run, given the accepted one.
     pub fn text(&self, history: &History, measured: &Measured, judgement: &Judgement) -> String {
         report::snapshot(history, measured, judgement, self.accepted.as_deref())
     }
 }
 
-/// Writes down, for whoever tells what has changed, that a scenario was held against its snapshot: a line
-/// `BACKEND::NAME` in `scenarios-held` of the target folder. Without it "nothing differs" may mean that nothing ran.
+/// Records that a scenario was compared with its snapshot, for the report of what has changed: a line
+/// `BACKEND::NAME` in `scenarios-compared` of the target folder. Without it "nothing differs" may mean that nothing ran.
 ///
 /// # Errors
 /// In words, when it cannot be written.
-pub fn mark_held(kind: Kind, scenario: &str) -> Result<(), String> {
-    let path = profile().with_file_name("scenarios-held");
+pub fn record_compared(kind: Kind, scenario: &str) -> Result<(), String> {
+    let path = profile().with_file_name("scenarios-compared");
     let file = OpenOptions::new().append(true).create(true).open(&path);
     file.and_then(|mut file| file.write_all(format!("{kind}::{scenario}\n").as_bytes()))
         .map_err(|error| format!("cannot write {}: {error}", path.display()))
@@ -82,7 +83,7 @@ fn differences(folder: &Path) -> BTreeMap<String, String> {
     toml::from_str(&fs::read_to_string(folder.join(DIFFERENCES)).unwrap()).unwrap()
 }
 
-/// The text of a stored snapshot, below its two rulers.
+/// The text of a stored snapshot, without its header.
 fn accepted(path: &Path) -> Option<String> {
     let stored = fs::read_to_string(path).ok()?;
     let (_, text) = stored.strip_prefix("---\n")?.split_once("\n---\n")?;
@@ -92,12 +93,12 @@ fn accepted(path: &Path) -> Option<String> {
 /// The lines that a reviewer should see.
 pub fn difference(accepted: &str, text: &str) -> String {
     let only = |these: &str, those: &str, mark: char| {
-        let own = these
+        let lines = these
             .lines()
             .filter(|line| !those.lines().any(|other| other == *line));
-        own.fold(String::new(), |mut told, line| {
-            let _ = writeln!(told, "{mark} {line}");
-            told
+        lines.fold(String::new(), |mut text, line| {
+            let _ = writeln!(text, "{mark} {line}");
+            text
         })
     };
     only(accepted, text, '-') + &only(text, accepted, '+')

@@ -28,7 +28,7 @@ fn calm(runs: &Path, options: &[&str]) -> (bool, String) {
 }
 
 #[test]
-fn a_run_that_is_not_as_its_snapshot_says_is_told() {
+fn a_run_that_differs_from_its_snapshot_is_printed() {
     let runs = runs("wrong-loader-on-the-ladder", usize::MAX);
     for options in [&["--decided"][..], &[]] {
         let (calm, said) = calm(runs.path(), options);
@@ -37,11 +37,11 @@ fn a_run_that_is_not_as_its_snapshot_says_is_told() {
 }
 
 #[test]
-fn an_undecided_run_is_passed_over_only_when_that_is_asked_for() {
+fn an_undecided_run_is_skipped_only_on_request() {
     let runs = runs("release-rolled-back", 12);
     assert!(calm(runs.path(), &["--decided"]).0);
     let (calm, said) = calm(runs.path(), &[]);
-    assert!(!calm && said.contains("not as stated"), "{said}");
+    assert!(!calm && said.contains("unexpected result"), "{said}");
 }
 
 #[test]

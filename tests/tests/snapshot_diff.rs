@@ -47,8 +47,8 @@ fn git(root: &Path, args: &[&str]) {
     assert!(git.unwrap().success());
 }
 
-fn held(root: &Path, names: &[&str]) {
-    fs::write(root.join("target/scenarios-held"), names.join("\n") + "\n").unwrap();
+fn compared(root: &Path, names: &[&str]) {
+    fs::write(root.join("target/scenarios-compared"), names.join("\n") + "\n").unwrap();
 }
 
 fn said(root: &Path) -> String {
@@ -62,34 +62,34 @@ fn said(root: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-const AS_BEFORE: &str = "recovery looks as before";
+const AS_BEFORE: &str = "recovery is as before";
 
 #[test]
 fn when_no_scenario_ran_nothing_is_known() {
     let repository = repository();
     let said = said(repository.path());
     assert!(
-        said.contains("The scenarios did not run: nothing is known."),
+        said.contains("The scenarios did not run: recovery is unknown."),
         "{said}"
     );
     assert!(!said.contains(AS_BEFORE), "{said}");
 }
 
 #[test]
-fn a_scenario_that_was_not_held_is_named() {
+fn a_scenario_that_was_not_compared_is_named() {
     let repository = repository();
-    held(repository.path(), &["process::killed", "docker::killed"]);
+    compared(repository.path(), &["process::killed", "docker::killed"]);
     let said = said(repository.path());
     assert!(said.contains(AS_BEFORE), "{said}");
     assert!(said.contains("1 on local processes, 1 in containers"), "{said}");
-    assert!(said.contains("nothing is known of them: frozen."), "{said}");
+    assert!(said.contains("their recovery is unknown: frozen."), "{said}");
 }
 
 #[test]
 fn what_was_seen_and_what_was_accepted_are_apart_and_other_snapshots_left_out() {
     let repository = repository();
     let root = repository.path();
-    held(root, &["process::killed", "process::frozen"]);
+    compared(root, &["process::killed", "process::frozen"]);
     fs::write(
         root.join(SNAPSHOTS).join("killed.snap.new"),
         "assertion_line: 7\ndowntime: 5 s\n",
@@ -111,7 +111,7 @@ fn what_was_seen_and_what_was_accepted_are_apart_and_other_snapshots_left_out() 
 fn the_largest_differences_fit_into_a_comment_with_their_fences_closed() {
     let repository = repository();
     let root = repository.path();
-    held(root, &["process::killed", "process::frozen"]);
+    compared(root, &["process::killed", "process::frozen"]);
     fs::write(root.join(SNAPSHOTS).join("killed.snap.new"), "x…\n".repeat(9000)).unwrap();
     fs::write(root.join(SNAPSHOTS).join("frozen.snap"), "…\n".repeat(9000)).unwrap();
     let said = said(root);

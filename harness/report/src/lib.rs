@@ -12,7 +12,7 @@
 //! use firedrill_model::history;
 //! use firedrill_report::{DrillReport, terminal};
 //!
-//! # let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firedrill/tests/fixtures/histories/wrong-json-loader");
+//! # let run = Path::new(env!("CARGO_MANIFEST_DIR")).join("../firedrill/tests/fixtures/histories/format-1/wrong-json-loader");
 //! let history = history::read(&run)?;
 //! let measured = measure::measure(&history);
 //! let judgement = judge(&history, &measured);

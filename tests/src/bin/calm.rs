@@ -1,9 +1,9 @@
-//! Holds stored runs against their snapshots: how often each scenario came out otherwise, and how.
+//! Compares stored runs with their snapshots: how often each scenario differs, and how.
 //!
 //! ```text
 //! firedrill run --backend process -n 50 --runs runs/calm && cargo run -p acceptance --bin calm -- runs/calm
 //! ```
-//! Faces run folders only; exit code 1 when any run differs or was not as stated.
+//! Takes folders of runs, prints the differences; exit code 1 when a run differs or is unexpected.
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
@@ -14,21 +14,22 @@ use std::process::ExitCode;
 use acceptance::Kind;
 use acceptance::snapshots::{Snapshot, difference};
 use clap::Parser;
+use firedrill::format::count;
 use firedrill::judge::Verdict;
 use firedrill::{history, judge, measure};
 
-/// Look whether stored runs are as their snapshots say.
+/// Compare stored runs with their snapshots.
 #[derive(Parser)]
 struct Args {
     /// Folders of run folders.
     #[arg(required = true)]
     runs: Vec<PathBuf>,
-    /// Pass over runs that are undecided, and do not ask whether the others are as stated: `firedrill merge` tells of both.
+    /// Compare snapshots only: skip undecided runs and ignore unexpected results, which `firedrill merge` reports.
     #[arg(long)]
     decided: bool,
 }
 
-/// What the runs of one scenario came to: how many there were, and each difference with the runs that have it.
+/// The runs of one scenario: how many, and each difference with the runs that have it.
 #[derive(Default)]
 struct Scenario {
     runs: usize,
@@ -39,14 +40,14 @@ fn main() -> ExitCode {
     let mut scenarios: BTreeMap<String, Scenario> = BTreeMap::new();
     let args = Args::parse();
     for folder in args.runs.iter().flat_map(|runs| acceptance::run_folders(runs)) {
-        let (name, said) = look(&folder, args.decided);
+        let (name, difference) = compare(&folder, args.decided);
         let scenario = scenarios.entry(name).or_default();
         scenario.runs += 1;
-        if let Some(said) = said {
+        if let Some(difference) = difference {
             let run = folder.file_name().unwrap_or_default().to_string_lossy();
             scenario
                 .differences
-                .entry(said)
+                .entry(difference)
                 .or_default()
                 .push(run.into_owned());
         }
@@ -54,25 +55,29 @@ fn main() -> ExitCode {
     let runs: usize = scenarios.values().map(|scenario| scenario.runs).sum();
     let mut differ = 0;
     for (name, scenario) in &scenarios {
-        for (said, those) in &scenario.differences {
-            differ += those.len();
+        for (difference, runs) in &scenario.differences {
+            differ += runs.len();
             println!(
-                "{name}: {} of {} ({})\n{said}",
-                those.len(),
+                "{name}: {} of {} ({})\n{difference}",
+                runs.len(),
                 scenario.runs,
-                those[0]
+                runs[0]
             );
         }
     }
-    println!("{runs} runs of {} scenarios, {differ} differ", scenarios.len());
+    println!(
+        "{} of {}, {differ} differ",
+        count(runs, "run"),
+        count(scenarios.len(), "scenario")
+    );
     if runs == 0 || differ > 0 {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
 
-/// A run's scenario and backend, and what is not as it should be.
-fn look(folder: &Path, decided: bool) -> (String, Option<String>) {
+/// A run's scenario and backend, and how it differs.
+fn compare(folder: &Path, decided: bool) -> (String, Option<String>) {
     let history = match history::read(folder) {
         Ok(history) => history,
         Err(error) => return ("unreadable".into(), Some(error.to_string())),
@@ -94,9 +99,9 @@ fn look(folder: &Path, decided: bool) -> (String, Option<String>) {
     };
     let text = snapshot.text(&history, &measured, &judgement);
     let accepted = snapshot.accepted.unwrap_or_default();
-    let mut said = difference(&accepted, &text);
+    let mut differs = difference(&accepted, &text);
     if !decided && !judgement.as_expected() {
-        said.push_str("not as stated\n");
+        differs.push_str("unexpected result\n");
     }
-    (name, (!said.is_empty()).then_some(said))
+    (name, (!differs.is_empty()).then_some(differs))
 }

@@ -9,6 +9,7 @@ mod help;
 mod regressions;
 mod schema;
 mod stored;
+mod wording;
 
 use std::path::{Path, PathBuf};
 

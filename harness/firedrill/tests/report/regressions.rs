@@ -67,10 +67,10 @@ fn a_slower_rollback() {
         rolled_back_later(history, Duration::from_millis(700));
     });
     insta::assert_snapshot!(diff, @r"
-    - time to detect: at most 200 ms
-    - time to roll back: at most 200 ms
-    + time to detect: at most 1 s
-    + time to roll back: at most 1 s
+    - time to detect: ≤ 200 ms
+    - time to roll back: ≤ 200 ms
+    + time to detect: ≤ 1 s
+    + time to roll back: ≤ 1 s
     ");
 }
 
@@ -84,18 +84,18 @@ fn a_rollback_that_does_not_come() {
     });
     insta::assert_snapshot!(diff, @r"
     - releases: v3 → v2 → v3
-    - time to detect: at most 200 ms
-    - time to roll back: at most 200 ms
+    - time to detect: ≤ 200 ms
+    - time to roll back: ≤ 200 ms
     - verdict: met
     + releases: v3 → v2
-    + time to detect: at most 2 s
+    + time to detect: ≤ 2 s
     + time to roll back: none
     + verdict: breached
-    + breached: rollback
+    + breached checks: rollback
     ");
 }
 
-/// The receiver answers 500 to every try: nobody was told.
+/// The receiver answers 500 to every try: nobody was alerted.
 #[test]
 fn an_alert_that_is_no_longer_taken() {
     let refused = |history: &mut History| {
@@ -108,12 +108,12 @@ fn an_alert_that_is_no_longer_taken() {
     let diff = seen("release-rolled-back", refused);
     insta::assert_snapshot!(diff, @r"
     - alerts: rolled-back
-    - time to detect: at most 200 ms
+    - time to detect: ≤ 200 ms
     - verdict: met
-    + alerts: rolled-back (never taken)
+    + alerts: rolled-back (never accepted)
     + time to detect: none
     + verdict: breached
-    + breached: alert.rolled-back
+    + breached checks: alert.rolled-back
     ");
     let mut history = stored("release-rolled-back");
     refused(&mut history);
@@ -122,7 +122,7 @@ fn an_alert_that_is_no_longer_taken() {
     let story = report::DrillReport::new(&history, measured, judgement, Vec::new());
     let draft = report::incident(&story);
     assert!(
-        draft.contains("No alert arrived") && !draft.contains("The alert `"),
+        draft.contains("No alert arrived") && !draft.contains("Alert `"),
         "{draft}"
     );
 }
@@ -142,23 +142,23 @@ fn a_rung_that_is_gone() {
     - journey resolve: up → down → up
     - journey shorten: up → fallback (signed-link) → down → fallback (signed-link) → up
     - fallbacks: signed-link
-    - downtime: at most 1 s
-    - time to recover: at most 1 s
-    - share of budget: at most 0.1 %
+    - downtime: ≤ 1 s
+    - time to recover: ≤ 1 s
+    - budget used: ≤ 0.1 %
     - verdict: met
     + journey resolve: up → (down) → up → down → up
     + journey shorten: up → down
     + fallbacks: none
     + downtime: still down when the drill ended
     + time to recover: still down when the drill ended
-    + share of budget: 153 %, priced at 23m until a person has repaired it
+    + budget used: 153 %, priced at 23 min for manual recovery
     + verdict: breached
-    + breached: budget, downtime
+    + breached checks: budget, downtime
     ");
 }
 
 #[test]
-fn a_link_that_is_lost() {
+fn a_write_that_is_lost() {
     let diff = seen("wrong-loader-on-the-ladder", |history| {
         let read = history
             .events
@@ -170,11 +170,11 @@ fn a_link_that_is_lost() {
         *read.unwrap() = Found::Lost;
     });
     insta::assert_snapshot!(diff, @r"
-    - links: none lost, none corrupt
+    - writes: none lost, none corrupt
     - verdict: met
-    + links: some lost, none corrupt
+    + writes: some lost, none corrupt
     + verdict: breached
-    + breached: lost-writes
+    + breached checks: lost-writes
     ");
 }
 
@@ -192,9 +192,9 @@ fn a_release_that_answers_late() {
     - journey shorten: up
     - journey home (not essential): up
     - downtime: none
-    - time to detect: at most 200 ms
+    - time to detect: ≤ 200 ms
     - time to recover: none
-    - share of budget: none
+    - budget used: none
     - verdict: met
     + journey resolve: up → down
     + journey shorten: up → down
@@ -202,8 +202,8 @@ fn a_release_that_answers_late() {
     + downtime: still down when the drill ended
     + time to detect: none
     + time to recover: still down when the drill ended
-    + share of budget: 153 %, priced at 23m until a person has repaired it
+    + budget used: 153 %, priced at 23 min for manual recovery
     + verdict: breached
-    + breached: budget, downtime, journey.resolve, journey.shorten
+    + breached checks: budget, downtime, journey.resolve, journey.shorten
     ");
 }

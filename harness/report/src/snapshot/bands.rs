@@ -1,92 +1,110 @@
-//! Bands: what a time or a share is called in a snapshot, so that two runs of the same thing are called the same.
+//! Bands: times and shares of a snapshot, so coarse that two runs of the same thing have the same text.
 //!
-//! The edges are 1, 2, 5, 10, 20, 50 … A quantity is known between bounds, and named by the first edge that is not
-//! below its upper one: `at most 500 ms`. An accepted name stays as long as any of the measured interval lies within
-//! half a step of its band; half a step is half the way to the next edge, seen as ratios (from 500 ms it reaches to
-//! 707 ms). So a measurement that scatters about an edge does not change the snapshot, and one that has moved does.
+//! Takes a measured quantity and the accepted band, gives a band. The edges are 1, 2, 5, 10, 20, 50 … A quantity is known
+//! between bounds; its band is the first edge that is not below the upper bound: `≤ 500 ms`. An accepted band stays as
+//! long as any of the measured interval lies within half a step of it; half a step is half of the way to the next edge as
+//! a ratio (from 500 ms it reaches to 707 ms). So a measurement that scatters around an edge does not change the snapshot,
+//! and one that has moved does.
 //!
-//! What may have been nothing stands in brackets, `(at most 200 ms)`, like a state that probes can hardly see: an accepted
-//! name in brackets fits runs with and without it.
+//! A quantity that may have been zero is `none or ≤ 200 ms`; accepted, it fits runs with and without it.
 
-use super::lanes;
+use std::fmt;
+
+use crate::format::NONE;
 
 /// What bands are counted in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// Seconds; nothing is told apart below 100 ms.
+    /// Seconds; the lowest edge is 100 ms.
     Seconds,
-    /// Percent; nothing is told apart below 0.01 %.
+    /// Percent; the lowest edge is 0.01 %.
     Percent,
 }
 
-/// A quantity between bounds. No upper one: it had not ended.
+/// A quantity between bounds; without an upper one it had not ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Quantity {
     pub(super) low: f64,
     pub(super) high: Option<f64>,
 }
 
-/// There was nothing of it.
-pub(super) const NONE: &str = "none";
+/// A band of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Band {
+    unit: Unit,
+    edge: i32,
+    /// It may have been zero.
+    or_none: bool,
+}
+
+/// What stands before a band that may have been zero.
+const OR_NONE: &str = "none or ";
+
+impl fmt::Display for Band {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = value(self.edge);
+        if self.or_none {
+            f.write_str(OR_NONE)?;
+        }
+        match self.unit {
+            Unit::Seconds if value < 0.9 => write!(f, "≤ {:.0} ms", value * 1e3),
+            Unit::Seconds => write!(f, "≤ {value:.0} s"),
+            // Powers of ten are not exact in binary.
+            Unit::Percent if value < 0.9 => write!(f, "≤ {} %", (value * 1e6).round() / 1e6),
+            Unit::Percent => write!(f, "≤ {value:.0} %"),
+        }
+    }
+}
 
 impl Unit {
-    fn smallest(self) -> i32 {
+    fn lowest_edge(self) -> i32 {
         match self {
             Self::Seconds => edge_at_least(0.1),
             Self::Percent => edge_at_least(0.01),
         }
     }
 
-    /// The name of the band up to an edge.
-    fn name(self, edge: i32) -> String {
-        let value = value(edge);
-        match self {
-            Self::Seconds if value < 0.9 => format!("at most {:.0} ms", value * 1e3),
-            Self::Seconds => format!("at most {value:.0} s"),
-            Self::Percent if value < 0.9 => format!("at most {} %", (value * 1e6).round() / 1e6),
-            Self::Percent => format!("at most {value:.0} %"),
-        }
-    }
-
-    /// What a quantity is called, given what it was called in the accepted snapshot.
-    pub(super) fn band(self, quantity: Option<Quantity>, accepted: Option<&str>, open: &str) -> String {
+    /// The text of a quantity, given the accepted text; `still_down` where it has no upper bound.
+    pub(super) fn band(self, quantity: Option<Quantity>, accepted: Option<&str>, still_down: &str) -> String {
+        let accepted_band = accepted.and_then(|text| self.parse(text));
         let Some(quantity) = quantity.filter(|quantity| quantity.high != Some(0.0)) else {
-            let accepted =
-                accepted.filter(|accepted| self.edge(accepted).is_some_and(|(_, bracketed)| bracketed));
-            return accepted.unwrap_or(NONE).to_owned();
+            let fits = accepted_band.filter(|band| band.or_none);
+            return fits.map_or_else(|| NONE.to_owned(), |band| band.to_string());
         };
         let Some(high) = quantity.high else {
-            return open.to_owned();
+            return still_down.to_owned();
         };
-        if let Some(accepted) = accepted.filter(|accepted| self.stays(quantity.low, high, accepted)) {
-            return accepted.to_owned();
+        if accepted == Some(NONE) && quantity.low == 0.0 && high <= half_step_above(self.lowest_edge()) {
+            return NONE.to_owned();
         }
-        let name = self.name(edge_at_least(high).max(self.smallest()));
-        if quantity.low > 0.0 {
-            name
-        } else {
-            format!("({name})")
-        }
+        let measured = Band {
+            unit: self,
+            edge: edge_at_least(high).max(self.lowest_edge()),
+            or_none: quantity.low <= 0.0,
+        };
+        let stays = accepted_band.filter(|band| band.fits(quantity.low, high));
+        stays.unwrap_or(measured).to_string()
     }
 
-    /// The edge of an accepted name, and whether it stands in brackets.
-    fn edge(self, accepted: &str) -> Option<(i32, bool)> {
-        let (name, bracketed) = lanes::unbracketed(accepted);
-        let smallest = self.smallest();
-        let edge = (smallest..smallest + 60).find(|edge| self.name(*edge) == name)?;
-        Some((edge, bracketed))
+    /// An accepted text as a band: the inverse of its text, found among all edges that a drill can reach.
+    fn parse(self, text: &str) -> Option<Band> {
+        let or_none = text.starts_with(OR_NONE);
+        let lowest = self.lowest_edge();
+        let mut bands = (lowest..lowest + 60).map(|edge| Band {
+            unit: self,
+            edge,
+            or_none,
+        });
+        bands.find(|band| band.to_string() == text)
     }
+}
 
-    /// Whether an accepted name still fits.
-    fn stays(self, low: f64, high: f64, accepted: &str) -> bool {
-        let smallest = self.smallest();
-        if accepted == NONE {
-            return low == 0.0 && high <= half_step_above(smallest);
-        }
-        self.edge(accepted).is_some_and(|(edge, bracketed)| {
-            let above_the_lower_end = bracketed || edge == smallest || high >= half_step_below(edge - 1);
-            above_the_lower_end && low <= half_step_above(edge)
-        })
+impl Band {
+    /// Whether it still fits a measured interval.
+    fn fits(self, low: f64, high: f64) -> bool {
+        let has_lower_end = !self.or_none && self.edge != self.unit.lowest_edge();
+        let above_the_lower_end = !has_lower_end || high >= half_step_below(self.edge - 1);
+        above_the_lower_end && low <= half_step_above(self.edge)
     }
 }
 
@@ -118,18 +136,18 @@ mod tests {
 
     fn seconds(low: f64, high: f64, accepted: Option<&str>) -> String {
         let high = Some(high);
-        Unit::Seconds.band(Some(Quantity { low, high }), accepted, "open")
+        Unit::Seconds.band(Some(Quantity { low, high }), accepted, "still down")
     }
 
     #[test]
-    fn a_band_is_named_by_its_upper_edge() {
+    fn a_band_has_the_text_of_its_upper_edge() {
         let named = [
-            (0.003, "at most 100 ms"),
-            (0.2, "at most 200 ms"),
-            (0.21, "at most 500 ms"),
-            (0.98, "at most 1 s"),
-            (1.01, "at most 2 s"),
-            (700.0, "at most 1000 s"),
+            (0.003, "≤ 100 ms"),
+            (0.2, "≤ 200 ms"),
+            (0.21, "≤ 500 ms"),
+            (0.98, "≤ 1 s"),
+            (1.01, "≤ 2 s"),
+            (700.0, "≤ 1000 s"),
         ];
         for (high, name) in named {
             assert_eq!(seconds(high, high, None), name);
@@ -138,53 +156,48 @@ mod tests {
             low: 0.1,
             high: Some(0.16),
         };
-        assert_eq!(Unit::Percent.band(Some(share), None, "open"), "at most 0.2 %");
-        assert_eq!(Unit::Seconds.band(None, None, "open"), NONE);
-        let open = Quantity { low: 3.0, high: None };
+        assert_eq!(Unit::Percent.band(Some(share), None, "still down"), "≤ 0.2 %");
+        assert_eq!(Unit::Seconds.band(None, None, "still down"), NONE);
+        let no_end = Quantity { low: 3.0, high: None };
         assert_eq!(
-            Unit::Seconds.band(Some(open), Some("at most 5 s"), "open"),
-            "open"
+            Unit::Seconds.band(Some(no_end), Some("≤ 5 s"), "still down"),
+            "still down"
         );
     }
 
     #[test]
     fn an_accepted_band_stays_until_the_whole_interval_has_left_it_by_half_a_step() {
-        let accepted = Some("at most 1 s"); // 500 ms to 1 s
-        assert_eq!(
-            seconds(1.3, 1.6, accepted),
-            "at most 1 s",
-            "its low is within 1.41 s"
-        );
-        assert_eq!(seconds(1.45, 1.6, accepted), "at most 2 s");
-        assert_eq!(
-            seconds(0.1, 0.4, accepted),
-            "at most 1 s",
-            "its high is above 316 ms"
-        );
-        assert_eq!(seconds(0.1, 0.3, accepted), "at most 500 ms");
+        let accepted = Some("≤ 1 s"); // 500 ms to 1 s
+        assert_eq!(seconds(1.3, 1.6, accepted), "≤ 1 s", "its low is within 1.41 s");
+        assert_eq!(seconds(1.45, 1.6, accepted), "≤ 2 s");
+        assert_eq!(seconds(0.1, 0.4, accepted), "≤ 1 s", "its high is above 316 ms");
+        assert_eq!(seconds(0.1, 0.3, accepted), "≤ 500 ms");
     }
 
     #[test]
-    fn hardly_anything_and_nothing_are_not_told_apart_and_a_certain_outage_is() {
+    fn an_accepted_none_fits_what_may_have_been_zero_but_no_certain_outage() {
         assert_eq!(seconds(0.0, 0.05, Some(NONE)), NONE);
-        assert_eq!(seconds(0.01, 0.05, Some(NONE)), "at most 100 ms");
-        assert_eq!(Unit::Seconds.band(None, Some("at most 200 ms"), "open"), NONE);
+        assert_eq!(seconds(0.01, 0.05, Some(NONE)), "≤ 100 ms");
+        assert_eq!(Unit::Seconds.band(None, Some("≤ 200 ms"), "still down"), NONE);
     }
 
     #[test]
-    fn what_may_have_been_nothing_stands_in_brackets_and_may_be_there_or_not() {
-        let perhaps = Some("(at most 200 ms)");
-        assert_eq!(seconds(0.0, 0.15, None), "(at most 200 ms)");
+    fn what_may_have_been_zero_says_so_and_fits_runs_with_and_without_it() {
+        let perhaps = Some("none or ≤ 200 ms");
+        assert_eq!(seconds(0.0, 0.15, None), "none or ≤ 200 ms");
         for (low, high) in [(0.0, 0.01), (0.0, 0.9), (0.1, 0.3)] {
-            assert_eq!(seconds(low, high, perhaps), "(at most 200 ms)");
+            assert_eq!(seconds(low, high, perhaps), "none or ≤ 200 ms");
         }
-        assert_eq!(Unit::Seconds.band(None, perhaps, "open"), "(at most 200 ms)");
-        assert_eq!(seconds(0.4, 0.5, perhaps), "at most 500 ms");
+        assert_eq!(
+            Unit::Seconds.band(None, perhaps, "still down"),
+            "none or ≤ 200 ms"
+        );
+        assert_eq!(seconds(0.4, 0.5, perhaps), "≤ 500 ms");
     }
 
     proptest! {
         #[test]
-        fn what_a_snapshot_was_made_from_does_not_change_it(low in 0.0f64..100.0, width in 0.0f64..10.0) {
+        fn the_quantity_that_a_band_was_made_from_does_not_change_it(low in 0.0f64..100.0, width in 0.0f64..10.0) {
             let first = seconds(low, low + width, None);
             prop_assert_eq!(seconds(low, low + width, Some(&first)), first);
         }

@@ -1,13 +1,17 @@
-//! A journey's states in order: `up → down → fallback (memory) → up`, told the same by every run of the same thing.
+//! A journey's states in order: `up → down → fallback (memory) → up`, the same text for every run of the same thing.
 //!
-//! What a journey's probes can hardly see (a state hardly longer than the time between two of them) is chance: one run
-//! sees it and the next one does not. Such a state stands in brackets, `(down)`: an accepted snapshot that has it in
-//! brackets fits runs with and without it.
+//! Takes a journey and the accepted text, gives the text of its states.
 //!
-//! What follows from a fault that may or may not fall into a write is chance too, and may be long. Whoever has understood
-//! that puts it in square brackets by hand, `[fallback (memory)]`: such a state fits however long it is, or not at all.
+//! Chance decides whether a journey's probes see a state that is hardly longer than the time between two of them. Such a
+//! state is in brackets, `(down)`: an accepted snapshot that has it in brackets fits runs with and without it.
+//!
+//! Chance also decides whether a fault falls into a write, and what follows from that may last. A person who understands
+//! this puts such a state in square brackets by hand, `[fallback (memory)]`: it fits however long it lasts, or if missing.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use firedrill_judge::measure::{Interval, Journey, JourneyState};
@@ -20,36 +24,140 @@ const CERTAIN: f64 = 1.5;
 const CLEARLY_SEEN: f64 = 6.0;
 /// An outage in which a larger share of the answers was right is *partly down* …
 const RIGHT_WITHIN: f64 = 0.5;
-/// … and about that share it may be called either way: which side of it a run comes out on is chance.
+/// … and about that share either name fits: on which side of it a run falls is chance.
 const EITHER_WAY: std::ops::Range<f64> = 1.0 / 3.0..2.0 / 3.0;
 /// … if there were so many answers that the share means something.
 const ENOUGH: usize = 10;
 /// Good answers prove recovery from *partly down* only after so long.
 const PROOF: Duration = Duration::from_secs(1);
-/// More bracketed states than this are not played through.
-const MOST_BRACKETS: usize = 8;
-
-const DOWN: &str = "down";
-const PARTLY_DOWN: &str = "partly down";
+/// More optional states than this are not tried in every combination.
+const MOST_OPTIONAL: usize = 8;
 
 const ARROW: &str = " → ";
+const UP: &str = "up";
+const DOWN: &str = "down";
+const PARTLY_DOWN: &str = "partly down";
+const FALLBACK: &str = "fallback (";
+
+/// A state of a journey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum State {
+    Up,
+    Down,
+    PartlyDown,
+    /// The rung that answered.
+    Fallback(String),
+    /// What a person wrote that is none of these: it fits nothing.
+    Other(String),
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Up => f.write_str(UP),
+            Self::Down => f.write_str(DOWN),
+            Self::PartlyDown => f.write_str(PARTLY_DOWN),
+            Self::Fallback(rung) => write!(f, "{FALLBACK}{rung})"),
+            Self::Other(text) => f.write_str(text),
+        }
+    }
+}
+
+impl FromStr for State {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let rung = text
+            .strip_prefix(FALLBACK)
+            .and_then(|rest| rest.strip_suffix(')'));
+        Ok(match (text, rung) {
+            (UP, _) => Self::Up,
+            (DOWN, _) => Self::Down,
+            (PARTLY_DOWN, _) => Self::PartlyDown,
+            (_, Some(rung)) => Self::Fallback(rung.to_owned()),
+            (other, None) => Self::Other(other.to_owned()),
+        })
+    }
+}
+
+/// How firmly a snapshot has a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Certainty {
+    /// It must be there.
+    Certain,
+    /// `(down)`: hardly seen, if at all.
+    Brief,
+    /// `[down]`: there or not, however long.
+    Optional,
+}
+
+/// A state of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Accepted {
+    state: State,
+    certainty: Certainty,
+}
+
+impl fmt::Display for Accepted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.certainty {
+            Certainty::Certain => write!(f, "{}", self.state),
+            Certainty::Brief => write!(f, "({})", self.state),
+            Certainty::Optional => write!(f, "[{}]", self.state),
+        }
+    }
+}
+
+impl FromStr for Accepted {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        let between = |open, close| {
+            text.strip_prefix(open)
+                .and_then(|rest: &str| rest.strip_suffix(close))
+        };
+        let (inner, certainty) = match (between('(', ')'), between('[', ']')) {
+            (Some(inner), _) => (inner, Certainty::Brief),
+            (None, Some(inner)) => (inner, Certainty::Optional),
+            (None, None) => (text, Certainty::Certain),
+        };
+        let state = inner.parse()?;
+        Ok(Self { state, certainty })
+    }
+}
 
 /// A state as a run shows it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Seen {
-    pub(super) state: String,
+    pub(super) state: State,
     /// How long, in intervals of one of the journey's streams.
     pub(super) intervals: f64,
-    /// Whether it may be called *down* or *partly down*.
+    /// Whether *down* and *partly down* both fit.
     pub(super) either: bool,
 }
 
-/// A journey's states, as its lane and its samples tell them.
+impl Seen {
+    /// As a snapshot has it that was never accepted.
+    fn accepted(&self) -> Accepted {
+        let certain = self.intervals > CERTAIN || self.state == State::Up;
+        Accepted {
+            state: self.state.clone(),
+            certainty: if certain {
+                Certainty::Certain
+            } else {
+                Certainty::Brief
+            },
+        }
+    }
+}
+
+/// A journey's states, by its lane and its samples.
 pub(super) fn seen(history: &History, journey: &Journey) -> Vec<Seen> {
     let streams = Streams::of(history, &journey.name);
     let mut seen: Vec<Seen> = Vec::new();
     let mut partly = false;
     for segment in &journey.lane {
+        // A short good stretch within a partial outage is part of it.
         let unproved = partly && segment.state == JourneyState::Up && segment.time.length() < PROOF;
         let right = match segment.state {
             JourneyState::Down => streams.right_within(history, segment.time),
@@ -60,10 +168,10 @@ pub(super) fn seen(history: &History, journey: &Journey) -> Vec<Seen> {
             continue;
         }
         let state = match &segment.state {
-            JourneyState::Up => "up".to_owned(),
-            JourneyState::Fallback(rung) => format!("fallback ({rung})"),
-            JourneyState::Down if partly => PARTLY_DOWN.to_owned(),
-            JourneyState::Down => DOWN.to_owned(),
+            JourneyState::Up => State::Up,
+            JourneyState::Fallback(rung) => State::Fallback(rung.clone()),
+            JourneyState::Down if partly => State::PartlyDown,
+            JourneyState::Down => State::Down,
         };
         let intervals = segment.time.length().as_secs_f64() / streams.interval;
         match seen.last_mut() {
@@ -126,85 +234,67 @@ impl Streams {
     }
 }
 
-/// The states as text; the accepted text where that fits.
-pub(super) fn told(seen: &[Seen], accepted: Option<&str>) -> String {
-    match accepted.filter(|accepted| fits(seen, accepted)) {
-        Some(accepted) => accepted.to_owned(),
-        None => seen.iter().map(with_brackets).collect::<Vec<_>>().join(ARROW),
-    }
+/// The states of a snapshot: the accepted ones where they fit, else what was seen.
+pub(super) fn states(seen: &[Seen], accepted: Option<&str>) -> Vec<Accepted> {
+    let accepted = accepted.map(parse).filter(|accepted| fits(seen, accepted));
+    accepted.unwrap_or_else(|| seen.iter().map(Seen::accepted).collect())
 }
 
-fn with_brackets(seen: &Seen) -> String {
-    if seen.intervals > CERTAIN || seen.state == "up" {
-        seen.state.clone()
-    } else {
-        format!("({})", seen.state)
-    }
+fn parse(text: &str) -> Vec<Accepted> {
+    text.split(ARROW).filter_map(|state| state.parse().ok()).collect()
 }
 
-/// How an accepted state is meant.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meant {
-    /// It is there.
-    Surely,
-    /// `(down)`: hardly seen, if at all.
-    Briefly,
-    /// `[down]`: there or not, however long.
-    Perhaps,
+/// The states as a snapshot writes them.
+pub(super) fn text(states: &[Accepted]) -> String {
+    let states: Vec<String> = states.iter().map(Accepted::to_string).collect();
+    states.join(ARROW)
 }
 
-/// Whether what was seen is the accepted text, with or without what it has in brackets.
-fn fits(seen: &[Seen], accepted: &str) -> bool {
-    let accepted: Vec<(&str, Meant)> = accepted.split(ARROW).map(meant).collect();
-    let brackets = accepted
+/// Whether what was seen are the accepted states, with or without those in brackets.
+fn fits(seen: &[Seen], accepted: &[Accepted]) -> bool {
+    let optional = accepted
         .iter()
-        .filter(|(_, meant)| *meant != Meant::Surely)
-        .count()
-        .min(MOST_BRACKETS);
-    (0u32..1 << brackets).any(|kept| {
-        let mut number = 0;
-        let mut variant: Vec<(&str, Meant)> = Vec::new();
-        for (state, meant) in &accepted {
-            let bracketed = *meant != Meant::Surely;
-            let there = !bracketed || kept & (1 << number) != 0;
-            number += u32::from(bracketed);
-            if there && variant.last().is_none_or(|(last, _)| last != state) {
-                variant.push((state, *meant));
-            }
-        }
-        variant.len() == seen.len() && variant.iter().zip(seen).all(|(wanted, seen)| same(*wanted, seen))
+        .filter(|state| state.certainty != Certainty::Certain);
+    let optional = optional.count().min(MOST_OPTIONAL);
+    // Each bit says whether one optional state is there.
+    (0u32..1 << optional).any(|there| {
+        let variant = variant(accepted, there);
+        variant.len() == seen.len()
+            && variant
+                .iter()
+                .zip(seen)
+                .all(|(accepted, seen)| same(accepted, seen))
     })
 }
 
-/// `(down)` is `down`, in brackets.
-pub(super) fn unbracketed(text: &str) -> (&str, bool) {
-    let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
-    inner.map_or((text, false), |state| (state, true))
-}
-
-/// An accepted state without its brackets, round or square.
-fn meant(text: &str) -> (&str, Meant) {
-    if let Some(state) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
-        return (state, Meant::Perhaps);
+/// The accepted states with those optional ones that `there` has a bit for. Equal neighbours become one.
+fn variant(accepted: &[Accepted], there: u32) -> Vec<&Accepted> {
+    let mut number = 0;
+    let mut variant: Vec<&Accepted> = Vec::new();
+    for state in accepted {
+        let optional = state.certainty != Certainty::Certain;
+        let is_there = !optional || there & (1 << number) != 0;
+        number += u32::from(optional);
+        if is_there && variant.last().is_none_or(|last| last.state != state.state) {
+            variant.push(state);
+        }
     }
-    match unbracketed(text) {
-        (state, true) => (state, Meant::Briefly),
-        (state, false) => (state, Meant::Surely),
-    }
+    variant
 }
 
-fn same((state, meant): (&str, Meant), seen: &Seen) -> bool {
-    let either = seen.either && [DOWN, PARTLY_DOWN].contains(&state);
-    (state == seen.state || either) && (meant != Meant::Briefly || seen.intervals <= CLEARLY_SEEN)
+fn same(accepted: &Accepted, seen: &Seen) -> bool {
+    let either = seen.either && matches!(accepted.state, State::Down | State::PartlyDown);
+    let short_enough = accepted.certainty != Certainty::Brief || seen.intervals <= CLEARLY_SEEN;
+    (accepted.state == seen.state || either) && short_enough
 }
 
-/// The rungs that stand in the told states of all journeys.
-pub(super) fn rungs<'t>(told: impl Iterator<Item = &'t String>) -> Vec<String> {
-    let rung = |state: &'t str| {
-        let state = meant(state).0;
-        Some(state.strip_prefix("fallback (")?.strip_suffix(')')?.to_owned())
-    };
-    let rungs: BTreeSet<String> = told.flat_map(|told| told.split(ARROW)).filter_map(rung).collect();
+/// The rungs among the states of all journeys.
+pub(super) fn rungs<'s>(states: impl IntoIterator<Item = &'s Accepted>) -> Vec<String> {
+    let rungs = states.into_iter().filter_map(|accepted| match &accepted.state {
+        State::Fallback(rung) => Some(rung.clone()),
+        _ => None,
+    });
+    let rungs: BTreeSet<String> = rungs.collect();
     rungs.into_iter().collect()
 }
 
@@ -212,9 +302,9 @@ pub(super) fn rungs<'t>(told: impl Iterator<Item = &'t String>) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn states(states: &[(&str, f64)]) -> Vec<Seen> {
+    fn run(states: &[(&str, f64)]) -> Vec<Seen> {
         let seen = |(state, intervals): &(&str, f64)| Seen {
-            state: (*state).to_owned(),
+            state: state.parse().unwrap(),
             intervals: *intervals,
             either: false,
         };
@@ -222,75 +312,88 @@ mod tests {
     }
 
     #[test]
-    fn what_is_about_half_right_may_be_called_either_way() {
-        let run = |state, either| {
-            let mut run = states(&[("up", 50.0), (state, 50.0)]);
+    fn an_outage_with_about_half_of_the_answers_right_fits_either_name() {
+        let partial = |state, either| {
+            let mut run = run(&[("up", 50.0), (state, 50.0)]);
             run[1].either = either;
             run
         };
         assert_eq!(
-            told(&run("down", true), Some("up → partly down")),
+            text_of(&partial("down", true), Some("up → partly down")),
             "up → partly down"
         );
-        assert_eq!(told(&run("partly down", true), Some("up → down")), "up → down");
-        assert_eq!(told(&run("down", false), Some("up → partly down")), "up → down");
+        assert_eq!(
+            text_of(&partial("partly down", true), Some("up → down")),
+            "up → down"
+        );
+        assert_eq!(
+            text_of(&partial("down", false), Some("up → partly down")),
+            "up → down"
+        );
+    }
+
+    fn text_of(seen: &[Seen], accepted: Option<&str>) -> String {
+        text(&states(seen, accepted))
     }
 
     const RESTART: &str = "up → (down) → up";
 
     #[test]
-    fn what_is_hardly_seen_stands_in_brackets() {
-        let seen = states(&[
+    fn a_state_that_is_hardly_seen_is_in_brackets() {
+        let seen = run(&[
             ("up", 9.0),
             ("down", 1.0),
             ("fallback (memory)", 20.0),
             ("up", 0.2),
         ]);
-        assert_eq!(told(&seen, None), "up → (down) → fallback (memory) → up");
-        assert_eq!(rungs([told(&seen, None)].iter()), ["memory"]);
+        assert_eq!(text_of(&seen, None), "up → (down) → fallback (memory) → up");
+        assert_eq!(rungs(&states(&seen, None)), ["memory"]);
     }
 
     #[test]
     fn a_bracketed_state_may_be_there_or_not() {
-        assert_eq!(told(&states(&[("up", 50.0)]), Some(RESTART)), RESTART);
+        assert_eq!(text_of(&run(&[("up", 50.0)]), Some(RESTART)), RESTART);
         assert_eq!(
-            told(&states(&[("up", 9.0), ("down", 2.0), ("up", 9.0)]), Some(RESTART)),
+            text_of(&run(&[("up", 9.0), ("down", 2.0), ("up", 9.0)]), Some(RESTART)),
             RESTART
         );
     }
 
     #[test]
     fn a_bracketed_state_that_has_become_long_is_shown() {
-        let long = states(&[("up", 9.0), ("down", 30.0), ("up", 9.0)]);
-        assert_eq!(told(&long, Some(RESTART)), "up → down → up");
+        let long = run(&[("up", 9.0), ("down", 30.0), ("up", 9.0)]);
+        assert_eq!(text_of(&long, Some(RESTART)), "up → down → up");
     }
 
     #[test]
-    fn what_a_person_put_in_square_brackets_may_be_there_or_not_however_long() {
+    fn a_state_in_square_brackets_may_be_there_or_not_however_long() {
         let accepted = "up → [fallback (memory)] → up → down → up";
-        let told = |all: &[(&str, f64)]| told(&states(all), Some(accepted));
+        let text_of = |all: &[(&str, f64)]| text_of(&run(all), Some(accepted));
         let (up, down) = (("up", 9.0), ("down", 9.0));
-        assert_eq!(told(&[up, down, up]), accepted);
-        assert_eq!(told(&[up, ("fallback (memory)", 90.0), up, down, up]), accepted);
+        assert_eq!(text_of(&[up, down, up]), accepted);
         assert_eq!(
-            told(&[up, ("fallback (journal)", 90.0), up, down, up]),
+            text_of(&[up, ("fallback (memory)", 90.0), up, down, up]),
+            accepted
+        );
+        assert_eq!(
+            text_of(&[up, ("fallback (journal)", 90.0), up, down, up]),
             "up → fallback (journal) → up → down → up"
         );
-        assert_eq!(told(&[up]), "up", "what stands outside of them must be there");
-        assert_eq!(rungs([accepted.to_owned()].iter()), ["memory"]);
+        assert_eq!(text_of(&[up]), "up", "what stands outside of them must be there");
+        assert_eq!(rungs(&parse(accepted)), ["memory"]);
     }
 
     #[test]
     fn a_state_that_is_new_or_gone_is_shown() {
-        let down = states(&[("up", 9.0), ("down", 1.0), ("up", 9.0)]);
-        assert_eq!(told(&down, Some("up")), RESTART);
+        let down = run(&[("up", 9.0), ("down", 1.0), ("up", 9.0)]);
+        assert_eq!(text_of(&down, Some("up")), RESTART);
         assert_eq!(
-            told(&states(&[("up", 9.0)]), Some("up → fallback (memory) → up")),
+            text_of(&run(&[("up", 9.0)]), Some("up → fallback (memory) → up")),
             "up"
         );
-        let rung = states(&[("up", 9.0), ("fallback (journal)", 9.0), ("up", 9.0)]);
+        let rung = run(&[("up", 9.0), ("fallback (journal)", 9.0), ("up", 9.0)]);
         assert_eq!(
-            told(&rung, Some("up → fallback (memory) → up")),
+            text_of(&rung, Some("up → fallback (memory) → up")),
             "up → fallback (journal) → up"
         );
     }

@@ -1,7 +1,7 @@
 //! The snapshot: what a reviewer reads in a pull request. Structure and bands, never a raw time, a count, a path, a date.
 //!
-//! Every line is `key: value`. Where a value is a matter of measuring, the accepted snapshot is handed in, and what was
-//! accepted stays unless the measurement has clearly left it: a snapshot changes when the behaviour does.
+//! Takes a judged drill and the accepted snapshot, gives lines of `key: value`. A value that is measured stays as accepted
+//! unless the measurement has clearly left it: a snapshot changes when the behaviour does.
 
 mod bands;
 mod lanes;
@@ -9,18 +9,21 @@ mod lanes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use bands::{NONE, Quantity, Unit};
+use bands::{Quantity, Unit};
 
+use super::format::{NONE, list, span};
 use firedrill_judge::measure::{Bounds, Measured};
 use firedrill_judge::{Judgement, Verdict};
 use firedrill_model::history::plan::{Expect, Step};
 use firedrill_model::history::{Event, History};
-use firedrill_model::units::Span;
 
-/// Where states of journeys are told, and times in bands, by what was accepted before.
-struct Accepted<'a>(BTreeMap<&'a str, &'a str>);
+/// A time that has no upper bound.
+const STILL_DOWN: &str = "still down when the drill ended";
 
-impl<'a> Accepted<'a> {
+/// The lines of an accepted snapshot, by key.
+struct AcceptedLines<'a>(BTreeMap<&'a str, &'a str>);
+
+impl<'a> AcceptedLines<'a> {
     fn read(text: Option<&'a str>) -> Self {
         Self(
             text.unwrap_or_default()
@@ -42,28 +45,31 @@ pub fn snapshot(
     judgement: &Judgement,
     accepted: Option<&str>,
 ) -> String {
-    let accepted = Accepted::read(accepted);
+    let accepted = AcceptedLines::read(accepted);
     let plan = &history.start.plan;
     let mut lines = vec![
         ("scenario".to_owned(), plan.name.clone()),
         ("summary".to_owned(), plan.scenario.summary.clone()),
     ];
+    let steps = plan.scenario.steps.iter();
     lines.extend(
-        plan.scenario
-            .steps
-            .iter()
-            .enumerate()
-            .map(|(at, step)| injected(at, step)),
+        (1..)
+            .zip(steps)
+            .map(|(number, step)| (format!("step {number}"), fault(step))),
     );
     let journeys = journeys(history, measured, &accepted);
-    let rungs = lanes::rungs(journeys.iter().map(|(_, told)| told));
-    lines.extend(journeys);
+    let rungs = lanes::rungs(journeys.iter().flat_map(|(_, states)| states));
+    lines.extend(
+        journeys
+            .into_iter()
+            .map(|(key, states)| (key, lanes::text(&states))),
+    );
     lines.push(("releases".into(), releases(measured)));
     lines.push(("fallbacks".into(), list(rungs)));
     lines.push(("alerts".into(), list(alerts(history))));
-    lines.push(("links".into(), links(measured, &plan.scenario.expect)));
+    lines.push(("writes".into(), writes(measured, &plan.scenario.expect)));
     lines.extend(times(measured, &accepted));
-    lines.push(("share of budget".into(), share(judgement, &accepted)));
+    lines.push(("budget used".into(), share(judgement, &accepted)));
     lines.extend(verdict(judgement));
     lines
         .into_iter()
@@ -71,54 +77,51 @@ pub fn snapshot(
         .collect()
 }
 
-fn list(items: Vec<String>) -> String {
-    if items.is_empty() {
-        NONE.to_owned()
-    } else {
-        items.join(", ")
+/// A step: its fault with every parameter of the file, and when: `kill (service app) at 200 ms, for 500 ms`.
+fn fault(step: &Step) -> String {
+    let params = step.fault.params.as_object().into_iter().flatten();
+    let params = list(params.map(|(key, value)| parameter(key, value)));
+    let lasting = step
+        .lasting
+        .map_or_else(String::new, |lasting| format!(", for {}", span(lasting.0)));
+    format!("{} ({params}) at {}{lasting}", step.fault.name, span(step.at.0))
+}
+
+/// A parameter in words. Only a text with other than plain characters is quoted.
+fn parameter(key: &str, value: &serde_json::Value) -> String {
+    let key = key.replace('_', " ");
+    match value.as_str() {
+        Some(text) if text.chars().all(|c| c.is_alphanumeric() || "-_./:% ".contains(c)) => {
+            format!("{key} {text}")
+        }
+        Some(text) => format!("{key} `{text}`"),
+        None => format!("{key} {value}"),
     }
 }
 
-/// A step as its file has it.
-fn injected(at: usize, step: &Step) -> (String, String) {
-    let params = step.fault.params.as_object().into_iter().flatten();
-    let params: Vec<String> = params.map(|(key, value)| format!("{key} = {value}")).collect();
-    let lasting = step
-        .lasting
-        .map_or_else(String::new, |lasting| format!(", for {lasting}"));
-    let value = format!(
-        "{} {{ {} }}{lasting}, at {}",
-        step.fault.name,
-        params.join(", "),
-        step.at
-    );
-    (format!("injected {}", at + 1), value)
-}
-
-fn journeys(history: &History, measured: &Measured, accepted: &Accepted<'_>) -> Vec<(String, String)> {
+fn journeys(
+    history: &History,
+    measured: &Measured,
+    accepted: &AcceptedLines<'_>,
+) -> Vec<(String, Vec<lanes::Accepted>)> {
     let one = |journey: &firedrill_judge::measure::Journey| {
         let essential = if journey.essential { "" } else { " (not essential)" };
         let key = format!("journey {}{essential}", journey.name);
-        let told = lanes::told(&lanes::seen(history, journey), accepted.get(&key));
-        (key, told)
+        let states = lanes::states(&lanes::seen(history, journey), accepted.get(&key));
+        (key, states)
     };
     measured.journeys.iter().map(one).collect()
 }
 
 /// The releases in the order of their first answers, and the one that answers in the end when that is an earlier one.
 fn releases(measured: &Measured) -> String {
-    let mut names: Vec<&str> = measured
-        .releases
+    let answered = measured.releases.iter().map(|release| release.name.as_str());
+    let rolled_back = measured
+        .instants
+        .rollback
         .iter()
-        .map(|release| release.name.as_str())
-        .collect();
-    names.extend(
-        measured
-            .instants
-            .rollback
-            .as_ref()
-            .map(|rollback| rollback.to.as_str()),
-    );
+        .map(|rollback| rollback.to.as_str());
+    let names: Vec<&str> = answered.chain(rolled_back).collect();
     if names.is_empty() {
         NONE.to_owned()
     } else {
@@ -126,54 +129,52 @@ fn releases(measured: &Measured) -> String {
     }
 }
 
-/// The kinds of alerts that arrived, and of those that never were taken; in what order is chance where several are due
-/// at once.
+/// The kinds of alerts that a receiver accepted, then those that none accepted. Sorted: in what order alerts come that
+/// are due at once is chance.
 fn alerts(history: &History) -> Vec<String> {
-    let kind = |event: &firedrill_model::history::Stamped| match &event.event {
-        Event::Alert { kind, answered, .. } if kind.is_empty() => {
-            Some(("(without a kind)".to_owned(), *answered < 400))
+    let (mut accepted, mut refused) = (BTreeSet::new(), BTreeSet::new());
+    for event in &history.events {
+        if let Event::Alert { kind, answered, .. } = &event.event {
+            let kind = if kind.is_empty() { "without a kind" } else { kind };
+            let kinds = if *answered < 400 {
+                &mut accepted
+            } else {
+                &mut refused
+            };
+            kinds.insert(kind);
         }
-        Event::Alert { kind, answered, .. } => Some((kind.clone(), *answered < 400)),
-        _ => None,
-    };
-    let (taken, refused): (BTreeSet<_>, BTreeSet<_>) = history
-        .events
+    }
+    let never_accepted = refused
+        .difference(&accepted)
+        .map(|kind| format!("{kind} (never accepted)"));
+    accepted
         .iter()
-        .filter_map(kind)
-        .partition(|(_, taken)| *taken);
-    let never = |kind: &String| !taken.contains(&(kind.clone(), true));
-    let refused = refused.iter().map(|(kind, _)| kind).filter(|kind| never(kind));
-    let refused = refused.map(|kind| format!("{kind} (never taken)"));
-    taken
-        .iter()
-        .map(|(kind, _)| kind.clone())
-        .chain(refused)
+        .map(ToString::to_string)
+        .chain(never_accepted)
         .collect()
 }
 
 /// What became of acknowledged writes. Where a scenario allows that some are lost or corrupt, how many are is chance.
-fn links(measured: &Measured, expect: &Expect) -> String {
+fn writes(measured: &Measured, expect: &Expect) -> String {
     let data = &measured.data;
     if data.acknowledged == 0 && data.phantom == 0 {
-        return "none written".into();
+        return NONE.into();
     }
     let some = |count: usize, allowed: u64| match count {
-        _ if allowed > 0 && count as u64 <= allowed => format!("at most {allowed}"),
-        0 => "none".to_owned(),
+        _ if allowed > 0 && count as u64 <= allowed => format!("≤ {allowed}"),
+        0 => NONE.to_owned(),
         _ => "some".to_owned(),
     };
     let lost = some(data.lost, expect.lost_writes);
-    let mut told = format!(
-        "{lost} lost, {} corrupt",
-        some(data.corrupt, expect.corrupt_writes)
-    );
+    let corrupt = some(data.corrupt, expect.corrupt_writes);
+    let mut text = format!("{lost} lost, {corrupt} corrupt");
     if data.phantom > 0 {
-        told.push_str(", some refused and there all the same");
+        text.push_str(", some refused but stored");
     }
     if data.unknown > 0 {
-        told.push_str(", some unknown");
+        text.push_str(", some unknown");
     }
-    told
+    text
 }
 
 fn seconds(bounds: Bounds) -> Quantity {
@@ -183,10 +184,9 @@ fn seconds(bounds: Bounds) -> Quantity {
     }
 }
 
-fn times(measured: &Measured, accepted: &Accepted<'_>) -> Vec<(String, String)> {
+fn times(measured: &Measured, accepted: &AcceptedLines<'_>) -> Vec<(String, String)> {
     let instants = &measured.instants;
-    let open = measured.downtime.high.is_none();
-    let recover = if open {
+    let recover = if measured.downtime.high.is_none() {
         Some(measured.downtime)
     } else {
         instants.time_to_recover
@@ -201,21 +201,17 @@ fn times(measured: &Measured, accepted: &Accepted<'_>) -> Vec<(String, String)> 
         ("time to recover", recover),
     ];
     let one = |(key, bounds): (&str, Option<Bounds>)| {
-        let open = "still down when the drill ended";
-        let band = Unit::Seconds.band(bounds.map(seconds), accepted.get(key), open);
+        let band = Unit::Seconds.band(bounds.map(seconds), accepted.get(key), STILL_DOWN);
         (key.to_owned(), band)
     };
     times.into_iter().map(one).collect()
 }
 
-/// What it took of the budget: a band when it was measured, the price itself when somebody gave one.
-fn share(judgement: &Judgement, accepted: &Accepted<'_>) -> String {
+/// The share of the budget: a band when it was measured, the price itself when the scenario sets one.
+fn share(judgement: &Judgement, accepted: &AcceptedLines<'_>) -> String {
     let cost = &judgement.cost;
     if let (Some(price), Some(high)) = (cost.priced, cost.share.high) {
-        return format!(
-            "{high:.0} %, priced at {} until a person has repaired it",
-            Span(price)
-        );
+        return format!("{high:.0} %, priced at {} for manual recovery", span(price));
     }
     let quantity = Quantity {
         low: cost.share.low,
@@ -223,24 +219,27 @@ fn share(judgement: &Judgement, accepted: &Accepted<'_>) -> String {
     };
     Unit::Percent.band(
         Some(quantity),
-        accepted.get("share of budget"),
-        "unknown: nothing prices it",
+        accepted.get("budget used"),
+        "unknown: no price set",
     )
 }
 
 /// The verdict, and the checks behind it where it is not *met*.
 fn verdict(judgement: &Judgement) -> Vec<(String, String)> {
-    let of = |verdict: Verdict| list(judgement.of(verdict).map(|check| check.id.to_string()).collect());
-    let told = match (judgement.verdict(), judgement.as_expected()) {
+    let names = |verdict: Verdict| list(judgement.of(verdict).map(|check| check.id.to_string()));
+    let word = match (judgement.verdict(), judgement.as_expected()) {
         (Verdict::Met, true) => "met",
-        (Verdict::Met, false) => "met, though this control must breach",
+        (Verdict::Met, false) => "met (unexpected: negative control)",
         (Verdict::Undecided, _) => "undecided",
-        (Verdict::Breached, true) => "breached, as this control must",
+        (Verdict::Breached, true) => "breached (as expected: negative control)",
         (Verdict::Breached, false) => "breached",
     };
-    let mut lines = vec![("verdict".to_owned(), told.to_owned())];
-    for (key, verdict) in [("breached", Verdict::Breached), ("undecided", Verdict::Undecided)] {
-        let names = of(verdict);
+    let mut lines = vec![("verdict".to_owned(), word.to_owned())];
+    for (key, verdict) in [
+        ("breached checks", Verdict::Breached),
+        ("undecided checks", Verdict::Undecided),
+    ] {
+        let names = names(verdict);
         lines.extend((names != NONE).then(|| (key.to_owned(), names)));
     }
     lines
