@@ -1,5 +1,5 @@
-//! A release's own checks: what a unit gate runs. On a store with links in it, as production has; on an empty store
-//! only when told to, to show what that misses.
+//! A release's own checks, which the unit gate runs. They use a store with links, like production's; on request an empty
+//! store, to show what that misses.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::release::{Flaw, Release};
 use crate::routes::{Settings, router};
 use crate::store::FILE;
 
-/// What one check found.
+/// The result of one check.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What should hold.
+    /// What was expected.
     pub what: &'static str,
-    /// What came instead; `None` when it holds.
+    /// What happened instead; `None` when the check passed.
     pub wrong: Option<String>,
 }
 
@@ -27,20 +27,20 @@ fn finding(what: &'static str, holds: bool, seen: impl std::fmt::Display) -> Fin
     }
 }
 
-/// The only test that the pipeline of the incident had: it tests a greeting, and passes whatever the release does.
+/// The only test of the incident's pipeline. It tests a greeting and passes for every release.
 pub fn greeting() -> Vec<Finding> {
     let greeting = format!("Hello {}", "World");
     vec![finding(
-        "the greeting greets",
+        "the greeting is right",
         greeting == "Hello World",
         greeting,
     )]
 }
 
-/// Runs a release's checks in a temporary folder. An answer later than this is a failure.
-const LATEST: Duration = Duration::from_millis(300);
+/// A later answer fails its check.
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Runs the checks of a release.
+/// Runs the checks of a release in a temporary folder.
 ///
 /// # Errors
 /// When the temporary folder cannot be used.
@@ -53,12 +53,12 @@ pub async fn check(release: Release, empty: bool) -> std::io::Result<Vec<Finding
         )?;
     }
     if release.flaw == Some(Flaw::CrashOnStart) {
-        return Ok(vec![finding("it starts", false, "it ends right after its start")]);
+        return Ok(vec![finding("it starts", false, "it exits at its start")]);
     }
     let settings = Settings {
         release,
         store: folder.path().to_owned(),
-        secret: "a secret for checks".into(),
+        secret: "secret of the checks".into(),
         bad_after: Duration::from_secs(3600),
         heal_after: Duration::from_secs(1),
     };
@@ -72,7 +72,7 @@ pub async fn check(release: Release, empty: bool) -> std::io::Result<Vec<Finding
     };
     let ask = async |request: Result<Request<Body>, axum::http::Error>| {
         let asked = tokio::time::timeout(
-            LATEST,
+            ANSWER_TIMEOUT,
             router.clone().oneshot(request.map_err(std::io::Error::other)?),
         )
         .await;
@@ -100,7 +100,7 @@ pub async fn check(release: Release, empty: bool) -> std::io::Result<Vec<Finding
     if !empty {
         let (status, to, _) = ask(get("/nike")).await?;
         findings.push(finding(
-            "a known link leads where it should",
+            "a known link leads to its address",
             status == 302 && to == "http://nike.com",
             format!("{status} {to}"),
         ));
@@ -109,7 +109,7 @@ pub async fn check(release: Release, empty: bool) -> std::io::Result<Vec<Finding
     findings.push(finding("a new link can be stored", status == 200 && link, status));
     let (status, to, _) = ask(get("/check-1")).await?;
     findings.push(finding(
-        "a new link leads where it should",
+        "a new link leads to its address",
         status == 302 && to == "https://example.org/check-1",
         format!("{status} {to}"),
     ));

@@ -1,7 +1,7 @@
-//! The URL shortener of the incident, every release of it: what Firedrill rehearses first.
+//! The URL shortener of the incident, in all its releases, good and bad. Firedrill's own scenarios use it.
 //!
-//! `routes` faces the browser; `store` faces the disk, as carelessly as v1 does or as carefully as v3; `release` says
-//! which flaw a release has and what it is kept for.
+//! [`routes`] answers requests of browsers. [`store`] writes links to disk, as carelessly as v1 or as carefully as v3.
+//! [`release`] lists the releases and their flaws; [`check`] is the unit gate's test of a release.
 
 pub mod check;
 pub mod link;

@@ -1,67 +1,85 @@
-//! Links: a checked code and what it leads to.
+//! Links: a checked code, and where it leads.
 
 use serde::{Deserialize, Serialize};
 
-/// Paths that are the service's own.
+/// Paths of the service itself.
 const RESERVED: [&str; 6] = ["api", "healthz", "readyz", "static", "your-url", "favicon.ico"];
-/// A longer URL is refused.
-const LONGEST_URL: usize = 2048;
+/// The longest URL, in bytes.
+const MAX_URL: usize = 2048;
 
-/// A code: 1 to 64 letters, digits, `-` or `_`, and none of the service's own paths.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+/// A code: 1 to 64 letters, digits, `-` or `_`, and not a path of the service itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Code(String);
 
 impl Code {
-    /// The code, if it is one.
+    /// Checks a code.
     pub fn new(text: &str) -> Option<Self> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let fits = (1..=64).contains(&text.len()) && text.chars().all(plain) && !RESERVED.contains(&text);
-        fits.then(|| Self(text.to_owned()))
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        let valid = (1..=64).contains(&text.len()) && text.chars().all(allowed) && !RESERVED.contains(&text);
+        valid.then(|| Self(text.to_owned()))
     }
 
-    /// Its text.
+    /// The code as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What a code leads to, as the store writes it.
+impl TryFrom<String> for Code {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::new(&text).ok_or_else(|| format!("`{text}` is not a code"))
+    }
+}
+
+impl From<Code> for String {
+    fn from(code: Code) -> Self {
+        code.0
+    }
+}
+
+/// Where a code leads, as the store writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Entry {
+pub enum LinkTarget {
     /// A web address.
     Url(String),
     /// An uploaded file's name.
     File(String),
 }
 
-impl Entry {
-    /// A web address: http or https, a host, no spaces and no control characters, not too long.
+impl LinkTarget {
+    /// Checks a web address: http or https, with a host, without spaces and control characters, not too long.
     pub fn url(text: &str) -> Option<Self> {
         let text = text.trim();
         let uri: http::Uri = text.parse().ok()?;
         let web = matches!(uri.scheme_str(), Some("http" | "https"))
             && uri.host().is_some_and(|host| !host.is_empty());
         let printable = text.chars().all(|c| c.is_ascii_graphic());
-        (web && printable && text.len() <= LONGEST_URL).then(|| Self::Url(text.to_owned()))
+        (web && printable && text.len() <= MAX_URL).then(|| Self::Url(text.to_owned()))
     }
 
-    /// An uploaded file: its name without anything that could lead elsewhere.
+    /// Takes the name of an uploaded file, without its folders and without unusual characters.
     pub fn file(name: &str) -> Option<Self> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         let name: String = name
             .rsplit(['/', '\\'])
             .next()?
             .chars()
-            .filter(|c| plain(*c))
+            .filter(|c| in_file_name(*c))
             .take(100)
             .collect();
-        let fits = !name.is_empty() && !name.starts_with('.');
-        fits.then_some(Self::File(name))
+        let valid = !name.is_empty() && !name.starts_with('.');
+        valid.then_some(Self::File(name))
     }
 
-    /// Where a browser is sent.
+    /// Whether a name can be that of an uploaded file. It then leads nowhere but into its folder.
+    pub fn is_file_name(name: &str) -> bool {
+        !name.is_empty() && !name.starts_with('.') && name.chars().all(in_file_name)
+    }
+
+    /// The address for a redirect.
     pub fn location(&self) -> String {
         match self {
             Self::Url(url) => url.clone(),
@@ -70,18 +88,22 @@ impl Entry {
     }
 }
 
+fn in_file_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_web_addresses_are_taken() {
+    fn only_web_addresses_are_accepted() {
         for good in [
             "http://a.example/",
             "https://a.example/x?y=z#f",
             " https://a.example ",
         ] {
-            assert!(Entry::url(good).is_some(), "{good}");
+            assert!(LinkTarget::url(good).is_some(), "{good}");
         }
         for bad in [
             "javascript:alert(1)",
@@ -92,12 +114,12 @@ mod tests {
             "http://a/\r\nset-cookie: x",
             "",
         ] {
-            assert_eq!(Entry::url(bad), None, "{bad}");
+            assert_eq!(LinkTarget::url(bad), None, "{bad}");
         }
     }
 
     #[test]
-    fn codes_are_plain_and_not_our_own_paths() {
+    fn codes_are_simple_and_not_paths_of_the_service() {
         assert!(Code::new("nike-2_B").is_some());
         for bad in ["", "a b", "../x", "api", "readyz", "~x", "ü", &"a".repeat(65)] {
             assert_eq!(Code::new(bad), None, "{bad}");
@@ -105,18 +127,18 @@ mod tests {
     }
 
     #[test]
-    fn a_file_name_leads_nowhere_else() {
+    fn a_file_name_cannot_leave_its_folder() {
         assert_eq!(
-            Entry::file("../../etc/pass wd.txt"),
-            Some(Entry::File("passwd.txt".into()))
+            LinkTarget::file("../../etc/pass wd.txt"),
+            Some(LinkTarget::File("passwd.txt".into()))
         );
-        assert_eq!(Entry::file(".."), None);
+        assert_eq!(LinkTarget::file(".."), None);
     }
 
     #[test]
-    fn entries_are_written_as_in_the_incident() {
+    fn targets_are_written_as_in_the_incident() {
         assert_eq!(
-            serde_json::to_string(&Entry::Url("http://google.com".into())).unwrap(),
+            serde_json::to_string(&LinkTarget::Url("http://google.com".into())).unwrap(),
             r#"{"url":"http://google.com"}"#
         );
     }

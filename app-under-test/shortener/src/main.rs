@@ -1,4 +1,4 @@
-//! The shortener's command line: parse, call, exit.
+//! The command line: parse, call the library, exit.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,14 +6,18 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
+use axum::body::Body;
 use clap::{Parser, Subcommand};
-use shortener::release::{Flaw, RELEASES, Release};
-use shortener::routes::{Settings, router};
+use hyper::Request;
+use hyper::body::Incoming;
+use listener::Limits;
+use shortener::release::{Flaw, RELEASES, Release, StoreKind};
+use shortener::routes::{Settings, service};
 use shortener::{check, release};
+use tower::ServiceExt;
 use tracing_subscriber::fmt::writer::MakeWriterExt;
 
-/// The URL shortener of the incident, every release of it.
+/// The URL shortener of the incident, in all its releases.
 #[derive(Parser)]
 #[command(version)]
 struct Cli {
@@ -25,21 +29,21 @@ struct Cli {
 enum Command {
     /// Serve a release.
     Serve(Serve),
-    /// Run a release's own checks, as a unit gate does.
+    /// Run a release's own checks, as the unit gate does.
     Check {
-        /// The release.
+        /// Release to check.
         #[arg(long, env = "SHORTENER_RELEASE", value_parser = release_named)]
         release: Release,
-        /// On an empty store: shows what that misses.
+        /// Use an empty store, to show what that misses.
         #[arg(long)]
         empty_store: bool,
-        /// Only the one test that the incident's pipeline had.
+        /// Run only the one test of the incident's pipeline.
         #[arg(long)]
         greeting_only: bool,
     },
-    /// List the releases and what each is for.
+    /// List the releases and what each one shows.
     Releases {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -47,25 +51,28 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Serve {
-    /// The release.
+    /// Release to serve.
     #[arg(long, env = "SHORTENER_RELEASE", default_value = "v1", value_parser = release_named)]
     release: Release,
-    /// The address to listen on.
+    /// Address to listen on.
     #[arg(long, env = "SHORTENER_LISTEN", default_value = "127.0.0.1:8000")]
     listen: SocketAddr,
-    /// The folder of the store.
+    /// Folder of the store.
     #[arg(long, env = "SHORTENER_STORE", default_value = "store")]
     store: PathBuf,
-    /// The secret of signed links.
+    /// Secret key of signed links. Required, except by releases without signed links.
     #[arg(long, env = "SHORTENER_SECRET", hide_env_values = true)]
     secret: Option<String>,
-    /// When a release that goes bad later does, in milliseconds after its start.
+    /// Start without a secret, with a key that is public. For drills and development only.
+    #[arg(long, env = "SHORTENER_REHEARSAL", conflicts_with = "secret")]
+    rehearsal: bool,
+    /// When a release that goes bad later does so, in milliseconds after its start.
     #[arg(long, env = "SHORTENER_BAD_AFTER_MS", default_value_t = 10_000)]
     bad_after_ms: u64,
-    /// How long a damaged store is left alone before it is written anew, in milliseconds.
+    /// How long a damaged store stays damaged before it is written anew, in milliseconds.
     #[arg(long, env = "SHORTENER_HEAL_AFTER_MS", default_value_t = 1000)]
     heal_after_ms: u64,
-    /// A folder in which the log is kept too, as `RELEASE.log`, for whoever must read it from elsewhere.
+    /// Folder for a copy of the log, as `RELEASE.log`.
     #[arg(long, env = "SHORTENER_LOG")]
     log: Option<PathBuf>,
 }
@@ -78,14 +85,14 @@ fn release_named(name: &str) -> Result<Release, String> {
             .collect::<Vec<_>>()
             .join(", ")
     };
-    Release::named(name).ok_or_else(|| format!("there are {}", names()))
+    Release::named(name).ok_or_else(|| format!("known releases: {}", names()))
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Cli::parse().command;
     if let Err(error) = start_log(&command) {
-        tracing::warn!("the log is not kept in a file: {error}");
+        tracing::warn!("cannot write the log to a file: {error}");
     }
     match command {
         Command::Serve(serve) => match run(serve).await {
@@ -107,7 +114,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The log goes to the standard error, and for a server to a file where one is wanted.
+/// Logs to standard error and, for a server, to a file if one is configured.
 fn start_log(command: &Command) -> std::io::Result<()> {
     let folder = match command {
         Command::Serve(serve) => serve.log.as_ref().map(|folder| (folder, serve.release.name)),
@@ -135,44 +142,57 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
     if release.flaw == Some(Flaw::CrashOnStart) {
         return Err(format!("{}: cannot load the native codec: symbol not found", release.name).into());
     }
-    if serve.secret.is_none() {
-        tracing::warn!("no SHORTENER_SECRET: signed links use the development key");
-    }
-    let router = router(Settings {
+    let secret = secret(&serve)?;
+    let (router, store) = service(Settings {
         release,
         store: serve.store,
-        secret: serve.secret.unwrap_or_else(|| "development key".into()),
+        secret,
         bad_after: Duration::from_millis(serve.bad_after_ms),
         heal_after: Duration::from_millis(serve.heal_after_ms),
     })?;
-    let listener = tokio::net::TcpListener::bind(serve.listen).await?;
-    tracing::info!("{} listens on {}", release.name, listener.local_addr()?);
-    // Small answers must not wait for the acknowledgement of earlier ones.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    let (ending, ended) = tokio::sync::oneshot::channel();
-    let stop = async move {
-        asked_to_end().await;
-        let _ = ending.send(());
+    let socket = tokio::net::TcpListener::bind(serve.listen).await?;
+    tracing::info!("{} listens on {}", release.name, socket.local_addr()?);
+    let answer = hyper::service::service_fn(move |request: Request<Incoming>| {
+        router.clone().oneshot(request.map(Body::new))
+    });
+    // v1 and its like serve clients without limits, as in the incident.
+    let limits = match release.store {
+        StoreKind::Naive => Limits::NONE,
+        StoreKind::Durable => Limits::for_descriptors(1),
     };
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop);
-    let limit = async {
-        let _ = ended.await;
-        wait_for_requests_in_flight().await;
-    };
-    tokio::select! {
-        served = serving => served?,
-        () = limit => tracing::warn!("requests were still in flight after 2 s"),
+    if !listener::serve(socket, limits, answer, termination(), SHUTDOWN_TIMEOUT).await {
+        tracing::warn!(
+            "requests were still in flight after {SHUTDOWN_TIMEOUT:?}; their connections are closed"
+        );
     }
-    Ok(())
+    Ok(tokio::task::spawn_blocking(move || store.close()).await?)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the longest time a shutdown may take")]
-async fn wait_for_requests_in_flight() {
-    tokio::time::sleep(Duration::from_secs(2)).await;
+/// How long a shutdown waits for requests in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The key of signed links. Anybody who knows it can make links that this service redirects to.
+fn secret(serve: &Serve) -> Result<String, String> {
+    match &serve.secret {
+        Some(secret) if secret.trim().is_empty() => {
+            Err("SHORTENER_SECRET is empty: anybody could sign links".into())
+        }
+        Some(secret) => Ok(secret.clone()),
+        // These releases have no signed links.
+        None if serve.release.store == StoreKind::Naive => Ok(String::new()),
+        None if serve.rehearsal => {
+            tracing::warn!("rehearsal: signed links use a public key");
+            Ok("rehearsal".into())
+        }
+        None => Err(
+            "SHORTENER_SECRET is not set: signed links need a secret key. For a drill, use --rehearsal"
+                .into(),
+        ),
+    }
 }
 
-/// SIGTERM or Ctrl-C, also as the first process of a container, which has no default for either.
-async fn asked_to_end() {
+/// Waits for SIGTERM or Ctrl-C. The first process of a container ignores both unless it handles them.
+async fn termination() {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
@@ -183,10 +203,10 @@ async fn asked_to_end() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("asked to end");
+    tracing::info!("stopping");
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of a command")]
+#[expect(clippy::print_stdout, reason = "the output of a command")]
 async fn checks(release: Release, empty: bool, greeting: bool) -> ExitCode {
     let findings = if greeting {
         Ok(check::greeting())
@@ -195,7 +215,7 @@ async fn checks(release: Release, empty: bool, greeting: bool) -> ExitCode {
     };
     match findings {
         Err(error) => {
-            tracing::error!("the checks cannot run: {error}");
+            tracing::error!("cannot run the checks: {error}");
             ExitCode::FAILURE
         }
         Ok(findings) => {
@@ -214,7 +234,7 @@ async fn checks(release: Release, empty: bool, greeting: bool) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the answer of a command")]
+#[expect(clippy::print_stdout, reason = "the output of a command")]
 fn list(json: bool) {
     if json {
         let entry = |release: &release::Release| serde_json::json!({ "name": release.name, "purpose": release.purpose });

@@ -1,8 +1,8 @@
-//! The pages of the incident's service: plain HTML that works without a script.
+//! The HTML pages. They work without JavaScript.
 
 use std::fmt::Write;
 
-/// Text as it may stand in HTML.
+/// Escapes text for HTML.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -28,7 +28,7 @@ fn page(title: &str, body: &str) -> String {
     )
 }
 
-/// The form, with what went wrong last time.
+/// The form, with a message about the last attempt.
 pub(crate) fn form(flash: Option<&str>, own: &[String]) -> String {
     let mut body = String::from("<h1>URL shortener</h1>\n");
     if let Some(flash) = flash {
@@ -54,23 +54,23 @@ pub(crate) fn form(flash: Option<&str>, own: &[String]) -> String {
     page("URL shortener", &body)
 }
 
-/// The result: the link.
+/// The page of a new link.
 pub(crate) fn created(link: &str) -> String {
     let link = escape(link);
     page(
         "Your short link",
         &format!(
-            "<h1>Your short link</h1>\n<p><a href=\"{link}\">{link}</a></p>\n<p><a href=\"/\">Another one</a></p>"
+            "<h1>Your short link</h1>\n<p><a href=\"{link}\">{link}</a></p>\n<p><a href=\"/\">Shorten another link</a></p>"
         ),
     )
 }
 
-/// A page for an error.
+/// An error page.
 pub(crate) fn error(title: &str, text: &str) -> String {
     page(
         title,
         &format!(
-            "<h1>{}</h1>\n<p>{}</p>\n<p><a href=\"/\">To the start</a></p>",
+            "<h1>{}</h1>\n<p>{}</p>\n<p><a href=\"/\">Home</a></p>",
             escape(title),
             escape(text)
         ),
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_users_wrote_is_text_and_never_markup() {
+    fn user_input_is_never_interpreted_as_html() {
         let page = form(Some("<script>alert('1')</script>"), &["\"><img>".into()]);
         assert!(!page.contains("<script>") && !page.contains("<img>"), "{page}");
     }

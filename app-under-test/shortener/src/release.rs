@@ -1,154 +1,154 @@
-//! Every release, and what it is for. A new release is one line here, and a new way to fail one more [`Flaw`].
+//! The releases. A new release is one entry of [`RELEASES`]; a new kind of failure is one more [`Flaw`].
 
 use std::time::Duration;
 
-/// How a release keeps its links.
+/// The kind of store that a release uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keeping {
-    /// As in the incident: the whole file at every request, rewritten in place, no lock.
+pub enum StoreKind {
+    /// As in the incident: one file, rewritten in place without a lock.
     Naive,
-    /// Journal, verified generations, a ladder of fallbacks.
+    /// A journal, verified generations, and fallbacks.
     Durable,
 }
 
 /// What is wrong with a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// The write path hands the parser the store's path instead of its text: the incident.
+    /// Writes give the parser the store's path instead of its text: the incident.
     WrongLoader,
-    /// The same, only some time after the start.
+    /// The same, from some time after the start.
     WrongLoaderLater,
-    /// It ends right after its start.
+    /// It exits at its start.
     CrashOnStart,
-    /// It starts and never says that it is ready.
+    /// It never becomes ready.
     NeverReady,
     /// Every answer takes 400 ms longer.
     Slow,
-    /// Every request keeps two mebibytes.
+    /// Every request leaks 2 MiB.
     Leaky,
     /// Redirects lead to the wrong place.
     WrongRedirect,
-    /// The first write works, later ones do not.
+    /// The first write succeeds, later ones fail.
     BadAfterFirstWrite,
-    /// Writes work for some time after the start, and no longer.
+    /// Writes succeed until some time after the start, then fail.
     BadLater,
-    /// At its start it rewrites the store in a shape that earlier releases cannot read.
+    /// At its start it rewrites the store in a format that earlier releases cannot read.
     MigratesStore,
 }
 
 /// A release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Release {
-    /// Its name: `x-release` on every answer.
+    /// Its name, sent as `x-release`.
     pub name: &'static str,
-    /// How it keeps its links.
-    pub keeping: Keeping,
-    /// What is wrong with it.
+    /// Its kind of store.
+    pub store: StoreKind,
+    /// What is wrong with it, if anything.
     pub flaw: Option<Flaw>,
-    /// What it is kept for.
+    /// What it shows, for the list of releases.
     pub purpose: &'static str,
 }
 
-const fn release(name: &'static str, keeping: Keeping, flaw: Option<Flaw>, purpose: &'static str) -> Release {
+const fn release(name: &'static str, store: StoreKind, flaw: Option<Flaw>, purpose: &'static str) -> Release {
     Release {
         name,
-        keeping,
+        store,
         flaw,
         purpose,
     }
 }
 
-/// Every release there is.
+/// All releases.
 pub const RELEASES: &[Release] = &[
     release(
         "v1",
-        Keeping::Naive,
+        StoreKind::Naive,
         None,
-        "the original: works until two requests meet, or a write is cut off",
+        "the original: fails after concurrent requests or an interrupted write",
     ),
     release(
         "v2",
-        Keeping::Naive,
+        StoreKind::Naive,
         Some(Flaw::WrongLoader),
-        "the incident: every POST fails as soon as there is a store",
+        "the incident: every POST fails once a store exists",
     ),
     release(
         "v3",
-        Keeping::Durable,
+        StoreKind::Durable,
         None,
-        "hardened: durable writes, a ladder of fallbacks, signed links",
+        "hardened: durable writes, fallbacks, signed links",
     ),
     release(
         "v3.1",
-        Keeping::Durable,
+        StoreKind::Durable,
         None,
-        "a good successor of v3, to rehearse good deploys",
+        "a good successor of v3, for drills of good deploys",
     ),
     release(
         "v3-wrong-loader",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::WrongLoader),
-        "v2's mistake on v3: the ladder carries it",
+        "v2's mistake on v3: the fallbacks hide it from users",
     ),
     release(
         "v2-bad-later",
-        Keeping::Naive,
+        StoreKind::Naive,
         Some(Flaw::WrongLoaderLater),
-        "v2's mistake, only some time after the start",
+        "v2's mistake, from some time after the start",
     ),
     release(
         "crash-on-start",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::CrashOnStart),
-        "ends right after its start",
+        "exits at its start",
     ),
     release(
         "never-ready",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::NeverReady),
-        "starts and never becomes ready",
+        "never becomes ready",
     ),
     release(
         "slow",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::Slow),
-        "right answers, 400 ms too late",
+        "correct answers, each 400 ms late",
     ),
     release(
         "leaky",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::Leaky),
-        "keeps two mebibytes a request until the kernel kills it",
+        "leaks 2 MiB per request until the kernel kills it",
     ),
     release(
         "wrong-redirect",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::WrongRedirect),
-        "redirects to the wrong place: up, and wrong",
+        "redirects to the wrong address",
     ),
     release(
         "bad-after-first-write",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::BadAfterFirstWrite),
-        "passes a check that writes once",
+        "passes a check that writes only once",
     ),
     release(
         "bad-later",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::BadLater),
-        "passes every check that does not wait long enough",
+        "passes every check that is too short",
     ),
     release(
         "migrates-store",
-        Keeping::Durable,
+        StoreKind::Durable,
         Some(Flaw::MigratesStore),
-        "leaves a store that earlier releases cannot read",
+        "writes a store that earlier releases cannot read",
     ),
     release(
         "migrates-store-v1",
-        Keeping::Naive,
+        StoreKind::Naive,
         Some(Flaw::MigratesStore),
-        "the same on v1: a rollback does not save you",
+        "the same on v1: a rollback does not help",
     ),
 ];
 
@@ -158,7 +158,7 @@ impl Release {
         RELEASES.iter().find(|release| release.name == name).copied()
     }
 
-    /// Whether the write path uses the wrong loader, so long after the start.
+    /// Whether writes use the wrong loader, `running` after the start.
     pub fn wrong_loader(self, running: Duration, bad_after: Duration) -> bool {
         match self.flaw {
             Some(Flaw::WrongLoader) => true,

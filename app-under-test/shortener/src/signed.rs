@@ -1,14 +1,14 @@
-//! Signed self-contained links: a working link for a user whose link could not be stored.
+//! Signed links, for users whose link could not be stored. They work without a store, and nobody can make one without the
+//! key.
 //!
-//! `/~PAYLOAD.MAC`, both base64url: the payload is the code wished for and the URL, the MAC is HMAC-SHA256 over it.
-//! Nothing needs to be stored to follow one, and nothing can be put in one without the key.
+//! The path is `/~PAYLOAD.MAC`, both in base64url. The payload is the code and the URL; the MAC is its HMAC-SHA256.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::link::{Code, Entry};
+use crate::link::{Code, LinkTarget};
 
 /// The key of a service's signed links.
 #[derive(Clone)]
@@ -32,7 +32,7 @@ impl Signer {
         )
     }
 
-    /// The link's path: the same for the same code and URL, so that a repeated request has the same answer.
+    /// The path of a signed link. It depends only on the code and the URL, so a repeated request gets the same answer.
     pub fn sign(&self, code: &Code, url: &str) -> Option<String> {
         let payload = format!("{} {url}", code.as_str());
         let mac = self.mac(payload.as_bytes())?.finalize().into_bytes();
@@ -43,9 +43,9 @@ impl Signer {
         ))
     }
 
-    /// What a token (the path after `/~`) leads to; `None` when it was not signed with this key. Compares in constant
-    /// time.
-    pub fn verify(&self, token: &str) -> Option<(Code, Entry)> {
+    /// The code and target of a token (the path after `/~`); `None` when it was not signed with this key. Compares in
+    /// constant time.
+    pub fn verify(&self, token: &str) -> Option<(Code, LinkTarget)> {
         let (payload, mac) = token.split_once('.')?;
         let (payload, mac) = (
             URL_SAFE_NO_PAD.decode(payload).ok()?,
@@ -54,7 +54,7 @@ impl Signer {
         self.mac(&payload)?.verify_slice(&mac).ok()?;
         let payload = String::from_utf8(payload).ok()?;
         let (code, url) = payload.split_once(' ')?;
-        Some((Code::new(code)?, Entry::url(url)?))
+        Some((Code::new(code)?, LinkTarget::url(url)?))
     }
 }
 
@@ -71,18 +71,18 @@ mod tests {
     }
 
     #[test]
-    fn a_signed_link_leads_where_it_was_made_for() {
-        let (code, entry) = Signer::new("secret")
+    fn a_signed_link_leads_to_its_url() {
+        let (code, to) = Signer::new("secret")
             .verify(link().strip_prefix("/~").unwrap())
             .unwrap();
         assert_eq!(
-            (code.as_str(), entry),
-            ("nike", Entry::Url("https://nike.example/".into()))
+            (code.as_str(), to),
+            ("nike", LinkTarget::Url("https://nike.example/".into()))
         );
     }
 
     #[test]
-    fn another_key_does_not_accept_it() {
+    fn a_link_signed_with_another_key_is_rejected() {
         assert_eq!(
             Signer::new("other").verify(link().strip_prefix("/~").unwrap()),
             None
@@ -91,7 +91,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_tampering_is_rejected(at in 0usize..200, with in prop::char::range('!', '~')) {
+        fn any_change_of_a_signed_link_is_rejected(at in 0usize..200, with in prop::char::range('!', '~')) {
             let token = link().strip_prefix("/~").unwrap().to_owned();
             let at = at % token.len();
             let mut changed: Vec<char> = token.chars().collect();

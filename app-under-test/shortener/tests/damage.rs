@@ -1,19 +1,16 @@
-//! Whatever byte the durable store is cut or flipped at, it never serves a wrong URL and never loses an acknowledged
-//! link: while it runs, after it is started again, and after it has healed.
+//! A durable store with damaged files never serves a wrong URL and never loses an acknowledged link: while it runs, after
+//! a restart, and after it was healed.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper that cannot do its part fails its test"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use shortener::link::{Code, Entry};
-use shortener::store::{Format, Rung, Store, Stored};
+use shortener::link::{Code, LinkTarget};
+use shortener::store::{Format, PutResult, Rung, Store};
 
-/// Long enough that nothing heals in a test that does not wait for it.
+/// No test lasts so long that a store is healed.
 const NEVER: Duration = Duration::from_secs(3600);
 
 fn open(folder: &Path, heal_after: Duration) -> Store {
@@ -24,8 +21,8 @@ fn code(n: usize) -> Code {
     Code::new(&format!("code-{n}")).unwrap()
 }
 
-fn entry(n: usize) -> Entry {
-    Entry::url(&format!("https://example.org/{n}?x=1")).unwrap()
+fn target(n: usize) -> LinkTarget {
+    LinkTarget::url(&format!("https://example.org/{n}?x=1")).unwrap()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -33,39 +30,39 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(future)
 }
 
-/// Stores so many links, every one acknowledged.
-fn fill(store: &Store, links: usize) {
+/// Stores links; each one must be acknowledged.
+fn store_links(store: &Store, links: usize) {
     block_on(async {
         for n in 0..links {
             let stored = store
-                .put(code(n), entry(n), Some(format!("key-{n}")), false)
+                .put(code(n), target(n), Some(format!("key-{n}")), false)
                 .await
                 .unwrap();
-            assert_eq!(stored, Stored::Yes(Rung::Store));
+            assert_eq!(stored, PutResult::Stored(Rung::Store));
         }
     });
 }
 
-/// Every acknowledged link leads where it should.
-fn all_right(store: &Store, links: usize) -> Result<(), TestCaseError> {
+/// Every link leads to its URL.
+fn all_intact(store: &Store, links: usize) -> Result<(), TestCaseError> {
     for n in 0..links {
         let (found, _) = block_on(store.get(&code(n))).unwrap();
-        prop_assert_eq!(found, Some(entry(n)), "link {}", n);
+        prop_assert_eq!(found, Some(target(n)), "link {}", n);
     }
     Ok(())
 }
 
-/// No link leads elsewhere; being told "not now" is allowed, being told "there is none" or another's is not.
+/// No link leads to another URL. An error or "not found" is allowed.
 fn none_wrong(store: &Store, links: usize) -> Result<(), TestCaseError> {
     for n in 0..links {
         if let Ok((Some(found), _)) = block_on(store.get(&code(n))) {
-            prop_assert_eq!(found, entry(n), "link {}", n);
+            prop_assert_eq!(found, target(n), "link {}", n);
         }
     }
     Ok(())
 }
 
-/// What happens to a file's bytes.
+/// Damage to a file.
 #[derive(Debug, Clone)]
 enum Damage {
     Cut(usize),
@@ -118,65 +115,65 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn one_damaged_file_costs_a_running_service_nothing(links in 1usize..6, file in 0usize..5, damage in damage()) {
+    fn a_running_service_loses_no_link_when_one_file_is_damaged(links in 1usize..6, file in 0usize..5, damage in damage()) {
         let folder = tempfile::tempdir().unwrap();
         let store = open(folder.path(), NEVER);
-        fill(&store, links);
+        store_links(&store, links);
         damage.apply(&paths(folder.path())[file]);
-        all_right(&store, links)?;
+        all_intact(&store, links)?;
     }
 
     #[test]
-    fn one_damaged_file_costs_a_service_that_starts_again_nothing(links in 1usize..6, file in 0usize..5, damage in damage()) {
+    fn a_restarted_service_loses_no_link_when_one_file_is_damaged(links in 1usize..6, file in 0usize..5, damage in damage()) {
         let folder = tempfile::tempdir().unwrap();
-        fill(&open(folder.path(), NEVER), links);
+        store_links(&open(folder.path(), NEVER), links);
         damage.apply(&paths(folder.path())[file]);
-        all_right(&open(folder.path(), NEVER), links)?;
+        all_intact(&open(folder.path(), NEVER), links)?;
     }
 
     #[test]
-    fn a_healed_store_has_every_link_and_stands_a_second_damage(
+    fn a_healed_store_has_every_link_and_survives_a_second_damage(
         links in 1usize..5, file in 0usize..5, first in damage(), again in 0usize..5, second in damage(),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        fill(&open(folder.path(), NEVER), links);
+        store_links(&open(folder.path(), NEVER), links);
         first.apply(&paths(folder.path())[file]);
-        // One more acknowledged link makes the store write a new generation; it is healed by the time that it is asked.
+        // Another acknowledged link makes the store write a new generation.
         let store = open(folder.path(), Duration::ZERO);
-        let stored = block_on(store.put(code(links), entry(links), None, false)).unwrap();
-        prop_assert!(matches!(stored, Stored::Yes(_)));
+        let stored = block_on(store.put(code(links), target(links), None, false)).unwrap();
+        prop_assert!(matches!(stored, PutResult::Stored(_)));
         drop(store);
         let healed = open(folder.path(), Duration::ZERO);
-        all_right(&healed, links + 1)?;
+        all_intact(&healed, links + 1)?;
         drop(healed);
         second.apply(&paths(folder.path())[again]);
         none_wrong(&open(folder.path(), NEVER), links + 1)?;
     }
 
     #[test]
-    fn however_much_is_damaged_no_link_leads_elsewhere(
+    fn no_link_leads_elsewhere_however_many_files_are_damaged(
         links in 1usize..5, damages in prop::collection::vec((0usize..5, damage()), 1..8),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        fill(&open(folder.path(), NEVER), links);
+        store_links(&open(folder.path(), NEVER), links);
         for (file, damage) in &damages {
             damage.apply(&paths(folder.path())[*file]);
         }
-        // A file without a sum and without a journal is what releases before v3 left: nothing tells that it was damaged.
+        // A file without checksum and journal looks like the store of an earlier release: its damage cannot be detected.
         let [store, sum, .., journal] = paths(folder.path());
         prop_assume!(sum.exists() || journal.exists() || !store.exists());
         none_wrong(&open(folder.path(), NEVER), links)?;
     }
 
     #[test]
-    fn a_repeat_with_the_same_key_stores_nothing_and_has_the_same_answer(links in 1usize..5, again in 0usize..5) {
+    fn a_repeated_request_stores_nothing_and_gets_the_same_answer(links in 1usize..5, again in 0usize..5) {
         let folder = tempfile::tempdir().unwrap();
-        fill(&open(folder.path(), NEVER), links);
+        store_links(&open(folder.path(), NEVER), links);
         let (store, n) = (open(folder.path(), NEVER), again % links);
-        let repeat = block_on(store.put(code(n), entry(n), Some(format!("key-{n}")), false)).unwrap();
-        prop_assert_eq!(repeat, Stored::Yes(Rung::Store));
-        let other = block_on(store.put(code(n), entry(99), Some("another".into()), false)).unwrap();
-        prop_assert_eq!(other, Stored::Taken);
-        all_right(&store, links)?;
+        let repeat = block_on(store.put(code(n), target(n), Some(format!("key-{n}")), false)).unwrap();
+        prop_assert_eq!(repeat, PutResult::Stored(Rung::Store));
+        let other = block_on(store.put(code(n), target(99), Some("another".into()), false)).unwrap();
+        prop_assert_eq!(other, PutResult::Taken);
+        all_intact(&store, links)?;
     }
 }

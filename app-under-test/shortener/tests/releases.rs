@@ -1,10 +1,6 @@
-//! What each release answers, through its routes: the incident's facts, bug for bug, and what the hardened one makes of
-//! them.
+//! The answers of each release: the incident reproduced by v1 and v2, and the fallbacks of v3.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper that cannot do its part fails its test"
-)]
+#![expect(clippy::unwrap_used, reason = "test helpers outside of test functions")]
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +12,7 @@ use shortener::release::{RELEASES, Release};
 use shortener::routes::{Settings, router};
 use tower::ServiceExt;
 
-/// The store as production has it.
+/// A store like production's.
 const LINKS: &str = r#"{"go": {"url": "http://google.com"}, "nike": {"url": "http://nike.com"}, "house": {"file": "house67.jpg"}}"#;
 
 struct Service {
@@ -58,6 +54,14 @@ impl Service {
         (answer.status(), answer.headers().clone())
     }
 
+    /// The content of an uploaded file.
+    async fn download(&self, code: &str) -> String {
+        let (_, headers) = self.get(&format!("/{code}")).await;
+        let request = Request::get(text(&headers, "location")).body(Body::empty());
+        let body = self.ask(request.unwrap()).await.into_body();
+        String::from_utf8(to_bytes(body, 1 << 20).await.unwrap().to_vec()).unwrap()
+    }
+
     async fn shorten(&self, code: &str, url: &str) -> (StatusCode, HeaderMap, String) {
         self.shorten_keyed(code, url, None).await
     }
@@ -95,7 +99,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
 }
 
 #[tokio::test]
-async fn every_answer_says_which_release_gave_it_and_which_way() {
+async fn every_answer_names_its_release_and_its_source() {
     for release in RELEASES {
         let service = service(release.name);
         for path in [
@@ -115,7 +119,7 @@ async fn every_answer_says_which_release_gave_it_and_which_way() {
 }
 
 #[tokio::test]
-async fn v1_answers_as_the_original() {
+async fn v1_answers_as_in_the_incident() {
     let v1 = service("v1");
     assert_eq!(v1.get("/").await.0, 200);
     let (status, headers) = v1.get("/nike").await;
@@ -142,7 +146,7 @@ async fn v1_answers_as_the_original() {
 }
 
 #[tokio::test]
-async fn a_taken_code_flashes_a_message_and_keeps_its_link() {
+async fn a_taken_code_shows_a_message_and_its_link_stays() {
     for release in ["v1", "v3"] {
         let service = service(release);
         let (status, headers, _) = service.shorten("nike", "http%3A%2F%2Fother.example").await;
@@ -168,33 +172,30 @@ async fn a_taken_code_flashes_a_message_and_keeps_its_link() {
 }
 
 #[tokio::test]
-async fn v2_is_up_and_fails_every_post_as_soon_as_there_is_a_store() {
+async fn v2_answers_get_and_fails_every_post_once_a_store_exists() {
     let v2 = service("v2");
     assert_eq!(v2.get("/").await.0, 200);
     assert_eq!(v2.get("/nike").await.0, 302);
     let (status, _, page) = v2.shorten("new", "https%3A%2F%2Fnew.example%2F").await;
     assert_eq!(status, 500);
-    assert!(
-        !page.contains("urls.json"),
-        "a visitor is told nothing of the inside: {page}"
-    );
+    assert!(!page.contains("urls.json"), "the page shows internals: {page}");
     assert_eq!(v2.get("/new").await.0, 404);
     assert_eq!(
         std::fs::read_to_string(v2.store()).unwrap(),
         LINKS,
-        "the store is untouched"
+        "the store was changed"
     );
 }
 
 #[tokio::test]
-async fn v2_passes_on_an_empty_store_once() {
+async fn v2_succeeds_once_on_an_empty_store() {
     let v2 = service_on(tempfile::tempdir().unwrap(), "v2");
     assert_eq!(v2.shorten("first", "https%3A%2F%2Fnew.example%2F").await.0, 200);
     assert_eq!(v2.shorten("second", "https%3A%2F%2Fnew.example%2F").await.0, 500);
 }
 
 #[tokio::test]
-async fn a_torn_store_fails_every_request_of_v1_and_none_of_v3() {
+async fn a_torn_store_breaks_v1_and_not_v3() {
     for (release, seen) in [("v1", 500), ("v3", 302)] {
         let service = service(release);
         let (status, headers, _) = service.shorten("new", "https%3A%2F%2Fnew.example%2F").await;
@@ -210,19 +211,19 @@ async fn a_torn_store_fails_every_request_of_v1_and_none_of_v3() {
 }
 
 #[tokio::test]
-async fn v3_climbs_down_the_ladder_and_says_on_which_rung_it_stands() {
+async fn v3_falls_back_step_by_step_and_names_the_source() {
     let v3 = service("v3");
     v3.shorten("new", "https%3A%2F%2Fnew.example%2F").await;
     let by = async |path| text(&v3.get(path).await.1, "x-served-by").to_owned();
     assert_eq!(by("/nike").await, "store");
     std::fs::write(v3.store(), "{").unwrap();
-    assert_eq!(by("/nike").await, "memory", "the last good copy in memory");
+    assert_eq!(by("/nike").await, "memory", "the copy in memory");
     let folder = v3.folder;
     let v3 = service_on(folder, "v3");
     assert_eq!(
         text(&v3.get("/new").await.1, "x-served-by"),
         "previous",
-        "started again on a damaged store"
+        "restarted with a damaged store"
     );
     std::fs::write(v3.folder.path().join("urls.json.prev"), "{").unwrap();
     let v3 = service_on(v3.folder, "v3");
@@ -230,13 +231,13 @@ async fn v3_climbs_down_the_ladder_and_says_on_which_rung_it_stands() {
     assert_eq!(
         (status.as_u16(), text(&headers, "x-served-by")),
         (302, "journal"),
-        "and on a damaged previous one"
+        "restarted with a damaged previous generation"
     );
     let (status, headers, _) = v3.shorten("later", "https%3A%2F%2Flater.example%2F").await;
     assert_eq!(
         (status.as_u16(), text(&headers, "x-served-by")),
         (200, "journal"),
-        "writes go on too"
+        "writes work as well"
     );
     assert_eq!(
         text(&v3.get("/later").await.1, "location"),
@@ -245,7 +246,7 @@ async fn v3_climbs_down_the_ladder_and_says_on_which_rung_it_stands() {
 }
 
 #[tokio::test]
-async fn v3_with_the_wrong_loader_gives_a_signed_link_that_works_without_the_store() {
+async fn v3_with_the_wrong_loader_gives_signed_links_that_work_without_the_store() {
     let service = service("v3-wrong-loader");
     let (status, headers, page) = service.shorten("new", "https%3A%2F%2Fnew.example%2F").await;
     let link = text(&headers, "x-short-link").to_owned();
@@ -265,17 +266,17 @@ async fn v3_with_the_wrong_loader_gives_a_signed_link_that_works_without_the_sto
     assert_eq!(
         follow(&service).await,
         (302, "https://new.example/".into()),
-        "whatever became of the store"
+        "without any intact file"
     );
     assert_eq!(
         service.get(&format!("{link}x")).await.0,
         404,
-        "a tampered one leads nowhere"
+        "a changed link is rejected"
     );
 }
 
 #[tokio::test]
-async fn a_repeated_request_with_its_key_is_stored_once_and_answered_the_same() {
+async fn a_repeated_request_with_its_key_is_stored_once_and_gets_the_same_answer() {
     let v3 = service("v3");
     let first = v3
         .shorten_keyed("new", "https%3A%2F%2Fnew.example%2F", Some("k1"))
@@ -289,12 +290,12 @@ async fn a_repeated_request_with_its_key_is_stored_once_and_answered_the_same() 
             .await
             .0,
         302,
-        "somebody else's"
+        "another request for the same code"
     );
 }
 
 #[tokio::test]
-async fn only_web_addresses_plain_codes_and_limited_bodies_are_taken() {
+async fn invalid_codes_invalid_addresses_and_large_bodies_are_refused() {
     let v3 = service("v3");
     for (code, url) in [
         ("a%2Fb", "https%3A%2F%2Fa.example"),
@@ -309,12 +310,16 @@ async fn only_web_addresses_plain_codes_and_limited_bodies_are_taken() {
 }
 
 fn upload(code: &str, content: &str) -> Request<Body> {
+    upload_named(code, "a.txt", content)
+}
+
+fn upload_named(code: &str, name: &str, content: &str) -> Request<Body> {
     let part = |head: &str, content: &str| {
         format!("--b\r\ncontent-disposition: form-data; {head}\r\n\r\n{content}\r\n")
     };
     let body = [
         part("name=\"code\"", code),
-        part("name=\"file\"; filename=\"a.txt\"", content),
+        part(&format!("name=\"file\"; filename=\"{name}\""), content),
         "--b--\r\n".into(),
     ]
     .concat();
@@ -325,7 +330,7 @@ fn upload(code: &str, content: &str) -> Request<Body> {
 }
 
 #[tokio::test]
-async fn an_uploaded_file_is_served_and_nobody_else_writes_over_it() {
+async fn an_uploaded_file_is_served_and_cannot_be_overwritten_under_its_code() {
     let v3 = service("v3");
     assert_eq!(v3.ask(upload("doc", "mine")).await.status(), 200);
     assert_eq!(
@@ -333,19 +338,55 @@ async fn an_uploaded_file_is_served_and_nobody_else_writes_over_it() {
         302,
         "the code is taken"
     );
-    let (_, headers) = v3.get("/doc").await;
-    let answer = v3
-        .ask(
-            Request::get(text(&headers, "location"))
-                .body(Body::empty())
-                .unwrap(),
-        )
-        .await;
-    assert_eq!(to_bytes(answer.into_body(), 1 << 20).await.unwrap(), "mine");
+    assert_eq!(v3.download("doc").await, "mine");
 }
 
 #[tokio::test]
-async fn a_release_that_goes_bad_after_its_first_write_passes_a_check_that_writes_once() {
+async fn an_uploaded_file_cannot_be_overwritten_under_another_code() {
+    // Code and name of both, written together, are `qbc.txt`.
+    for (release, content) in [("v3", "mine"), ("v1", "another's")] {
+        let service = service(release);
+        service.ask(upload_named("q", "bc.txt", "mine")).await;
+        service.ask(upload_named("qb", "c.txt", "another's")).await;
+        assert_eq!(service.download("q").await, content, "{release}");
+    }
+}
+
+#[tokio::test]
+async fn of_two_uploads_for_one_code_the_first_one_is_served() {
+    let v3 = service("v3");
+    let (one, other) = tokio::join!(
+        v3.ask(upload_named("doc", "a.txt", "one")),
+        v3.ask(upload_named("doc", "a.txt", "other")),
+    );
+    let expected = match (one.status().as_u16(), other.status().as_u16()) {
+        (200, 302) => "one",
+        (302, 200) => "other",
+        statuses => panic!("{statuses:?}"),
+    };
+    assert_eq!(v3.download("doc").await, expected);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_that_is_reused_for_another_link_is_refused() {
+    let v3 = service("v3");
+    let key = Some("key");
+    assert_eq!(
+        v3.shorten_keyed("new", "https%3A%2F%2Fone.example%2F", key)
+            .await
+            .0,
+        200
+    );
+    for (code, url) in [("new", "other"), ("other", "one")] {
+        let url = format!("https%3A%2F%2F{url}.example%2F");
+        assert_eq!(v3.shorten_keyed(code, &url, key).await.0, 422, "{code} {url}");
+    }
+    assert_eq!(text(&v3.get("/new").await.1, "location"), "https://one.example/");
+    assert_eq!(v3.get("/other").await.0, 404);
+}
+
+#[tokio::test]
+async fn a_release_that_goes_bad_after_its_first_write_passes_a_check_with_one_write() {
     let service = service("bad-after-first-write");
     assert_eq!(service.shorten("one", "https%3A%2F%2Fa.example").await.0, 200);
     assert_eq!(service.shorten("two", "https%3A%2F%2Fa.example").await.0, 500);
@@ -354,14 +395,14 @@ async fn a_release_that_goes_bad_after_its_first_write_passes_a_check_that_write
 #[tokio::test]
 async fn a_migrated_store_cannot_be_read_by_v1() {
     let migrated = service("migrates-store-v1");
-    assert_eq!(migrated.get("/nike").await.0, 302, "it reads its own");
+    assert_eq!(migrated.get("/nike").await.0, 302, "it reads its own format");
     let v1 = service_on(migrated.folder, "v1");
     let (status, _) = v1.get("/nike").await;
-    assert_ne!(status, 302, "a rollback does not save v1");
+    assert_ne!(status, 302, "v1 cannot read the store");
 }
 
 #[tokio::test]
-async fn every_acknowledged_link_of_v3_is_still_there_after_a_release_migrated_the_store() {
+async fn no_acknowledged_link_of_v3_is_lost_after_a_release_migrated_the_store() {
     let v3 = service("v3");
     v3.shorten("new", "https%3A%2F%2Fnew.example%2F").await;
     let migrated = service_on(v3.folder, "migrates-store");
@@ -373,7 +414,7 @@ async fn every_acknowledged_link_of_v3_is_still_there_after_a_release_migrated_t
 }
 
 #[tokio::test]
-async fn the_checks_of_a_release_catch_what_production_would_meet_unless_the_store_is_empty() {
+async fn the_checks_find_flaws_unless_the_store_is_empty() {
     let failed = async |release: &str, empty| {
         let findings = shortener::check::check(Release::named(release).unwrap(), empty)
             .await
@@ -390,7 +431,7 @@ async fn the_checks_of_a_release_catch_what_production_would_meet_unless_the_sto
 }
 
 #[test]
-fn the_only_test_of_the_incident_s_pipeline_passes_whatever_the_release_does() {
+fn the_only_test_of_the_incidents_pipeline_passes_for_every_release() {
     assert!(
         shortener::check::greeting()
             .iter()
@@ -399,7 +440,7 @@ fn the_only_test_of_the_incident_s_pipeline_passes_whatever_the_release_does() {
 }
 
 #[tokio::test]
-async fn an_old_store_is_taken_over_as_it_is() {
+async fn the_store_of_an_earlier_release_is_adopted() {
     let v3 = service("v3");
     assert_eq!(v3.get("/house").await.0, 302);
     assert!(Path::exists(&v3.folder.path().join("urls.json.sum")));

@@ -191,13 +191,14 @@ fn parse_error(line: &str, input: Option<&str>) -> Option<String> {
 }
 
 /// What parsers say of valid JSON that is not what the program expects.
-const SHAPE_ERRORS: [&str; 7] = [
+const SHAPE_ERRORS: [&str; 8] = [
     "invalid type",
     "missing field",
     "unknown field",
     "did not match any variant",
     "unknown variant",
     "is no code",
+    "is not a code",
     "not a list of links",
 ];
 

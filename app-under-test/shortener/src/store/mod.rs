@@ -1,35 +1,35 @@
-//! Where the links are kept: one face for the routes, two ways behind it.
+//! The store of links, in two implementations: [`Naive`] as in the incident, and [`Durable`].
 
 mod durable;
-mod files;
 mod naive;
+pub(crate) mod uploads;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use durable::Durable;
 pub use naive::Naive;
 
-use crate::link::{Code, Entry};
+use crate::link::{Code, LinkTarget};
 
-/// The links in the order of the file.
+/// The links as JSON, in the order of the file.
 pub type Links = serde_json::Map<String, serde_json::Value>;
 
-/// From which rung of the ladder an answer was given: `x-served-by`.
+/// Where an answer comes from; sent as `x-served-by`. All but the first two are fallbacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rung {
-    /// No link was needed for it.
+    /// The answer needs no link.
     Direct,
-    /// The store itself.
+    /// The store.
     Store,
-    /// The last good copy in memory, while the store is damaged.
+    /// The copy in memory, while the store is damaged.
     Memory,
-    /// The previous generation, brought up to date from the journal.
+    /// The previous generation, completed from the journal.
     Previous,
     /// The journal alone.
     Journal,
-    /// The link carries its own answer.
+    /// The link itself, which contains its target and a signature.
     SignedLink,
 }
 
@@ -47,46 +47,48 @@ impl Rung {
     }
 }
 
-/// What became of a link to be stored.
+/// The result of storing a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored {
-    /// It is stored, as durably as the release can.
-    Yes(Rung),
+pub enum PutResult {
+    /// The link is stored, as durably as the release can.
+    Stored(Rung),
     /// The code leads elsewhere already.
     Taken,
+    /// The idempotency key was used for another link.
+    KeyReused,
 }
 
-/// A store that cannot be used.
+/// An operation of the store that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file cannot be read or written.
-    #[error("{operation} {}: {source}", path.display())]
+    /// A file operation failed.
+    #[error("cannot {operation} {}: {source}", path.display())]
     File {
         /// What was tried.
         operation: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
         /// The cause.
         source: io::Error,
     },
-    /// The parser cannot read what it was given.
+    /// The content is not a store.
     #[error("parsing the store {}: {source}\n  it was given: {excerpt:?}", path.display())]
     Parse {
         /// The store.
         path: PathBuf,
-        /// The parser's complaint.
+        /// The parser's error.
         source: serde_json::Error,
-        /// The beginning of what the parser was given.
+        /// The beginning of the parser's input.
         excerpt: String,
     },
-    /// Neither the store nor any of its copies can be trusted.
+    /// The store and all of its copies are damaged.
     #[error("the store {} is damaged, and so is every copy of it", path.display())]
     NothingLeft {
         /// The store.
         path: PathBuf,
     },
-    /// The writer has ended.
-    #[error("the store's writer has ended")]
+    /// The writer thread has ended.
+    #[error("the writer thread of the store has ended")]
     Closed,
 }
 
@@ -113,32 +115,47 @@ impl StoreError {
     }
 }
 
-/// The file of the incident.
+/// The name of the store's file.
 pub const FILE: &str = "urls.json";
 
-/// The shape of the store's file.
+/// The format of the store's file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// `{"code": {"url": "…"}}`, as in the incident.
     Original,
-    /// What the release that migrates the store writes; it reads both.
+    /// Written by the releases that migrate the store, which read both formats.
     Migrated,
 }
 
 impl Format {
-    /// The file's content for these links.
-    pub fn encode(self, links: &Links) -> Vec<u8> {
-        let value = match self {
-            Self::Original => serde_json::Value::Object(links.clone()),
+    /// Writes the content of the file for these links.
+    pub(crate) fn write<'l>(
+        self,
+        file: &mut dyn Write,
+        links: impl Iterator<Item = (&'l str, &'l LinkTarget)>,
+    ) -> io::Result<()> {
+        use serde::Serializer;
+        /// A link in the migrated format.
+        #[derive(serde::Serialize)]
+        struct Migrated<'l> {
+            code: &'l str,
+            target: &'l LinkTarget,
+        }
+        match self {
+            Self::Original => Ok(serde_json::Serializer::new(file).collect_map(links)?),
             Self::Migrated => {
-                let link = |(code, target): (&String, &serde_json::Value)| serde_json::json!({ "code": code, "target": target });
-                serde_json::json!({ "version": 2, "links": links.iter().map(link).collect::<Vec<_>>() })
+                file.write_all(br#"{"version":2,"links":"#)?;
+                let links = links.map(|(code, target)| Migrated { code, target });
+                serde_json::Serializer::new(&mut *file).collect_seq(links)?;
+                file.write_all(b"}")
             }
-        };
-        value.to_string().into_bytes()
+        }
     }
 
-    /// The links of a file's content, every one checked; an error for anything else.
+    /// The links in a file's content, each one checked.
+    ///
+    /// # Errors
+    /// When the content is anything but a store in this format.
     pub fn decode(self, content: &[u8]) -> Result<Links, serde_json::Error> {
         use serde::de::Error;
         let links: Links = serde_json::from_slice(content)?;
@@ -154,33 +171,33 @@ impl Format {
             return links.ok_or_else(|| serde_json::Error::custom("not a list of links"));
         }
         for (code, target) in &links {
-            let _: Entry = serde_json::from_value(target.clone())?;
-            Code::new(code).ok_or_else(|| serde_json::Error::custom(format!("`{code}` is no code")))?;
+            let _: LinkTarget = serde_json::from_value(target.clone())?;
+            Code::new(code).ok_or_else(|| serde_json::Error::custom(format!("`{code}` is not a code")))?;
         }
         Ok(links)
     }
 }
 
-/// A link's entry in the store's own shape.
-pub(crate) fn entry(links: &Links, code: &Code) -> Option<Entry> {
+/// Where a code leads, in links as JSON.
+fn target(links: &Links, code: &Code) -> Option<LinkTarget> {
     serde_json::from_value(links.get(code.as_str())?.clone()).ok()
 }
 
 /// A release's store.
 #[derive(Debug, Clone)]
 pub enum Store {
-    /// As in the incident.
+    /// The store of the incident.
     Naive(Naive),
-    /// As it should be.
+    /// The durable store.
     Durable(Durable),
 }
 
 impl Store {
-    /// What a code leads to, and from which rung that was answered.
+    /// Where a code leads, and where the answer comes from.
     ///
     /// # Errors
     /// When the store cannot be used.
-    pub async fn get(&self, code: &Code) -> Result<(Option<Entry>, Rung), StoreError> {
+    pub async fn get(&self, code: &Code) -> Result<(Option<LinkTarget>, Rung), StoreError> {
         match self {
             Self::Naive(naive) => {
                 let (naive, code) = (naive.clone(), code.clone());
@@ -191,43 +208,50 @@ impl Store {
         }
     }
 
-    /// Stores a link. A repeat with the same key has the same answer and stores nothing.
+    /// Stores a link. A repeated request with the same key gets the same answer and stores nothing.
     ///
     /// # Errors
-    /// When the store cannot be used: nothing was acknowledged.
+    /// When the store cannot be used. The link must then be taken as not stored.
     pub async fn put(
         &self,
         code: Code,
-        entry: Entry,
+        to: LinkTarget,
         key: Option<String>,
         wrong_loader: bool,
-    ) -> Result<Stored, StoreError> {
+    ) -> Result<PutResult, StoreError> {
         match self {
             Self::Naive(naive) => {
                 let naive = naive.clone();
-                let put = tokio::task::spawn_blocking(move || naive.put(&code, &entry, wrong_loader));
+                let put = tokio::task::spawn_blocking(move || naive.put(&code, &to, wrong_loader));
                 put.await.map_err(|_| StoreError::Closed)?
             }
             Self::Durable(durable) => {
                 if wrong_loader {
                     naive::wrong_loader(&durable.path())?;
                 }
-                durable.put(code, entry, key).await
+                durable.put(code, to, key).await
             }
+        }
+    }
+
+    /// Before the service ends: brings the file up to date. Does file operations.
+    pub fn close(&self) {
+        if let Self::Durable(durable) = self {
+            durable.close();
         }
     }
 
     /// Opens a release's store.
     ///
     /// # Errors
-    /// When its folder cannot be made or read.
+    /// When its folder cannot be created or read.
     pub fn open(
         folder: &Path,
         durable: bool,
         format: Format,
         heal_after: Duration,
     ) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(StoreError::file("make", folder))?;
+        std::fs::create_dir_all(folder).map_err(StoreError::file("create", folder))?;
         if durable {
             Ok(Self::Durable(Durable::open(folder, format, heal_after)?))
         } else {

@@ -1,27 +1,37 @@
-//! The store of the incident: the whole file at every request, rewritten in place, without a lock and without a rename.
+//! The store of the incident: every request reads the whole file, and a write rewrites it in place, without a lock and
+//! without a rename.
 //!
-//! Two requests that meet read each other's half-written file, or write over each other's link; a kill in the middle
-//! of a write leaves a torn file, and then every request fails until somebody repairs it. All of that is on purpose.
+//! Concurrent requests read half-written files and overwrite each other's links. A kill during a write leaves a torn file;
+//! then every request fails until somebody repairs it. All of this is intended.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{FILE, Format, Links, StoreError, Stored, entry};
-use crate::link::{Code, Entry};
-use crate::store::Rung;
+use super::{FILE, Format, Links, PutResult, Rung, StoreError, target};
+use crate::link::{Code, LinkTarget};
 
-/// The file, and nothing else.
+/// A store that is one file.
 #[derive(Debug, Clone)]
 pub struct Naive {
     path: PathBuf,
     format: Format,
 }
 
-/// v2's mistake: the parser is handed the *path* of the file where it wants its text.
+/// v2's mistake: it gives the parser the *path* of the file instead of its text.
 pub(super) fn wrong_loader(path: &Path) -> Result<Links, StoreError> {
     let path_as_text = path.display().to_string();
     serde_json::from_str(&path_as_text).map_err(StoreError::parse(path, path_as_text.as_bytes()))
+}
+
+/// The content of a migrated store.
+fn migrated(links: &Links) -> Vec<u8> {
+    let link =
+        |(code, target): (&String, &serde_json::Value)| serde_json::json!({ "code": code, "target": target });
+    let links: Vec<_> = links.iter().map(link).collect();
+    serde_json::json!({ "version": 2, "links": links })
+        .to_string()
+        .into_bytes()
 }
 
 impl Naive {
@@ -38,7 +48,7 @@ impl Naive {
         Ok(naive)
     }
 
-    /// v1's loader: the file's text; `None` when there is no file.
+    /// v1's loader; `None` when there is no file.
     fn load(&self) -> Result<Option<Links>, StoreError> {
         match std::fs::read(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -51,25 +61,25 @@ impl Naive {
         }
     }
 
-    /// Writes in place, through a buffer of 8 KiB, the way `json.dump(urls, file)` does: the file is empty from its
-    /// opening until the first buffer is full or the last one is flushed.
+    /// Writes in place through a buffer of 8 KiB, as `json.dump(urls, file)` does: the file is empty from the moment it is
+    /// opened until the first buffer is full or the last one is flushed.
     fn save(&self, links: &Links) -> Result<(), StoreError> {
         let write = || -> io::Result<()> {
             let mut file = BufWriter::with_capacity(8 << 10, File::create(&self.path)?);
             match self.format {
                 Format::Original => serde_json::to_writer(&mut file, links)?,
-                Format::Migrated => file.write_all(&self.format.encode(links))?,
+                Format::Migrated => file.write_all(&migrated(links))?,
             }
             file.flush()
         };
         write().map_err(StoreError::file("write", &self.path))
     }
 
-    pub(super) fn get(&self, code: &Code) -> Result<Option<Entry>, StoreError> {
-        Ok(self.load()?.and_then(|links| entry(&links, code)))
+    pub(super) fn get(&self, code: &Code) -> Result<Option<LinkTarget>, StoreError> {
+        Ok(self.load()?.and_then(|links| target(&links, code)))
     }
 
-    pub(super) fn put(&self, code: &Code, to: &Entry, wrong: bool) -> Result<Stored, StoreError> {
+    pub(super) fn put(&self, code: &Code, to: &LinkTarget, wrong: bool) -> Result<PutResult, StoreError> {
         let mut links = Links::new();
         if self.path.exists() {
             links = if wrong {
@@ -78,11 +88,11 @@ impl Naive {
                 self.load()?.unwrap_or_default()
             };
             if links.contains_key(code.as_str()) {
-                return Ok(Stored::Taken);
+                return Ok(PutResult::Taken);
             }
         }
         links.insert(code.as_str().to_owned(), serde_json::json!(to));
         self.save(&links)?;
-        Ok(Stored::Yes(Rung::Store))
+        Ok(PutResult::Stored(Rung::Store))
     }
 }
