@@ -102,7 +102,7 @@ fn after_many_drills_what_is_not_as_stated_is_named_first_with_its_report() {
     );
     let ended = case.run(&["--backend", "process", "-n", "2"]);
     assert_eq!(ended.code, Some(1), "{ended}");
-    let next = ended.err.split("what next").nth(1).unwrap_or_default();
+    let next = ended.err.split("Next steps").nth(1).unwrap_or_default();
     let first = next.lines().nth(1).unwrap_or_default();
     assert!(
         first.contains("why case") && first.contains("firedrill report"),

@@ -90,5 +90,5 @@ fn print_next_steps(session: &Session, drills: &[Finished], summaries: &[&DrillS
         .iter()
         .map(|(what, command)| format!("\n  {what:width$}  {command}"))
         .collect();
-    output::note(&format!("what next{}", steps.concat()));
+    output::note(&format!("Next steps{}", steps.concat()));
 }
