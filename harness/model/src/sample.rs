@@ -1,4 +1,4 @@
-//! What a probe saw: the words that the prober writes, the history keeps and the measuring reads.
+//! What a probe saw: the types that the prober writes, the history stores and measuring reads.
 //!
 //! Everything here is plain data. Times are [`Micros`]: microseconds since the drill's origin on one monotonic clock
 //! (see [`Clock`]); the wall clock is read once a run, only to be shown.

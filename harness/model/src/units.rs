@@ -1,7 +1,6 @@
 //! Quantities as people write them in scenario files: `250ms`, `100/s`, `64MiB`, `50%`.
 //!
-//! Faces the scenario files on one side and plain numbers on the other: every quantity carries its unit in the text,
-//! so that no bare number can be misread.
+//! Takes text with a unit; gives a number in one unit. A number without a unit is refused, so that none is misread.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -44,7 +43,7 @@ fn split(text: &str) -> Option<(f64, &str)> {
     (number.is_finite() && number >= 0.0).then_some((number, text[at..].trim()))
 }
 
-/// The nearest whole number; callers have checked the range.
+/// The nearest whole number. Callers check the range.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -214,7 +213,7 @@ impl fmt::Display for Share {
     }
 }
 
-/// Text on both sides: serde and the JSON Schema see a string with a pattern.
+/// For serde and the JSON Schema, a quantity is a string with a pattern.
 macro_rules! as_text {
     ($type:ident, $name:literal, $pattern:literal, $description:literal) => {
         impl<'de> Deserialize<'de> for $type {

@@ -1,4 +1,4 @@
-//! The events of a history. A reader that meets an event of a later minor version keeps it as [`Event::Unknown`].
+//! The events of a history. An event of a newer version is read as [`Event::Unknown`].
 
 use serde::de::Error;
 use serde::ser::SerializeMap;
@@ -131,7 +131,7 @@ pub enum Event {
         /// What was seen.
         evidence: String,
     },
-    /// A step's fault is about to be injected: its undoing is already on disk.
+    /// A step's fault is about to be injected; the undo log already has it.
     Injecting {
         /// The step, from 0.
         step: usize,
@@ -144,7 +144,7 @@ pub enum Event {
     Injected {
         /// The step.
         step: usize,
-        /// What proves it. `None`: it was asked for, and nothing proves that it took effect.
+        /// The evidence. `None`: nothing shows that it took effect.
         evidence: Option<String>,
     },
     /// A step's fault could not be injected.
@@ -158,7 +158,7 @@ pub enum Event {
     Reverted {
         /// The step.
         step: usize,
-        /// What proves it.
+        /// The evidence.
         evidence: String,
     },
     /// What a step's fault has hit, for one that counts it: written when it was reverted, and in any case at the end.
@@ -171,10 +171,10 @@ pub enum Event {
         chunks: u64,
         /// Requests.
         requests: u64,
-        /// Whether a damaged file was read; absent when the fault is none of a file.
+        /// Whether a damaged file was read; absent for other faults.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         read: Option<bool>,
-        /// Whether everything it hit could be counted; what a closed port turns away cannot.
+        /// Whether everything it hit could be counted; attempts at a closed port cannot.
         all_counted: bool,
     },
     /// A step's fault could not be reverted; cleaning up removes it with the service.
@@ -240,23 +240,23 @@ pub enum Event {
         /// Whether it is there.
         found: bool,
     },
-    /// The prober itself stood still: time about which nothing is known.
+    /// The prober stalled: nothing is known of this time.
     Gap {
         /// Since when.
         since: Micros,
         /// Until when.
         until: Micros,
     },
-    /// Something a reader should know.
+    /// A note for the reader.
     Note {
         /// In words.
         text: String,
     },
-    /// The drill ended, how ever.
+    /// The drill ended.
     End {
-        /// Whether somebody stopped it.
+        /// Whether a person stopped it.
         interrupted: bool,
-        /// What ended it before its time: the environment's fault or ours. `None` for a whole drill.
+        /// What ended it early. `None` for a whole drill.
         error: Option<String>,
     },
     /// An event this version does not know.

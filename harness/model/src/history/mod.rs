@@ -1,15 +1,16 @@
 //! The ordered record of a drill, written while it happens: a *run folder*.
 //!
-//! Faces the drill, its sole writer, on one side, and measuring, judging and reporting on the other, which need nothing
-//! else: a stored history can be judged and rendered again without running anything.
+//! The drill is its only writer. Measuring, judging and reporting read nothing else, so that a stored history can be
+//! judged and rendered again without running anything.
 //!
 //! ```text
-//! RUN/events.jsonl   one event a line, flushed as written; the first is `start` with the whole plan
+//! RUN/events.jsonl   one event a line, flushed as written; the first is `start` with the plan (see [`plan`])
 //! RUN/samples.bin    a 16-byte head, then 32 bytes a sample, little endian (see `samples`)
 //! RUN/logs/NAME.log  the services' own output
 //! RUN/verdict.json   what was judged when it ended
 //! ```
-//! Versioned by [`FORMAT`]; a torn last line or record (a killed harness) is left out and said so.
+//! Versioned by [`FORMAT`]; a last line or record that was cut off, by a kill of the harness, is left out and
+//! noted in [`History::torn`]. Keys and events of a newer version are passed over; a newer format is refused.
 
 mod event;
 pub mod plan;
@@ -39,7 +40,7 @@ pub const VERDICT: &str = "verdict.json";
 /// A whole history, as read back from a run folder.
 #[derive(Debug, Clone)]
 pub struct History {
-    /// What was to be done, from the first event.
+    /// The first event: what was run, where and when.
     pub start: Start,
     /// Every event, in the order written.
     pub events: Vec<Stamped>,

@@ -1,4 +1,4 @@
-//! Reading a history back, whole or cut off.
+//! Reading a history, whole or cut off.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::samples::SamplesError;
 use super::{EVENTS, Event, FORMAT, History, SAMPLES, Stamped, samples};
 
-/// A line longer than this is not an event of ours.
+/// The longest line of an event, in bytes; a longer one is not read.
 const LONGEST_LINE: u64 = 4 << 20;
 
 /// Why a history cannot be read.
@@ -64,7 +64,7 @@ fn file_error(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 /// Reads the history in a run folder.
 ///
 /// # Errors
-/// [`ReadError`]; a history that was only cut off is no error: what is missing stands in [`History::torn`].
+/// [`ReadError`]; a history that was cut off is no error: [`History::torn`] says what is missing.
 pub fn read(folder: &Path) -> Result<History, ReadError> {
     let mut torn = Vec::new();
     let events = read_events(&folder.join(EVENTS), &mut torn)?;

@@ -1,6 +1,6 @@
 //! One file: its text, its tree, and the way from a place in the model to a place in the text.
 //!
-//! Faces the loader, which reads files through it, and the rules, which report through it.
+//! Takes a file's text and its schema; gives the model to the loader, and problems with their places to the rules.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,8 +19,8 @@ pub(super) use at;
 /// More problems than this in one file are noise.
 const MOST_SYNTAX_ERRORS: usize = 10;
 
-/// What is not TOML. One mistake makes a parser stumble many times, so the line of the first error is blanked and the
-/// rest parsed again; an error in the very next line is taken for the same mistake.
+/// Errors of TOML syntax. One mistake causes many errors, so the line of the first is blanked and the rest parsed
+/// again; an error in the next line counts as the same mistake.
 fn syntax_errors(text: &Text) -> Vec<Problem> {
     let mut rest = text.inner().clone();
     let mut errors: Vec<Problem> = Vec::new();
@@ -134,12 +134,12 @@ impl Document {
         }
     }
 
-    /// The value at the end of the path, when the file says something there.
+    /// The value at the end of the path, if the file has one.
     pub(super) fn get(&self, path: &[Step<'_>]) -> Option<&Node> {
         path.iter().try_fold(&self.tree, |node, step| node.get(*step))
     }
 
-    /// Whether what the model says there is the file's word or a default, and not a stand-in for what did not read.
+    /// Whether the value there is the file's or a default, not a stand-in for one that could not be read.
     pub(super) fn is_sure(&self, path: &[Step<'_>]) -> bool {
         self.get(path).is_none_or(|node| !node.stands_in)
     }
@@ -154,7 +154,7 @@ impl Document {
         Problem::at(code, &self.text, &self.tree.key_place(path), message)
     }
 
-    /// A problem of a part of the text at the end of the path: the first place where `part` stands in it.
+    /// A problem of a part of the text at the end of the path: the first occurrence of `part`.
     pub(super) fn part(
         &self,
         code: Code,

@@ -1,6 +1,6 @@
 //! A file's text, read with care, and the way it is shown.
 //!
-//! Faces the file system; hands the loader text of a bounded size, or the problem.
+//! Takes a path; gives the loader text of a bounded size, or the problem.
 
 use std::fs::File;
 use std::io::Read;
@@ -11,7 +11,7 @@ use miette::NamedSource;
 
 use super::problem::{Code, Problem, Text};
 
-/// No scenario, system or project file is larger, in bytes.
+/// The largest scenario, system or project file, in bytes.
 pub(super) const LARGEST: u64 = 1 << 20;
 
 /// The file's text.
@@ -21,20 +21,20 @@ pub(super) fn read(path: &Path) -> Result<Text, Problem> {
         Problem::of_file(
             Code::FileUnreadable,
             &shown,
-            format!("{shown} cannot be read: {cause}"),
+            format!("cannot read {shown}: {cause}"),
         )
         .help("give the path of a scenario file, or its name")
     };
     let bytes = bytes(path).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST {
-        let message = format!("{shown} is larger than 1 MiB, which no scenario is");
+        let message = format!("{shown} is larger than 1 MiB, the limit for a scenario file");
         return Err(Problem::of_file(Code::FileTooLarge, &shown, message).help("is it the right file?"));
     }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Arc::new(NamedSource::new(shown, text))),
         Err(cause) => {
             let at = cause.utf8_error().valid_up_to();
-            let message = format!("{shown} is not UTF-8 text: byte {at} does not belong in one");
+            let message = format!("{shown} is not UTF-8 text: invalid byte at offset {at}");
             Err(Problem::of_file(Code::FileNotUtf8, &shown, message).help("save it as UTF-8"))
         }
     }
@@ -43,7 +43,7 @@ pub(super) fn read(path: &Path) -> Result<Text, Problem> {
 /// At most one byte more than the limit, and only of a regular file: a pipe would never end.
 fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     if !std::fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other("it is not a regular file"));
+        return Err(std::io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
     File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;

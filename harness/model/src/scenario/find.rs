@@ -1,6 +1,6 @@
-//! Which files are meant: scenario names, paths and folders from the command line.
+//! Finds scenario files by name, path or folder.
 //!
-//! Faces the command line's arguments and the folder `scenarios/`; hands paths to the loader.
+//! Takes the arguments of the command line and the folder `scenarios/`; gives the loader paths.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use super::{file, suggest};
 /// The folder in which scenarios are looked for, from the current one upward.
 const FOLDER: &str = "scenarios";
 
-/// Folders below it that hold no scenarios to run.
+/// Subfolders without scenarios to run.
 const NOT_SCENARIOS: &[&str] = &["systems", "invalid", "snapshots", "schema"];
 
 /// The scenario files that the arguments mean: names (`wrong-json-loader`), paths and folders, relative to `base`.
 /// Without arguments, all of the folder `scenarios/`, searched from `base` upward. Sorted, without repeats.
 ///
 /// # Errors
-/// Every argument that means nothing.
+/// Every argument that names no scenario.
 pub fn find(args: &[String], base: &Path) -> Result<Vec<PathBuf>, Problems> {
     let folder = home(base);
     let mut paths = BTreeSet::new();
@@ -67,7 +67,7 @@ fn one(arg: &str, base: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, Proble
     let problem = Problem::of_file(
         Code::UnknownScenario,
         arg,
-        format!("no scenario is called `{arg}`, and no file"),
+        format!("no scenario or file is called `{arg}`"),
     );
     Err(problem.help(suggest::advice(&wanted, names.iter().map(String::as_str))))
 }
@@ -75,9 +75,9 @@ fn one(arg: &str, base: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, Proble
 fn of_folder(folder: &Path, arg: &str) -> Result<Vec<PathBuf>, Problem> {
     let paths = below(folder, 0);
     if paths.is_empty() {
-        let message = format!("{} holds no scenario", file::shown(folder));
+        let message = format!("no scenarios in {}", file::shown(folder));
         return Err(Problem::of_file(Code::NoScenarios, arg, message).help(
-            "a scenario is a file `NAME.toml`; `systems` and `invalid` below the folder are left out",
+            "a scenario is a file `NAME.toml`; the subfolders `systems`, `invalid`, `snapshots` and `schema` are skipped",
         ));
     }
     Ok(paths)

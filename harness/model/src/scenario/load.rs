@@ -1,7 +1,7 @@
 //! From the path of a scenario to a [`Plan`], or to everything that is wrong with it.
 //!
-//! Faces the command line. Three files make a plan: the scenario, the system file it names, and the project file found
-//! upward from the scenario's folder.
+//! Takes paths and the catalogue of faults; gives checked plans with parsed faults. A plan comes from three files: the
+//! scenario, the system file that it names, and the nearest project file upward from the scenario's folder.
 
 use std::path::{Path, PathBuf};
 
@@ -152,7 +152,7 @@ impl<'a, F> Loader<'a, F> {
     /// The system that the scenario of `from` names.
     fn system(&mut self, path: &Path, from: &Document) -> Option<System> {
         if !path.exists() {
-            let message = format!("there is no system file {}", file::shown(path));
+            let message = format!("system file {} does not exist", file::shown(path));
             let problem = from.value(Code::SystemFileMissing, at!["system"], message);
             let problem = problem.help(missing_system(path));
             self.found.push(problem);
@@ -188,7 +188,7 @@ impl<'a, F> Loader<'a, F> {
     }
 }
 
-/// The advice for a system file that is not there: its like in the same folder.
+/// The advice for a missing system file: a file with a similar name in the same folder.
 fn missing_system(path: &Path) -> String {
     let file_name = |path: &Path| {
         path.file_name()
@@ -206,8 +206,8 @@ fn missing_system(path: &Path) -> String {
         .collect();
     beside.sort();
     match suggest::nearest(&file_name(path), beside.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`, which lies in that folder?"),
-        None => "the path is relative to the scenario's file".into(),
+        Some(near) => format!("did you mean `{near}`, in the same folder?"),
+        None => "the path is relative to the scenario file".into(),
     }
 }
 

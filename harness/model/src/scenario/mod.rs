@@ -1,7 +1,7 @@
-//! What to do: scenario and system files, from text to a checked [`Plan`].
+//! Scenario and system files, from text to a checked [`Plan`].
 //!
-//! Faces the files (TOML, written by people, full of mistakes) on one side and everything that runs a drill on the
-//! other, which sees only a [`Plan`] in which every reference holds.
+//! Takes TOML files, written by people, with all their mistakes; gives a [`Plan`] in which every reference is valid, or
+//! every problem with its place and advice. Whatever runs a drill sees only the plan.
 
 mod catalogue;
 mod document;

@@ -1,7 +1,7 @@
 //! What is wrong in a file, where, and what to do about it.
 //!
-//! Faces the loader, which collects [`Problem`]s, and the command line, which shows all of them at once: as miette
-//! diagnostics with the text underlined, or as [`Row`]s for a machine.
+//! The loader collects [`Problem`]s; the command line shows all of them at once, as miette diagnostics with the text
+//! underlined, or as [`Row`]s for a machine.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -14,14 +14,15 @@ use serde::Serialize;
 /// Declares the codes once: the enum, the list of all, and their names in the output.
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
-        /// What kind of problem: a stable name, to look up and to filter by.
+        /// The kind of a problem: a stable name to look up and to filter by.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[non_exhaustive]
         pub enum Code {
             $($(#[$doc])* #[serde(rename = $name)] $variant,)*
         }
 
         impl Code {
-            /// Every code there is.
+            /// All codes.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
             /// Its name in the output.
@@ -46,25 +47,25 @@ codes! {
     FileNotUtf8 = "file-not-utf8",
     /// A file is larger than a scenario can sensibly be.
     FileTooLarge = "file-too-large",
-    /// The system file that a scenario names is not there.
+    /// The system file that a scenario names does not exist.
     SystemFileMissing = "system-file-missing",
     /// Not TOML.
     TomlSyntax = "toml-syntax",
-    /// TOML, and nothing the model can hold; what the other codes did not catch.
+    /// Valid TOML that the model cannot read, and that no other code covers.
     DoesNotFit = "does-not-fit",
 
     // Structure: what the schema says.
-    /// A key that means nothing here.
+    /// An unknown key.
     UnknownKey = "unknown-key",
-    /// A key that must be there.
+    /// A required key is missing.
     MissingKey = "missing-key",
     /// A number where text belongs, and the like.
     WrongType = "wrong-type",
-    /// Not one of the values there are.
+    /// Not one of the listed values.
     UnknownValue = "unknown-value",
-    /// Exactly one of several keys belongs here.
+    /// Exactly one of several keys must be here.
     NotExactlyOne = "not-exactly-one",
-    /// A length of time, a rate, a size or a share that does not read as one.
+    /// A length of time, a rate, a size or a share that cannot be parsed.
     BadQuantity = "bad-quantity",
     /// A number too small or too large.
     OutOfRange = "out-of-range",
@@ -72,28 +73,28 @@ codes! {
     // Steps.
     /// A step names a fault that does not exist.
     UnknownFault = "unknown-fault",
-    /// A step says when, and not what.
+    /// A step without a fault.
     StepWithoutFault = "step-without-fault",
     /// A step names several faults.
     TwoFaultsInAStep = "two-faults-in-a-step",
-    /// A fault's parameters are refused by the fault.
+    /// Parameters that the fault does not accept.
     BadParameter = "bad-parameter",
-    /// There are more steps than a drill can mean.
+    /// More steps than a drill may have.
     TooManySteps = "too-many-steps",
-    /// `for` on a fault that happens at once and leaves nothing to revert.
+    /// `for` on a fault that has nothing to revert after a time.
     ForOnInstantFault = "for-on-instant-fault",
-    /// A fault's file lies outside of its volume.
+    /// A fault's file is outside its volume.
     PathEscapesVolume = "path-escapes-volume",
 
-    /// A fault of a service that does not run by then.
+    /// A fault of a service that is not running at that time.
     NotRunning = "not-running",
-    /// A crash loop of a service that nothing brings back.
+    /// A crash loop of a service that nothing restarts.
     NothingBringsBack = "nothing-brings-back",
-    /// A disk to be filled that has no limited size.
+    /// A volume to be filled that has no size limit.
     VolumeWithoutLimit = "volume-without-limit",
-    /// A limit that is no lower than the service's own.
+    /// A limit that is not lower than the service's present one.
     LimitNotLower = "limit-not-lower",
-    /// An alert receiver that nobody sends anything to.
+    /// An alert receiver whose address no service has.
     NoAlerts = "no-alerts",
 
     /// A name of an earlier version: read, and better written as it is called now.
@@ -102,9 +103,9 @@ codes! {
     // References.
     /// No service has this name.
     UnknownService = "unknown-service",
-    /// A step breaks a link that nothing goes over.
+    /// A step breaks a link that does not exist.
     NoSuchLink = "no-such-link",
-    /// `releases` speaks of a service that does not exist.
+    /// `releases` names an unknown service.
     ReleaseUnknownService = "release-unknown-service",
     /// The service has no such volume.
     UnknownVolume = "unknown-volume",
@@ -118,81 +119,81 @@ codes! {
     UnknownRecord = "unknown-record",
     /// The records have no such field.
     UnknownField = "unknown-field",
-    /// A template's hole that nothing fills here.
+    /// An unknown placeholder in a template.
     UnknownPlaceholder = "unknown-placeholder",
-    /// A brace in a template that is no hole and not doubled.
+    /// An unmatched brace in a template.
     LoneBrace = "lone-brace",
-    /// A name that cannot stand in a template, a host name and a container's name.
+    /// A name that cannot be part of a template, a host name or a container name.
     BadName = "bad-name",
 
     // Services.
     /// A system without services.
     NoServices = "no-services",
-    /// Several services, and none is said to be the users' one.
+    /// Several services, and `entry` is missing.
     EntryMissing = "entry-missing",
-    /// Services that wait for each other.
+    /// Services that wait for each other in a cycle.
     AfterCycle = "after-cycle",
     /// One port number twice in one service.
     DuplicatePort = "duplicate-port",
-    /// Port 0, which means "any" and is no port.
+    /// Port 0, which means "any port".
     PortZero = "port-zero",
-    /// A shared volume that does not exist.
+    /// A share of a volume that does not exist.
     ShareOfNothing = "share-of-nothing",
     /// Two volumes of one service with one name or in one place.
     DuplicateVolume = "duplicate-volume",
-    /// A volume's path that does not begin at the root.
+    /// A volume's path that is not absolute.
     VolumePathRelative = "volume-path-relative",
-    /// An environment variable's name that no process can have.
+    /// A name that an environment variable cannot have.
     BadEnvName = "bad-env-name",
     /// A command without a program.
     EmptyCommand = "empty-command",
 
     // Journeys.
-    /// A system in which users do nothing: nothing would be measured.
+    /// A system without journeys: nothing would be measured.
     NoJourneys = "no-journeys",
-    /// No journey is essential: the service could never be down.
+    /// No journey is essential: no downtime could be measured.
     NoEssentialJourney = "no-essential-journey",
     /// Two journeys of one name.
     DuplicateJourney = "duplicate-journey",
-    /// More journeys than a prober can carry.
+    /// More journeys than a prober may have.
     TooManyJourneys = "too-many-journeys",
     /// More probes a second than a prober can send on time.
     RateTooHigh = "rate-too-high",
-    /// A journey that connects in no way.
+    /// A journey without a connection mode.
     NoConnections = "no-connections",
-    /// The client gives up before an answer would be late.
+    /// `timeout` is shorter than `deadline`.
     TimeoutBelowDeadline = "timeout-below-deadline",
     /// Not an HTTP method.
     BadMethod = "bad-method",
     /// A request's path that does not begin with a slash.
     PathWithoutSlash = "path-without-slash",
-    /// A request's path with a character that no path has.
+    /// A request's path with a character that a path cannot have.
     BadPath = "bad-path",
     /// A request with both a form and a body.
     FormAndBody = "form-and-body",
     /// Not an HTTP header's name.
     BadHeaderName = "bad-header-name",
-    /// Not the status of an HTTP answer.
+    /// Not a valid HTTP status.
     BadStatus = "bad-status",
     /// Seeding from records without a count, which never ends.
     SeedWithoutCount = "seed-without-count",
-    /// A count of no records.
+    /// `count` is zero.
     EmptyRecords = "empty-records",
 
     // Expectations and settings.
-    /// A summary that says nothing.
+    /// An empty summary.
     EmptySummary = "empty-summary",
-    /// A yearly frequency below zero, or none at all.
+    /// A yearly frequency below zero, or not a number.
     PerYearNegative = "per-year-negative",
-    /// A number or a claim without its reason.
+    /// An empty `because`.
     EmptyBecause = "empty-because",
-    /// A negative control that does not say what must breach.
+    /// A negative control without the checks that must breach.
     ControlWithoutBreaches = "control-without-breaches",
-    /// A lower limit above the upper one.
+    /// `at_least` is above `at_most`.
     LimitsCrossed = "limits-crossed",
-    /// Two expectations that cannot both hold.
+    /// Two expectations that exclude each other.
     Contradiction = "contradiction",
-    /// A budget of no time, or of more than its window.
+    /// A budget of zero, or longer than its window.
     EmptyBudget = "empty-budget",
 }
 
@@ -219,7 +220,7 @@ pub struct Problem {
 /// One problem for a machine. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
-    /// The file, as the command line was told of it.
+    /// The file, as a user would type it.
     pub file: String,
     /// The line, when the problem has a place.
     pub line: Option<usize>,

@@ -1,7 +1,7 @@
 //! The JSON Schemas of the three kinds of file.
 //!
-//! Faces editors, which complete and underline by them, and the loader's structural check, which walks the same
-//! schemas: what an editor accepts and what the loader accepts cannot drift apart.
+//! Takes the model's types and the catalogue; gives schemas to editors and to the loader's structural check. Both use
+//! the same ones, so that an editor accepts what the loader accepts.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
@@ -43,7 +43,7 @@ fn complete_step(step: &mut Value, calls: Vec<(&str, Value)>) {
     }
 }
 
-/// Adds another name of a choice, which the model knows and its derived schema does not.
+/// Adds a second name of a choice: serde's aliases are not in a derived schema.
 fn also_called(choice: &mut Value, name: &str, other: &str) {
     let Some(options) = choice["oneOf"].as_array_mut() else {
         return;
@@ -62,8 +62,8 @@ fn tidy(root: &mut Value) {
     }
 }
 
-/// Unknown keys are errors, also where a type is made of several, which serde does not close by itself. What has
-/// several forms is left alone: each form would refuse the keys of its whole.
+/// Unknown keys are errors in every table. A table with several forms stays open: each form would refuse the keys of
+/// the others.
 fn closed(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else {
         return;
@@ -110,7 +110,7 @@ fn without_null(schema: &mut Value) {
     }
 }
 
-/// What a step says besides its fault.
+/// The keys of a step beside its fault.
 const STEP_TIMES: &[(&str, &str)] = &[
     ("at", "When, counted from the end of the steady-state check."),
     (
@@ -119,7 +119,7 @@ const STEP_TIMES: &[(&str, &str)] = &[
     ),
 ];
 
-/// A fault's parameters, described by what the fault does.
+/// The schema of a fault's parameters, with the fault's summary as description.
 fn call(kind: &FaultKind, generator: &mut SchemaGenerator) -> Value {
     let mut call = (kind.schema)(generator).to_value();
     if let Some(call) = call.as_object_mut() {

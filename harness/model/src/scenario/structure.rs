@@ -1,7 +1,7 @@
 //! The structural check: a file's tree against its JSON Schema.
 //!
-//! Faces the loader. All mistakes are found in one walk, and what a near miss was meant to be is put into the tree, so
-//! that the rules after it still see the rest of the file and one typing mistake is reported once.
+//! Takes a schema and a tree; gives all problems of one walk. It corrects near misses in the tree, so that the rules
+//! after it see the rest of the file, and one typing mistake is reported once. The loader runs it on every file.
 
 use std::ops::Range;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use super::{FaultKind, suggest};
 use crate::check::CheckId;
 use crate::units::{Rate, Share, Size, Span, UnitError};
 
-/// Checks a tree against a schema, and mends near misses in it.
+/// Checks a tree against a schema, and corrects near misses in it.
 pub(super) fn check(
     schema: &Value,
     faults: &[FaultKind],
@@ -31,7 +31,7 @@ pub(super) fn check(
     check.node(schema, tree);
 }
 
-/// The keys of a step that are no fault.
+/// The keys of a step that are not a fault.
 const STEP_TIMES: &[&str] = &["at", "for"];
 
 /// Keys that had another name in an earlier version, with their present one.
@@ -56,7 +56,7 @@ impl<'a> Check<'a> {
         if schema.get("properties").is_some()
             && (schema.get("oneOf").is_some() || schema.get("anyOf").is_some())
         {
-            return; // a table of which a part has several forms: left to serde, which knows
+            return; // a table with variants beside its own keys: serde checks it
         }
         if let Some(options) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
             return self.options(options, node);
@@ -80,7 +80,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Quantities are read by their own parser, which says more than their pattern does.
+    /// Quantities have parsers with better messages than a pattern that does not match.
     fn definition(&mut self, name: &str, node: &mut Node) {
         match name {
             "Span" => self.quantity::<Span>("a length of time such as \"250ms\"", "1s", node),
@@ -93,7 +93,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Whatever is no quantity is reported, and `stand_in` takes its place.
+    /// Reports what is not a quantity, and puts `stand_in` in its place.
     fn quantity<T: FromStr<Err = UnitError>>(&mut self, wanted: &str, stand_in: &str, node: &mut Node) {
         let (code, message, help) = match &node.kind {
             Kind::Text(text) => match text.parse::<T>() {
@@ -101,12 +101,8 @@ impl<'a> Check<'a> {
                 Err(error) => (Code::BadQuantity, error.to_string(), None),
             },
             Kind::Integer(_) | Kind::Float(_) => {
-                let message = format!("a bare number, where {wanted} is wanted");
-                (
-                    Code::BadQuantity,
-                    message,
-                    Some("write it with its unit, in quotes"),
-                )
+                let message = format!("a number without a unit; expected {wanted}");
+                (Code::BadQuantity, message, Some("write the unit too, in quotes"))
             }
             other => {
                 let message = format!("expected {wanted}, found {}", name_of(other));
@@ -169,7 +165,7 @@ impl<'a> Check<'a> {
             (Some(least), Some(most)) => format!("must be between {least} and {most}"),
             (Some(least), None) => format!("must be at least {least}"),
             (None, Some(most)) => format!("must be at most {most}"),
-            (None, None) => "has more digits than a 64-bit number holds".into(),
+            (None, None) => "does not fit in 64 bits".into(),
         };
         self.report(Code::OutOfRange, span, message);
     }
@@ -199,7 +195,7 @@ impl<'a> Check<'a> {
         for name in schema["required"].as_array().into_iter().flatten() {
             let name = name.as_str().unwrap_or_default();
             if !entries.iter().any(|entry| entry.key == name) {
-                let problem = self.problem(Code::MissingKey, span, format!("`{name}` is missing"));
+                let problem = self.problem(Code::MissingKey, span, format!("missing key `{name}`"));
                 self.found
                     .push(match schema["properties"][name]["description"].as_str() {
                         Some(text) => problem.help(format!("`{name}`: {text}")),
@@ -209,7 +205,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Reports unknown keys, gives near misses the name that was meant, and takes the others out.
+    /// Reports unknown keys. A near miss gets the name that was meant; the others are removed.
     fn names(&mut self, entries: &mut Vec<Entry>, names: &[&str]) {
         self.renamed_keys(entries, names);
         let mut at = 0;
@@ -225,7 +221,11 @@ impl<'a> Check<'a> {
                 .collect();
             let message = format!("unknown key `{}`", entry.key);
             let problem = self.problem(Code::UnknownKey, &entry.span, message);
-            let advice = suggest::advice(&entry.key, free.iter().copied());
+            let advice = if free.is_empty() {
+                "this table accepts no other keys".into()
+            } else {
+                suggest::advice(&entry.key, free.iter().copied())
+            };
             self.found.push(problem.help(advice));
             match suggest::nearest(&entry.key, free) {
                 Some(meant) => entries[at].key = meant.into(),
@@ -249,7 +249,7 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// One of several forms: values to choose from, tables told apart by their only key, or anything else.
+    /// One of several forms: values to choose from, tables with one key each, or anything else.
     fn options(&mut self, options: &'a [Value], node: &mut Node) {
         if options.iter().all(|option| option.get("const").is_some()) {
             return self.choice(options.iter().map(|option| &option["const"]), node);
@@ -291,13 +291,13 @@ impl<'a> Check<'a> {
             }
             [] if self.found.len() > before => {}
             _ => {
-                let message = format!("exactly one of `{}` belongs here", tags.join("`, `"));
+                let message = format!("exactly one of `{}` must be here", tags.join("`, `"));
                 self.report(Code::NotExactlyOne, &node.span, message);
             }
         }
     }
 
-    /// A value out of a list; a near miss becomes what was meant.
+    /// One of the listed values; a near miss becomes the value that was meant.
     fn choice(&mut self, values: impl Iterator<Item = &'a Value>, node: &mut Node) {
         let values: Vec<&str> = values.filter_map(Value::as_str).collect();
         let Kind::Text(text) = &mut node.kind else {
@@ -306,7 +306,7 @@ impl<'a> Check<'a> {
         if values.contains(&text.as_str()) {
             return;
         }
-        let message = format!("`{text}` is not one of the values there are");
+        let message = format!("unknown value `{text}`");
         let problem = self.problem(Code::UnknownValue, &node.span, message);
         self.found
             .push(problem.help(suggest::advice(text, values.iter().copied())));
@@ -329,27 +329,22 @@ impl<'a> Check<'a> {
         let calls: Vec<&Entry> = entries.iter().filter(|entry| known(entry)).collect();
         match calls.as_slice() {
             [] if entries.iter().all(is_time) => {
-                let problem = self.problem(
-                    Code::StepWithoutFault,
-                    &node.span,
-                    "the step says when, and not what",
-                );
+                let problem = self.problem(Code::StepWithoutFault, &node.span, "step has `at` but no fault");
                 let known = self.faults.iter().map(|kind| kind.name);
                 self.found.push(problem.help(suggest::advice("", known)));
             }
             [] | [_] => {}
             [first, second, ..] => {
-                let message = format!("`{}` and `{}` in one step", first.key, second.key);
+                let message = format!("step has two faults: `{}` and `{}`", first.key, second.key);
                 let problem = self.problem(Code::TwoFaultsInAStep, &second.span, message);
-                self.found
-                    .push(problem.help("a step is one fault; write two steps for two"));
+                self.found.push(problem.help("write one step for each fault"));
             }
         }
         for entry in entries.iter_mut() {
             self.step_entry(schema, entry);
         }
         if !entries.iter().any(|entry| entry.key == "at") {
-            let problem = self.problem(Code::MissingKey, &node.span, "`at` is missing");
+            let problem = self.problem(Code::MissingKey, &node.span, "missing key `at`");
             self.found
                 .push(problem.help("`at`: when, counted from the end of the steady-state check"));
         }
@@ -365,11 +360,7 @@ impl<'a> Check<'a> {
         if known.contains(&name) || STEP_TIMES.contains(&name) {
             return;
         }
-        let problem = self.problem(
-            Code::UnknownFault,
-            &entry.span,
-            format!("no fault is called `{name}`"),
-        );
+        let problem = self.problem(Code::UnknownFault, &entry.span, format!("unknown fault `{name}`"));
         let meant = suggest::nearest(name, times.chain(known.iter().copied()));
         self.found.push(problem.help(match meant {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -413,7 +404,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// The key that tells a form from the others: the only one it has.
+/// The only key of a form, which distinguishes it from the others.
 fn tag(option: &Value) -> Option<&str> {
     let properties = option["properties"].as_object()?;
     let required = option["required"].as_array()?;

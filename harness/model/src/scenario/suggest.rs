@@ -1,16 +1,16 @@
-//! "Did you mean": the nearest of the names that there are.
+//! "Did you mean": the nearest known name.
 
-/// The advice after an unknown name: the nearest one, or all there are when they are few.
+/// The advice after an unknown name: the nearest known one, or the list of them.
 pub(super) fn advice<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None if known.is_empty() => "there are none".into(),
-        None => format!("there are: {}", list(&known)),
+        None if known.is_empty() => "none is defined".into(),
+        None => format!("available: {}", list(&known)),
     }
 }
 
-/// The nearest of the known names, when it is near: at most one edit in three characters.
+/// The nearest known name within one edit per three characters (Damerau–Levenshtein distance).
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -20,7 +20,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// The names, quoted; cut where a reader would stop.
+/// The names, quoted, with `…` after the first 24.
 pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
     const SHOWN: usize = 24;
     let mut text = names
@@ -40,9 +40,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_near_miss_is_named_and_a_far_one_lists_what_there_is() {
+    fn a_near_miss_gets_a_suggestion_and_any_other_name_a_list() {
         assert_eq!(advice("sumary", ["summary", "system"]), "did you mean `summary`?");
-        assert_eq!(advice("colour", ["a", "b"]), "there are: `a`, `b`");
-        assert_eq!(advice("x", []), "there are none");
+        assert_eq!(advice("colour", ["a", "b"]), "available: `a`, `b`");
+        assert_eq!(advice("x", []), "none is defined");
     }
 }

@@ -1,7 +1,7 @@
-//! Templates: text with `{name}` holes. `{{` and `}}` stand for a brace.
+//! Templates: text with placeholders such as `{name}`. `{{` and `}}` are literal braces.
 //!
-//! Faces the files' authors, who write them, and everyone who fills them; values are put in as they are and never read
-//! as a template again.
+//! Takes text from the files, and values by name; gives the text with its values. A value is inserted as it is: braces
+//! in it mean nothing.
 
 use std::borrow::Cow;
 
@@ -14,17 +14,17 @@ pub struct Template {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Hole(String),
+    Placeholder(String),
 }
 
 /// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// A `{` that nothing closes, or a `}` that nothing opened.
-    #[error("a brace stands alone; write {{{{ or }}}} for a brace itself")]
+    #[error("unmatched brace; write {{{{ or }}}} for a literal brace")]
     LoneBrace,
-    /// A hole that nothing fills.
-    #[error("nothing is called {{{0}}} here")]
+    /// A placeholder without a value.
+    #[error("unknown placeholder {{{0}}}")]
     Unknown(String),
 }
 
@@ -52,7 +52,7 @@ impl Template {
                     if !literal.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut literal)));
                     }
-                    parts.push(Part::Hole(name.trim().to_owned()));
+                    parts.push(Part::Placeholder(name.trim().to_owned()));
                 }
                 '}' => return Err(TemplateError::LoneBrace),
                 c => literal.push(c),
@@ -64,24 +64,24 @@ impl Template {
         Ok(Self { parts })
     }
 
-    /// The names of its holes, in order.
-    pub fn holes(&self) -> impl Iterator<Item = &str> {
+    /// The names of its placeholders, in order.
+    pub fn placeholders(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Hole(name) => Some(name.as_str()),
+            Part::Placeholder(name) => Some(name.as_str()),
             Part::Text(_) => None,
         })
     }
 
-    /// The text with every hole filled.
+    /// The text with the value of every placeholder.
     ///
     /// # Errors
-    /// [`TemplateError::Unknown`] for a hole that `lookup` does not know.
+    /// [`TemplateError::Unknown`] for a placeholder that `lookup` does not know.
     pub fn fill<'v>(&self, lookup: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String, TemplateError> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
                 Part::Text(literal) => text.push_str(literal),
-                Part::Hole(name) => {
+                Part::Placeholder(name) => {
                     text.push_str(&lookup(name).ok_or_else(|| TemplateError::Unknown(name.clone()))?);
                 }
             }
@@ -102,11 +102,11 @@ pub fn fill<'v>(text: &str, lookup: impl Fn(&str) -> Option<Cow<'v, str>>) -> Re
 /// `{seed}` themselves.
 pub fn record_field(
     records: &std::collections::BTreeMap<String, super::Records>,
-    hole: &str,
+    placeholder: &str,
     n: u64,
     seed: u64,
 ) -> Option<String> {
-    let (record, field) = hole.split_once('.')?;
+    let (record, field) = placeholder.split_once('.')?;
     let text = records.get(record)?.fields.get(field)?;
     fill(text, |name| match name {
         "n" => Some(n.to_string().into()),
@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn holes_are_filled_and_doubled_braces_are_braces() {
+    fn placeholders_get_their_values_and_doubled_braces_are_literal() {
         let filled = fill("{{\"code\": \"{ code }\"}}", |name| {
             (name == "code").then(|| "nike".into())
         });
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_brace_and_an_unknown_hole_are_errors() {
+    fn an_unmatched_brace_and_an_unknown_placeholder_are_errors() {
         for text in ["{", "}", "{a", "a}", "{a{b}}"] {
             assert_eq!(Template::parse(text), Err(TemplateError::LoneBrace), "{text}");
         }

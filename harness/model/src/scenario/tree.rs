@@ -1,6 +1,6 @@
 //! A TOML file as a tree in which every key and value knows its place in the text.
 //!
-//! Faces the TOML parser on one side, the checks on the other: they look a place up by its [`Step`]s.
+//! Takes a parsed document; gives the checks values and their places, looked up by [`Step`]s.
 
 use std::ops::Range;
 
@@ -38,7 +38,7 @@ impl From<usize> for Step<'_> {
 pub(super) struct Node {
     pub(super) span: Range<usize>,
     pub(super) kind: Kind,
-    /// Put in place of what did not read, so that the rest can be looked at.
+    /// Replaces a value that could not be read, so that the rest can be checked.
     pub(super) stands_in: bool,
 }
 
@@ -49,11 +49,11 @@ pub(super) enum Kind {
     Table(Vec<Entry>),
     Array(Vec<Node>),
     Text(String),
-    /// `None`: more digits than a 64-bit number holds.
+    /// `None`: it does not fit in 64 bits.
     Integer(Option<i64>),
     Float(f64),
     Boolean(bool),
-    /// A date or a time, which no file of ours wants.
+    /// A date or a time; no key of the files takes one.
     Datetime(String),
 }
 

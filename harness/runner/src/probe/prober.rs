@@ -92,7 +92,7 @@ fn needs_records(plan: &Plan, journey: &Journey) -> bool {
     };
     prepared
         .templates()
-        .flat_map(firedrill_model::scenario::Template::holes)
+        .flat_map(firedrill_model::scenario::Template::placeholders)
         .any(counted)
 }
 

@@ -27,7 +27,7 @@ impl<'p> Book<'p> {
     /// After how many probes the same values come again; `None` when never.
     pub(super) fn cycle<'t>(&self, templates: impl Iterator<Item = &'t Template>) -> Option<u64> {
         let mut cycle = 1u64;
-        for hole in templates.flat_map(Template::holes) {
+        for hole in templates.flat_map(Template::placeholders) {
             let count = self.plan.system.records.get(hole.split_once('.')?.0)?.count?;
             let count = u64::from(count.max(1));
             if cycle != 1 && cycle != count {

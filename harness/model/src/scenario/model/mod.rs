@@ -1,4 +1,4 @@
-//! The files' own words, as types. A doc comment here is the description an editor shows from the JSON Schema.
+//! The model of the files. Each doc comment is the description that an editor shows from the JSON Schema.
 
 mod project;
 mod scenario;
@@ -31,7 +31,7 @@ pub struct Plan<F> {
     pub system: System,
     /// The project's settings.
     pub project: Project,
-    /// What is valid in the files and could be better: names of an earlier version.
+    /// Names of an earlier version in the files, which are valid in spite of them.
     pub hints: Vec<Problem>,
 }
 

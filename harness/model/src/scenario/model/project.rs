@@ -1,4 +1,4 @@
-//! The project file: the budget, and what else holds for all scenarios.
+//! The project file: the budget and other settings of all scenarios.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Contract;
 use crate::units::Span;
 
-/// The project file `firedrill.toml`, searched from the scenario's folder upward: what holds for all scenarios.
+/// The project file `firedrill.toml`, searched from the scenario's folder upward: the settings of all scenarios.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Project {
@@ -16,10 +16,10 @@ pub struct Project {
     pub budget: Budget,
     /// The contract profile that verdicts use.
     pub contract: Contract,
-    /// What an outage costs that is still open when a drill ends, where the scenario does not say.
+    /// The price of an outage that is still down when a drill ends, where the scenario names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manual_recovery: Option<Span>,
-    /// The ledger of real incidents, and the year they are counted in.
+    /// The ledger of real incidents, and the year they count in.
     #[serde(skip_serializing_if = "is_usual")]
     pub ledger: LedgerFile,
 }
@@ -39,7 +39,7 @@ impl Default for Project {
     }
 }
 
-/// Where real incidents are written down, and which year they are counted in.
+/// Where real incidents are recorded, and which year they count in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LedgerFile {
@@ -72,7 +72,7 @@ pub enum Year {
     Calendar,
 }
 
-/// So much downtime in so long a window.
+/// The downtime that is allowed in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {

@@ -22,7 +22,7 @@ pub struct Scenario {
     /// Services that start with another release than the system file says.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub releases: Texts,
-    /// Environment variables added to services of the system, to switch a layer off, say.
+    /// Environment variables added to services of the system, for example to switch a layer off.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Texts>,
     /// Journeys at another rate than the system file says.
@@ -31,10 +31,10 @@ pub struct Scenario {
     /// `false` starts on an empty store: nothing is seeded, and journeys that need seeded records do not run.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub seeded: bool,
-    /// How often this is expected to happen in a year, and why one thinks so. Never guessed by the tool.
+    /// How often this is expected to happen in a year, and where the number comes from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_year: Option<PerYear>,
-    /// What an outage costs that is still open when the drill ends: the time until a person has repaired it.
+    /// The price of an outage that is still down when the drill ends: how long a person would take to repair it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual_recovery: Option<Span>,
     /// The contract profile that the verdict uses.
@@ -87,7 +87,7 @@ pub enum Contract {
     FiveMinuteMean,
 }
 
-/// The lengths of a drill's parts.
+/// How long the parts of a drill take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timing {
@@ -95,7 +95,8 @@ pub struct Timing {
     pub steady: Span,
     /// All journeys good for this long after the last step or revert: recovery has been seen (1500 ms).
     pub quiet: Span,
-    /// At most this long after the last step or revert, however bad it looks (5 s): then the outage is still open.
+    /// How long after the last step or revert the quiet period may take to begin and pass (5 s). What is down then stays
+    /// an outage that is still down.
     pub settle: Span,
 }
 
@@ -173,17 +174,17 @@ impl<'de> Deserialize<'de> for Step {
     }
 }
 
-/// What must hold. Whatever is not stated: downtime within the budget, no journey of data lost or corrupt.
+/// What must hold. By default: one such event fits the budget, and no acknowledged write is lost or corrupt.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Expect {
     /// The service's downtime, judged on its upper bound (`at_most`) and its lower bound (`at_least`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime: Option<Limits>,
-    /// What each journey may suffer.
+    /// What may happen to each journey.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub journeys: BTreeMap<String, Tolerance>,
-    /// The way back to a release.
+    /// The rollback that must happen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
     /// Alerts that must arrive, in any order.
@@ -192,22 +193,22 @@ pub struct Expect {
     /// What must not happen.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub never: Vec<Never>,
-    /// Rungs that must have answered at least once: the fallback was really exercised.
+    /// Rungs that must answer at least once, so that the fallback was exercised.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rungs: Vec<String>,
-    /// Releases that must have answered at least once.
+    /// Releases that must answer at least once.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub releases: Vec<String>,
     /// Acknowledged writes that may be lost (0). A control that must lose some says so in `control.breaches`.
     pub lost_writes: u64,
     /// Acknowledged writes that may come back with another content (0).
     pub corrupt_writes: u64,
-    /// A text that must stand in the logs of a service.
+    /// A text that must be in the log of a service.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub logs: BTreeMap<String, String>,
 }
 
-/// A range of times.
+/// Limits of a length of time.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -219,19 +220,19 @@ pub struct Limits {
     pub at_least: Option<Span>,
 }
 
-/// What a journey may suffer.
+/// What may happen to a journey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Tolerance {
-    /// Every answer the normal one.
+    /// Every answer is good, and none is a fallback.
     #[serde(rename = "always good")]
     AlwaysGood,
-    /// No bad answer at all, and no fallback needed to be.
+    /// Never down. Fallbacks may answer.
     #[serde(rename = "never down", alias = "fallback allowed")]
     NeverDown,
-    /// Bad answers in whatever number; counts towards the downtime when the journey is essential.
+    /// May be down; an outage counts towards the downtime when the journey is essential.
     #[serde(rename = "may be down")]
     MayBeDown,
-    /// It must have been down: what really happens, stated.
+    /// Must be down at least once.
     #[serde(rename = "goes down")]
     GoesDown,
 }
@@ -264,7 +265,7 @@ pub struct ExpectedAlert {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Never {
-    /// Answers going back from a later release to an earlier one.
+    /// A rollback from a later release to an earlier one.
     Rollback,
     /// Any alert.
     Alert,
@@ -286,11 +287,11 @@ impl Never {
     }
 }
 
-/// Why a scenario must breach, and where.
+/// Why a scenario must breach, and in which checks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Control {
-    /// What it proves that this one breaches.
+    /// What its breach shows.
     pub because: String,
     /// Exactly the checks that must breach: `budget`, `downtime`, `lost-writes`, `journey.NAME`, …
     pub breaches: Vec<CheckId>,

@@ -22,7 +22,7 @@ pub struct System {
     /// The services, by name. They start in the order of `after`, then of names.
     #[serde(rename = "service")]
     pub services: BTreeMap<String, Service>,
-    /// Records that journeys and seeding speak of, by name: fields as templates over `{n}`.
+    /// Records that journeys and seeding use, by name: fields as templates over `{n}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub records: BTreeMap<String, Records>,
     /// How the store is filled before the drill.
@@ -56,7 +56,7 @@ pub struct Service {
     /// Further ports by name; `{listen.NAME}` gives the address to bind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<String, u16>,
-    /// Environment variables, as templates. Nothing is inherited from the harness's own.
+    /// Environment variables, as templates. Nothing is inherited from the harness.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub env: Texts,
     /// Folders that outlive the process: name to path inside a container; `{volume.NAME}` gives the path to use.
@@ -71,10 +71,10 @@ pub struct Service {
     /// Services that must be ready before it starts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// `false` leaves it down until a deploy starts it.
+    /// `false`: it does not run until a deploy starts it.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub starts: bool,
-    /// What brings it back when its process ends by itself.
+    /// What restarts it when its process ends by itself.
     #[serde(default)]
     pub restart: Restart,
     /// Limits of its resources.
@@ -129,18 +129,18 @@ impl Default for Ready {
     }
 }
 
-/// What brings a service back when its process ends by itself.
+/// What restarts a service when its process ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Restart {
     /// Nothing.
     #[default]
     No,
-    /// The engine (or the harness, for local processes), with back-off, whenever it ended without being told to.
+    /// The engine (or the harness, for local processes), with back-off, whenever nobody stopped it.
     Always,
 }
 
-/// Limits of a service's resources. What a backend cannot limit makes the scenario unsupported there.
+/// Limits of a service's resources. A backend that cannot set one of them does not run the scenario.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ResourceLimits {
@@ -165,11 +165,11 @@ pub struct Records {
     /// How many there are: they are used in turn. Without it every use is a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
-    /// The fields, as templates over `{n}`, a number of its own for each record.
+    /// The fields, as templates over `{n}`, the number of the record.
     pub fields: Texts,
 }
 
-/// How the store is filled: one request a record, through the front door.
+/// How the store is filled: one request a record, through the entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Seed {
@@ -190,12 +190,12 @@ pub struct Journey {
     /// Whether the service is down when this journey is (true). Others are reported apart.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub essential: bool,
-    /// Probes in all, shared evenly by its connection modes and clients.
+    /// Probes in total, divided evenly among its connection modes and clients.
     pub rate: Rate,
-    /// So many users at the very same instant, each time (1).
+    /// How many users send the request at the same instant (1).
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub clients: u32,
-    /// How its probes connect (both ways).
+    /// How its probes connect (both modes).
     #[serde(default = "both_modes")]
     pub connections: Vec<Mode>,
     /// An answer later than this is bad (250 ms).
@@ -208,10 +208,10 @@ pub struct Journey {
     pub request: Request,
     /// The right answer.
     pub answer: Answer,
-    /// How a right answer says that it was served another way.
+    /// How a right answer says that a fallback gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,
-    /// This journey writes: what was acknowledged is remembered and read back at the end.
+    /// For a journey that writes: how its acknowledged writes are read back at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remember: Option<Remember>,
 }
@@ -264,7 +264,7 @@ fn get() -> String {
     "GET".into()
 }
 
-/// The right answer. Content is always checked: a redirect to the wrong place is bad, not up.
+/// The right answer. Content is always checked: a redirect to the wrong place is a bad answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
@@ -278,7 +278,7 @@ pub struct Answer {
     pub body_contains: Option<String>,
 }
 
-/// How a right answer says that it was served another way.
+/// How a right answer says that a fallback gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fallback {
@@ -303,7 +303,7 @@ pub struct Remember {
     pub request: Request,
     /// The answer when it is there and right.
     pub answer: Answer,
-    /// The status that says it is not there.
+    /// The status that means it does not exist (404).
     #[serde(default = "not_found")]
     pub gone: u16,
 }
@@ -322,13 +322,13 @@ pub enum Identity {
     Body(Between),
 }
 
-/// A part of a text: what stands between two others.
+/// A part of a text: what is between two others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Between {
-    /// It begins after the first place where this stands.
+    /// It begins after the first occurrence of this text.
     pub after: String,
-    /// It ends before the next place where this stands.
+    /// It ends before the next occurrence of this text.
     pub until: String,
 }
 

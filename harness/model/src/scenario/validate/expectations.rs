@@ -1,6 +1,6 @@
 //! Rules about what a scenario changes in its system, and what it expects of it.
 //!
-//! Faces the loader through [`RULES`] and [`SYSTEM_RULES`].
+//! Takes a scenario, for [`SYSTEM_RULES`] with its system; gives problems to the loader, which runs both lists.
 
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
@@ -8,10 +8,10 @@ use super::super::{Expect, Never, System, suggest};
 use super::{InScenario, OnSystemRule, ScenarioRule, journeys, names, services, templates};
 use crate::check::CheckId;
 
-/// Those about the scenario alone.
+/// Rules about the scenario alone.
 pub(super) const RULES: &[ScenarioRule] = &[per_year, control, limits, contradictions];
 
-/// Those that need its system.
+/// Rules that need its system.
 pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[releases, environment, rates, expected_names];
 
 fn per_year(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
@@ -19,11 +19,11 @@ fn per_year(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         return;
     };
     if !per_year.times.is_finite() || per_year.times < 0.0 {
-        let message = format!("{} times a year is not a frequency", per_year.times);
+        let message = format!("`times` is {}, below zero or not a number", per_year.times);
         let problem = subject
             .file
             .value(Code::PerYearNegative, at!["per_year", "times"], message);
-        found.push(problem.help("zero or more"));
+        found.push(problem.help("use zero or more"));
     }
     because(subject, "per_year", &per_year.because, found);
 }
@@ -33,10 +33,10 @@ fn control(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         return;
     };
     if control.breaches.is_empty() {
-        let message = "a control that says nothing of what must breach";
+        let message = "`breaches` is empty";
         let path = at!["control", "breaches"];
         let problem = subject.file.value(Code::ControlWithoutBreaches, path, message);
-        found.push(problem.help("name the checks, exactly those that must breach"));
+        found.push(problem.help("name exactly the checks that must breach"));
     }
     because(subject, "control", &control.because, found);
     for (at, check) in control.breaches.iter().enumerate() {
@@ -91,11 +91,11 @@ fn checks_made(expect: &Expect) -> Vec<CheckId> {
 
 fn because(subject: &InScenario<'_>, table: &str, reason: &str, found: &mut Vec<Problem>) {
     if reason.trim().is_empty() {
-        let message = format!("`{table}` without its reason");
+        let message = format!("`because` of `{table}` is empty");
         let problem = subject
             .file
             .value(Code::EmptyBecause, at![table, "because"], message);
-        found.push(problem.help("say where it comes from: a reader must be able to doubt it"));
+        found.push(problem.help("give the reason, so that a reader can check it"));
     }
 }
 
@@ -109,7 +109,7 @@ fn limits(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         && sure("at_least")
         && sure("at_most")
     {
-        let message = format!("at least {least} and at most {most} cannot both hold");
+        let message = format!("`at_least` ({least}) is above `at_most` ({most})");
         let path = at!["expect", "downtime"];
         found.push(subject.file.value(Code::LimitsCrossed, path, message));
     }
@@ -124,7 +124,7 @@ fn contradictions(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
             Never::Fallback => None,
         };
         if let Some(other) = other {
-            let message = format!("`{other}` asks for what must never happen");
+            let message = format!("`never` forbids what `{other}` requires");
             let path = at!["expect", "never", at];
             found.push(subject.file.value(Code::Contradiction, path, message));
         }
@@ -146,15 +146,15 @@ fn environment(subject: &InScenario<'_>, system: &System, found: &mut Vec<Proble
             Err(unknown) => found.push(unknown.at_key(subject.file, at!["env", name])),
             Ok(service) => {
                 let path = at!["env", name];
-                let holes = |hole: &str| templates::of_service(system, service, hole);
+                let placeholders = |placeholder: &str| templates::of_service(system, service, placeholder);
                 services::environment_names(subject.file, path, env, found);
-                templates::table(subject.file, path, env, &holes, found);
+                templates::table(subject.file, path, env, &placeholders, found);
             }
         }
     }
 }
 
-/// The scenario's own rates: of known journeys, and together with the system's not too many probes.
+/// The scenario's rates are of known journeys, and the total stays below what a prober can send.
 fn rates(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     let rates = &subject.scenario.rates;
     for name in rates.keys() {

@@ -1,6 +1,7 @@
 //! Rules about what users do: journeys, the records they speak of, and the seeding of the store.
 //!
-//! Faces the loader through [`RULES`]; the checks of one request are also used for readiness and deploy recipes.
+//! Takes a system; gives problems to the loader, which runs [`RULES`]. The checks of one request also serve readiness
+//! checks and deploy recipes.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +9,10 @@ use super::super::document::{Document, at};
 use super::super::problem::{Code, Problem};
 use super::super::tree::Step;
 use super::super::{Answer, Identity, Journey, Request};
-use super::templates::{self, Holes};
+use super::templates::{self, Placeholders};
 use super::{InSystem, SystemRule, names};
 
-/// All of them.
+/// All rules.
 pub(super) const RULES: &[SystemRule] = &[
     some_journey,
     journey_names,
@@ -25,10 +26,10 @@ pub(super) const RULES: &[SystemRule] = &[
     identity,
 ];
 
-/// More journeys than this nobody reads in a report.
+/// A report with more journeys than this is not read.
 const MOST_JOURNEYS: usize = 64;
 
-/// More probes a second, over all journeys, cannot be sent on time by one prober.
+/// One prober cannot send more probes a second, over all journeys, on time.
 pub(super) const HIGHEST_RATE: f64 = 20_000.0;
 
 fn some_journey(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
@@ -37,16 +38,16 @@ fn some_journey(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Proble
         let problem = file.value(
             Code::NoJourneys,
             at![],
-            "users do nothing here, so nothing is measured",
+            "the system has no journeys, so nothing would be measured",
         );
-        found.push(problem.help("begin one with `[[journey]]`"));
+        found.push(problem.help("add one: `[[journey]]`"));
     } else if !journeys.iter().any(|journey| journey.essential) {
-        let message = "no journey is essential, so the service could never be down";
+        let message = "no journey is essential, so no downtime could be measured";
         let problem = file.value(Code::NoEssentialJourney, at!["journey", 0, "essential"], message);
-        found.push(problem.help("leave `essential = false` away where users need the journey"));
+        found.push(problem.help("remove `essential = false` from the journeys that users need"));
     }
     if journeys.len() > MOST_JOURNEYS {
-        let message = format!("{} journeys; at most {MOST_JOURNEYS} are probed", journeys.len());
+        let message = format!("too many journeys: {} (limit: {MOST_JOURNEYS})", journeys.len());
         found.push(file.value(Code::TooManyJourneys, at!["journey", MOST_JOURNEYS], message));
     }
 }
@@ -59,14 +60,14 @@ fn journey_names(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
             let problem = file.value(
                 Code::BadName,
                 path,
-                "a journey needs a name of visible characters",
+                "the journey's name is empty or has control characters",
             );
             found.push(problem);
         }
         if !seen.insert(&journey.name) {
-            let message = format!("another journey is called `{}`", journey.name);
+            let message = format!("two journeys are called `{}`", journey.name);
             let problem = file.value(Code::DuplicateJourney, path, message);
-            found.push(problem.help("expectations and reports tell journeys apart by their names"));
+            found.push(problem.help("expectations and reports refer to a journey by its name"));
         }
     }
 }
@@ -84,9 +85,9 @@ fn total_rate(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
     }
 }
 
-/// The problem of a total rate, at the rate that has the largest part in it.
+/// The problem of a total rate, at the highest of its rates.
 pub(super) fn too_high(file: &Document, path: &[Step<'_>], total: f64) -> Problem {
-    let message = format!("{total:.0} probes a second in all; at most {HIGHEST_RATE:.0} can be sent on time");
+    let message = format!("{total:.0} probes a second in total; the limit is {HIGHEST_RATE:.0}");
     file.value(Code::RateTooHigh, path, message)
 }
 
@@ -94,8 +95,8 @@ fn limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         if journey.connections.is_empty() {
             let path = at!["journey", at, "connections"];
-            let problem = file.value(Code::NoConnections, path, "a journey that never connects");
-            found.push(problem.help("leave it away for both ways: [\"new\", \"reused\"]"));
+            let problem = file.value(Code::NoConnections, path, "the journey has no connection mode");
+            found.push(problem.help("remove `connections` for both modes: [\"new\", \"reused\"]"));
         }
         let sure = |key: &str| file.is_sure(at!["journey", at, key]);
         if journey.timeout < journey.deadline && sure("timeout") && sure("deadline") {
@@ -106,7 +107,7 @@ fn limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
 
 fn timeout_below_deadline(file: &Document, at: usize, journey: &Journey) -> Problem {
     let message = format!(
-        "the client gives up after {}, before an answer is late at {}",
+        "`timeout` ({}) is shorter than `deadline` ({})",
         journey.timeout, journey.deadline
     );
     let key = if file.get(at!["journey", at, "timeout"]).is_some() {
@@ -115,20 +116,26 @@ fn timeout_below_deadline(file: &Document, at: usize, journey: &Journey) -> Prob
         "deadline"
     };
     let problem = file.value(Code::TimeoutBelowDeadline, at!["journey", at, key], message);
-    problem.help("`timeout` is at least `deadline`; left away they are 1s and 250ms")
+    problem.help("`timeout` must be at least `deadline`; the defaults are 1s and 250ms")
 }
 
 fn requests(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
-    let holes = |hole: &str| templates::of_journey(system, false, hole);
+    let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
     for (at, journey) in system.journeys.iter().enumerate() {
         request(
             file,
             at!["journey", at, "request"],
             &journey.request,
-            &holes,
+            &placeholders,
             found,
         );
-        answer(file, at!["journey", at, "answer"], &journey.answer, &holes, found);
+        answer(
+            file,
+            at!["journey", at, "answer"],
+            &journey.answer,
+            &placeholders,
+            found,
+        );
     }
 }
 
@@ -148,20 +155,21 @@ fn remembered(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
         };
         let path = |key: &'static str| [Step::Key("journey"), at.into(), "remember".into(), key.into()];
         let link = remember.link_header.is_some() || remember.link.is_some();
-        let holes = |hole: &str| {
-            templates::of_journey(system, link, hole).map_err(|mut unknown| {
-                if hole == "link" {
-                    unknown.help = "say where it comes from: `link_header`, a header of the acknowledgement, or `link`, a template".into();
+        let placeholders = |placeholder: &str| {
+            templates::of_journey(system, link, placeholder).map_err(|mut unknown| {
+                if placeholder == "link" {
+                    unknown.help =
+                        "set `link_header` (a header of the acknowledgement) or `link` (a template)".into();
                 }
                 unknown
             })
         };
-        request(file, &path("request"), &remember.request, &holes, found);
-        answer(file, &path("answer"), &remember.answer, &holes, found);
+        request(file, &path("request"), &remember.request, &placeholders, found);
+        answer(file, &path("answer"), &remember.answer, &placeholders, found);
         status(file, &path("gone"), remember.gone, found);
         if let Some(link) = &remember.link {
-            let holes = |hole: &str| templates::of_journey(system, false, hole);
-            templates::one(file, &path("link"), link, &holes, found);
+            let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
+            templates::one(file, &path("link"), link, &placeholders, found);
         }
         if let Some(header) = &remember.link_header {
             header_name(file, &path("link_header"), header, found);
@@ -182,13 +190,13 @@ fn seed(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
                 seed.records
             );
             let problem = file.value(Code::SeedWithoutCount, at!["seed", "records"], message);
-            found.push(problem.help(format!("say `count` in [records.{}]", seed.records)));
+            found.push(problem.help(format!("set `count` in [records.{}]", seed.records)));
         }
         Some(_) => {}
     }
-    let holes = |hole: &str| templates::of_journey(system, false, hole);
-    request(file, at!["seed", "request"], &seed.request, &holes, found);
-    answer(file, at!["seed", "answer"], &seed.answer, &holes, found);
+    let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
+    request(file, at!["seed", "request"], &seed.request, &placeholders, found);
+    answer(file, at!["seed", "answer"], &seed.answer, &placeholders, found);
 }
 
 fn records(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
@@ -198,9 +206,9 @@ fn records(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             let problem = file.value(
                 Code::EmptyRecords,
                 at!["records", name, "count"],
-                "a count of none",
+                "`count` is zero",
             );
-            found.push(problem.help("at least 1; leave it away for a new record at every use"));
+            found.push(problem.help("use 1 or more, or remove `count` for a new record at every use"));
         }
         for field in records.fields.keys() {
             names::well_formed(file, at!["records", name, "fields", field], field, found);
@@ -216,12 +224,12 @@ fn identity(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
     }
 }
 
-/// Checks a request, whose templates may have these holes.
+/// Checks a request, whose templates may have these placeholders.
 pub(super) fn request(
     file: &Document,
     path: &[Step<'_>],
     request: &Request,
-    holes: Holes<'_>,
+    placeholders: Placeholders<'_>,
     found: &mut Vec<Problem>,
 ) {
     let at = |key: &'static str| [path, at![key]].concat();
@@ -229,34 +237,40 @@ pub(super) fn request(
     if !request.path.starts_with('{') {
         absolute(file, &at("path"), &request.path, found);
     }
-    templates::one(file, &at("path"), &request.path, holes, found);
+    templates::one(file, &at("path"), &request.path, placeholders, found);
     for name in request.header.keys() {
         header_key(file, &[path, at!["header", name]].concat(), name, found);
     }
-    templates::table(file, &at("header"), &request.header, holes, found);
-    templates::table(file, &at("form"), &request.form, holes, found);
+    templates::table(file, &at("header"), &request.header, placeholders, found);
+    templates::table(file, &at("form"), &request.form, placeholders, found);
     if let Some(body) = &request.body {
-        templates::one(file, &at("body"), body, holes, found);
+        templates::one(file, &at("body"), body, placeholders, found);
         if !request.form.is_empty() {
             let problem = file.key(
                 Code::FormAndBody,
                 &at("body"),
-                "a request has a form or a body, not both",
+                "the request has both `form` and `body`",
             );
             found.push(problem);
         }
     }
 }
 
-fn answer(file: &Document, path: &[Step<'_>], answer: &Answer, holes: Holes<'_>, found: &mut Vec<Problem>) {
+fn answer(
+    file: &Document,
+    path: &[Step<'_>],
+    answer: &Answer,
+    placeholders: Placeholders<'_>,
+    found: &mut Vec<Problem>,
+) {
     let at = |key: &'static str| [path, at![key]].concat();
     status(file, &at("status"), answer.status, found);
     for name in answer.header.keys() {
         header_key(file, &[path, at!["header", name]].concat(), name, found);
     }
-    templates::table(file, &at("header"), &answer.header, holes, found);
+    templates::table(file, &at("header"), &answer.header, placeholders, found);
     if let Some(text) = &answer.body_contains {
-        templates::one(file, &at("body_contains"), text, holes, found);
+        templates::one(file, &at("body_contains"), text, placeholders, found);
     }
 }
 
@@ -265,7 +279,7 @@ fn method(file: &Document, path: &[Step<'_>], method: &str, found: &mut Vec<Prob
     if KNOWN.contains(&method) {
         return;
     }
-    let problem = file.value(Code::BadMethod, path, format!("`{method}` is not a method"));
+    let problem = file.value(Code::BadMethod, path, format!("unknown HTTP method `{method}`"));
     found.push(problem.help(
         match KNOWN.iter().find(|known| known.eq_ignore_ascii_case(method)) {
             Some(known) => format!("methods are written in capitals: \"{known}\""),
@@ -274,20 +288,23 @@ fn method(file: &Document, path: &[Step<'_>], method: &str, found: &mut Vec<Prob
     ));
 }
 
-/// Reports a path that is not one: it begins with a slash, and has no blank and nothing that is not ASCII.
+/// Reports a path that does not start with a slash, or has a space or a character that is not ASCII.
 pub(super) fn absolute(file: &Document, place: &[Step<'_>], path: &str, found: &mut Vec<Problem>) {
     if !path.starts_with('/') {
         let problem = file.value(
             Code::PathWithoutSlash,
             place,
-            format!("the path `{path}` does not begin with a slash"),
+            format!("the path `{path}` does not start with `/`"),
         );
-        found.push(problem.help(format!("\"/{path}\"")));
+        found.push(problem.help(format!("write \"/{path}\"")));
     } else if let Some(wrong) = path.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
-        let message = format!("a path has no {wrong:?} in it");
+        let message = format!(
+            "the path contains `{}`, which a path cannot",
+            wrong.escape_default()
+        );
         found.push(
             file.value(Code::BadPath, place, message)
-                .help("write it percent-encoded"),
+                .help("percent-encode it"),
         );
     }
 }
@@ -297,22 +314,22 @@ fn status(file: &Document, path: &[Step<'_>], status: u16, found: &mut Vec<Probl
         let problem = file.value(
             Code::BadStatus,
             path,
-            format!("{status} is not the status of an answer"),
+            format!("{status} is not a valid HTTP status"),
         );
-        found.push(problem.help("between 200 and 599"));
+        found.push(problem.help("use a number from 200 to 599"));
     }
 }
 
 fn header_name(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
     if http::HeaderName::try_from(name).is_err() {
-        let message = format!("`{name}` cannot be the name of a header");
+        let message = format!("`{name}` is not a valid header name");
         found.push(file.value(Code::BadHeaderName, path, message));
     }
 }
 
 fn header_key(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
     if http::HeaderName::try_from(name).is_err() {
-        let message = format!("`{name}` cannot be the name of a header");
+        let message = format!("`{name}` is not a valid header name");
         found.push(file.key(Code::BadHeaderName, path, message));
     }
 }

@@ -1,8 +1,8 @@
-//! What a file may mean: rules beyond its structure.
+//! Rules beyond the structure of a file.
 //!
-//! Faces the loader, which runs all rules over what it could read. Each rule is a small function that looks at one
-//! thing, and adds a problem with a stable [`Code`](super::Code) and its place for each violation; a table a module
-//! lists them. A new rule is a function, a line in the table, a code, and a file in `scenarios/invalid/`.
+//! Takes what the loader could read; gives one problem, with a stable [`Code`](super::Code) and its place, for each
+//! violation. A rule is a small function that checks one thing; each module lists its rules in a table. A new rule is a
+//! function, a line in the table, a code, and a file in `scenarios/invalid/`.
 
 mod expectations;
 mod journeys;
@@ -64,11 +64,11 @@ pub(super) fn project(file: &Document, project: &Project, found: &mut Vec<Proble
     let budget = project.budget;
     if budget.downtime.0.is_zero() || budget.downtime > budget.window {
         let message = format!(
-            "a budget of {} in {} cannot be spent",
+            "a budget of {} in {} is not valid",
             budget.downtime, budget.window
         );
         let problem = file.value(Code::EmptyBudget, at!["budget"], message);
-        found.push(problem.help("`downtime` is above zero and at most the `window`"));
+        found.push(problem.help("`downtime` must be above zero and at most `window`"));
     }
 }
 
@@ -83,7 +83,7 @@ type OnSystemRule = fn(&InScenario<'_>, &System, &mut Vec<Problem>);
 
 fn summary(file: &Document, summary: &str, found: &mut Vec<Problem>) {
     if summary.trim().is_empty() {
-        let problem = file.value(Code::EmptySummary, at!["summary"], "the summary says nothing");
-        found.push(problem.help("one sentence: what goes wrong and what it shows"));
+        let problem = file.value(Code::EmptySummary, at!["summary"], "the summary is empty");
+        found.push(problem.help("write one sentence: what goes wrong and what it shows"));
     }
 }

@@ -1,6 +1,7 @@
-//! Looking names up, and saying what is there when one is not.
+//! Looking up names, and the problem of an unknown one.
 //!
-//! Faces the rules; every "no … is called" of the loader is worded here.
+//! Takes a system and a name; gives what the name refers to, or [`Unknown`] with the nearest known name. All rules that
+//! follow a reference use it, so that the same mistake has the same words everywhere.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use super::super::problem::{Code, Problem};
 use super::super::tree::Step;
 use super::super::{Service, System, suggest};
 
-/// A name that nothing has: the code, what is wrong, and the advice.
+/// A name that refers to nothing: the code, what is wrong, and the advice.
 #[derive(Debug)]
 pub(super) struct Unknown {
     pub(super) code: Code,
@@ -45,22 +46,22 @@ impl Unknown {
 /// The service of a name.
 pub(super) fn service<'s>(system: &'s System, name: &str) -> Result<&'s Service, Unknown> {
     system.services.get(name).ok_or_else(|| {
-        let message = format!("no service is called `{name}`");
+        let message = format!("unknown service `{name}`");
         Unknown::new(Code::UnknownService, message, name, keys(&system.services))
     })
 }
 
-/// The journey's name is one of the system's.
+/// Checks that the system has a journey of this name.
 pub(super) fn journey(system: &System, name: &str) -> Result<(), Unknown> {
     let names = || system.journeys.iter().map(|journey| journey.name.as_str());
     if names().any(|known| known == name) {
         return Ok(());
     }
-    let message = format!("no journey is called `{name}`");
+    let message = format!("unknown journey `{name}`");
     Err(Unknown::new(Code::UnknownJourney, message, name, names()))
 }
 
-/// The volume is the service's own or one that it shares.
+/// Checks that the service has this volume, or shares it.
 pub(super) fn volume(service: &Service, name: &str) -> Result<(), Unknown> {
     let names = || keys(&service.volumes).chain(keys(&service.shares));
     if names().any(|known| known == name) {
@@ -70,7 +71,7 @@ pub(super) fn volume(service: &Service, name: &str) -> Result<(), Unknown> {
     Err(Unknown::new(Code::UnknownVolume, message, name, names()))
 }
 
-/// The port is one of the service's named ones.
+/// Checks that the service has a port of this name.
 pub(super) fn port(service: &Service, name: &str) -> Result<(), Unknown> {
     if service.ports.contains_key(name) {
         return Ok(());
@@ -84,7 +85,7 @@ pub(super) fn port(service: &Service, name: &str) -> Result<(), Unknown> {
     ))
 }
 
-/// The record and its field exist.
+/// Checks that the records exist and have this field.
 pub(super) fn field(system: &System, record: &str, field: &str) -> Result<(), Unknown> {
     let known = system.records.get(record);
     let records = known.ok_or_else(|| records(system, record))?;
@@ -100,22 +101,18 @@ pub(super) fn field(system: &System, record: &str, field: &str) -> Result<(), Un
     ))
 }
 
-/// Records that are not there.
+/// The problem of unknown records.
 pub(super) fn records(system: &System, name: &str) -> Unknown {
-    let message = format!("no records are called `{name}`");
+    let message = format!("unknown records `{name}`");
     Unknown::new(Code::UnknownRecord, message, name, keys(&system.records))
 }
 
-/// Reports a name that could not stand in a template, a host's name or a container's name.
+/// Reports a name that cannot be part of a template, a host name or a container name.
 pub(super) fn well_formed(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
-        let problem = file.key(
-            Code::BadName,
-            path,
-            format!("`{name}` cannot be a name of the system"),
-        );
-        found.push(problem.help("up to 40 letters a-z, digits, `-` and `_`"));
+        let problem = file.key(Code::BadName, path, format!("`{name}` is not a valid name"));
+        found.push(problem.help("use up to 40 ASCII letters, digits, `-` and `_`"));
     }
 }
 

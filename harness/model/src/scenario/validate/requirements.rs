@@ -1,7 +1,7 @@
 //! Rules about what a fault needs of the system: without it, it could never take effect, and its drill would end
 //! undecided after minutes instead of at once.
 //!
-//! Faces the loader through [`SYSTEM_RULES`]; what each fault needs is told by the catalogue.
+//! Takes the requirements that the catalogue lists for each fault; gives problems to the loader.
 
 use serde::de::DeserializeOwned;
 
@@ -14,7 +14,7 @@ use super::{InScenario, OnSystemRule, templates};
 /// All of them.
 pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[requirements];
 
-/// What is missing: the code, the parameter that is to blame (none: the fault as a whole), what is wrong, the advice.
+/// What is missing: the code, the parameter at fault (`None`: the fault as a whole), what is wrong, the advice.
 struct Missing {
     code: Code,
     parameter: Option<&'static str>,
@@ -45,7 +45,7 @@ fn requirements(subject: &InScenario<'_>, system: &System, found: &mut Vec<Probl
     }
 }
 
-/// What is missing of one requirement. A service or a volume that is not there is a problem of its own.
+/// What one requirement lacks. An unknown service or volume is reported by another rule.
 fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step: &Step) -> Option<Missing> {
     if requirement == Requirement::Alerts {
         return alerts(scenario, system);
@@ -63,12 +63,12 @@ fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step:
 
 fn alerts(scenario: &Scenario, system: &System) -> Option<Missing> {
     let mut services = system.services.keys();
-    let told = services.any(|service| templates::speak_of(scenario, system, service, "alerts"));
-    (!told).then(|| Missing {
+    let known = services.any(|service| templates::has_placeholder(scenario, system, service, "alerts"));
+    (!known).then(|| Missing {
         code: Code::NoAlerts,
         parameter: None,
-        message: "no service is told where the alert receiver is, so nobody sends it anything".into(),
-        help: "say {alerts} in an argument or a variable of the service that sends alerts".into(),
+        message: "no service has the address of the alert receiver, so no alert can arrive".into(),
+        help: "use {alerts} in an argument or environment variable of the service that sends alerts".into(),
     })
 }
 
@@ -80,7 +80,7 @@ fn running(scenario: &Scenario, name: &str, service: &Service, step: &Step) -> O
     (!runs).then(|| Missing {
         code: Code::NotRunning,
         parameter: Some("service"),
-        message: format!("`{name}` does not run by then"),
+        message: format!("`{name}` is not running at that time"),
         help: format!("it has `starts = false`: deploy a release to `{name}` in an earlier step"),
     })
 }
@@ -89,8 +89,8 @@ fn brought_back(name: &str, service: &Service) -> Option<Missing> {
     (service.restart != Restart::Always).then(|| Missing {
         code: Code::NothingBringsBack,
         parameter: Some("service"),
-        message: format!("nothing brings `{name}` back when its process ends"),
-        help: format!("write restart = \"always\" in [service.{name}] of the system file"),
+        message: format!("nothing restarts `{name}` when its process ends"),
+        help: format!("set restart = \"always\" in [service.{name}] of the system file"),
     })
 }
 
@@ -103,9 +103,11 @@ fn sized_volume(system: &System, name: &str, service: &Service, volume: &str) ->
         return None;
     }
     let message = match owners.limits.volume.get(key) {
-        None => format!("`{volume}` has no limited size, and the disk of this machine is never filled"),
+        None => {
+            format!("`{volume}` has no size limit; without one, the disk of this machine would be filled")
+        }
         Some(size) if *size > LARGEST_FILLED => {
-            format!("`{volume}` may have {size}; no more than {LARGEST_FILLED} is filled")
+            format!("`{volume}` is limited to {size}; at most {LARGEST_FILLED} can be filled")
         }
         Some(_) => return None,
     };
@@ -114,32 +116,33 @@ fn sized_volume(system: &System, name: &str, service: &Service, volume: &str) ->
         parameter: Some("volume"),
         message,
         help: format!(
-            "write limits = {{ volume = {{ {key} = \"4MiB\" }} }} in [service.{owner}] of the system file"
+            "set limits = {{ volume = {{ {key} = \"4MiB\" }} }} in [service.{owner}] of the system file"
         ),
     })
 }
 
 fn lower_limit(name: &str, service: &Service, step: &Step) -> Option<Missing> {
-    let own = &service.limits;
-    let (parameter, limit) = no_lower(step, "memory", own.memory)
-        .or_else(|| no_lower(step, "cpu", own.cpu))
-        .or_else(|| no_lower(step, "pids", own.pids))?;
+    let limits = &service.limits;
+    let (parameter, limit) = no_lower(step, "memory", limits.memory)
+        .or_else(|| no_lower(step, "cpu", limits.cpu))
+        .or_else(|| no_lower(step, "pids", limits.pids))?;
     Some(Missing {
         code: Code::LimitNotLower,
         parameter: Some(parameter),
-        message: format!("`{name}` may have no more than {limit} as it is"),
-        help: "ask for less, or raise `limits` in the system file".into(),
+        message: format!("`{name}` is already limited to {limit}"),
+        help: "use a lower value, or raise `limits` in the system file".into(),
     })
 }
 
-/// The service's own limit, when the step asks for no less.
+/// The service's present limit, when the step does not ask for less.
 fn no_lower<T: DeserializeOwned + PartialOrd + std::fmt::Display>(
     step: &Step,
     parameter: &'static str,
-    own: Option<T>,
+    limit: Option<T>,
 ) -> Option<(&'static str, String)> {
     let asked = step.fault.params.get(parameter)?;
     let asked: T = serde_json::from_value(asked.clone()).ok()?;
-    own.filter(|own| asked >= *own)
-        .map(|own| (parameter, own.to_string()))
+    limit
+        .filter(|limit| asked >= *limit)
+        .map(|limit| (parameter, limit.to_string()))
 }

@@ -1,6 +1,6 @@
 //! Rules about the services of a system, and about how a release reaches them.
 //!
-//! Faces the loader through [`RULES`].
+//! Takes a system; gives problems to the loader, which runs [`RULES`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::super::tree::Step;
 use super::super::{Build, DeployAction, Service, System, Texts};
 use super::{InSystem, SystemRule, journeys, names, templates};
 
-/// All of them.
+/// All rules.
 pub(super) const RULES: &[SystemRule] = &[
     entry,
     service_names,
@@ -30,8 +30,8 @@ pub(super) const RULES: &[SystemRule] = &[
 fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     match &system.entry {
         _ if system.services.is_empty() => {
-            let problem = file.key(Code::NoServices, at!["service"], "a system without services");
-            found.push(problem.help("begin one with `[service.app]`"));
+            let problem = file.key(Code::NoServices, at!["service"], "the system has no services");
+            found.push(problem.help("add one: `[service.app]`"));
         }
         Some(name) => {
             if let Err(unknown) = names::service(system, name) {
@@ -39,7 +39,7 @@ fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             }
         }
         None if system.services.len() > 1 => {
-            let message = "several services, and `entry` does not say which one users talk to";
+            let message = "missing key `entry`: with several services, it names the one that users talk to";
             let problem = file.key(Code::EntryMissing, at!["service"], message);
             let first = system.services.keys().next().map_or("", String::as_str);
             found.push(problem.help(format!("for example: entry = \"{first}\"")));
@@ -73,7 +73,7 @@ fn after(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-/// Takes away, again and again, what waits for nothing that is left: what stays waits in a circle.
+/// Removes, until nothing changes, every service that waits for none of the rest: what is left waits in a cycle.
 fn after_cycle(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let mut left: BTreeMap<&str, &Service> = system
         .services
@@ -93,10 +93,10 @@ fn after_cycle(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem
     let circle = circle(start, &left);
     let message = format!("services wait for each other: {}", circle.join(" → "));
     let problem = file.value(Code::AfterCycle, at!["service", circle[0], "after"], message);
-    found.push(problem.help("one of them must start without waiting"));
+    found.push(problem.help("remove one of them from `after`"));
 }
 
-/// One circle among services that all wait for one another, first and last the same.
+/// One cycle among services that all wait for another, with the same service first and last.
 fn circle<'s>(start: &'s str, left: &BTreeMap<&'s str, &'s Service>) -> Vec<&'s str> {
     let mut way = vec![start];
     loop {
@@ -125,7 +125,7 @@ fn ports(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             let path = at!["service", name, "ports", key];
             port_zero(file, path, *port, found);
             if !seen.insert(*port) {
-                let message = format!("port {port} is taken by another port of `{name}`");
+                let message = format!("`{name}` already uses port {port}");
                 found.push(file.value(Code::DuplicatePort, path, message));
             }
         }
@@ -134,8 +134,10 @@ fn ports(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
 
 fn port_zero(file: &Document, path: &[Step<'_>], port: u16, found: &mut Vec<Problem>) {
     if port == 0 {
-        let problem = file.value(Code::PortZero, path, "port 0 is no port to listen on");
-        found.push(problem.help("any number from 1 to 65535: inside a container nothing else uses it"));
+        let problem = file.value(Code::PortZero, path, "port 0 is not a valid port");
+        found.push(
+            problem.help("use a number from 1 to 65535; ports of other services do not conflict with it"),
+        );
     }
 }
 
@@ -156,12 +158,12 @@ fn volumes(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
         for (key, folder) in &service.volumes {
             let path = at!["service", name, "volumes", key];
             if !folder.starts_with('/') {
-                let message = format!("`{folder}` does not begin at the root");
+                let message = format!("`{folder}` is not an absolute path");
                 let problem = file.value(Code::VolumePathRelative, path, message);
-                found.push(problem.help(format!("a path inside the container, such as \"/{key}\"")));
+                found.push(problem.help(format!("use a path inside the container, such as \"/{key}\"")));
             }
             if !seen.insert(folder.trim_end_matches('/')) {
-                let message = format!("another volume of `{name}` lies at {folder} already");
+                let message = format!("`{name}` already has a volume at {folder}");
                 found.push(file.value(Code::DuplicateVolume, path, message));
             }
         }
@@ -173,15 +175,15 @@ fn shares(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
         for (key, share) in &service.shares {
             let path = at!["service", name, "shares", key];
             if service.volumes.contains_key(key) {
-                let message = format!("`{name}` has a volume of its own that is called `{key}`");
+                let message = format!("`{name}` already has a volume `{key}`");
                 found.push(file.key(Code::DuplicateVolume, path, message));
             }
             if !is_shared(system, name, share) {
-                let message = format!("`{share}` is no volume of another service");
+                let message = format!("`{share}` is not a volume of another service");
                 let problem = file.value(Code::ShareOfNothing, path, message);
                 found.push(problem.help(match others(system, name).as_slice() {
                     [] => "no other service has a volume".to_owned(),
-                    others => format!("written \"SERVICE/VOLUME\"; there are: {}", others.join(", ")),
+                    others => format!("write \"SERVICE/VOLUME\"; available: {}", others.join(", ")),
                 }));
             }
         }
@@ -213,7 +215,7 @@ fn volume_limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
         for volume in service.limits.volume.keys() {
             let path = at!["service", name, "limits", "volume", volume];
             if let Some(share) = service.shares.get(volume) {
-                let message = format!("`{volume}` is `{share}`, which only its owner can limit");
+                let message = format!("`{volume}` is shared from `{share}`: set its limit there");
                 found.push(file.key(Code::UnknownVolume, path, message));
             } else if let Err(unknown) = names::volume(service, volume) {
                 found.push(unknown.at_key(file, path));
@@ -232,8 +234,8 @@ fn commands(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
 
 fn command(file: &Document, path: &[Step<'_>], argv: &[String], found: &mut Vec<Problem>) {
     if argv.first().is_none_or(String::is_empty) {
-        let problem = file.value(Code::EmptyCommand, path, "a command without a program");
-        found.push(problem.help("program and arguments: [\"program\", \"argument\"]"));
+        let problem = file.value(Code::EmptyCommand, path, "the command has no program");
+        found.push(problem.help("write the program and its arguments: [\"program\", \"argument\"]"));
     }
 }
 
@@ -243,11 +245,11 @@ fn environment(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem
     }
 }
 
-/// Reports names that no environment can hold.
+/// Reports names that an environment variable cannot have.
 pub(super) fn environment_names(file: &Document, path: &[Step<'_>], env: &Texts, found: &mut Vec<Problem>) {
     for key in env.keys() {
         if key.is_empty() || key.contains(['=', '\0']) || key.contains(char::is_whitespace) {
-            let message = format!("`{key}` cannot be the name of an environment variable");
+            let message = format!("`{key}` is not a valid name of an environment variable");
             found.push(file.key(Code::BadEnvName, &[path, &[key.into()]].concat(), message));
         }
     }
@@ -255,16 +257,22 @@ pub(super) fn environment_names(file: &Document, path: &[Step<'_>], env: &Texts,
 
 fn service_templates(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
-        let holes = |hole: &str| templates::of_service(system, service, hole);
+        let placeholders = |placeholder: &str| templates::of_service(system, service, placeholder);
         for (at, arg) in service.args.iter().enumerate() {
-            templates::one(file, at!["service", name, "args", at], arg, &holes, found);
+            templates::one(file, at!["service", name, "args", at], arg, &placeholders, found);
         }
-        templates::table(file, at!["service", name, "env"], &service.env, &holes, found);
+        templates::table(
+            file,
+            at!["service", name, "env"],
+            &service.env,
+            &placeholders,
+            found,
+        );
     }
 }
 
 fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
-    let holes = |hole: &str| templates::of_deploy(system, hole);
+    let placeholders = |placeholder: &str| templates::of_deploy(system, placeholder);
     for (at, action) in system.deploy.iter().enumerate() {
         match action {
             DeployAction::Replace(_) => {}
@@ -286,7 +294,7 @@ fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
                     file,
                     at!["deploy", at, "request", "request"],
                     request,
-                    &holes,
+                    &placeholders,
                     found,
                 );
             }
@@ -294,7 +302,7 @@ fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
                 command(file, at!["deploy", at, "command", "argv"], argv, found);
                 for (index, arg) in argv.iter().enumerate() {
                     let path = at!["deploy", at, "command", "argv", index];
-                    templates::one(file, path, arg, &holes, found);
+                    templates::one(file, path, arg, &placeholders, found);
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Rules about the steps of a scenario: the faults it injects.
 //!
-//! Faces the loader through [`RULES`] and [`SYSTEM_RULES`]. Faults are known only by what the catalogue tells of them;
-//! parameters called `service`, `volume` and `file` mean the same in all of them,
-//! and so do `from`, `to` and `port` in those that act on a link.
+//! Takes the steps as written; gives problems to the loader, which runs [`RULES`] and [`SYSTEM_RULES`]. No rule knows a
+//! fault: the parameters `service`, `volume` and `file` mean the same in all of them, and so do `from`, `to` and `port`
+//! in those of a link.
 
 use std::path::{Component, Path};
 
@@ -13,19 +13,19 @@ use super::super::problem::{Code, Problem};
 use super::super::{FaultCall, Scenario, System};
 use super::{InScenario, OnSystemRule, ScenarioRule, names, templates};
 
-/// Those about the scenario alone.
+/// Rules about the scenario alone.
 pub(super) const RULES: &[ScenarioRule] = &[too_many, lasting, files];
 
-/// Those that need its system.
+/// Rules that need its system.
 pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[places, links];
 
-/// More steps than this in one drill are generated, and by mistake.
+/// More steps than this are a mistake of whatever generated them.
 const MOST_STEPS: usize = 1000;
 
 fn too_many(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     let steps = subject.scenario.steps.len();
     if steps > MOST_STEPS {
-        let message = format!("{steps} steps; a drill has at most {MOST_STEPS}");
+        let message = format!("too many steps: {steps} (limit: {MOST_STEPS})");
         let problem = subject
             .file
             .value(Code::TooManySteps, at!["step", MOST_STEPS], message);
@@ -37,14 +37,11 @@ fn lasting(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     for (at, step) in subject.scenario.steps.iter().enumerate() {
         let kind = subject.faults.iter().find(|kind| kind.name == step.fault.name);
         if step.lasting.is_some() && kind.is_some_and(|kind| !kind.lasts) {
-            let message = format!(
-                "`{}` happens at once; there is nothing to revert",
-                step.fault.name
-            );
+            let message = format!("`{}` has nothing to revert after a time", step.fault.name);
             let problem = subject
                 .file
                 .key(Code::ForOnInstantFault, at!["step", at, "for"], message);
-            found.push(problem.help("leave `for` away"));
+            found.push(problem.help("remove `for`"));
         }
     }
 }
@@ -56,10 +53,10 @@ fn files(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         };
         let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         if file.is_empty() || !Path::new(file).components().all(inside) {
-            let message = format!("`{file}` is not a file within the volume");
+            let message = format!("`{file}` is not a path inside the volume");
             let path = at!["step", at, &step.fault.name, "file"];
             let problem = subject.file.value(Code::PathEscapesVolume, path, message);
-            found.push(problem.help("a path relative to the volume, without `..`"));
+            found.push(problem.help("use a path relative to the volume, without `..`"));
         }
     }
 }
@@ -85,10 +82,10 @@ fn places(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     }
 }
 
-/// What stands for the users where a link begins.
+/// The name of the users, where a link begins at them.
 pub const USER: &str = "user";
 
-/// `to` names a service, `port` one of its ports, and something goes from `from` to there.
+/// `to` names a service, `port` one of its ports, and `from` connects to it.
 fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     for (at, step) in subject.scenario.steps.iter().enumerate() {
         let Some(to) = parameter(&step.fault, "to") else {
@@ -124,7 +121,7 @@ fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     }
 }
 
-/// Whether something goes from one to the other: users to the entry, a service to those that it is told of. What is
+/// Whether one connects to the other: users to the entry, a service to those whose address it has. If not, what is
 /// wrong, and advice.
 fn leads(
     scenario: &Scenario,
@@ -133,33 +130,33 @@ fn leads(
     to: &str,
     port: Option<&str>,
 ) -> Result<(), (String, String)> {
-    let hole = match port {
+    let placeholder = match port {
         Some(port) => format!("service.{to}.{port}"),
         None => format!("service.{to}"),
     };
     if from == USER {
-        // Without an entry there is a problem of its own.
+        // A missing entry is reported by another rule.
         let only = system.services.keys().next();
         let entry = system.entry.as_ref().or(only).map_or(to, String::as_str);
         return if entry == to && port.is_none() {
             Ok(())
         } else {
             Err((
-                format!("users do not reach `{to}` but `{entry}`, at its main port"),
-                format!("to = \"{entry}\"; or say with `from` which service connects to `{to}`"),
+                format!("users connect to the main port of `{entry}` only"),
+                format!("use to = \"{entry}\", or name in `from` the service that connects to `{to}`"),
             ))
         };
     }
-    if templates::speak_of(scenario, system, from, &hole) {
+    if templates::has_placeholder(scenario, system, from, &placeholder) {
         return Ok(());
     }
     Err((
-        format!("`{from}` is never told where `{to}` is"),
-        format!("a link is where an argument or a variable of `{from}` says {{{hole}}}"),
+        format!("`{from}` does not have the address of `{to}`"),
+        format!("a link exists where an argument or environment variable of `{from}` has {{{placeholder}}}"),
     ))
 }
 
-/// A parameter that is a text.
+/// A text parameter.
 pub(super) fn parameter<'f>(fault: &'f FaultCall, name: &str) -> Option<&'f str> {
     fault.params.get(name).and_then(Value::as_str)
 }

@@ -1,6 +1,7 @@
-//! Templates: each hole is filled by something, where it stands.
+//! Rules about templates: each placeholder is known where it is used.
 //!
-//! Faces the rules about services, journeys and records; who fills a template at run time is documented in the model.
+//! Takes a template and the placeholders that its place knows; gives the problems. The rules about services, journeys,
+//! records and deploys use it.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +12,25 @@ use super::super::tree::Step;
 use super::super::{Build, Scenario, Service, System, suggest};
 use super::names::{self, Unknown};
 
-/// What may stand in a hole: `Err` says what is wrong with it.
-pub(super) type Holes<'a> = &'a dyn Fn(&str) -> Result<(), Unknown>;
+/// Which placeholders a place knows: `Err` says what is wrong with one.
+pub(super) type Placeholders<'a> = &'a dyn Fn(&str) -> Result<(), Unknown>;
 
 /// Checks the template at the end of the path.
 pub(super) fn one(
     file: &Document,
     path: &[Step<'_>],
     text: &str,
-    holes: Holes<'_>,
+    placeholders: Placeholders<'_>,
     found: &mut Vec<Problem>,
 ) {
-    // All that parsing can find is a brace that stands alone.
+    // The only error of parsing is an unmatched brace.
     let Ok(template) = Template::parse(text) else {
-        let problem = file.value(Code::LoneBrace, path, "a brace stands alone");
-        return found.push(problem.help("write {{ or }} for a brace itself"));
+        let problem = file.value(Code::LoneBrace, path, "unmatched brace");
+        return found.push(problem.help("write {{ or }} for a literal brace"));
     };
-    for hole in template.holes() {
-        if let Err(unknown) = holes(hole) {
-            let part = format!("{{{hole}}}");
+    for placeholder in template.placeholders() {
+        if let Err(unknown) = placeholders(placeholder) {
+            let part = format!("{{{placeholder}}}");
             let problem = file.part(unknown.code, path, &part, unknown.message);
             found.push(problem.help(unknown.help));
         }
@@ -41,24 +42,24 @@ pub(super) fn table(
     file: &Document,
     path: &[Step<'_>],
     texts: &BTreeMap<String, String>,
-    holes: Holes<'_>,
+    placeholders: Placeholders<'_>,
     found: &mut Vec<Problem>,
 ) {
     for (key, text) in texts {
-        one(file, &[path, &[key.into()]].concat(), text, holes, found);
+        one(file, &[path, &[key.into()]].concat(), text, placeholders, found);
     }
 }
 
 /// In a service's arguments and environment.
-pub(super) fn of_service(system: &System, service: &Service, hole: &str) -> Result<(), Unknown> {
-    match hole.split_once('.') {
-        None if ["listen", "alerts", "release"].contains(&hole) => Ok(()),
+pub(super) fn of_service(system: &System, service: &Service, placeholder: &str) -> Result<(), Unknown> {
+    match placeholder.split_once('.') {
+        None if ["listen", "alerts", "release"].contains(&placeholder) => Ok(()),
         Some(("listen", port)) => names::port(service, port),
         Some(("volume", volume)) => names::volume(service, volume),
         Some(("bin", name)) => binary(&service.build, name),
         Some(("service", rest)) => address(system, rest),
         _ => Err(unknown(
-            hole,
+            placeholder,
             &[
                 "listen",
                 "listen.PORT",
@@ -73,22 +74,28 @@ pub(super) fn of_service(system: &System, service: &Service, hole: &str) -> Resu
     }
 }
 
-/// Whether an argument or a variable of a service has this hole, in the system or by the scenario.
-pub(super) fn speak_of(scenario: &Scenario, system: &System, service: &str, hole: &str) -> bool {
+/// Whether an argument or variable of a service, in the system or the scenario, has this placeholder.
+pub(super) fn has_placeholder(
+    scenario: &Scenario,
+    system: &System,
+    service: &str,
+    placeholder: &str,
+) -> bool {
     let own = system.services.get(service);
     let own = own
         .into_iter()
         .flat_map(|own| own.args.iter().chain(own.env.values()));
     let added = scenario.env.get(service).into_iter().flat_map(|env| env.values());
-    own.chain(added)
-        .any(|text| Template::parse(text).is_ok_and(|template| template.holes().any(|known| known == hole)))
+    own.chain(added).any(|text| {
+        Template::parse(text).is_ok_and(|template| template.placeholders().any(|known| known == placeholder))
+    })
 }
 
-/// In what users ask and are answered; `link` where an acknowledgement's link is known.
-pub(super) fn of_journey(system: &System, link: bool, hole: &str) -> Result<(), Unknown> {
-    match hole.split_once('.') {
+/// In the requests and answers of users; with `link` where an acknowledgement's link is known.
+pub(super) fn of_journey(system: &System, link: bool, placeholder: &str) -> Result<(), Unknown> {
+    match placeholder.split_once('.') {
         Some((record, field)) => names::field(system, record, field),
-        None if link && hole == "link" => Ok(()),
+        None if link && placeholder == "link" => Ok(()),
         None => {
             let fields: Vec<String> = system
                 .records
@@ -102,7 +109,7 @@ pub(super) fn of_journey(system: &System, link: bool, hole: &str) -> Result<(), 
                 .chain(link.then(|| "link".into()))
                 .collect();
             Err(unknown(
-                hole,
+                placeholder,
                 &fields.iter().map(String::as_str).collect::<Vec<_>>(),
             ))
         }
@@ -110,22 +117,22 @@ pub(super) fn of_journey(system: &System, link: bool, hole: &str) -> Result<(), 
 }
 
 /// In a deploy recipe.
-pub(super) fn of_deploy(system: &System, hole: &str) -> Result<(), Unknown> {
-    match hole.split_once('.') {
-        None if ["release", "service"].contains(&hole) => Ok(()),
+pub(super) fn of_deploy(system: &System, placeholder: &str) -> Result<(), Unknown> {
+    match placeholder.split_once('.') {
+        None if ["release", "service"].contains(&placeholder) => Ok(()),
         Some(("service", rest)) => address(system, rest),
         _ => Err(unknown(
-            hole,
+            placeholder,
             &["release", "service", "service.NAME", "service.NAME.PORT"],
         )),
     }
 }
 
 /// In a record's fields.
-pub(super) fn of_record(hole: &str) -> Result<(), Unknown> {
-    match hole {
+pub(super) fn of_record(placeholder: &str) -> Result<(), Unknown> {
+    match placeholder {
         "n" | "seed" => Ok(()),
-        _ => Err(unknown(hole, &["n", "seed"])),
+        _ => Err(unknown(placeholder, &["n", "seed"])),
     }
 }
 
@@ -137,7 +144,7 @@ fn address(system: &System, rest: &str) -> Result<(), Unknown> {
     }
 }
 
-/// A binary that lies beside the service's own.
+/// A binary beside the service's program.
 fn binary(build: &Build, name: &str) -> Result<(), Unknown> {
     let known: &[String] = match build {
         Build::Package { with, .. } => with,
@@ -148,15 +155,15 @@ fn binary(build: &Build, name: &str) -> Result<(), Unknown> {
     }
     Err(Unknown {
         code: Code::UnknownPlaceholder,
-        message: format!("no binary `{name}` lies beside the service's own"),
-        help: format!("name its package in `build.package.with = [\"{name}\"]`"),
+        message: format!("the service has no binary `{name}` beside its program"),
+        help: format!("add its package to `build.package.with = [\"{name}\"]`"),
     })
 }
 
-fn unknown(hole: &str, known: &[&str]) -> Unknown {
+fn unknown(placeholder: &str, known: &[&str]) -> Unknown {
     Unknown {
         code: Code::UnknownPlaceholder,
-        message: format!("nothing fills {{{hole}}} here"),
-        help: suggest::advice(hole, known.iter().copied()),
+        message: format!("unknown placeholder {{{placeholder}}}"),
+        help: suggest::advice(placeholder, known.iter().copied()),
     }
 }
