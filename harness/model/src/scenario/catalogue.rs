@@ -1,4 +1,4 @@
-//! What faults there are: enough to check a file and to teach a reader, without knowing how one works.
+//! The catalogue of faults: what checking a file and explaining a fault need, and how each is parsed.
 //!
 //! The fault modules make the lines and own the type `F` of a parsed fault; the loader checks files against them and
 //! parses each fault once, into the [`Plan`](super::Plan).

@@ -162,7 +162,7 @@ pub struct ResourceLimits {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Records {
-    /// How many there are: they are used in turn. Without it every use is a new one.
+    /// How many records; they are used in turn. Without it, every use makes a new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u32>,
     /// The fields, as templates over `{n}`, the number of the record.
