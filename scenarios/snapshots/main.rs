@@ -1,8 +1,8 @@
-//! Every scenario, run by the real binary, must end as expected and match its snapshot: one test for each scenario and
-//! backend, `process::NAME` and `docker::NAME`, so that each can be filtered, run and reviewed alone.
+//! Every scenario, run by the real binary, must end as expected and agree with its snapshot. One test per scenario and
+//! backend, `process::NAME` and `docker::NAME`: each can be filtered, run and reviewed alone.
 //!
-//! All selected scenarios run in one call, side by side, when the first of them is checked. `docs/snapshots.md` says how a
-//! snapshot is added and reviewed.
+//! All selected scenarios run in one call of `firedrill run`, started by the first test. `docs/snapshots.md` says how to
+//! add and review a snapshot.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
@@ -12,11 +12,12 @@ use std::sync::{Arc, OnceLock};
 use acceptance::Kind;
 use acceptance::snapshots::{self, Snapshot};
 use acceptance::suite::Suite;
+use acceptance::trials;
 use firedrill::Plan;
 use firedrill::{fault, report, scenario};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// The scenarios that every test run also runs in containers: one of each kind. The others run at night, or on request:
+/// The scenarios that every test run also compares in containers: one of each kind. The others run at night, and with
 /// `-- --include-ignored docker::`.
 const IN_CONTAINERS: [&str; 9] = [
     "killed-v3",
@@ -39,32 +40,35 @@ fn main() {
     };
     let mut trials = Vec::new();
     for kind in [Kind::Process, Kind::Docker] {
-        let wanted = plans.iter().filter(|plan| {
-            is_wanted(&args, &name(kind, plan)) && (args.include_ignored || args.ignored || usual(kind, plan))
+        let missing: Vec<_> = plans.iter().map(|plan| missing(kind, plan)).collect();
+        let wanted = plans.iter().zip(&missing).filter(|(plan, missing)| {
+            is_wanted(&args, &name(kind, plan)) && (args.include_ignored || args.ignored || missing.is_none())
         });
-        let suite = Arc::new(Asked::new(kind, wanted.map(|plan| plan.name.clone()).collect()));
-        // Looked for only when it is needed: listing tests asks nobody.
-        let no_engine = (kind == Kind::Docker && !args.list && !suite.names.is_empty())
-            .then(acceptance::no_engine)
-            .flatten();
-        if let Some(why) = &no_engine {
-            eprintln_once(&format!("docker::* are skipped: {why}"));
-        }
-        trials.extend(plans.iter().map(|plan| {
+        let names = wanted.map(|(plan, _)| plan.name.clone());
+        let suite = Arc::new(Asked::new(kind, names.collect()));
+        trials.extend(plans.iter().zip(missing).map(|(plan, missing)| {
             let (suite, scenario) = (Arc::clone(&suite), plan.name.clone());
-            Trial::test(name(kind, plan), move || suite.check(&scenario))
-                .with_ignored_flag(no_engine.is_some() || !usual(kind, plan))
+            Trial::ignorable_test(name(kind, plan), move || suite.check(&scenario))
+                .with_ignored_flag(missing.is_some())
         }));
     }
     libtest_mimic::run(&args, trials).exit();
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped tier says why")]
+/// Why a scenario is ignored on a backend unless it is asked for.
+fn missing(kind: Kind, plan: &Plan) -> Option<String> {
+    if !usual(kind, plan) {
+        return Some("only at night".into());
+    }
+    trials::missing(kind, plan.faults.iter().flat_map(|fault| fault.needs()))
+}
+
+#[expect(clippy::print_stderr, reason = "the report of a difference")]
 fn eprintln_once(text: &str) {
     eprintln!("{text}");
 }
 
-/// Whether a scenario runs on a backend by default.
+/// Whether a scenario runs on a backend without `--include-ignored`.
 fn usual(kind: Kind, plan: &Plan) -> bool {
     kind == Kind::Process || IN_CONTAINERS.contains(&plan.name.as_str())
 }
@@ -73,7 +77,7 @@ fn name(kind: Kind, plan: &Plan) -> String {
     format!("{kind}::{}", plan.name)
 }
 
-/// Whether the arguments ask for a test: what is not asked for is not run.
+/// Whether the arguments select a test.
 fn is_wanted(args: &Arguments, name: &str) -> bool {
     let fits = |filter: &String| {
         if args.exact {
@@ -103,8 +107,8 @@ impl Asked {
         self.ran.get_or_init(|| {
             let runs = tempfile::tempdir().unwrap();
             let kind = self.kind.to_string();
-            // Fewer side by side than usual, and containers one by one: in a test run images are built and disks are busy,
-            // and whoever is measured meanwhile is not to be disturbed.
+            // Fewer at once than usual, and containers one by one: a test run also builds images and keeps disks busy,
+            // which disturbs what is measured.
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let jobs = match self.kind {
                 Kind::Docker => 1,
@@ -118,11 +122,13 @@ impl Asked {
         })
     }
 
-    /// One scenario: it matches its snapshot, and ended as expected. An unexpected one is compared, too: that is when a
-    /// reviewer wants to see what has changed.
-    fn check(&self, name: &str) -> Result<(), Failed> {
+    /// One scenario must end as expected and agree with its snapshot. An unexpected drill is compared too: the difference
+    /// helps its reviewer.
+    fn check(&self, name: &str) -> Result<Completion, Failed> {
         let Some(run) = self.ran().run(name)? else {
-            return Ok(());
+            return Ok(Completion::ignored_with(
+                "this backend cannot do what the scenario needs",
+            ));
         };
         let snapshot = Snapshot::of(self.kind, name)?;
         let text = snapshot.text(&run.history, &run.measured, &run.judgement);
@@ -142,21 +148,25 @@ impl Asked {
             return Err(format!("{name} ended unexpectedly{differs}\n{}", report()).into());
         }
         if snapshot.accepted.as_deref() != Some(text.as_str()) {
-            // A reviewer of the difference wants to see the run behind it.
+            // For the reviewer of the difference.
             eprintln_once(&report());
         }
-        compared.map_err(|panic| panic::resume_unwind(panic))
+        match compared {
+            Ok(()) => Ok(Completion::Completed),
+            // insta has printed the difference.
+            Err(panic) => panic::resume_unwind(panic),
+        }
     }
 }
 
-/// Compares a text with its snapshot; insta writes a new one beside it, for `cargo insta review`.
+/// Compares a text with its snapshot. insta writes a new one beside it, for `cargo insta review`.
 fn compare(snapshot: &Snapshot, text: &str) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path(&snapshot.folder);
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     if let Some(why) = &snapshot.why {
-        settings.set_description(format!("differs from the other backend: {why}"));
+        settings.set_description(format!("apart from the other target's: {why}"));
     }
     settings.bind(|| insta::assert_snapshot!(snapshot.name.clone(), text));
 }

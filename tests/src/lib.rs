@@ -4,6 +4,7 @@
 
 pub mod snapshots;
 pub mod suite;
+pub mod trials;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

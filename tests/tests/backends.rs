@@ -11,10 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use acceptance::trials::{missing, skip, trial};
 use firedrill::backend::{self, Backend, Error, Kind, Source, Spec, State};
 use firedrill::scenario::{Ready, ResourceLimits, Restart, System};
 use firedrill::units::Size;
 use firedrill::wait::{self, Poll};
+use libtest_mimic::Trial;
 use serde_json::json;
 
 /// Nothing here takes longer, however busy the machine is.
@@ -28,21 +30,22 @@ struct Home {
     source: Source,
 }
 
-/// A test for each backend from one body, which is given a home where `app` is ready.
+/// Tests for each backend from one body, which gets a home where `app` is ready.
 macro_rules! on_every_backend {
     ($($name:ident)*) => {
-        on_every_backend! { @ process Process $($name)* }
-        on_every_backend! { @ docker Docker $($name)* }
-    };
-    (@ $module:ident $kind:ident $($name:ident)*) => {
-        mod $module {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                if let Some(home) = Home::open(Kind::$kind).await {
-                    super::$name(&home).await;
-                    home.backend.clean().await.unwrap();
-                }
-            })*
+        fn contract() -> Vec<Trial> {
+            let mut trials = Vec::new();
+            for kind in [Kind::Process, Kind::Docker] {
+                $({
+                    let name = format!("{kind}::{}", stringify!($name));
+                    trials.push(trial(name, missing(kind, []), async move || {
+                        let home = Home::open(kind).await;
+                        $name(&home).await;
+                        home.backend.clean().await.unwrap();
+                    }));
+                })*
+            }
+            trials
         }
     };
 }
@@ -65,12 +68,7 @@ on_every_backend! {
 }
 
 impl Home {
-    async fn open(kind: Kind) -> Option<Self> {
-        if let (Kind::Docker, Err(why)) = (kind, backend::engine().await) {
-            assert!(std::env::var_os("CI").is_none(), "{why}");
-            skipped(&why.to_string());
-            return None;
-        }
+    async fn open(kind: Kind) -> Self {
         let system: System = serde_json::from_value(json!({
             "summary": "the shortener by itself",
             "service": { "app": {
@@ -91,7 +89,7 @@ impl Home {
         };
         home.backend.create(home.spec("app", "v3")).await.unwrap();
         home.start().await;
-        Some(home)
+        home
     }
 
     fn spec(&self, name: &str, release: &str) -> Spec {
@@ -157,11 +155,6 @@ impl Home {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a test that is passed over says why")]
-fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
-}
-
 async fn an_address_is_on_the_loopback_and_survives_every_restart(home: &Home) {
     let address = home.address();
     assert!(address.ip().is_loopback());
@@ -181,7 +174,7 @@ async fn nobody_else_on_the_network_can_reach_a_service(home: &Home) {
         .and_then(|()| socket.local_addr())
         .map(|address| address.ip());
     let Ok(ours @ IpAddr::V4(_)) = ours else {
-        return skipped("this machine has no address but the loopback's");
+        return skip("this machine has no address but the loopback's");
     };
     let outside = SocketAddr::new(ours, home.address().port());
     assert!(!outside.ip().is_loopback());
@@ -346,8 +339,6 @@ async fn nothing_is_left_after_cleaning_and_cleaning_twice_is_cleaning_once(home
     home.backend.clean().await.unwrap();
 }
 
-#[cfg(target_os = "linux")]
-#[tokio::test]
 async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned() {
     let folder = tempfile::tempdir().unwrap();
     let run = format!("contract-{:08x}", rand::random::<u32>());
@@ -386,4 +377,14 @@ async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned()
     let outlived = backend.clean().await.unwrap();
     assert!(!process.is_alive());
     assert_eq!(outlived, [format!("process {} (sleep)", process.pid)]);
+}
+
+fn main() {
+    let mut trials = contract();
+    let name = "what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned";
+    let test = what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned;
+    // Sessions are found by the process table of Linux.
+    let missing = (!cfg!(target_os = "linux")).then(|| "this is not Linux".to_owned());
+    trials.push(trial(name, missing, test));
+    acceptance::trials::run(trials);
 }

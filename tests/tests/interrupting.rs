@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
+use acceptance::trials::{missing, trial};
 use acceptance::{home, shortener};
-use firedrill::backend::{Owner, Process};
+use firedrill::backend::{Kind, Owner, Process};
 use firedrill::wait::{self, Poll};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -109,12 +110,6 @@ fn signal(child: &Child, signal: Signal) {
     kill_process(pid, signal).unwrap();
 }
 
-/// Says that a test is passed over, and why.
-#[expect(clippy::print_stderr, reason = "a test that is passed over says why")]
-fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
-}
-
 /// Waits for its end, for so long at most.
 async fn end(mut child: Child) -> Output {
     let look = || {
@@ -173,7 +168,6 @@ async fn sleeps_within(seconds: &str, wanted: bool) {
 
 const FROZEN: &str = "[[step]]\nat = \"100ms\"\nfor = \"60s\"\npause = { service = \"app\" }\n";
 
-#[tokio::test]
 async fn stopped_once_it_reverts_and_removes() {
     let folder = Folder::new("20/s", FROZEN);
     let child = folder.run();
@@ -186,13 +180,7 @@ async fn stopped_once_it_reverts_and_removes() {
 }
 
 /// While its network and its containers are made: what the engine was asked for last comes to be after the signal.
-#[tokio::test]
 async fn stopped_while_the_engine_makes_its_containers_it_leaves_none() {
-    let none = tokio::task::spawn_blocking(acceptance::no_engine);
-    if let Some(why) = none.await.unwrap() {
-        skipped(&why);
-        return;
-    }
     for milliseconds in [0, 15, 50, 150, 400] {
         let folder = Folder::new("20/s", FROZEN);
         let child = folder.run_on("docker");
@@ -213,7 +201,6 @@ async fn stopped_while_the_engine_makes_its_containers_it_leaves_none() {
     }
 }
 
-#[tokio::test]
 async fn stopped_three_times_it_leaves_at_once_and_says_what_to_run() {
     let folder = Folder::new("20/s", FROZEN);
     let child = folder.run();
@@ -232,7 +219,6 @@ async fn stopped_three_times_it_leaves_at_once_and_says_what_to_run() {
     assert!(clean.status.success() && !folder.left(), "{}", told(&clean));
 }
 
-#[tokio::test]
 async fn after_a_kill_the_next_run_says_so_and_clean_undoes_it() {
     let folder = Folder::new("20/s", FROZEN);
     let child = folder.run();
@@ -270,14 +256,12 @@ async fn after_a_kill_the_next_run_says_so_and_clean_undoes_it() {
     assert!(told(&output).contains("firedrill clean"), "{}", told(&output));
 }
 
-#[tokio::test]
 async fn a_fault_that_cannot_take_effect_leaves_the_drill_undecided() {
     let step = "[[step]]\nat = \"100ms\"\ntruncate-file = { service = \"app\", volume = \"store\", file = \"no-such.json\" }\n";
     let output = end(Folder::new("20/s", step).run()).await;
     assert_eq!(output.status.code(), Some(3), "{}", told(&output));
 }
 
-#[tokio::test]
 async fn a_fault_that_no_request_met_leaves_the_drill_undecided() {
     // One probe a second, just after each second of the steady state; the fault falls between two.
     let step = "[timing]\nsteady = \"3s\"\nquiet = \"3s\"\n[[step]]\nat = \"500ms\"\nfor = \"1ms\"\npause = { service = \"app\" }\n";
@@ -291,7 +275,6 @@ async fn a_fault_that_no_request_met_leaves_the_drill_undecided() {
 }
 
 #[cfg(target_os = "linux")]
-#[tokio::test]
 async fn what_a_deploy_left_running_is_ended_with_the_drill_and_named() {
     let seconds = seconds();
     let words = format!("setsid sleep {seconds} > /dev/null 2>&1 &");
@@ -302,7 +285,6 @@ async fn what_a_deploy_left_running_is_ended_with_the_drill_and_named() {
 }
 
 #[cfg(target_os = "linux")]
-#[tokio::test]
 async fn a_deploy_dies_with_a_killed_harness_and_what_it_left_running_with_the_clean_up() {
     let (waits, leaves) = (seconds(), seconds());
     let folder = deployed_by(&format!(
@@ -332,7 +314,6 @@ fn gone() -> Owner {
 }
 
 #[cfg(target_os = "linux")]
-#[tokio::test]
 async fn without_an_engine_a_lost_run_in_containers_stays_and_nothing_is_said_to_be_undone() {
     let folder = Folder::new("20/s", "");
     let id = |backend: &str| format!("20261125-103000-{backend}-1-0a1b2c");
@@ -361,7 +342,6 @@ async fn without_an_engine_a_lost_run_in_containers_stays_and_nothing_is_said_to
 }
 
 #[cfg(target_os = "linux")]
-#[tokio::test]
 async fn a_clean_up_ends_neither_itself_nor_what_nobody_is_known_to_own() {
     let folder = Folder::new("20/s", "");
     let gone = gone();
@@ -386,4 +366,27 @@ async fn a_clean_up_ends_neither_itself_nor_what_nobody_is_known_to_own() {
     let told = told(&output);
     assert!(alive && told.contains("nothing says whose it is"), "{told}");
     assert_eq!(told.matches("it runs this clean-up").count(), 2, "{told}");
+}
+
+/// Tests that need local processes only.
+macro_rules! local {
+    ($($name:ident)*) => { vec![$(trial(stringify!($name), None, $name)),*] };
+}
+
+fn main() {
+    let mut trials = local! {
+        stopped_once_it_reverts_and_removes
+        stopped_three_times_it_leaves_at_once_and_says_what_to_run
+        after_a_kill_the_next_run_says_so_and_clean_undoes_it
+        a_fault_that_cannot_take_effect_leaves_the_drill_undecided
+        a_fault_that_no_request_met_leaves_the_drill_undecided
+        what_a_deploy_left_running_is_ended_with_the_drill_and_named
+        a_deploy_dies_with_a_killed_harness_and_what_it_left_running_with_the_clean_up
+        without_an_engine_a_lost_run_in_containers_stays_and_nothing_is_said_to_be_undone
+        a_clean_up_ends_neither_itself_nor_what_nobody_is_known_to_own
+    };
+    let name = "docker::stopped_while_the_engine_makes_its_containers_it_leaves_none";
+    let test = stopped_while_the_engine_makes_its_containers_it_leaves_none;
+    trials.push(trial(name, missing(Kind::Docker, []), test));
+    acceptance::trials::run(trials);
 }

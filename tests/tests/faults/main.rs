@@ -12,20 +12,19 @@ macro_rules! proves {
     ($($fault:literal $name:ident: |$kind:ident, $given:ident| $body:expr;)*) => {
         pub(crate) const PROVED: &[&str] = &[$($fault),*];
 
-        mod process {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                let ($kind, $given) = ($crate::stage::Kind::Process, $fault);
-                $body.await
-            })*
-        }
-
-        mod docker {
-            use super::*;
-            $(#[tokio::test] async fn $name() {
-                let ($kind, $given) = ($crate::stage::Kind::Docker, $fault);
-                $body.await
-            })*
+        pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
+            let mut trials = Vec::new();
+            for kind in $crate::stage::KINDS {
+                $({
+                    let name = $crate::stage::name(module_path!(), kind, stringify!($name));
+                    let missing = $crate::stage::missing(kind, $fault);
+                    trials.push(acceptance::trials::trial(name, missing, move || {
+                        let ($kind, $given) = (kind, $fault);
+                        $body
+                    }));
+                })*
+            }
+            trials
         }
     };
 }
@@ -43,6 +42,8 @@ mod undecided;
 
 use std::collections::BTreeSet;
 
+use acceptance::trials::trial;
+
 /// The names of all faults.
 fn catalogue() -> BTreeSet<&'static str> {
     firedrill::fault::CATALOGUE
@@ -51,8 +52,7 @@ fn catalogue() -> BTreeSet<&'static str> {
         .collect()
 }
 
-#[test]
-fn every_fault_of_the_catalogue_is_proved() {
+async fn every_fault_of_the_catalogue_is_proved() {
     let families = [
         dependency::PROVED,
         network::PROVED,
@@ -63,4 +63,26 @@ fn every_fault_of_the_catalogue_is_proved() {
     ];
     let proved: BTreeSet<&str> = families.into_iter().flatten().copied().collect();
     assert_eq!(proved, catalogue());
+}
+
+fn main() {
+    let mut trials = vec![trial(
+        "every_fault_of_the_catalogue_is_proved",
+        None,
+        every_fault_of_the_catalogue_is_proved,
+    )];
+    for family in [
+        dependency::trials(),
+        network::trials(),
+        overlapping::trials(),
+        process::trials(),
+        process::own_trials(),
+        release::trials(),
+        resource::trials(),
+        store::trials(),
+        undecided::trials(),
+    ] {
+        trials.extend(family);
+    }
+    acceptance::trials::run(trials);
 }

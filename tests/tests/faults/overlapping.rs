@@ -2,21 +2,29 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use acceptance::trials::{missing, trial};
 use firedrill::fault::Fault;
+use libtest_mimic::Trial;
 use serde_json::json;
 
-use crate::stage::{Kind, Seen, Stage, app, broken, fault, right, silent, store, stored};
+use crate::stage::{KINDS, Kind, Seen, Stage, app, broken, fault, name, right, silent, store, stored};
 
 /// A test for each backend from one body.
 macro_rules! on_both {
     ($($name:ident: |$kind:ident| $body:expr;)*) => {
-        mod process {
-            use super::*;
-            $(#[tokio::test] async fn $name() { let $kind = Kind::Process; $body.await })*
-        }
-        mod docker {
-            use super::*;
-            $(#[tokio::test] async fn $name() { let $kind = Kind::Docker; $body.await })*
+        pub(crate) fn trials() -> Vec<Trial> {
+            let outside = "overlapping::nothing_outside_the_volume_is_damaged_by_way_of_a_link";
+            let mut trials = vec![trial(outside, None, nothing_outside_the_volume_is_damaged_by_way_of_a_link)];
+            for kind in KINDS {
+                $({
+                    let name = name(module_path!(), kind, stringify!($name));
+                    trials.push(trial(name, missing(kind, []), move || {
+                        let $kind = kind;
+                        $body
+                    }));
+                })*
+            }
+            trials
         }
     };
 }
@@ -132,7 +140,6 @@ async fn outages(kind: Kind) {
 }
 
 /// A service may leave a link in its volume; what is outside is not ours.
-#[tokio::test]
 async fn nothing_outside_the_volume_is_damaged_by_way_of_a_link() {
     let outside = tempfile::tempdir().unwrap();
     std::fs::write(outside.path().join("urls.json"), "somebody else's").unwrap();

@@ -2,16 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use acceptance::trials::trial;
 use firedrill::backend::State;
 use firedrill::scenario::{ResourceLimits, Restart};
 use firedrill::wait;
+use libtest_mimic::Trial;
 use serde_json::json;
 
 use crate::stage::{Kind, Stage, app, fault, proves, right, silent};
 
 /// During a pause of its restart policy a service is started by somebody else: only one process comes of it, and none of
 /// the old command.
-#[tokio::test]
 async fn a_service_that_is_started_during_its_back_off_is_not_started_twice() {
     let Some(stage) = Stage::with(
         Kind::Process,
@@ -35,6 +36,12 @@ async fn a_service_that_is_started_during_its_back_off_is_not_started_twice() {
     assert_eq!(stage.state().await, state);
     assert_eq!(stage.get().await, right());
     stage.close().await;
+}
+
+pub(crate) fn own_trials() -> Vec<Trial> {
+    let name = "process::a_service_that_is_started_during_its_back_off_is_not_started_twice";
+    let test = a_service_that_is_started_during_its_back_off_is_not_started_twice;
+    vec![trial(name, None, test)]
 }
 
 proves! {

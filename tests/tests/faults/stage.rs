@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use acceptance::trials;
 use firedrill::Plan;
 pub(crate) use firedrill::backend::Kind;
 use firedrill::backend::{self, Backend, Spec, State};
@@ -67,22 +68,30 @@ pub(crate) fn fault(name: &str, params: Value) -> Arc<dyn Fault> {
     fault::catalogue().parse(&call).unwrap()
 }
 
-/// Why tests of these faults are passed over on a backend: no engine answers (in CI that is a failure), or the backend
-/// says that it cannot do what one of them needs.
+/// The backends, in the order in which tests are listed.
+pub(crate) const KINDS: [Kind; 2] = [Kind::Process, Kind::Docker];
+
+/// A test's name: `network::docker::latency_makes_late`.
+pub(crate) fn name(module: &str, kind: Kind, test: &str) -> String {
+    let module = module.rsplit("::").next().unwrap_or(module);
+    format!("{module}::{kind}::{test}")
+}
+
+/// What a test of this fault lacks on a backend, by the fault's own example.
+pub(crate) fn missing(kind: Kind, name: &str) -> Option<String> {
+    let kinds = fault::CATALOGUE.iter().map(|entry| entry.kind);
+    let example = kinds.filter(|kind| kind.name == name).map(|kind| kind.example);
+    let step = format!("step = {{ {} }}", example.collect::<String>());
+    let step: Value = toml::from_str(&step).unwrap();
+    trials::missing(kind, fault(name, step["step"][name].clone()).needs())
+}
+
+/// Why these faults cannot be injected on a backend here; `None` if they can.
 pub(crate) async fn unsupported(kind: Kind, faults: &[&dyn Fault]) -> Option<String> {
-    if kind == Kind::Docker
-        && let Err(error) = backend::engine().await
-    {
-        assert!(std::env::var_os("CI").is_none(), "{error}");
-        return Some(error.to_string());
-    }
-    let backend = backend::open(kind, "test-probe", &std::env::temp_dir())
-        .await
-        .unwrap();
-    let why = faults
-        .iter()
-        .flat_map(|fault| fault.needs())
-        .find_map(|need| backend.can(need).err());
+    let needs: Vec<_> = faults.iter().flat_map(|fault| fault.needs()).collect();
+    // On a thread of its own, since it waits for the engine.
+    let missing = tokio::task::spawn_blocking(move || trials::missing(kind, needs));
+    let why = missing.await.unwrap();
     assert!(
         why.as_ref().is_none_or(|why| why.len() > 20),
         "no reason is given: {why:?}"
@@ -90,14 +99,8 @@ pub(crate) async fn unsupported(kind: Kind, faults: &[&dyn Fault]) -> Option<Str
     why
 }
 
-/// Says that a test is passed over, and why.
-#[expect(clippy::print_stderr, reason = "a test that is passed over says why")]
-pub(crate) fn skipped(why: &str) {
-    eprintln!("SKIPPED: {why}");
-}
-
 impl Stage {
-    /// A stage for some faults; `None`, and the reason is said, where the backend cannot do what they need.
+    /// A stage for some faults. `None`, and the test is reported as ignored, where the backend cannot inject them.
     pub(crate) async fn of(kind: Kind, release: &str, faults: &[&dyn Fault]) -> Option<Self> {
         Self::with(kind, release, faults, ResourceLimits::default(), Restart::No).await
     }
@@ -113,7 +116,7 @@ impl Stage {
         match unsupported(kind, faults).await {
             None => Some(Self::open(kind, plan(release, limits, restart)).await),
             Some(why) => {
-                skipped(&why);
+                trials::skip(&why);
                 None
             }
         }

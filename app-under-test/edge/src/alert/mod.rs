@@ -292,7 +292,8 @@ mod tests {
         let before = std::time::Instant::now();
         (1..=10 * QUEUE as u64).for_each(|number| alerts.on_event(&numbered(number)));
         assert!(
-            before.elapsed() < Duration::from_secs(1),
+            // Far less than the 60 s that the receiver hangs; a busy machine must not fail this.
+            before.elapsed() < Duration::from_secs(20),
             "on_event must not wait for a receiver"
         );
         until_requests(&works, 10).await;
