@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use firedrill::Plan;
 use firedrill::history::{Event, FORMAT, History, Phase, Stamped, Start, Writer};
-use firedrill::probe::{self, Seen};
+use firedrill::probe::{self, Seen, Users};
 use firedrill::sample::{Clock, Labels, Micros, Sample};
 use firedrill::wait;
 use tokio::sync::mpsc;
@@ -23,10 +23,10 @@ pub async fn remembered(
     clock: Clock,
     stop: CancellationToken,
 ) -> Result<History, probe::Error> {
-    let plan = Arc::new(plan);
+    let users = Arc::new(Users::from(&plan));
     let labels = Labels::default();
     let (sink, mut seen) = mpsc::unbounded_channel();
-    let prober = probe::probe(Arc::clone(&plan), 1, entry, clock, labels.clone(), sink, stop);
+    let prober = probe::probe(Arc::clone(&users), 1, entry, clock, labels.clone(), sink, stop);
     let collect = async {
         let (mut samples, mut gaps) = (Vec::new(), Vec::new());
         let mut batch = Vec::new();
@@ -64,7 +64,15 @@ pub async fn written(
     let (clock, labels, stop) = (Clock::start(), Labels::default(), CancellationToken::new());
     let mut writer = Writer::create(folder, clock, labels.clone()).map_err(|e| e.to_string())?;
     let (sink, mut seen) = mpsc::unbounded_channel();
-    let prober = probe::probe(Arc::new(plan), 1, entry, clock, labels, sink, stop.clone());
+    let prober = probe::probe(
+        Arc::new(Users::from(&plan)),
+        1,
+        entry,
+        clock,
+        labels,
+        sink,
+        stop.clone(),
+    );
     let end = async {
         wait::until_due(Instant::now() + length).await;
         stop.cancel();
@@ -102,7 +110,7 @@ fn history(plan: &Plan, samples: Vec<Sample>, gaps: Vec<Stamped>, labels: &Label
     };
     let at = |at, event| Stamped { at, event };
     let mut events = vec![at(Micros(0), Event::Start(Box::new(start.clone())))];
-    for stream in probe::streams(plan) {
+    for stream in probe::streams(&Users::from(plan)) {
         let (journey, mode, rate) = (stream.journey.clone(), stream.mode, stream.rate);
         events.push(at(
             Micros(0),

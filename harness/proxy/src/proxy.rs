@@ -54,6 +54,11 @@ impl ProxyBuilder {
     /// # Errors
     /// [`Error::Listen`].
     pub async fn start(self) -> Result<Proxy, Error> {
+        self.listen_and_accept()
+    }
+
+    /// Not `async`, so that the proxy's tasks are compiled, and optimised, with this crate and not with each caller.
+    fn listen_and_accept(self) -> Result<Proxy, Error> {
         let failed = |source| Error::Listen {
             address: self.listen,
             source,

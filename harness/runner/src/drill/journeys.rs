@@ -11,10 +11,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Error;
 use super::record::Recorder;
 use super::steady_state::SteadyState;
-use crate::Plan;
-use crate::probe::{self, Seen};
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Labels};
+use firedrill_probe::{self as probe, Seen, Users};
 
 /// The journeys at work: what they have written so far, how they are now, and how to end them.
 pub(super) struct Journeys {
@@ -27,16 +26,16 @@ pub(super) struct Journeys {
 }
 
 impl Journeys {
-    /// Sets the journeys of a plan going towards its entry: a prober, and a pump that writes down what it sees.
+    /// Sets the journeys of a system's users going towards its entry: a prober, and a pump that writes down what it sees.
     pub(super) fn start(
-        plan: &Arc<Plan>,
+        users: &Arc<Users>,
         seed: u64,
         entry: SocketAddr,
         clock: Clock,
         labels: &Labels,
         recorder: &Recorder,
     ) -> Result<Self, Error> {
-        let streams = probe::streams(plan);
+        let streams = probe::streams(users);
         for stream in &streams {
             let (journey, mode, rate) = (stream.journey.clone(), stream.mode, stream.rate);
             recorder.event(Event::Stream {
@@ -54,7 +53,7 @@ impl Journeys {
         let (sink, seen) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let prober = probe::probe(
-            Arc::clone(plan),
+            Arc::clone(users),
             seed,
             entry,
             clock,

@@ -28,10 +28,10 @@ pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
 use crate::Plan;
 use crate::backend::{self, Backend, Source, Spec};
-use crate::probe;
 use firedrill_model::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
 use firedrill_model::sample::{Clock, Labels};
 use firedrill_model::scenario::Service;
+use firedrill_probe::{self as probe, Users};
 use firedrill_wait::Poll;
 use journeys::Journeys;
 use record::Recorder;
@@ -133,7 +133,9 @@ pub async fn run(order: Order, stop: CancellationToken) -> Ended {
             };
         }
     };
+    let users = Arc::new(Users::from(&*order.plan));
     let drill = Drill {
+        users,
         order,
         clock,
         labels,
@@ -149,6 +151,7 @@ struct Drill {
     labels: Labels,
     recorder: Recorder,
     steps: Arc<Steps>,
+    users: Arc<Users>,
 }
 
 /// How long the steady state may take to come about, beyond its own length.
@@ -197,7 +200,7 @@ impl Drill {
             .collect();
         let entry = proxies::entry(&self.order.plan, self.order.backend.as_ref(), &self.steps.proxies)?;
         let journeys = Journeys::start(
-            &self.order.plan,
+            &self.users,
             self.order.seed,
             entry,
             self.clock,
@@ -261,7 +264,7 @@ impl Drill {
         }
         if plan.scenario.seeded && plan.system.seed.is_some() {
             let entry = backend.address(plan.entry(), None)?;
-            let stored = probe::seed(plan, entry, self.order.seed)
+            let stored = probe::seed(&self.users, entry, self.order.seed)
                 .await
                 .map_err(Error::Seed)?;
             self.recorder.event(Event::Note {
@@ -354,7 +357,7 @@ impl Drill {
 
     async fn read_back(&self, writes: &[probe::Write]) -> Result<(), Error> {
         let entry = self.order.backend.address(self.order.plan.entry(), None)?;
-        for (write, found) in probe::read_back(&self.order.plan, self.order.seed, entry, writes).await {
+        for (write, found) in probe::read_back(&self.users, self.order.seed, entry, writes).await {
             let (stream, n, ack) = (write.stream, write.n, write.ack);
             self.recorder.event(Event::ReadBack {
                 stream,

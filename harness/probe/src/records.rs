@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::Plan;
+use crate::Users;
 use firedrill_model::scenario::{Template, record_field};
 
-/// The plan's records with the drill's seed.
+/// The users's records with the drill's seed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Book<'p> {
-    pub(super) plan: &'p Plan,
+    pub(super) users: &'p Users,
     pub(super) seed: u64,
 }
 
@@ -16,7 +16,7 @@ impl<'p> Book<'p> {
     /// The value of `{record.field}` for probe number `n`: counted records are used in turn, others are new each time.
     pub(super) fn field(&self, hole: &str, n: u64) -> Option<Cow<'p, str>> {
         let (record, _) = hole.split_once('.')?;
-        let records = &self.plan.system.records;
+        let records = &self.users.system.records;
         let index = records
             .get(record)?
             .count
@@ -28,7 +28,7 @@ impl<'p> Book<'p> {
     pub(super) fn cycle<'t>(&self, templates: impl Iterator<Item = &'t Template>) -> Option<u64> {
         let mut cycle = 1u64;
         for hole in templates.flat_map(Template::placeholders) {
-            let count = self.plan.system.records.get(hole.split_once('.')?.0)?.count?;
+            let count = self.users.system.records.get(hole.split_once('.')?.0)?.count?;
             let count = u64::from(count.max(1));
             if cycle != 1 && cycle != count {
                 return None;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -14,7 +14,7 @@ use super::prepared::{Concrete, Prepared};
 use super::records::Book;
 use super::stall::Stalls;
 use super::{Error, Seen, Write};
-use crate::Plan;
+use crate::Users;
 use firedrill_model::sample::{
     Ack, Bad, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void,
 };
@@ -40,14 +40,14 @@ pub struct Stream {
 /// Prepared requests are kept up to so many.
 const KEPT: u64 = 4096;
 
-/// The streams of a plan: a journey's rate is shared evenly by its connection modes. On an empty store, journeys that
+/// The streams of a users: a journey's rate is shared evenly by its connection modes. On an empty store, journeys that
 /// use counted records are left out.
-pub fn streams(plan: &Plan) -> Vec<Stream> {
-    let journeys: Vec<&Journey> = plan
+pub fn streams(users: &Users) -> Vec<Stream> {
+    let journeys: Vec<&Journey> = users
         .system
         .journeys
         .iter()
-        .filter(|journey| plan.scenario.seeded || !needs_records(plan, journey))
+        .filter(|journey| users.seeded || !needs_records(users, journey))
         .collect();
     let mut streams = Vec::new();
     for (journey, stagger) in journeys.iter().zip(staggers(&journeys)) {
@@ -80,14 +80,14 @@ fn staggers(journeys: &[&Journey]) -> Vec<Duration> {
 }
 
 /// Whether a journey speaks of counted records, which only a seeded store has.
-fn needs_records(plan: &Plan, journey: &Journey) -> bool {
+fn needs_records(users: &Users, journey: &Journey) -> bool {
     let Ok(prepared) = Prepared::new(&journey.request, &journey.answer) else {
         return false;
     };
     let counted = |hole: &str| {
         let record = hole.split_once('.').map(|(record, _)| record);
         record
-            .and_then(|record| plan.system.records.get(record))
+            .and_then(|record| users.system.records.get(record))
             .is_some_and(|record| record.count.is_some())
     };
     prepared
@@ -104,7 +104,7 @@ fn needs_records(plan: &Plan, journey: &Journey) -> bool {
 /// # Errors
 /// [`Error::Start`] when there is no thread or no event loop to be had.
 pub async fn probe(
-    plan: Arc<Plan>,
+    users: Arc<Users>,
     seed: u64,
     entry: SocketAddr,
     clock: Clock,
@@ -112,14 +112,28 @@ pub async fn probe(
     sink: mpsc::UnboundedSender<Seen>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
+    let end = on_its_own_thread(users, seed, entry, clock, labels, sink, stop)?;
+    end.await.map_err(|_| Error::Panicked)
+}
+
+/// Not `async`, so that the prober is compiled, and optimised, with this crate and not with its caller.
+fn on_its_own_thread(
+    users: Arc<Users>,
+    seed: u64,
+    entry: SocketAddr,
+    clock: Clock,
+    labels: Labels,
+    sink: mpsc::UnboundedSender<Seen>,
+    stop: CancellationToken,
+) -> Result<oneshot::Receiver<()>, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(Error::Start)?;
-    let (ended, end) = tokio::sync::oneshot::channel();
+    let (ended, end) = oneshot::channel();
     let work = move || {
         go_first();
-        runtime.block_on(probe_here(&plan, seed, entry, clock, &labels, &sink, &stop));
+        runtime.block_on(probe_here(&users, seed, entry, clock, &labels, &sink, &stop));
         drop(sink);
         // Nobody waits any more: the drill was given up.
         let _ = ended.send(());
@@ -128,7 +142,7 @@ pub async fn probe(
         .name("prober".into())
         .spawn(work)
         .map_err(Error::Start)?;
-    end.await.map_err(|_| Error::Panicked)
+    Ok(end)
 }
 
 /// Whoever measures must not wait for what is measured: on Linux a thread has a priority of its own. Where that is not
@@ -140,7 +154,7 @@ fn go_first() {
 
 /// All streams, on the thread that calls it.
 async fn probe_here(
-    plan: &Arc<Plan>,
+    users: &Arc<Users>,
     seed: u64,
     entry: SocketAddr,
     clock: Clock,
@@ -149,12 +163,12 @@ async fn probe_here(
     stop: &CancellationToken,
 ) {
     let tracker = TaskTracker::new();
-    let streams = streams(plan);
+    let streams = streams(users);
     let stalls = Arc::new(Stalls::default());
     let origin = Instant::now();
     for stream in &streams {
         let Some(line) = Line::new(
-            plan,
+            users,
             stream,
             streams.len(),
             seed,
@@ -182,7 +196,7 @@ async fn probe_here(
 
 /// A stream at work.
 struct Line {
-    plan: Arc<Plan>,
+    users: Arc<Users>,
     stream: Stream,
     journey: Arc<str>,
     timeout: Duration,
@@ -207,7 +221,7 @@ impl Line {
         reason = "the parts of a line, assembled in one place"
     )]
     fn new(
-        plan: &Arc<Plan>,
+        users: &Arc<Users>,
         stream: &Stream,
         streams: usize,
         seed: u64,
@@ -217,13 +231,13 @@ impl Line {
         sink: &mpsc::UnboundedSender<Seen>,
         stalls: &Arc<Stalls>,
     ) -> Option<Self> {
-        let journey = plan
+        let journey = users
             .system
             .journeys
             .iter()
             .find(|journey| journey.name == stream.journey)?;
         let prepared = Prepared::new(&journey.request, &journey.answer).ok()?;
-        let cycle = Book { plan, seed }
+        let cycle = Book { users, seed }
             .cycle(prepared.templates())
             .filter(|cycle| *cycle <= KEPT);
         let link = journey
@@ -231,12 +245,12 @@ impl Line {
             .as_ref()
             .and_then(|remember| remember.link_header.as_ref());
         Some(Self {
-            plan: Arc::clone(plan),
+            users: Arc::clone(users),
             stream: stream.clone(),
             timeout: journey.timeout.0,
             kept: (0..cycle.unwrap_or(0)).map(|_| OnceLock::new()).collect(),
             prepared,
-            telling: Telling::new(plan.system.identity.as_ref(), journey.fallback.as_ref()),
+            telling: Telling::new(users.system.identity.as_ref(), journey.fallback.as_ref()),
             link_header: link.and_then(|name| name.parse().ok()),
             writes: journey.remember.is_some(),
             streams: streams as u64,
@@ -327,7 +341,7 @@ impl Line {
             self.prepared
                 .concrete(
                     &Book {
-                        plan: &self.plan,
+                        users: &self.users,
                         seed: self.seed,
                     },
                     n,

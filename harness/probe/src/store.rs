@@ -11,7 +11,7 @@ use super::connection::Way;
 use super::prepared::{Prepared, Want};
 use super::records::Book;
 use super::{Error, Write};
-use crate::Plan;
+use crate::Users;
 use firedrill_model::sample::{Bad, Found, Mode, Outcome};
 use firedrill_model::scenario::Remember;
 use firedrill_wait::Poll;
@@ -23,15 +23,15 @@ const PERSISTENCE: Duration = Duration::from_millis(1500);
 /// Reads in flight at once.
 const AT_ONCE: usize = 16;
 
-/// Stores every counted record of the plan's seed, one after the other; returns how many.
+/// Stores every counted record of the users's seed, one after the other; returns how many.
 ///
 /// # Errors
 /// [`Error::NotStored`] for the first that is not answered as it should be.
-pub async fn seed(plan: &Plan, entry: SocketAddr, seed: u64) -> Result<u64, Error> {
-    let Some(filling) = &plan.system.seed else {
+pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Error> {
+    let Some(filling) = &users.system.seed else {
         return Ok(0);
     };
-    let count = plan
+    let count = users
         .system
         .records
         .get(&filling.records)
@@ -39,7 +39,7 @@ pub async fn seed(plan: &Plan, entry: SocketAddr, seed: u64) -> Result<u64, Erro
         .unwrap_or(0);
     let prepared = Prepared::new(&filling.request, &filling.answer)?;
     let way = Way::new(entry, Mode::Reused);
-    let book = Book { plan, seed };
+    let book = Book { users, seed };
     for n in 0..u64::from(count) {
         let concrete = prepared.concrete(&book, n, None)?;
         let why = match way.exchange(&concrete, LIMIT).await.result {
@@ -57,15 +57,15 @@ pub async fn seed(plan: &Plan, entry: SocketAddr, seed: u64) -> Result<u64, Erro
 /// Reads every write back; the answers come in the writes' order. A write that nobody can say where to read is left
 /// out.
 pub async fn read_back(
-    plan: &Arc<Plan>,
+    users: &Arc<Users>,
     seed: u64,
     entry: SocketAddr,
     writes: &[Write],
 ) -> Vec<(Write, Found)> {
     let way = Arc::new(Way::new(entry, Mode::Reused));
     let reads = writes.iter().cloned().map(|write| {
-        let (plan, way) = (Arc::clone(plan), Arc::clone(&way));
-        async move { read_one(&plan, seed, &way, &write).await }
+        let (users, way) = (Arc::clone(users), Arc::clone(&way));
+        async move { read_one(&users, seed, &way, &write).await }
     });
     stream::iter(reads)
         .buffered(AT_ONCE)
@@ -74,14 +74,14 @@ pub async fn read_back(
         .await
 }
 
-async fn read_one(plan: &Plan, seed: u64, way: &Way, write: &Write) -> Option<(Write, Found)> {
-    let journey = plan
+async fn read_one(users: &Users, seed: u64, way: &Way, write: &Write) -> Option<(Write, Found)> {
+    let journey = users
         .system
         .journeys
         .iter()
         .find(|journey| *journey.name == *write.journey)?;
     let remember = journey.remember.as_ref()?;
-    let book = Book { plan, seed };
+    let book = Book { users, seed };
     let link = write
         .link
         .clone()

@@ -18,6 +18,25 @@ pub use store::{read_back, seed};
 use std::sync::Arc;
 
 use firedrill_model::sample::{Ack, Micros, Sample, StreamId};
+use firedrill_model::scenario::{Plan, System};
+
+/// Whose journeys are carried out: the system that they use, and whether its store holds the seeded records.
+#[derive(Debug, Clone)]
+pub struct Users {
+    /// The system, with its journeys and records.
+    pub system: System,
+    /// Whether the seeded records are stored. Journeys that read them do not run otherwise.
+    pub seeded: bool,
+}
+
+impl<F> From<&Plan<F>> for Users {
+    fn from(plan: &Plan<F>) -> Self {
+        Self {
+            system: plan.system.clone(),
+            seeded: plan.scenario.seeded,
+        }
+    }
+}
 
 /// A journey that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
