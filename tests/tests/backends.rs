@@ -78,7 +78,7 @@ impl Home {
         }))
         .unwrap();
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let mut sources = backend::sources(&system, here, &|_: &str| {}).await.unwrap();
+        let mut sources = backend::sources(&system, here, &|_| {}).await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let run = format!("contract-{:08x}", rand::random::<u32>());
         let home = Self {

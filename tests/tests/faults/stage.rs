@@ -126,7 +126,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let run = format!("test-{:08x}", rand::random::<u32>());
         let backend = backend::open(kind, &run, folder.path()).await.unwrap();
-        let sources = backend::sources(&plan.system, &plan.folder, &|_: &str| {}).await;
+        let sources = backend::sources(&plan.system, &plan.folder, &|_| {}).await;
         let service = &plan.system.services["app"];
         let spec = Spec {
             name: "app".into(),

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-pub use build::sources;
+pub use build::{Building, CargoError, sources};
 pub use cleanup::{OVERLAPS_FOLDER, OWNER_FILE, Swept, Which, lost, sweep};
 pub use docker::{Engine, engine};
 pub use owner::{Fate, Owner, Place, Process};
@@ -163,10 +163,13 @@ pub enum Error {
         /// The end of its log.
         log: String,
     },
+    /// A package cannot be built.
+    #[error(transparent)]
+    Cargo(#[from] CargoError),
     /// A build failed.
     #[error("building {what} failed: {cause}")]
     Build {
-        /// The package or Dockerfile.
+        /// The image.
         what: String,
         /// The end of the builder's output.
         cause: String,

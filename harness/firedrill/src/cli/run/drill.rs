@@ -164,8 +164,8 @@ async fn prepare(
     let backend = backend::open(session.kind, &folder.id, &folder.path).await?;
     // Checked before the build: minutes of compiling for a drill that is then skipped would be wasted.
     check_supported(plan, backend.as_ref()).map_err(NotReady::Unsupported)?;
-    let progress = |what: &str| session.progress.note(what);
-    let sources = backend::sources(&plan.system, &plan.folder, &progress).await?;
+    let show = |building: backend::Building<'_>| session.progress.building(building);
+    let sources = backend::sources(&plan.system, &plan.folder, &show).await?;
     let watcher = Arc::clone(session);
     let (name, run) = (plan.name.clone(), folder.id.clone());
     let order = Order {

@@ -3,17 +3,23 @@
 use std::collections::HashMap;
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::super::output;
 use firedrill_model::history::{Event, Phase, Stamped};
+use firedrill_runner::backend::Building;
+
+/// Where lines cannot be redrawn, a build that takes minutes writes one so often.
+const BUILD_LINE_EVERY: Duration = Duration::from_secs(20);
 
 /// The progress of one call.
 pub(super) struct Progress {
     bars: Option<MultiProgress>,
     running: Mutex<HashMap<String, ProgressBar>>,
+    /// The package that is built, since when, and when a line was last written.
+    build: Mutex<Option<(Instant, Instant)>>,
     total: usize,
     done: Mutex<usize>,
     json: bool,
@@ -26,6 +32,7 @@ impl Progress {
         Self {
             bars,
             running: Mutex::default(),
+            build: Mutex::default(),
             total,
             done: Mutex::new(0),
             json,
@@ -46,6 +53,70 @@ impl Progress {
         match &self.bars {
             Some(bars) => bars.suspend(print),
             None => print(),
+        }
+    }
+
+    /// Shows what a build is doing: a live line on a terminal, a line now and then elsewhere.
+    pub(super) fn building(&self, building: Building<'_>) {
+        match building {
+            Building::Started { package } => {
+                let now = Instant::now();
+                *self.build.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, now));
+                self.note(&format!("building {package} (release, statically linked)"));
+            }
+            Building::Compiling {
+                package,
+                name,
+                crates,
+            } => self.compiling(package, name, crates),
+            Building::Finished {
+                package,
+                crates,
+                took,
+            } => {
+                self.end_bar(package);
+                if crates > 0 {
+                    let seconds = took.as_secs();
+                    self.note(&format!(
+                        "built {package} in {seconds} s, crates compiled: {crates}"
+                    ));
+                }
+            }
+            // The compiler's own message, as it wrote it: it names the file and the line.
+            Building::Failed { package, output } => {
+                self.end_bar(package);
+                self.above(|| output::note(output.trim_end()));
+            }
+            _ => {}
+        }
+    }
+
+    fn compiling(&self, package: &str, name: &str, crates: usize) {
+        if let Some(bars) = &self.bars {
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            let bar = running
+                .entry(build_key(package))
+                .or_insert_with(|| spinner(bars, &format!("building {package}")));
+            bar.set_message(format!("{crates} crates, now {name}"));
+            return;
+        }
+        let mut build = self.build.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((began, last)) = build.as_mut() else {
+            return;
+        };
+        if last.elapsed() >= BUILD_LINE_EVERY {
+            *last = Instant::now();
+            let seconds = began.elapsed().as_secs();
+            self.note(&format!(
+                "building {package}: {crates} crates after {seconds} s, now {name}"
+            ));
+        }
+    }
+
+    fn end_bar(&self, package: &str) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = running.remove(&build_key(package)) {
+            bar.finish_and_clear();
         }
     }
 
@@ -73,15 +144,9 @@ impl Progress {
             }
             return;
         }
-        let bar = running.entry(run.to_owned()).or_insert_with(|| {
-            let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {prefix:32} {wide_msg}");
-            let bar = bars.add(ProgressBar::new_spinner());
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-            bar.set_prefix(name.to_owned());
-            // A drill may be without events for seconds; the spinner shows that it is alive.
-            bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
+        let bar = running
+            .entry(run.to_owned())
+            .or_insert_with(|| spinner(bars, name));
         if let Some(text) = message(event) {
             bar.set_message(text);
         }
@@ -109,6 +174,21 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+/// A live line. A drill or a build may say nothing for seconds; the spinner shows that it is alive.
+fn spinner(bars: &MultiProgress, prefix: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {prefix:32} {wide_msg}");
+    let bar = bars.add(ProgressBar::new_spinner());
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_prefix(prefix.to_owned());
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+/// The key of a build's live line; no run has this form of a name.
+fn build_key(package: &str) -> String {
+    format!("build {package}")
 }
 
 /// The live line's text for an event, if the event changes it.
