@@ -134,7 +134,7 @@ fn a_page_is_readable_by_those_who_cannot_see_it_and_on_a_phone() {
                     .is_some_and(|text| text.contains(name))
         })
     };
-    assert!(named("image", "Time line") && named("slider", "instant") && named("heading", "What happened"));
+    assert!(named("image", "Timeline") && named("slider", "instant") && named("heading", "Timeline"));
 }
 
 #[test]
