@@ -115,13 +115,13 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     };
     if has(Doubt::TooFew) {
         lines.push(format!(
-            "too few drills: a difference needs at least {MIN_DRILLS} a side (firedrill run -n 10 --against BASE)"
+            "too few drills: a difference needs at least {MIN_DRILLS} a side (firedrill run -n 10 --baseline BASE)"
         ));
     }
     if has(Doubt::NotInterleaved) {
         lines.push(
             "not interleaved: one side ran after the other, so that drift of the machine looks like a regression \
-             (firedrill run --against BASE alternates)"
+             (firedrill run --baseline BASE alternates)"
                 .to_owned(),
         );
     }

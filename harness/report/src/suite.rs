@@ -12,7 +12,7 @@ use super::summary::{DrillSummary, Ending, SuiteResult};
 use firedrill_judge::compare::MIN_DRILLS;
 use firedrill_judge::measure::Bounds;
 
-/// Rows beyond this are counted, not listed: a comment holds 65 536 characters.
+/// Rows beyond this are counted, not listed: GitHub takes 65 536 characters.
 const MOST_ROWS: usize = 150;
 
 /// The results that a headline counts, the most urgent first.

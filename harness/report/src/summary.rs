@@ -33,7 +33,7 @@ pub(super) enum Ending {
     NotRun(String),
 }
 
-/// What a summary keeps of a judgement.
+/// The parts of a judgement that a summary shows.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Judged {
     pub(super) verdict: Verdict,

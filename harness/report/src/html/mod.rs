@@ -1,7 +1,7 @@
 //! The page: one HTML file with everything in it, that opens from disk without a network.
 //!
 //! Takes all drills of a call and gives the file. Every text from outside goes through the template engine's escaping; the
-//! page's own policy allows nothing but what is in it, and only the script whose digest it names.
+//! page's content policy allows nothing but what is in it, and only the script whose digest it names.
 
 mod budget;
 mod latency;

@@ -4,6 +4,7 @@
 //! Takes one drill's report, gives text in which everything that the harness measured is filled in, and everything that
 //! only people know is a marked blank.
 
+mod actions;
 mod six_sigma;
 
 use std::fmt::Write;
@@ -13,8 +14,7 @@ use super::format::{bounds, count, of_all, percent, span, tally};
 use super::markdown::{escaped, fenced, timeline};
 use super::text::plain;
 use super::timeline::Kind;
-use super::words::{self, budget_name, detection_origin, finding, place};
-use firedrill_judge::Verdict;
+use super::words::{self, budget_name, detection_origin, place};
 use firedrill_judge::measure::{Bounds, Journey};
 use firedrill_model::sample::Bad;
 
@@ -368,49 +368,6 @@ impl Draft<'_> {
             );
         }
         let _ = writeln!(text, "* {}", blank("what people did well"));
-        text
-    }
-
-    fn actions(&self) -> String {
-        let mut rows: Vec<(String, String)> = Vec::new();
-        let mut row = |what: &str, why: &str| rows.push((what.to_owned(), why.to_owned()));
-        let measured = &self.0.measured;
-        if self.deployed() {
-            row(
-                "Prevent: add a test that fails on this bug",
-                "a bug is cheapest before the deploy",
-            );
-            row(
-                "Prevent: add a staging gate with a copy of the production store",
-                "an empty store can hide the bug",
-            );
-            if measured.instants.rollback.is_none() {
-                row(
-                    "Mitigate: roll back automatically when answers fail after a deploy",
-                    &format!("it would end {} of downtime within seconds", self.length()),
-                );
-            }
-        }
-        if measured.instants.detected.is_none() && self.down().next().is_some() {
-            row("Detect: alert on the journeys that failed", "no alert arrived");
-        }
-        if let Some(damage) = words::damage(&measured.data) {
-            row("Fix: acknowledge a write only when it is durable", &damage);
-        }
-        for check in self.0.judgement.of(Verdict::Breached) {
-            row(
-                &format!("Meet {}", code(&check.id.to_string(), 60)),
-                &escaped(&finding(check), 320),
-            );
-        }
-        row(
-            "Verify: run this scenario every night",
-            &code(&format!("firedrill run {}", self.0.name()), 100),
-        );
-        let mut text = String::from("## Action items\n\n| what | why | owner | due |\n|---|---|---|---|\n");
-        for (what, why) in rows {
-            let _ = writeln!(text, "| {what} | {why} | {} | {} |", blank("name"), blank("date"));
-        }
         text
     }
 }

@@ -37,7 +37,7 @@ struct Band {
     or_none: bool,
 }
 
-/// What stands before a band that may have been zero.
+/// The beginning of a band that may have been zero.
 const OR_NONE: &str = "none or ";
 
 impl fmt::Display for Band {

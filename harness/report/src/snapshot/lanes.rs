@@ -379,7 +379,7 @@ mod tests {
             text_of(&[up, ("fallback (journal)", 90.0), up, down, up]),
             "up → fallback (journal) → up → down → up"
         );
-        assert_eq!(text_of(&[up]), "up", "what stands outside of them must be there");
+        assert_eq!(text_of(&[up]), "up", "a state without brackets must be there");
         assert_eq!(rungs(&parse(accepted)), ["memory"]);
     }
 
