@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::super::output;
+use firedrill_model::format;
 use firedrill_model::history::{Event, Phase, Stamped};
 use firedrill_runner::backend::Building;
 
@@ -77,9 +78,8 @@ impl Progress {
                 self.end_bar(package);
                 if crates > 0 {
                     let seconds = took.as_secs();
-                    self.note(&format!(
-                        "built {package} in {seconds} s, crates compiled: {crates}"
-                    ));
+                    let crates = format::count(crates, "crate");
+                    self.note(&format!("built {package} in {seconds} s ({crates} compiled)"));
                 }
             }
             // The compiler's own message, as it wrote it: it names the file and the line.
@@ -97,7 +97,7 @@ impl Progress {
             let bar = running
                 .entry(build_key(package))
                 .or_insert_with(|| spinner(bars, &format!("building {package}")));
-            bar.set_message(format!("{crates} crates, now {name}"));
+            bar.set_message(format!("{}, now {name}", format::count(crates, "crate")));
             return;
         }
         let mut build = self.build.lock().unwrap_or_else(PoisonError::into_inner);
@@ -108,7 +108,8 @@ impl Progress {
             *last = Instant::now();
             let seconds = began.elapsed().as_secs();
             self.note(&format!(
-                "building {package}: {crates} crates after {seconds} s, now {name}"
+                "building {package}: {} after {seconds} s, now {name}",
+                format::count(crates, "crate")
             ));
         }
     }
