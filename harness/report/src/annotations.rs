@@ -48,6 +48,7 @@ fn message(drill: &DrillOutcome) -> String {
     let mut message = plain(&drill.reason(), 1000);
     if let Some((log, entry)) = drill.report().and_then(super::DrillReport::loudest) {
         let error = super::DrillReport::error(entry, 400);
+        // The line break is escaped below; GitHub shows it as one.
         message.push_str(&format!("\n{}.log:{}: {error}", log.service, entry.line));
     }
     message

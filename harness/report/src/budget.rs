@@ -97,6 +97,7 @@ fn figures(statement: &Statement, terms: &Terms) -> [(&'static str, String); 4] 
 
 /// The budget as a bar; what is over budget goes on beyond its end.
 fn bar(statement: &Statement, paint: Paint) -> String {
+    // At most twice the budget, or the line would be too long for a terminal.
     let share = (statement.percent / 100.0).clamp(0.0, 2.0);
     let cells = (1..=CELLS * 2).map(|at| (at, f64::from(at) / f64::from(CELLS)));
     let mut bar = String::new();
@@ -197,6 +198,7 @@ pub fn budget_markdown(statement: &Statement, terms: &Terms) -> String {
     if !statement.incidents.is_empty() {
         text.push_str("\n| incident | downtime | budget used | cause |\n|---|--:|--:|---|\n");
     }
+    // The latest first: older ones are the ones left out.
     for incident in statement.incidents.iter().rev().take(MOST_INCIDENTS) {
         let _ = writeln!(
             text,

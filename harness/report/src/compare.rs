@@ -60,6 +60,7 @@ fn side(row: &Row, values: &Values) -> String {
         return list(values.values.iter().map(|value| time(*value)));
     }
     let (least, most) = values.range();
+    // A range of one value says nothing.
     if least == most {
         return format!("{} (n {n})", time(values.median));
     }
@@ -77,6 +78,7 @@ fn change(row: &Row) -> String {
     if is_count(row) || base == head || row.baseline.values.len().min(row.head.values.len()) < MIN_DRILLS {
         return NOT_APPLICABLE.to_owned();
     }
+    // A ratio needs two finite numbers; *never* and zero are shown as they are.
     if base > 0.0 && base.is_finite() && head.is_finite() {
         format!("× {:.2}", head / base)
     } else {
@@ -92,6 +94,7 @@ fn verdict(comparison: &Comparison) -> String {
     let without_evidence = comparison.without_evidence.len();
     let rows = comparison.rows.len();
     match (rows, regressions, inconclusive) {
+        // No regression was found, but where there is no evidence none could be.
         (_, 0, 0) if without_evidence > 0 => {
             format!(
                 "Inconclusive: no evidence for {}.",

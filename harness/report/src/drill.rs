@@ -126,6 +126,7 @@ impl DrillReport {
     pub(super) fn outage(&self) -> Option<&Outage> {
         let length = |outage: &&Outage| {
             let first = std::cmp::Reverse(outage.first_bad);
+            // `None` as a bound sorts first, so *still down* must be compared before it.
             (outage.still_down, outage.bounds().high, first)
         };
         let others = || self.measured.journeys.iter().flat_map(|journey| &journey.outages);
@@ -145,6 +146,7 @@ impl DrillReport {
             let injected = self.faults.iter().filter(|fault| !fault.failed);
             injected.filter(|fault| fault.from <= onset.until)
         };
+        // A fault that was reverted before the onset can hardly be the trigger while another is in effect.
         let active = before().filter(|fault| fault.until.is_none_or(|until| until >= onset.from));
         let last = |fault: &&FaultSpan| fault.from;
         active.max_by_key(last).or_else(|| before().max_by_key(last))
@@ -177,6 +179,7 @@ impl DrillReport {
 
     /// When a log line was written, on the drill's clock, if it begins with a time stamp.
     pub(super) fn logged_at(&self, entry: &ErrorGroup) -> Option<Micros> {
+        // Services write RFC 3339 at the start of a line; anything else has no place in time.
         let stamp: jiff::Timestamp = entry.text.split_whitespace().next()?.parse().ok()?;
         let wall: jiff::Timestamp = self.start.wall.parse().ok()?;
         u64::try_from(stamp.duration_since(wall).as_micros())
@@ -225,6 +228,7 @@ fn shown(history: &History, measured: &Measured) -> Interval {
     let last = history.samples.iter().map(|sample| sample.due).max();
     let window = measured.window;
     let from = first.map_or(window.from, |first| first.min(window.from));
+    // A drill that ended before its steps has an empty window; its probes are shown all the same.
     let until = if window.from < window.until {
         window.until
     } else {
@@ -256,6 +260,7 @@ fn faults(history: &History) -> Vec<FaultSpan> {
             Event::Reverted { step, .. } | Event::NotInjected { step, .. } => (*step, false),
             _ => continue,
         };
+        // Steps have numbers, not identities: of equal numbers the last injection is meant.
         if let Some((_, fault)) = faults.iter_mut().rev().find(|(of, _)| *of == step) {
             let stamp = if confirmed {
                 &mut fault.confirmed

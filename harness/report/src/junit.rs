@@ -44,6 +44,7 @@ fn case(drill: &DrillOutcome) -> TestCase {
         return case;
     };
     case.set_classname(format!("{}.{}", report.start.backend, report.name()));
+    // The probed time, not the wall clock: it is in the history, so that a stored run gives the same file.
     case.set_time(Duration::from_micros(
         report.shown.until.0.saturating_sub(report.shown.from.0),
     ));

@@ -27,8 +27,10 @@ pub fn markdown(drills: &[DrillOutcome]) -> String {
     let mut left_out = table(&mut text, &sorted);
     let mut details = 0;
     for drill in sorted.iter().filter(|drill| drill.status() != Status::Skipped) {
+        // Drills that were not run have their reason in the table, and no details.
         let Some(report) = drill.report() else { continue };
         let section = section(report, drill.status() != Status::AsExpected);
+        // Later sections may be shorter and still fit, so that a long one does not end the report.
         if text.len() + section.len() + TAIL > LONGEST {
             details += 1;
             continue;
@@ -67,6 +69,7 @@ fn table(text: &mut String, drills: &[&DrillOutcome]) -> Vec<String> {
     let mut left_out = 0;
     for drill in drills {
         let row = row(drill);
+        // The worst drills come first, so that those left out matter least.
         if text.len() + row.len() > TABLE {
             left_out += 1;
         } else {
@@ -234,6 +237,7 @@ fn code(text: &str) -> String {
 
 /// Text from outside as Markdown shows it: on one line, without markup, mentions or references.
 pub(super) fn escaped(text: &str, longest: usize) -> String {
+    // Cut before it is escaped: a cut inside an entity would show its remains.
     let mut escaped = String::new();
     for c in plain(text, longest).chars() {
         match c {

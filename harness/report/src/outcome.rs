@@ -100,6 +100,7 @@ impl DrillOutcome {
             Self::Skipped { .. } => Status::Skipped,
             Self::Failed { .. } => Status::NotRun,
             Self::Judged(report) => match (report.judgement.as_expected(), report.judgement.verdict()) {
+                // As expected goes first: a negative control that breached as it must is no breach.
                 (true, _) => Status::AsExpected,
                 (false, Verdict::Undecided) => Status::Undecided,
                 // A negative control that is met is as unexpected as a breach.
@@ -120,6 +121,7 @@ impl DrillOutcome {
 /// The worst first, then by cost, then by name.
 pub(super) fn worst_first(drills: &[DrillOutcome]) -> Vec<&DrillOutcome> {
     let mut sorted: Vec<&DrillOutcome> = drills.iter().collect();
+    // Cached: a title is made anew at each call.
     sorted.sort_by_cached_key(|drill| {
         let cost = drill.report().map_or(0, DrillReport::cost);
         (drill.status(), Reverse(cost), drill.title())

@@ -36,6 +36,7 @@ fn share(of: f64, years: usize) -> String {
         return format!("{:.1} %", of * 100.0);
     }
     #[expect(clippy::cast_precision_loss, reason = "a count of years")]
+    // Rule of three, in percent: 100 · 3/n.
     let most = 300.0 / years.max(1) as f64;
     format!("< {most:.3} %")
 }
@@ -120,6 +121,7 @@ fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
             .parts
             .iter()
             .map(|part| part.confidence)
+            // The weakest scenario limits what can be said of all.
             .fold(1.0, f64::min);
         lines.push(format!(
             "{:.0} % confidence that the costliest of {drills} covers 95 % of events; 95 % confidence takes {ENOUGH_FOR_P95} drills",
@@ -145,6 +147,7 @@ fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
             "  with {n} drills of each scenario: up to {:.1} %",
             affected(n)
         ));
+        // More drills than are enough need not be listed.
         if affected(n) <= ACCEPTED * 100.0 {
             break;
         }

@@ -169,6 +169,7 @@ fn by_scenario<'a>(lines: &[&'a DrillSummary]) -> Vec<Repeats<'a>> {
         scenarios.entry(&line.name).or_default().push(line);
     }
     let repeats = |all: Vec<&'a DrillSummary>| {
+        // `min_by_key`: the most urgent result has the lowest number.
         let worst = *all.iter().min_by_key(|line| weight(line))?;
         Some(Repeats { worst, all })
     };
@@ -225,6 +226,7 @@ fn table(rows: &[Repeats<'_>]) -> String {
             }
         };
         let control = if line.control { " (negative control)" } else { "" };
+        // A row is one line; the whole reason is in the drill's own report.
         let why: String = why.chars().take(160).collect();
         let _ = writeln!(
             text,

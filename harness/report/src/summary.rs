@@ -297,6 +297,7 @@ fn without_repeats(lines: &[&DrillSummary], colours: bool) -> Vec<(String, usize
 pub fn costliest<'a>(lines: &[&'a DrillSummary]) -> Option<(&'a DrillSummary, Bounds, f64)> {
     let priced = lines.iter().filter_map(|line| {
         let judged = line.judged().filter(|_| line.result() == SuiteResult::Met)?;
+        // What costs nothing is not expensive, even where everything else costs nothing, too.
         let share = judged.percent.filter(|share| *share > 0.0)?;
         Some((*line, judged.downtime, share))
     });

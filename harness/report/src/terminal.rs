@@ -163,10 +163,12 @@ impl Page<'_> {
                     reason = "columns of a terminal"
                 )]
                 let column = ((share * columns as f64) as usize).min(columns - 1);
+                // A later fault in the same column replaces an earlier mark: the timeline lists both.
                 axis[column] = if at == fault.from { '▲' } else { '△' };
             }
         }
         let line: String = axis.into_iter().collect();
+        // The length stands at the right end, the key in the middle of what is left.
         let end = format!("{:.1} s", window.length().as_secs_f64());
         let key = if self.report.faults.is_empty() {
             ""
@@ -187,6 +189,7 @@ impl Page<'_> {
         let cell = |column: usize| {
             let (from, until) = (edge(column), edge(column + 1));
             match self.worst(journey, from, until) {
+                // The worst state of the cell, so that an outage shorter than a cell is seen.
                 Some(JourneyState::Down) => self.paint.bad("·"),
                 Some(JourneyState::Fallback(_)) => self.paint.warn("▒"),
                 Some(JourneyState::Up) if self.unknown(from, until) => self.paint.dim("?"),
@@ -260,6 +263,7 @@ impl Page<'_> {
             reason = "clamped to the bar"
         )]
         let filled = (high / 100.0 * BAR as f64).ceil().clamp(0.0, BAR as f64) as usize;
+        // The bar ends at the budget; an arrow says that the cost goes on.
         let over = if high > 100.0 { "▶" } else { "" };
         let bar = format!("[{}{}]{over}", "█".repeat(filled), "·".repeat(BAR - filled));
         let verdict = if high > 100.0 {
@@ -272,6 +276,7 @@ impl Page<'_> {
 
     fn checks(&self) -> String {
         let mut checks: Vec<_> = self.report.judgement.checks.iter().collect();
+        // The worst first; within a verdict in the fixed order of the judgement.
         checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
         let names: Vec<String> = checks.iter().map(|check| check.id.to_string()).collect();
         let widest = column(names.iter().map(String::as_str), 0, 32);
@@ -313,6 +318,7 @@ impl Page<'_> {
         );
         let mut text = format!("{}  {}\n", self.paint.bold("Logs"), self.paint.dim(&source));
         let mut lines = vec![DrillReport::error(entry, 400)];
+        // Services indent what belongs to an error: its cause, its trace.
         let details = entry.after.iter().filter(|line| line.starts_with(' '));
         lines.extend(details.map(|line| plain(line, 400)));
         for line in lines {

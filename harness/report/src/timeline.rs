@@ -114,6 +114,7 @@ pub(super) fn timeline(history: &History, measured: &Measured) -> Vec<Moment> {
             .iter()
             .map(|release| of_release(release, measured)),
     );
+    // Stable: at one instant, what the drill did comes before what was measured.
     moments.sort_by_key(|moment| moment.at);
     moments
 }
@@ -207,6 +208,7 @@ fn of_outage(journey: &Journey, outage: &Outage) -> [Moment; 2] {
     };
     let length = bounds(outage.bounds());
     let ended = match outage.first_good {
+        // The first good answer is when users noticed; the end itself lies before it, within the bounds.
         Some(at) if !outage.still_down => Moment {
             at,
             kind: Kind::Up,

@@ -57,6 +57,7 @@ pub(super) fn reason(measured: &Measured, judgement: &Judgement) -> String {
         };
         return format!("{down}; {}{intact}.", of_budget_used(&judgement.cost));
     }
+    // Breached before undecided: `verdict` is the worst, and only its checks are quoted.
     let failed: Vec<String> = judgement
         .of(verdict)
         .map(|check| format!("{}: {}", check.id, finding(check)))
@@ -176,6 +177,7 @@ pub(super) fn detection_origin(instants: &Instants) -> String {
         .rollback
         .as_ref()
         .filter(|rollback| rollback.seen.is_some());
+    // The same order in which the judgement takes the origin of the time to detect.
     match (instants.onset, left) {
         (Some(_), _) => "the outage began".into(),
         (None, Some(rollback)) => format!("{} first answered", rollback.from),

@@ -41,6 +41,7 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> Chart {
         .map(|bucket| bucket.max)
         .max()
         .unwrap_or_default();
+    // Thirty percent above the highest value, so that neither the curve nor the deadline touches the edge.
     let highest = slowest.max(deadline).as_secs_f64() * 1e3 * 1.3;
     let mut picture = Picture::default();
     let plot = Down {
@@ -63,20 +64,8 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> Chart {
         );
         picture.text("tick", anchor(x), x, plot.from + CHART + BAD + 15, &name);
     }
-    let y = |time: Duration| height(time.as_secs_f64() * 1e3, highest);
-    let paths = vec![
-        (
-            "band-max",
-            area(&series.buckets, |bucket| (y(bucket.min), y(bucket.max))),
-        ),
-        (
-            "band-p99",
-            area(&series.buckets, |bucket| (y(bucket.min), y(bucket.p99))),
-        ),
-        ("median", line(&series.buckets, |bucket| y(bucket.p50))),
-    ];
     let columns = columns(report, series);
-    picture.stretched(columns, plot, paths);
+    picture.stretched(columns, plot, curves(series, highest));
     for (y, name) in &levels {
         picture.text("tick", "start", 0.0, y.saturating_sub(3), name);
     }
@@ -96,6 +85,22 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> Chart {
     picture.stretched(columns, strip, vec![("bad", bad(&series.buckets))]);
     let title = format!("Latency of {} over time", series.journey);
     picture.finish(id, plot.from + CHART + BAD + AXIS, &title, &heading(series))
+}
+
+/// The bands around the median, and the median, as paths.
+fn curves(series: &Series, highest: f64) -> Vec<(&'static str, String)> {
+    let y = |time: Duration| height(time.as_secs_f64() * 1e3, highest);
+    vec![
+        (
+            "band-max",
+            area(&series.buckets, |bucket| (y(bucket.min), y(bucket.max))),
+        ),
+        (
+            "band-p99",
+            area(&series.buckets, |bucket| (y(bucket.min), y(bucket.p99))),
+        ),
+        ("median", line(&series.buckets, |bucket| y(bucket.p50))),
+    ]
 }
 
 /// The powers of ten on the scale, from the lowest.
@@ -142,6 +147,7 @@ fn columns(report: &DrillReport, series: &Series) -> usize {
 
 /// A place from the top, 0 to 100, on a logarithmic scale.
 fn height(millis: f64, highest: f64) -> f64 {
+    // Logarithmic from LOWEST at the bottom (100) to `highest` at the top (0).
     let share = (millis.max(LOWEST) / LOWEST).ln() / (highest / LOWEST).ln().max(1e-9);
     (100.0 - 100.0 * share).clamp(0.0, 100.0)
 }
@@ -196,6 +202,7 @@ fn bad(buckets: &[Bucket]) -> String {
     let mut path = String::new();
     for (at, bucket) in buckets.iter().enumerate().filter(|(_, bucket)| bucket.bad > 0) {
         let share = 100.0 * f64::from(bucket.bad) / f64::from(bucket.bad + bucket.up);
+        // A single bad answer among many is still drawn: eight percent of the height.
         let _ = write!(path, "M{at} 0H{}V{:.0}H{at}Z", at + 1, share.max(8.0));
     }
     path

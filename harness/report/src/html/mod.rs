@@ -259,6 +259,7 @@ fn moments(report: &DrillReport) -> Vec<Value> {
         .chain(blips.take(MOST_BLIPS))
         .chain(unknown)
         .collect();
+    // Stable, as in the timeline itself.
     all.sort_by_key(|moment| moment.at);
     all.iter().take(MOST_MOMENTS).map(row).collect()
 }
@@ -278,6 +279,7 @@ fn journeys(report: &DrillReport) -> Vec<Value> {
 
 fn bills(report: &DrillReport) -> Vec<Value> {
     let seconds = |bill: &Bill| bill.billed.high.unwrap_or(bill.billed.low).as_secs_f64();
+    // Bars are relative to the longest bill; never zero, since it divides.
     let most = report.judgement.bills.iter().map(seconds).fold(1e-9, f64::max);
     let used = report.start.plan.contract();
     let row = |bill: &Bill| {

@@ -89,6 +89,7 @@ impl Across {
     pub(super) fn visible(self) -> Self {
         Self {
             from: self.from,
+            // At least 0.35 %: four pixels of a wide screen, one of a phone.
             until: self.until.max(self.from + 0.35).min(100.0_f64.max(self.from)),
         }
     }

@@ -54,6 +54,7 @@ impl Scale {
         let steps = [
             0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0,
         ];
+        // The smallest step that gives no more ticks than there is room for.
         let step = steps
             .into_iter()
             .find(|step| whole / step <= TICKS)
@@ -239,6 +240,7 @@ impl Sheet<'_> {
             if (across.until, rank) <= last {
                 continue;
             }
+            // A worse state is drawn even where the last bar covers it.
             last = (across.until, rank);
             let title = format!(
                 "{text}: {} to {}",
@@ -290,6 +292,7 @@ impl Sheet<'_> {
     /// The part of an outage before the judged time, and the bounds of its start and end.
     fn outage(&mut self, outage: &Outage, y: Down) {
         let window = self.report.measured.window;
+        // The lane covers the judged time only; what was seen before it is drawn apart.
         if outage.first_bad < window.from {
             let until = outage.first_good.unwrap_or(window.from).min(window.from);
             let across = self.scale.across(outage.first_bad, until).visible();

@@ -21,6 +21,7 @@ impl Draft<'_> {
                 "Prevent: add a staging gate with a copy of the production store",
                 "an empty store can hide the bug",
             );
+            // A rollback that happened needs no action to introduce it.
             if measured.instants.rollback.is_none() {
                 row(
                     "Mitigate: roll back automatically when answers fail after a deploy",

@@ -258,6 +258,7 @@ impl Draft<'_> {
         let Some((log, entry)) = self.0.loudest() else {
             return "\nThe logs contain no error.\n".to_owned();
         };
+        // Only an error of the outage can be its cause; any other is shown, but not as such.
         let which = if self.0.culprit().is_some() {
             "Most frequent error of the outage"
         } else {

@@ -12,6 +12,7 @@ use super::{Draft, blank};
 #[expect(clippy::cast_precision_loss, reason = "counts of probes")]
 fn per_million(defects: usize, opportunities: usize) -> f64 {
     let exact = 1e6 * defects as f64 / opportunities.max(1) as f64;
+    // The power of ten below which digits are rounded away: three digits stay.
     let digit = 10f64.powf(exact.max(1.0).log10().floor() - 2.0).max(1.0);
     (exact / digit).round() * digit
 }

@@ -74,11 +74,13 @@ impl Unit {
         let Some(high) = quantity.high else {
             return still_down.to_owned();
         };
+        // *None* fits what may have been zero, up to half a step above the lowest edge.
         if accepted == Some(NONE) && quantity.low == 0.0 && high <= half_step_above(self.lowest_edge()) {
             return NONE.to_owned();
         }
         let measured = Band {
             unit: self,
+            // Below the lowest edge, measuring cannot tell one time from another.
             edge: edge_at_least(high).max(self.lowest_edge()),
             or_none: quantity.low <= 0.0,
         };

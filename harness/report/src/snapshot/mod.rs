@@ -186,6 +186,7 @@ fn seconds(bounds: Bounds) -> Quantity {
 
 fn times(measured: &Measured, accepted: &AcceptedLines<'_>) -> Vec<(String, String)> {
     let instants = &measured.instants;
+    // Without an end there is no time to recover; its lower bound is the downtime's.
     let recover = if measured.downtime.high.is_none() {
         Some(measured.downtime)
     } else {

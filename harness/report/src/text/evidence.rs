@@ -25,6 +25,7 @@ impl<'h> Evidence<'h> {
     /// A text of an event in words. Format 1 wrote the path of a deploy with its placeholder, and left a blank where a
     /// service had no release before: both are made good here, since those histories must stay readable.
     pub(crate) fn in_words(&self, text: &str) -> String {
+        // The deploy is known by its own text: format 1 has no other link between the two events.
         let deploy = self.deploys.iter().find(|(detail, _)| *detail == text);
         let text = match deploy {
             Some((_, release)) => text.replace("{release}", release),
@@ -94,6 +95,7 @@ fn json_in_words(text: &str) -> (String, usize) {
                 }
             }
             '"' => words.push_str(&string(&mut chars)),
+            // Outside of strings these are punctuation of JSON; inside they were taken with their string.
             ':' => words.push(' '),
             ',' => words.push_str(", "),
             c => words.push(c),

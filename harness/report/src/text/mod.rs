@@ -51,6 +51,7 @@ fn glue_units(text: &str) -> String {
     let mut glued = String::new();
     let mut before = "";
     for (at, word) in text.split(' ').enumerate() {
+        // `5.1 ms,` ends with a comma that does not belong to the unit.
         let unit = word.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '%');
         let belongs = UNITS.contains(&unit) && before.ends_with(|c: char| c.is_ascii_digit());
         if at > 0 {
