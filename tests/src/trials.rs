@@ -40,7 +40,10 @@ pub fn missing(kind: Kind, needs: impl IntoIterator<Item = Capability>) -> Optio
         let opened = backend::open(kind, "capabilities", &folder);
         runtime().block_on(opened).unwrap()
     });
-    needs.into_iter().find_map(|need| backend.can(need).err())
+    needs
+        .into_iter()
+        .find_map(|need| backend.can(need).err())
+        .map(|why| why.to_string())
 }
 
 /// One test. It is ignored when something is `missing`.

@@ -351,7 +351,7 @@ async fn a_clean_up_ends_neither_itself_nor_what_nobody_is_known_to_own() {
         .env("FIREDRILL_RUN", run)
         .spawn()
         .unwrap();
-    // The shell is the clean-up's parent, and both look like a lost run's.
+    // The shell is the cleanup's parent, and both look like a lost run's.
     let words = format!("'{}' clean; exit $?", binary().display());
     let mut clean = Command::new("sh");
     clean.args(["-c", &words]).env("FIREDRILL_RUNS", folder.runs());
@@ -364,8 +364,8 @@ async fn a_clean_up_ends_neither_itself_nor_what_nobody_is_known_to_own() {
     nobodys.kill().unwrap();
     nobodys.wait().unwrap();
     let told = told(&output);
-    assert!(alive && told.contains("nothing says whose it is"), "{told}");
-    assert_eq!(told.matches("it runs this clean-up").count(), 2, "{told}");
+    assert!(alive && told.contains("it has no owner"), "{told}");
+    assert_eq!(told.matches("it runs this cleanup").count(), 2, "{told}");
 }
 
 /// Tests that need local processes only.

@@ -16,12 +16,12 @@ pub(super) struct Answer {
 
 /// Where an answer names its release.
 #[derive(Debug, Clone)]
-pub(super) enum Told {
+pub(super) enum ReleaseField {
     Header(HeaderName),
     Body(scenario::Between),
 }
 
-impl Told {
+impl ReleaseField {
     fn new(identity: &scenario::Identity) -> Option<Self> {
         match identity {
             scenario::Identity::Header(name) => name.parse().ok().map(Self::Header),
@@ -41,31 +41,31 @@ impl Told {
     }
 }
 
-/// How a journey's answers tell who gave them, and which way.
+/// Where a journey's answers name the release and the fallback that gave them.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Telling {
-    pub(super) release: Option<Told>,
+pub(super) struct AnswerLabels {
+    pub(super) release: Option<ReleaseField>,
     pub(super) fallback: Option<(HeaderName, Vec<String>)>,
 }
 
-impl Telling {
-    /// From the files' words; the loader has checked the names.
+impl AnswerLabels {
+    /// From the system file; the loader has checked the names.
     pub(super) fn new(identity: Option<&scenario::Identity>, fallback: Option<&scenario::Fallback>) -> Self {
         Self {
-            release: identity.and_then(Told::new),
+            release: identity.and_then(ReleaseField::new),
             fallback: fallback
                 .and_then(|fallback| Some((fallback.header.parse().ok()?, fallback.normal.clone()))),
         }
     }
 
-    /// The release that says it answered.
+    /// The release that an answer names.
     pub(super) fn release(&self, answer: &Answer, labels: &Labels) -> Label {
         self.release
             .as_ref()
-            .map_or(Label::NONE, |told| labels.intern(told.read(answer)))
+            .map_or(Label::NONE, |field| labels.intern(field.read(answer)))
     }
 
-    /// Which other way it was answered; none when the normal one.
+    /// The fallback that an answer names; none for a normal answer.
     pub(super) fn rung(&self, headers: &HeaderMap, labels: &Labels) -> Label {
         match &self.fallback {
             Some((name, normal)) => match text(headers, name) {
@@ -77,7 +77,7 @@ impl Telling {
     }
 }
 
-/// A header's text, at most so much of it as makes a label.
+/// A header's text, cut to the length of a label.
 pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
     let text = headers
         .get(name)
@@ -159,7 +159,7 @@ mod tests {
             header: "x-served-by".into(),
             normal: vec!["store".into()],
         };
-        let telling = Telling::new(None, Some(&fallback));
+        let telling = AnswerLabels::new(None, Some(&fallback));
         let labels = Labels::default();
         let by = |way: &'static str| {
             HeaderMap::from_iter([(HeaderName::from_static("x-served-by"), way.parse().unwrap())])
@@ -172,7 +172,7 @@ mod tests {
     fn a_release_is_read_from_a_header_or_from_the_body() {
         let labels = Labels::default();
         let told = |identity: scenario::Identity| {
-            let telling = Telling::new(Some(&identity), None);
+            let telling = AnswerLabels::new(Some(&identity), None);
             let answer = Answer {
                 body: r#"{"release":"v2","x":1}"#.into(),
                 ..answer(302, "v1")

@@ -65,8 +65,8 @@ impl Way {
     }
 
     async fn attempt(&self, concrete: &Concrete, first: &mut Option<Instant>) -> Result<Answer, Outcome> {
-        let mut connection = match self.kept().await {
-            Some(kept) => kept,
+        let mut connection = match self.idle_connection().await {
+            Some(connection) => connection,
             None => self.dial().await?,
         };
         let answer = connection
@@ -92,8 +92,8 @@ impl Way {
         })
     }
 
-    /// A kept connection that is still open.
-    async fn kept(&self) -> Option<SendRequest<Full<Bytes>>> {
+    /// An idle connection that is still open.
+    async fn idle_connection(&self) -> Option<SendRequest<Full<Bytes>>> {
         loop {
             let mut connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
             if !connection.is_closed() && connection.ready().await.is_ok() {
@@ -110,7 +110,7 @@ impl Way {
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(|error| broken(&error))?;
-        // It ends with the connection; what it ends with is seen by the request.
+        // It ends with the connection; its error reaches the request.
         tokio::spawn(async move { drop(connection.await) });
         Ok(sender)
     }
@@ -131,7 +131,7 @@ impl Way {
     }
 }
 
-/// What a failed connection attempt says: of the service, or of ourselves.
+/// What a failed connection attempt means: a bad answer of the service, or a failure of the prober.
 fn not_connected(error: &std::io::Error) -> Outcome {
     use std::io::ErrorKind as Kind;
     match (

@@ -1,8 +1,8 @@
 //! What users see: journeys, sent on an open-loop schedule, each answer with an outcome.
 //!
-//! Faces the system's entry on one side, over plain HTTP/1.1 on TCP connections of its own making, and the drill on the
-//! other, which receives every [`Sample`] and every [`Write`] as it happens. Knows nothing of faults. It never retries,
-//! never follows a redirect, resolves no names, and talks to no address but the entry's.
+//! Takes a plan and the address of the system's entry, and gives every [`Sample`] and every [`Write`] as it happens; the
+//! drill owns it. It speaks plain HTTP/1.1 over TCP connections of its own, never retries, never follows a redirect,
+//! resolves no names, connects to the entry alone, and knows nothing of faults.
 
 mod answer;
 mod connection;
@@ -41,7 +41,7 @@ impl<F> From<&Plan<F>> for Users {
 /// A journey that cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A template of it cannot be filled, or makes no request.
+    /// One of its templates cannot be filled, or gives no valid request.
     #[error("`{text}`: {why}")]
     Template {
         /// The template.
@@ -52,7 +52,7 @@ pub enum Error {
     /// The prober has no thread to run on.
     #[error("the prober cannot start: {0}")]
     Start(#[source] std::io::Error),
-    /// A fault of ours.
+    /// A bug in firedrill.
     #[error("the prober panicked; please report it")]
     Panicked,
     /// A record was not stored.
@@ -60,7 +60,7 @@ pub enum Error {
     NotStored {
         /// Its number.
         n: u64,
-        /// What was answered instead.
+        /// The answer instead.
         why: String,
     },
 }
@@ -80,14 +80,14 @@ pub struct Write {
     pub link: Option<String>,
 }
 
-/// What the prober tells, in the order it happens.
+/// What the prober sends, in the order it happens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
     /// A probe ended (or is void).
     Sample(Sample),
     /// A write ended. Follows its sample.
     Write(Write),
-    /// The prober itself stood still: nothing is known of that time.
+    /// The prober itself did not run: that time is unknown.
     Gap {
         /// From then …
         since: Micros,

@@ -102,9 +102,9 @@ impl Prepared {
     /// The request of probe number `n`; `link` fills `{link}`.
     pub(super) fn concrete(&self, book: &Book<'_>, n: u64, link: Option<&str>) -> Result<Concrete, Error> {
         let fill = |template: &Template| {
-            let filled = template.fill(|hole| match hole {
+            let filled = template.fill(|placeholder| match placeholder {
                 "link" => link.map(|link| link.to_owned().into()),
-                hole => book.field(hole, n),
+                placeholder => book.field(placeholder, n),
             });
             filled.map_err(|error| wrong("request", error))
         };

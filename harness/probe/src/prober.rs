@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Telling, acknowledgement, text};
+use super::answer::{AnswerLabels, acknowledgement, text};
 use super::connection::{Exchange, Way};
 use super::prepared::{Concrete, Prepared};
 use super::records::Book;
@@ -37,8 +37,8 @@ pub struct Stream {
     offset: Duration,
 }
 
-/// Prepared requests are kept up to so many.
-const KEPT: u64 = 4096;
+/// Prepared requests are cached up to so many.
+const CACHED: u64 = 4096;
 
 /// The streams of a users: a journey's rate is shared evenly by its connection modes. On an empty store, journeys that
 /// use counted records are left out.
@@ -79,13 +79,13 @@ fn staggers(journeys: &[&Journey]) -> Vec<Duration> {
     (0u32..).zip(journeys).map(|(at, _)| part * at).collect()
 }
 
-/// Whether a journey speaks of counted records, which only a seeded store has.
+/// Whether a journey uses counted records, which only a seeded store has.
 fn needs_records(users: &Users, journey: &Journey) -> bool {
     let Ok(prepared) = Prepared::new(&journey.request, &journey.answer) else {
         return false;
     };
-    let counted = |hole: &str| {
-        let record = hole.split_once('.').map(|(record, _)| record);
+    let counted = |placeholder: &str| {
+        let record = placeholder.split_once('.').map(|(record, _)| record);
         record
             .and_then(|record| users.system.records.get(record))
             .is_some_and(|record| record.count.is_some())
@@ -98,7 +98,7 @@ fn needs_records(users: &Users, journey: &Journey) -> bool {
 
 /// Runs every stream until `stop`; then lets what is in flight end, which takes at most the longest timeout.
 ///
-/// The prober has a thread of its own: its stamps do not wait for whatever else the drill does, and a probe costs no
+/// The prober has a thread of its own: its timestamps do not wait for other work of the drill, and a probe needs no
 /// hand-over between threads.
 ///
 /// # Errors
@@ -132,7 +132,7 @@ fn on_its_own_thread(
         .map_err(Error::Start)?;
     let (ended, end) = oneshot::channel();
     let work = move || {
-        go_first();
+        raise_priority();
         runtime.block_on(probe_here(&users, seed, entry, clock, &labels, &sink, &stop));
         drop(sink);
         // Nobody waits any more: the drill was given up.
@@ -145,9 +145,9 @@ fn on_its_own_thread(
     Ok(end)
 }
 
-/// Whoever measures must not wait for what is measured: on Linux a thread has a priority of its own. Where that is not
-/// ours to raise the prober does without, and says when it was late.
-fn go_first() {
+/// The prober must not wait for what it measures. On Linux a thread has a priority of its own; without the right to raise
+/// it the prober runs with the normal one, and reports probes that it sent late.
+fn raise_priority() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, -10);
 }
@@ -184,25 +184,25 @@ async fn probe_here(
         tracker.spawn(async move { line.run(origin, &tracker_of_line, &stop).await });
     }
     tracker.close();
-    let tell = |since, until| {
+    let report = |since, until| {
         let (since, until) = (clock.stamp(since), clock.stamp(until));
         let _ = sink.send(Seen::Gap { since, until });
     };
     tokio::select! {
         () = tracker.wait() => {}
-        () = stalls.watch(tell) => {}
+        () = stalls.watch(report) => {}
     }
 }
 
-/// A stream at work.
+/// A running stream.
 struct Line {
     users: Arc<Users>,
     stream: Stream,
     journey: Arc<str>,
     timeout: Duration,
     prepared: Prepared,
-    kept: Vec<OnceLock<Arc<Concrete>>>,
-    telling: Telling,
+    cache: Vec<OnceLock<Arc<Concrete>>>,
+    identity: AnswerLabels,
     link_header: Option<http::HeaderName>,
     writes: bool,
     streams: u64,
@@ -239,7 +239,7 @@ impl Line {
         let prepared = Prepared::new(&journey.request, &journey.answer).ok()?;
         let cycle = Book { users, seed }
             .cycle(prepared.templates())
-            .filter(|cycle| *cycle <= KEPT);
+            .filter(|cycle| *cycle <= CACHED);
         let link = journey
             .remember
             .as_ref()
@@ -248,9 +248,9 @@ impl Line {
             users: Arc::clone(users),
             stream: stream.clone(),
             timeout: journey.timeout.0,
-            kept: (0..cycle.unwrap_or(0)).map(|_| OnceLock::new()).collect(),
+            cache: (0..cycle.unwrap_or(0)).map(|_| OnceLock::new()).collect(),
             prepared,
-            telling: Telling::new(users.system.identity.as_ref(), journey.fallback.as_ref()),
+            identity: AnswerLabels::new(users.system.identity.as_ref(), journey.fallback.as_ref()),
             link_header: link.and_then(|name| name.parse().ok()),
             writes: journey.remember.is_some(),
             streams: streams as u64,
@@ -329,7 +329,7 @@ impl Line {
     /// counted records use all of them in turn, each from another one on.
     fn record_number(&self, i: u64) -> u64 {
         let stream = u64::from(self.stream.id.0);
-        if self.kept.is_empty() || self.writes {
+        if self.cache.is_empty() || self.writes {
             i * self.streams + stream
         } else {
             i + stream
@@ -350,11 +350,11 @@ impl Line {
                 .map(Arc::new)
         };
         let slot = self
-            .kept
-            .get(usize::try_from(n % (self.kept.len().max(1) as u64)).unwrap_or(usize::MAX));
+            .cache
+            .get(usize::try_from(n % (self.cache.len().max(1) as u64)).unwrap_or(usize::MAX));
         match slot {
             Some(slot) => match slot.get() {
-                Some(kept) => Ok(Arc::clone(kept)),
+                Some(cached) => Ok(Arc::clone(cached)),
                 None => make().map(|made| Arc::clone(slot.get_or_init(|| made))),
             },
             None => make(),
@@ -368,7 +368,7 @@ impl Line {
         let (outcome, status, release, rung) = match &exchange.result {
             Err(outcome) => (*outcome, 0, Label::NONE, Label::NONE),
             Ok(answer) => {
-                let rung = self.telling.rung(&answer.headers, &self.labels);
+                let rung = self.identity.rung(&answer.headers, &self.labels);
                 let outcome = match concrete.want.judge(answer) {
                     Some(bad) => Outcome::Bad(bad),
                     None if late => Outcome::Bad(Bad::Late),
@@ -378,7 +378,7 @@ impl Line {
                 (
                     outcome,
                     answer.status.as_u16(),
-                    self.telling.release(answer, &self.labels),
+                    self.identity.release(answer, &self.labels),
                     rung,
                 )
             }

@@ -14,21 +14,26 @@ pub(super) struct Book<'p> {
 
 impl<'p> Book<'p> {
     /// The value of `{record.field}` for probe number `n`: counted records are used in turn, others are new each time.
-    pub(super) fn field(&self, hole: &str, n: u64) -> Option<Cow<'p, str>> {
-        let (record, _) = hole.split_once('.')?;
+    pub(super) fn field(&self, placeholder: &str, n: u64) -> Option<Cow<'p, str>> {
+        let (record, _) = placeholder.split_once('.')?;
         let records = &self.users.system.records;
         let index = records
             .get(record)?
             .count
             .map_or(n, |count| n % u64::from(count.max(1)));
-        record_field(records, hole, index, self.seed).map(Cow::from)
+        record_field(records, placeholder, index, self.seed).map(Cow::from)
     }
 
     /// After how many probes the same values come again; `None` when never.
     pub(super) fn cycle<'t>(&self, templates: impl Iterator<Item = &'t Template>) -> Option<u64> {
         let mut cycle = 1u64;
-        for hole in templates.flat_map(Template::placeholders) {
-            let count = self.users.system.records.get(hole.split_once('.')?.0)?.count?;
+        for placeholder in templates.flat_map(Template::placeholders) {
+            let count = self
+                .users
+                .system
+                .records
+                .get(placeholder.split_once('.')?.0)?
+                .count?;
             let count = u64::from(count.max(1));
             if cycle != 1 && cycle != count {
                 return None;

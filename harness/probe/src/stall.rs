@@ -1,29 +1,30 @@
-//! Whether the prober itself stood stalls: nothing is known of that time, and what came too late in it says nothing.
+//! Stalls: times in which the prober itself did not run. That time is unknown, and an answer that was late in it says
+//! nothing of the service.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A standstill is reported from this length on.
+/// A stall is reported from this length on.
 const GAP: Duration = Duration::from_millis(100);
-/// How often the prober looks whether it stood stalls.
+/// How often the prober checks for a stall.
 const TICK: Duration = Duration::from_millis(20);
 
-/// The prober's standstills so far.
+/// The prober's stalls so far.
 #[derive(Debug, Default)]
 pub(super) struct Stalls {
     known: Mutex<Vec<(Instant, Instant)>>,
 }
 
 impl Stalls {
-    /// Looks until it is dropped; `tell` hears of every standstalls.
-    pub(super) async fn watch(&self, tell: impl Fn(Instant, Instant)) {
+    /// Watches until it is dropped; calls `report` with every stall.
+    pub(super) async fn watch(&self, report: impl Fn(Instant, Instant)) {
         let mut last = Instant::now();
         loop {
             firedrill_wait::until_due(last + TICK).await;
             let now = Instant::now();
             if now - last > GAP {
                 self.add(last, now);
-                tell(last, now);
+                report(last, now);
             }
             last = now;
         }
@@ -36,7 +37,7 @@ impl Stalls {
             .push((from, until));
     }
 
-    /// Whether the prober stood still at some time between these instants. Waits until that is known.
+    /// Whether the prober stalled between these instants. Waits until that is known.
     pub(super) async fn between(&self, from: Instant, until: Instant) -> bool {
         firedrill_wait::until_due(Instant::now() + 2 * TICK).await;
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,7 +53,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_standstill_is_known_to_whatever_was_under_way_in_it() {
+    async fn a_stall_affects_whatever_was_under_way_in_it() {
         let stalls = Stalls::default();
         let now = Instant::now();
         let ms = Duration::from_millis;

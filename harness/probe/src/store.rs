@@ -1,4 +1,4 @@
-//! Filling the store before a drill and reading back what was acknowledged after it, both through the front door.
+//! Seeding the store before a drill and reading back what was acknowledged after it, both through the entry.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -28,16 +28,16 @@ const AT_ONCE: usize = 16;
 /// # Errors
 /// [`Error::NotStored`] for the first that is not answered as it should be.
 pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Error> {
-    let Some(filling) = &users.system.seed else {
+    let Some(source) = &users.system.seed else {
         return Ok(0);
     };
     let count = users
         .system
         .records
-        .get(&filling.records)
+        .get(&source.records)
         .and_then(|records| records.count)
         .unwrap_or(0);
-    let prepared = Prepared::new(&filling.request, &filling.answer)?;
+    let prepared = Prepared::new(&source.request, &source.answer)?;
     let way = Way::new(entry, Mode::Reused);
     let book = Book { users, seed };
     for n in 0..u64::from(count) {
@@ -47,7 +47,10 @@ pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Er
                 None => continue,
                 Some(bad) => format!("{bad} ({})", answer.status.as_u16()),
             },
-            Err(outcome) => format!("{outcome:?}"),
+            Err(Outcome::Bad(bad)) => bad.to_string(),
+            Err(Outcome::Void(void)) => void.to_string(),
+            // An exchange that failed has one of the two above.
+            Err(Outcome::Good | Outcome::Fallback) => continue,
         };
         return Err(Error::NotStored { n, why });
     }

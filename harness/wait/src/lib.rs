@@ -1,17 +1,35 @@
-//! Waiting for a condition, never for time: the only place of the harness that sleeps.
+//! Waits for a condition, never for time. Takes a look at the condition as a closure; gives what it found, or why it
+//! never will. The only crate of the harness that sleeps.
+//!
+//! ```
+//! use std::time::Duration;
+//! use firedrill_wait::{Poll, until};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! let mut answers = vec![Some(200), None, None];
+//! let status = until("an answer", Duration::from_secs(1), || {
+//!     std::future::ready(match answers.pop().flatten() {
+//!         Some(status) => Poll::<u16, std::io::Error>::Done(status),
+//!         None => Poll::NotYet("connection refused".into()),
+//!     })
+//! });
+//! assert_eq!(status.await.unwrap(), 200);
+//! # }
+//! ```
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What one look at the condition came to.
+/// The result of one look at the condition.
 #[derive(Debug)]
 pub enum Poll<T, E> {
-    /// It holds.
+    /// It is true.
     Done(T),
-    /// Not yet; the text says what was seen instead, for the error when time runs out.
+    /// Not yet. The text says what was seen instead, for the error when time runs out.
     NotYet(String),
-    /// It will never hold: waiting longer is pointless.
+    /// It will never be true.
     Never(E),
 }
 
@@ -19,21 +37,21 @@ pub enum Poll<T, E> {
 #[derive(Debug, thiserror::Error)]
 pub enum WaitError<E> {
     /// Time ran out; `last` is what the last look saw.
-    #[error("{what} not within {within:?}: {last}")]
+    #[error("{what}: not within {} ms; last seen: {last}", within.as_millis())]
     TimedOut {
         /// What was waited for.
         what: String,
-        /// How long.
+        /// For how long.
         within: Duration,
         /// What the last look saw.
         last: String,
     },
-    /// The condition can never hold.
+    /// The condition can never become true.
     #[error("{0}")]
     Never(E),
 }
 
-/// The pause between two looks: short at first, so that fast things are seen fast, then up to 50 ms.
+/// The pause between two looks: short at first, so that a quick change is seen quickly, then up to 50 ms.
 fn pause(look: u32) -> Duration {
     Duration::from_millis(1 << look.min(5)).min(Duration::from_millis(50))
 }
@@ -50,8 +68,9 @@ pub async fn until<T, E, Looking>(
 where
     Looking: Future<Output = Poll<T, E>>,
 {
+    // One deadline around everything: a look that hangs must not outlast the wait.
     let deadline = Instant::now() + within;
-    let mut last = String::from("not looked at yet");
+    let mut last = String::from("nothing yet");
     for round in 0u32.. {
         match tokio::time::timeout_at(deadline, look()).await {
             Ok(Poll::Done(value)) => return Ok(value),
@@ -71,7 +90,7 @@ where
     })
 }
 
-/// Sleeps until an instant of a schedule. Only for what has a due time of its own (a step, a probe, the end of a fault).
+/// Sleeps until an instant of a schedule. Only for what is due at a time: a step, a probe, the end of a fault.
 pub async fn until_due(at: std::time::Instant) {
     tokio::time::sleep_until(at.into()).await;
 }
@@ -102,11 +121,11 @@ mod tests {
         })
         .await
         .unwrap_err();
-        assert_eq!(error.to_string(), "a thaw not within 1s: ice");
+        assert_eq!(error.to_string(), "a thaw: not within 1000 ms; last seen: ice");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_can_never_hold_is_not_waited_for() {
+    async fn a_condition_that_can_never_be_true_ends_the_wait_at_once() {
         let before = Instant::now();
         let error = until::<(), _, _>("a flight", Duration::from_secs(9), async || Poll::Never("pigs"))
             .await

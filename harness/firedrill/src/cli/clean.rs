@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::{output, stored_runs};
-use firedrill_runner::backend::{self, Swept, Which};
+use firedrill_runner::backend::{self, Cleanup, Scope};
 use firedrill_runner::drill;
 
 #[derive(Debug, clap::Args)]
@@ -75,45 +75,45 @@ fn pending_faults(runs: &Path) -> Vec<Pending> {
 }
 
 pub(super) async fn run(args: Args) -> Exit {
-    let which = match args.run {
-        Some(run) => Which::Run(run),
-        None => Which::Lost {
+    let scope = match args.run {
+        Some(run) => Scope::Run(run),
+        None => Scope::Lost {
             running: args.all,
             elsewhere: args.other_machines,
         },
     };
-    // Listed before the sweep, which removes the folders that the undo logs are in.
+    // Listed before the cleanup, which removes the folders that the undo logs are in.
     let pending = pending_faults(&args.runs);
-    let swept = backend::sweep(&which, &args.runs).await;
+    let cleanup = backend::clean_up(&scope, &args.runs).await;
     if args.json {
-        output::print(&serde_json::json!(swept).to_string());
+        output::print(&serde_json::json!(cleanup).to_string());
     } else {
-        show(&swept, &pending);
+        show(&cleanup, &pending);
     }
-    if swept.failed.is_empty() {
+    if cleanup.failed.is_empty() {
         Exit::AsExpected
     } else {
         Exit::Unclean
     }
 }
 
-fn show(swept: &Swept, pending: &[Pending]) {
-    for removed in &swept.removed {
+fn show(cleanup: &Cleanup, pending: &[Pending]) {
+    for removed in &cleanup.removed {
         output::print(&format!("removed {removed}"));
     }
-    for pending in pending.iter().filter(|pending| swept.finished(&pending.run)) {
+    for pending in pending.iter().filter(|pending| cleanup.finished(&pending.run)) {
         output::print(&format!("undone  {}", pending.description));
     }
-    for left in &swept.left {
+    for left in &cleanup.left {
         output::print(&format!("left    {left}"));
     }
-    for failed in &swept.failed {
+    for failed in &cleanup.failed {
         output::note(&format!("error: {failed}"));
     }
-    if let Some(unseen) = &swept.unseen {
+    if let Some(unseen) = &cleanup.unseen {
         output::warning(&format!("not checked: {unseen}"));
     }
-    if swept.removed.is_empty() && swept.failed.is_empty() {
+    if cleanup.removed.is_empty() && cleanup.failed.is_empty() {
         output::print("nothing to clean up");
     }
 }

@@ -92,7 +92,7 @@ async fn capabilities(kind: Kind) -> Vec<Finding> {
     ];
     let finding = |(capability, name): (Capability, &str)| {
         let can = backend.can(capability);
-        let found = can.as_ref().err().cloned().unwrap_or_default();
+        let found = can.as_ref().err().map(ToString::to_string).unwrap_or_default();
         Finding {
             what: format!("{kind}: {name}"),
             good: can.is_ok(),

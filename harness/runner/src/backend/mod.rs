@@ -1,10 +1,11 @@
-//! Where a system runs: one trait, several homes.
+//! Where the services of a drill run: one trait, [`Backend`], with local processes and containers behind it.
 //!
-//! Faces the faults and the drill on one side, which speak of services by name, and an engine or an operating system
-//! on the other. A new home (a running service, Compose, an orchestrator) is one new file that implements [`Backend`]
-//! and one line in [`Kind`].
+//! Takes services by name from the drill and the faults; gives their addresses, volumes, states and logs. The drill owns
+//! one backend a run, and the caller cleans it. A new backend (a running system, Compose, an orchestrator) is a folder
+//! that implements [`Backend`] and one line in [`Kind`].
 
 mod build;
+mod capability;
 mod cleanup;
 mod docker;
 mod owner;
@@ -26,16 +27,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use build::{Building, CargoError, sources};
-pub use cleanup::{OVERLAPS_FOLDER, OWNER_FILE, Swept, Which, lost, sweep};
+pub use capability::{Capability, Unsupported, needs};
+pub use cleanup::{Cleanup, OVERLAPS_FOLDER, OWNER_FILE, Scope, clean_up, lost};
 pub use docker::{Engine, engine};
 pub use owner::{Fate, Owner, Place, Process};
 pub use ports::reserve as reserve_port;
 pub use ready::ready;
 pub use run_id::new_run_id;
 
-use firedrill_model::scenario::{Build, ResourceLimits, Restart, System};
+use firedrill_model::format;
+use firedrill_model::scenario::{ResourceLimits, Restart};
 
-/// A home for systems.
+/// Which backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// Real containers.
@@ -51,28 +54,6 @@ impl std::fmt::Display for Kind {
             Self::Process => "process",
         })
     }
-}
-
-/// What a fault or a system file may need of a backend. A backend that lacks one makes the scenario *unsupported* there,
-/// with the reason, before anything is started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Capability {
-    /// Images and Dockerfiles.
-    Images,
-    /// Local programs.
-    Commands,
-    /// A limit of memory that kills.
-    MemoryLimit,
-    /// A limit of processor time.
-    CpuLimit,
-    /// A limit of processes.
-    PidsLimit,
-    /// Volumes of a limited size.
-    SizedVolumes,
-    /// Making a volume read-only or a file unreadable for the service while it runs.
-    Permissions,
-    /// Bringing back a process that ended by itself.
-    RestartPolicy,
 }
 
 /// Where the pieces of a service come from, after building.
@@ -132,14 +113,19 @@ pub enum State {
     Absent,
 }
 
+/// The cause of a failure: the engine's, the operating system's, or a text.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// A backend's failure: what was tried, on what, and the cause.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// The engine is not there or does not answer.
-    #[error("the container engine does not answer: {cause}\n  start it, or say --backend process")]
+    /// The container engine does not answer.
+    #[error("the container engine does not answer: {cause}\n  start it, or use --backend process")]
     NoEngine {
-        /// What the engine's client says.
-        cause: String,
+        /// The error of the engine's client.
+        #[source]
+        cause: Cause,
     },
     /// An operation on a service failed.
     #[error("{operation} {service}: {cause}")]
@@ -148,11 +134,12 @@ pub enum Error {
         operation: &'static str,
         /// On what.
         service: String,
-        /// What came of it.
-        cause: String,
+        /// The cause.
+        #[source]
+        cause: Cause,
     },
     /// A service did not become ready.
-    #[error("{service} is not ready after {within:?}: {last}\n  its last words: {log}")]
+    #[error("{service} is not ready after {}: {last}\n  end of its log: {log}", format::long(*within))]
     NotReady {
         /// The service.
         service: String,
@@ -171,37 +158,33 @@ pub enum Error {
     Build {
         /// The image.
         what: String,
-        /// The end of the builder's output.
-        cause: String,
+        /// The cause, or the end of the builder's output.
+        #[source]
+        cause: Cause,
     },
-    /// This backend cannot do that.
-    #[error("{kind} cannot do that: {why}")]
-    Unsupported {
-        /// The backend.
-        kind: &'static str,
-        /// Why.
-        why: String,
-    },
-    /// Names nothing in this system.
-    #[error("there is no service `{0}` here")]
+    /// The backend cannot do that.
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
+    /// The system has no such service.
+    #[error("unknown service `{0}`")]
     NoSuchService(String),
 }
 
-/// A home for the services of one drill. Every method is safe to cancel and leaves nothing that [`Backend::clean`] or
+/// Where the services of one drill run. Every method is safe to cancel and leaves nothing that [`Backend::clean`] or
 /// `firedrill clean` would not find: whatever exists bears the run's label from the moment it exists.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// Which home this is.
+    /// Which backend this is.
     fn kind(&self) -> Kind;
 
-    /// What it is, in words: engine and version, or the operating system.
+    /// Its name for a reader: engine and version, or the operating system.
     fn place(&self) -> String;
 
-    /// Whether it can do something, and if not, why.
+    /// Whether it has a capability.
     ///
     /// # Errors
-    /// The reason, for a reader.
-    fn can(&self, capability: Capability) -> Result<(), String>;
+    /// The reason why it has not.
+    fn can(&self, capability: Capability) -> Result<(), Unsupported>;
 
     /// Makes a service known: reserves its addresses and volumes, starts nothing. All services are created before the
     /// first is started, so that each can be told where the others are.
@@ -266,8 +249,10 @@ pub trait Backend: Send + Sync {
     /// Labels a command that is to run here, beside the services, as this run's: it is ended with everything else.
     fn label(&self, command: &mut tokio::process::Command);
 
-    /// Removes everything of this run. Idempotent. Returns the processes that had outlived the services they came from,
-    /// and were ended; what could not be removed is the error.
+    /// Removes everything of this run. Idempotent. Returns the processes that had outlived their service and were ended.
+    ///
+    /// # Errors
+    /// What could not be removed.
     async fn clean(&self) -> Result<Vec<String>, Vec<Error>>;
 }
 
@@ -279,12 +264,12 @@ impl std::fmt::Display for State {
             Self::Exited(code) if *code < 0 => write!(f, "ended by signal {}", -code),
             Self::Exited(code) => write!(f, "ended with code {code}"),
             Self::OutOfMemory => f.write_str("killed by the kernel, out of memory"),
-            Self::Absent => f.write_str("not there"),
+            Self::Absent => f.write_str("absent"),
         }
     }
 }
 
-/// Opens a home for one run.
+/// Opens a backend for one run.
 ///
 /// # Errors
 /// [`Error::NoEngine`] when containers are asked for and no engine answers.
@@ -302,17 +287,17 @@ impl State {
     }
 }
 
-/// A failure of the backend itself: what was tried, with which service, and the cause.
-fn operation(operation: &'static str, service: &str, cause: impl ToString) -> Error {
+/// A failed operation: what was tried, on which service, and the cause.
+fn operation(operation: &'static str, service: &str, cause: impl Into<Cause>) -> Error {
     Error::Operation {
         operation,
         service: service.to_owned(),
-        cause: cause.to_string(),
+        cause: cause.into(),
     }
 }
 
-/// The end of every backend's clean-up: what still runs of a service, or of a deploy's command (they run here on every
-/// backend), is ended, and the folders that the run worked in are removed. Returns what outlived its service.
+/// The end of every backend's cleanup: processes that are left of a service or of a deploy's command (these run here on
+/// every backend) are ended, then the folders that the run worked in are removed. Returns what outlived its service.
 async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<String>, Vec<Error>> {
     let (outlived, ended) = process_label::end_all(run).await;
     left.extend(
@@ -329,23 +314,4 @@ async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<St
         );
     }
     if left.is_empty() { Ok(outlived) } else { Err(left) }
-}
-
-/// What a system needs of a backend, whatever is done to it.
-pub fn needs(system: &System) -> Vec<Capability> {
-    let mut needs = Vec::new();
-    for service in system.services.values() {
-        match service.build {
-            Build::Image(_) | Build::Dockerfile(_) => needs.push(Capability::Images),
-            Build::Command(_) => needs.push(Capability::Commands),
-            Build::Package { .. } => {}
-        }
-        let limits = &service.limits;
-        needs.extend(limits.memory.map(|_| Capability::MemoryLimit));
-        needs.extend(limits.cpu.map(|_| Capability::CpuLimit));
-        needs.extend(limits.pids.map(|_| Capability::PidsLimit));
-        needs.extend((!limits.volume.is_empty()).then_some(Capability::SizedVolumes));
-        needs.extend((service.restart == Restart::Always).then_some(Capability::RestartPolicy));
-    }
-    needs
 }

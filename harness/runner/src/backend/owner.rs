@@ -1,4 +1,4 @@
-//! Who a run belongs to, and whether they are still there.
+//! Which harness a run belongs to, and whether it still runs.
 //!
 //! A process is known by its pid *and* its start time, since pids are used again; and both mean something only where
 //! they were given out: on one machine, since one boot, in one pid namespace. One engine may serve several of those.
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 pub struct Process {
     /// The pid.
     pub pid: u32,
-    /// The start time, in the kernel's ticks since boot; 0 where the system does not tell.
+    /// The start time, in the kernel's ticks since boot; 0 where the system does not report it.
     pub started: u64,
 }
 
@@ -176,24 +176,29 @@ impl fmt::Display for Owner {
     }
 }
 
-impl FromStr for Owner {
-    type Err = ();
+/// A text that names no owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the owner of a run")]
+pub struct NotAnOwner;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+impl FromStr for Owner {
+    type Err = NotAnOwner;
+
+    fn from_str(text: &str) -> Result<Self, NotAnOwner> {
         let parts: Vec<&str> = text.split(':').collect();
         let &["firedrill", pid, started, machine, boot, pids] = &parts[..] else {
-            return Err(());
+            return Err(NotAnOwner);
         };
-        let digest = |text| u64::from_str_radix(text, 16).map_err(|_| ());
+        let digest = |text| u64::from_str_radix(text, 16).map_err(|_| NotAnOwner);
         Ok(Self {
             process: Process {
-                pid: pid.parse().map_err(|_| ())?,
-                started: started.parse().map_err(|_| ())?,
+                pid: pid.parse().map_err(|_| NotAnOwner)?,
+                started: started.parse().map_err(|_| NotAnOwner)?,
             },
             place: Place {
                 machine: digest(machine)?,
                 boot: digest(boot)?,
-                pids: pids.parse().map_err(|_| ())?,
+                pids: pids.parse().map_err(|_| NotAnOwner)?,
             },
         })
     }
@@ -261,7 +266,7 @@ mod tests {
 
         #[test]
         fn what_is_no_owner_is_none(text in "[0-9a-f:]{0,60}|owner: .{0,20}") {
-            prop_assert_eq!(text.parse::<Owner>(), Err(()));
+            prop_assert_eq!(text.parse::<Owner>(), Err(NotAnOwner));
         }
     }
 

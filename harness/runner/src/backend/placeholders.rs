@@ -1,4 +1,4 @@
-//! What the holes of a service's templates come to. Backends differ in where things are, not in what may be said.
+//! The values of the placeholders in a service's arguments and environment. Backends differ in the values alone.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use firedrill_model::scenario::template;
 
 /// What the harness itself listens on, as the services see it.
 #[derive(Debug, Default)]
-pub(super) struct Told(Mutex<Urls>);
+pub(super) struct HarnessUrls(Mutex<Urls>);
 
 #[derive(Debug, Default)]
 struct Urls {
@@ -17,23 +17,23 @@ struct Urls {
     links: BTreeMap<(String, String, Option<String>), String>,
 }
 
-impl Told {
-    fn urls(&self) -> MutexGuard<'_, Urls> {
+impl HarnessUrls {
+    fn lock(&self) -> MutexGuard<'_, Urls> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_alerts(&self, url: &str) {
-        self.urls().alerts = Some(url.to_owned());
+        self.lock().alerts = Some(url.to_owned());
     }
 
     pub(super) fn set_link(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
         let route = (from.to_owned(), to.to_owned(), port.map(str::to_owned));
-        self.urls().links.insert(route, url.to_owned());
+        self.lock().links.insert(route, url.to_owned());
     }
 }
 
-/// Where the things are that templates speak of, as one service sees them.
-pub(super) trait Places {
+/// The values of placeholders, as one service sees them.
+pub(super) trait Values {
     /// The address to listen on at its main or a named port.
     fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String>;
     /// The path of one of its volumes.
@@ -43,14 +43,14 @@ pub(super) trait Places {
     /// The base URL of a service, at its main or a named port.
     fn service(&self, name: &str, port: Option<&str>) -> Option<String>;
     /// What the harness itself listens on.
-    fn told(&self) -> &Told;
+    fn urls(&self) -> &HarnessUrls;
 
-    /// A hole that means the same for every service.
-    fn shared(&self, hole: &str) -> Option<String> {
-        let mut parts = hole.split('.');
+    /// A placeholder with the same value for every service.
+    fn shared(&self, name: &str) -> Option<String> {
+        let mut parts = name.split('.');
         match (parts.next()?, parts.next(), parts.next(), parts.next()) {
             ("service", Some(name), port, None) => self.service(name, port),
-            ("alerts", None, None, None) => Some(self.told().urls().alerts.clone().unwrap_or_default()),
+            ("alerts", None, None, None) => Some(self.urls().lock().alerts.clone().unwrap_or_default()),
             _ => None,
         }
     }
@@ -62,34 +62,34 @@ pub(super) trait Places {
             Some((to, port)) => (to, Some(port.to_owned())),
         };
         let route = (spec.name.clone(), to.to_owned(), port);
-        self.told().urls().links.get(&route).cloned()
+        self.urls().lock().links.get(&route).cloned()
     }
 
-    /// Any hole of a service's own templates.
-    fn hole(&self, spec: &Spec, hole: &str) -> Option<String> {
-        match hole.split_once('.').unwrap_or((hole, "")) {
+    /// Any placeholder of a service's own texts.
+    fn placeholder(&self, spec: &Spec, name: &str) -> Option<String> {
+        match name.split_once('.').unwrap_or((name, "")) {
             ("release", "") => Some(spec.release.clone()),
             ("listen", "") => self.listen(spec, None),
             ("listen", port) => self.listen(spec, Some(port)),
             ("volume", name) => self.volume(spec, name),
             ("bin", name) => self.binary(spec, name),
-            ("service", other) => self.link(spec, other).or_else(|| self.shared(hole)),
-            _ => self.shared(hole),
+            ("service", other) => self.link(spec, other).or_else(|| self.shared(name)),
+            _ => self.shared(name),
         }
     }
 }
 
-/// A service's arguments and environment with every hole filled.
+/// A service's arguments and environment with all placeholders filled.
 pub(super) fn fill(
-    places: &dyn Places,
+    values: &dyn Values,
     spec: &Spec,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), Error> {
     let text = |text: &String| {
-        template::fill(text, |hole| places.hole(spec, hole).map(Cow::from)).map_err(|error| {
+        template::fill(text, |name| values.placeholder(spec, name).map(Cow::from)).map_err(|error| {
             Error::Operation {
                 operation: "configure",
                 service: spec.name.clone(),
-                cause: format!("`{text}`: {error}"),
+                cause: format!("`{text}`: {error}").into(),
             }
         })
     };

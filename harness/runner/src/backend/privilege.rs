@@ -1,29 +1,29 @@
-//! Services must obey permissions, or a fault of permissions is none: the superuser reads and writes everything. So a
-//! harness that runs as root starts its services without the capabilities that pass over permissions.
+//! Permissions must bind services, or a fault of permissions has no effect: root reads and writes everything. So a
+//! harness that runs as root starts its services without the capabilities that override permissions.
 
 use std::path::Path;
 
-/// Whether the owner of this process reaches a path by permissions alone; if not, a service without the superuser's
-/// capabilities could not be run there.
-pub(super) fn reached_by_permissions(path: &Path) -> Result<(), String> {
+use super::Unsupported;
+
+/// Whether the user of this process reaches a path by permissions alone. If not, a service without root's capabilities
+/// could not run there.
+pub(super) fn reached_by_permissions(path: &Path) -> Result<(), Unsupported> {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let user = rustix::process::geteuid().as_raw();
     for folder in path.ancestors().skip(1) {
         let Ok(meta) = folder.metadata() else { continue };
         let bit = if meta.uid() == user { 0o100 } else { 0o001 };
         if meta.permissions().mode() & bit == 0 {
-            return Err(format!(
-                "only the superuser's powers reach {}: services there cannot do without them",
-                folder.display()
-            ));
+            let folder = folder.to_owned();
+            return Err(Unsupported::OnlyRootReaches { folder });
         }
     }
     Ok(())
 }
 
-/// The capabilities that pass over permissions; none of them is left to a service.
+/// Drops the capabilities that override permissions, for good.
 #[cfg(target_os = "linux")]
-pub(super) fn give_up() -> std::io::Result<()> {
+pub(super) fn drop_capabilities() -> std::io::Result<()> {
     use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
     for capability in [
         CapabilitySet::DAC_OVERRIDE,
@@ -35,13 +35,13 @@ pub(super) fn give_up() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether a process passes over permissions; `None` where the system does not tell.
-pub(super) fn passes_over_permissions(pid: u32) -> Option<bool> {
+/// Whether a process overrides permissions; `None` where the system does not report it.
+pub(super) fn overrides_permissions(pid: u32) -> Option<bool> {
     // CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH is 2.
     Some(effective(&pid.to_string())? & 0b110 != 0)
 }
 
-/// Whether this process may mount: the superuser of a container mostly may not.
+/// Whether this process may mount. Root in a container usually may not.
 pub(super) fn may_mount() -> bool {
     // CAP_SYS_ADMIN is 21.
     effective("self").is_some_and(|capabilities| capabilities & (1 << 21) != 0)

@@ -1,6 +1,7 @@
-//! The mark of a run on local processes: two variables in their environment, which children inherit. What outlives a
-//! service in another session, under another parent, is found again by it.
+//! The label of a run on local processes: two variables in their environment, which children inherit. It finds what
+//! outlives a service in another session, under another parent.
 
+use std::convert::Infallible;
 use std::fs;
 use std::time::Duration;
 
@@ -8,42 +9,41 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 use super::owner::{Owner, Process, lineage};
-use firedrill_wait::Poll;
+use firedrill_wait::{Poll, WaitError};
 
-/// The mark of a run in its processes' environment.
-const RUN_MARK: &str = "FIREDRILL_RUN";
-/// The mark of a run's owner in its processes' environment.
-const OWNER_MARK: &str = "FIREDRILL_OWNER";
+/// Names the run.
+const RUN_VARIABLE: &str = "FIREDRILL_RUN";
+/// Names the run's owner.
+const OWNER_VARIABLE: &str = "FIREDRILL_OWNER";
 
-/// A process that was told to end and does so by itself takes no longer.
+/// A process that was asked to end and does so by itself takes no longer.
 const ENDS_WITHIN: Duration = Duration::from_millis(250);
 /// Killed processes are gone within this.
 const GONE_WITHIN: Duration = Duration::from_secs(10);
 
-/// A process that bears a run's mark.
+/// A process with a run's label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Marked {
+pub(super) struct LabelledProcess {
     pub(super) process: Process,
-    /// What it calls itself.
+    /// Its name.
     pub(super) name: String,
     pub(super) run: String,
     pub(super) owner: Option<String>,
-    /// It is this process, or one that it descends from: to end it is to end ourselves.
-    pub(super) ours: bool,
+    /// It is this process or an ancestor of it, and is never ended.
+    pub(super) is_ours: bool,
 }
 
-impl std::fmt::Display for Marked {
+impl std::fmt::Display for LabelledProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "process {} ({})", self.process.pid, self.name)
     }
 }
 
-/// Makes what a command starts a run's own: it is marked, and on Linux the kernel kills it when the harness ends,
-/// however that ends.
+/// Labels what a command starts. On Linux the kernel also kills it when the harness ends, in whatever way.
 pub(super) fn label(command: &mut Command, run: &str) {
     command
-        .env(RUN_MARK, run)
-        .env(OWNER_MARK, Owner::this().to_string());
+        .env(RUN_VARIABLE, run)
+        .env(OWNER_VARIABLE, Owner::this().to_string());
     #[cfg(target_os = "linux")]
     #[expect(
         unsafe_code,
@@ -58,15 +58,15 @@ pub(super) fn label(command: &mut Command, run: &str) {
     }
 }
 
-/// Every process that bears a run's mark, as far as this user may look.
-pub(super) fn marked() -> Vec<Marked> {
+/// Every process with a run's label, as far as this user may look.
+pub(super) fn labelled() -> Vec<LabelledProcess> {
     let lineage = lineage();
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     pids.filter_map(|pid| look(pid, &lineage)).collect()
 }
 
-fn look(pid: u32, lineage: &[u32]) -> Option<Marked> {
+fn look(pid: u32, lineage: &[u32]) -> Option<LabelledProcess> {
     let process = Process::of(pid)?;
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let value = |name: &str| {
@@ -76,12 +76,12 @@ fn look(pid: u32, lineage: &[u32]) -> Option<Marked> {
         Some(String::from_utf8_lossy(value).into_owned())
     };
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    Some(Marked {
+    Some(LabelledProcess {
         process,
         name: name.trim().to_owned(),
-        run: value(RUN_MARK)?,
-        owner: value(OWNER_MARK),
-        ours: lineage.contains(&pid),
+        run: value(RUN_VARIABLE)?,
+        owner: value(OWNER_VARIABLE),
+        is_ours: lineage.contains(&pid),
     })
 }
 
@@ -90,7 +90,7 @@ pub(super) fn end(process: Process) -> std::io::Result<()> {
     let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
     match pid {
         Some(pid) if process.is_alive() => match kill_process(pid, Signal::KILL) {
-            // It has ended in just this moment.
+            // It has just ended.
             Err(rustix::io::Errno::SRCH) => Ok(()),
             killed => Ok(killed?),
         },
@@ -98,12 +98,12 @@ pub(super) fn end(process: Process) -> std::io::Result<()> {
     }
 }
 
-/// Kills every process of a run but ourselves, until there is none: a process may make another before it ends.
-/// Returns those that there were, and what is wrong when some stay.
-pub(super) async fn end_all(run: &str) -> (Vec<String>, Result<(), String>) {
+/// Kills every process of a run but our own, until none is left: a process may start another before it ends. Returns
+/// those that were killed, and an error when some stay.
+pub(super) async fn end_all(run: &str) -> (Vec<String>, Result<(), WaitError<Infallible>>) {
     let mut ended = Vec::new();
-    // What is about to end anyway has not outlived anything.
-    let none = || std::future::ready(nothing_but(names(&all_of(run))));
+    // A process that is about to end anyway has not outlived its service.
+    let none = || std::future::ready(done_when_empty(names(&all_of(run))));
     if firedrill_wait::until("their own end", ENDS_WITHIN, none)
         .await
         .is_ok()
@@ -112,9 +112,9 @@ pub(super) async fn end_all(run: &str) -> (Vec<String>, Result<(), String>) {
     }
     let kill = || {
         let left = all_of(run);
-        let refused = left.iter().filter_map(|marked| {
-            let error = end(marked.process).err()?;
-            Some(format!("{marked}: {error}"))
+        let refused = left.iter().filter_map(|process| {
+            let error = end(process.process).err()?;
+            Some(format!("{process}: {error}"))
         });
         let refused: Vec<String> = refused.collect();
         let found = names(&left);
@@ -125,25 +125,25 @@ pub(super) async fn end_all(run: &str) -> (Vec<String>, Result<(), String>) {
                 .cloned()
                 .collect::<Vec<_>>(),
         );
-        std::future::ready(nothing_but(if refused.is_empty() { found } else { refused }))
+        std::future::ready(done_when_empty(if refused.is_empty() { found } else { refused }))
     };
     let gone = firedrill_wait::until("the end of its processes", GONE_WITHIN, kill).await;
-    (ended, gone.map_err(|error| error.to_string()))
+    (ended, gone)
 }
 
-/// The living processes of a run but ourselves.
-fn all_of(run: &str) -> Vec<Marked> {
-    let mut all = marked();
-    all.retain(|marked| marked.run == run && !marked.ours && marked.process.is_alive());
+/// The living processes of a run but our own.
+fn all_of(run: &str) -> Vec<LabelledProcess> {
+    let mut all = labelled();
+    all.retain(|process| process.run == run && !process.is_ours && process.process.is_alive());
     all
 }
 
-fn names(marked: &[Marked]) -> Vec<String> {
-    marked.iter().map(ToString::to_string).collect()
+fn names(processes: &[LabelledProcess]) -> Vec<String> {
+    processes.iter().map(ToString::to_string).collect()
 }
 
-/// Done when there is nothing.
-fn nothing_but(left: Vec<String>) -> Poll<(), String> {
+/// Done when nothing is left.
+fn done_when_empty(left: Vec<String>) -> Poll<(), Infallible> {
     if left.is_empty() {
         Poll::Done(())
     } else {

@@ -1,20 +1,18 @@
 //! Volumes of a limited size: file systems in memory, mounted in the run folder, so that a full disk is a real one and
-//! never the host's. Both homes use them alike; what a killed harness leaves mounted is found by its path.
+//! never the host's. Both backends use them; cleanup finds what a killed harness leaves mounted by its path.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Spec, privilege};
+use super::{Spec, Unsupported, privilege};
 
-/// Whether this process may mount; if not, why and what to do.
-pub(super) fn can() -> Result<(), String> {
+/// Whether this process may mount.
+pub(super) fn can() -> Result<(), Unsupported> {
     if cfg!(not(target_os = "linux")) {
-        return Err("a volume of limited size is a mount, which only Linux has for this".into());
+        return Err(Unsupported::MountNeedsLinux);
     }
     if !privilege::may_mount() {
-        return Err(
-            "a volume of limited size is a mount, and this process may not mount (CAP_SYS_ADMIN): run as root".into(),
-        );
+        return Err(Unsupported::MountNeedsRoot);
     }
     Ok(())
 }
@@ -72,7 +70,7 @@ pub(super) fn unmount_below(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a service's folders whatever a fault has left them as: mounted, read-only, unreadable.
+/// Removes a service's folders in whatever state a fault has left them: mounted, read-only, unreadable.
 pub(super) fn remove_all(folder: &Path) -> io::Result<()> {
     if !folder.exists() {
         return Ok(());

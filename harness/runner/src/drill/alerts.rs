@@ -1,5 +1,5 @@
-//! The drill's alert receiver: a real HTTP server (wiremock) that stamps what arrives. Its stamps are the time to detect.
-//! It can itself be a fault: it behaves as its [`Switch`] says.
+//! The drill's alert receiver: an HTTP server (wiremock) that records what arrives and when, which gives the time to
+//! detect. A fault can make it misbehave: before every answer it asks its [`Switch`].
 
 use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use super::record::Recorder;
 use crate::fault::receiver::{Behaviour, PROBE, Switch};
 use firedrill_model::history::Event;
 
-/// Cut here: an alert is a message, not an archive.
+/// Longer alerts are cut off here.
 const LONGEST: usize = 64 << 10;
 
-/// Means nothing in any format.
+/// Bytes that no format accepts.
 const GARBAGE: &[u8] = b"\x00\xff{[<\xfe";
 
 /// A running receiver; it ends when this is dropped.
@@ -30,9 +30,9 @@ struct Stamp {
 }
 
 impl Stamp {
-    /// A full disk is found by the next event of the drill itself; the sender must not suffer for it.
+    /// A full disk is reported by the next event of the drill itself: the sender of an alert must not notice.
     fn record(&self, request: &Request, answered: u16) {
-        if !met(request, &self.switch) {
+        if !is_alert(request, &self.switch) {
             return;
         }
         let body = &request.body[..request.body.len().min(LONGEST)];
@@ -63,8 +63,8 @@ impl Respond for Stamp {
     }
 }
 
-/// Whether a request is an alert and no mere look; then whoever broke the receiver has met it.
-fn met(request: &Request, switch: &Switch) -> bool {
+/// Whether a request is an alert. If so, it is counted as hit by the fault in effect.
+fn is_alert(request: &Request, switch: &Switch) -> bool {
     let alert = !request.headers.contains_key(PROBE);
     if alert {
         switch.count_alert();
@@ -74,7 +74,7 @@ fn met(request: &Request, switch: &Switch) -> bool {
 
 /// Why a connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
-#[error("the alert receiver is down, on purpose")]
+#[error("the alert receiver is down: a fault of this drill")]
 struct Down;
 
 /// The field `kind` of a JSON body, at the top or up to two levels down, or of a form; empty when there is none.
@@ -114,7 +114,7 @@ impl Receiver {
         let hang_up = {
             let switch = switch.clone();
             move |request: &Request| {
-                met(request, &switch);
+                is_alert(request, &switch);
                 Down
             }
         };
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(
             (tell().await, alerts(&folder)),
             (None, 2),
-            "down, nothing is heard"
+            "down: nothing is recorded"
         );
         receiver.switch().set(Some((0, Behaviour::Garbage)));
         assert_eq!((tell().await, alerts(&folder)), (Some(200), 3));

@@ -24,7 +24,7 @@ impl RunFolder {
         std::fs::create_dir_all(runs)?;
         let path = std::path::absolute(runs)?.join(&id);
         std::fs::create_dir(&path)?;
-        // Whole or not there at all, so that whoever cleans never reads half an owner.
+        // Renamed into place, so that cleanup never reads half an owner.
         let beside = path.join(format!("{OWNER_FILE}.new"));
         std::fs::write(&beside, Owner::this().to_string())?;
         std::fs::rename(beside, path.join(OWNER_FILE))?;
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_new_run_folder_holds_nothing_but_who_it_belongs_to() {
+    fn a_new_run_folder_contains_its_owner_and_nothing_else() {
         let runs = tempfile::tempdir().unwrap();
         let run = RunFolder::create(runs.path(), "one".into()).unwrap();
         let names: Vec<_> = std::fs::read_dir(&run.path)

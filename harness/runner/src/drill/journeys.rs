@@ -1,4 +1,4 @@
-//! The journeys of one drill at work: a prober that sees, and a pump that has it written down.
+//! The running journeys of a drill: a prober, and a task that records what it sees.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,10 +12,10 @@ use super::Error;
 use super::record::Recorder;
 use super::steady_state::SteadyState;
 use firedrill_model::history::Event;
-use firedrill_model::sample::{Clock, Labels};
+use firedrill_model::sample::{Clock, Labels, Mode};
 use firedrill_probe::{self as probe, Seen, Users};
 
-/// The journeys at work: what they have written so far, how they are now, and how to end them.
+/// The running journeys: their writes so far, how they are now, and how to end them.
 pub(super) struct Journeys {
     steady_state: Arc<Mutex<SteadyState>>,
     writes: Arc<Mutex<Vec<probe::Write>>>,
@@ -26,7 +26,7 @@ pub(super) struct Journeys {
 }
 
 impl Journeys {
-    /// Sets the journeys of a system's users going towards its entry: a prober, and a pump that writes down what it sees.
+    /// Starts the journeys of a plan against its entry.
     pub(super) fn start(
         users: &Arc<Users>,
         seed: u64,
@@ -72,7 +72,7 @@ impl Journeys {
             writes,
             names: streams
                 .iter()
-                .map(|s| format!("{} ({:?})", s.journey, s.mode).to_lowercase())
+                .map(|s| format!("{} ({})", s.journey, connections(s.mode)))
                 .collect(),
             stop: stop.drop_guard(),
             prober: tokio::spawn(prober),
@@ -88,7 +88,7 @@ impl Journeys {
             .good_for(clock.now())
     }
 
-    /// Which streams are not good, and what they last saw.
+    /// The streams that are not good, and what they last saw.
     pub(super) fn complaint(&self, clock: &Clock) -> String {
         let not_good = self
             .steady_state
@@ -99,7 +99,7 @@ impl Journeys {
             let name = self.names.get(*stream).map_or("?", String::as_str);
             match last {
                 Some(firedrill_model::sample::Outcome::Bad(bad)) => format!("{name}: {bad}"),
-                _ => format!("{name}: too few answers"),
+                _ => format!("{name}: too few good answers"),
             }
         });
         complaints.collect::<Vec<_>>().join(", ")
@@ -121,11 +121,18 @@ impl Journeys {
     }
 }
 
-/// What the prober sees is written down so often: a wake-up and a write to disk for each probe would cost more than the
-/// probe.
+/// How often samples are recorded: a wake-up and a write to the disk for each probe would cost more than the probe.
 const BATCH: Duration = Duration::from_millis(40);
 
-/// Writes down what the prober sees, in batches, and keeps the steady_state.
+/// How a stream connects, for a reader.
+fn connections(mode: Mode) -> &'static str {
+    match mode {
+        Mode::New => "new connections",
+        Mode::Reused => "reused connections",
+    }
+}
+
+/// Records what the prober sees, in batches, and updates the steady state.
 async fn pump(
     mut seen: mpsc::UnboundedReceiver<Seen>,
     recorder: Recorder,
@@ -138,7 +145,7 @@ async fn pump(
         recorder.samples(samples())?;
         {
             let mut steady_state = steady_state.lock().unwrap_or_else(PoisonError::into_inner);
-            samples().for_each(|sample| steady_state.take(&sample));
+            samples().for_each(|sample| steady_state.add(&sample));
         }
         for seen in batch.drain(..) {
             match seen {

@@ -1,9 +1,9 @@
 //! One drill from start to end: the sole writer of the history.
 //!
-//! Faces a checked [`Plan`] and a [`Backend`] on one side, and the run folder on the other. The phases: prepare (create,
-//! start, seed) → steady state → steps while journeys run → quiet period → read back every acknowledged write →
-//! collect logs → the faults that are left are reverted. The caller judges the history, stores the verdict, and only
-//! then cleans the backend.
+//! Takes an [`Order`] (a checked plan, a backend, the services' programs, a new run folder) and gives a history in that
+//! folder. The phases: prepare (create, start, seed) → steady state → steps while journeys run → quiet period → read
+//! back every acknowledged write → collect logs → revert the faults that are left. The caller judges the history, stores
+//! the verdict, and only then cleans the backend.
 
 mod alerts;
 mod folder;
@@ -28,6 +28,7 @@ pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
 use crate::Plan;
 use crate::backend::{self, Backend, Source, Spec};
+use firedrill_model::format;
 use firedrill_model::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
 use firedrill_model::sample::{Clock, Labels};
 use firedrill_model::scenario::Service;
@@ -46,7 +47,7 @@ pub enum Error {
     /// The history cannot be written.
     #[error("cannot write the run folder: {0}")]
     History(#[source] std::io::Error),
-    /// The store could not be filled.
+    /// The store could not be seeded.
     #[error("seeding the store: {0}")]
     Seed(#[source] probe::Error),
     /// The journeys could not be watched.
@@ -55,38 +56,38 @@ pub enum Error {
     /// The alert receiver cannot listen.
     #[error("the alert receiver cannot listen: {0}")]
     Alerts(#[source] std::io::Error),
-    /// A link between two parts of the system cannot be laid.
+    /// A proxy on a link of the system cannot be started.
     #[error(transparent)]
     Link(#[from] firedrill_proxy::Error),
-    /// A fault of ours.
-    #[error("a fault of firedrill's own, please report it: {0}")]
+    /// A bug in firedrill.
+    #[error("a bug in firedrill, please report it: {0}")]
     Internal(String),
 }
 
-/// What to run, and where.
+/// A drill to run.
 pub struct Order {
-    /// What.
+    /// What to run.
     pub plan: Arc<Plan>,
-    /// Where.
+    /// Where to run it.
     pub backend: Arc<dyn Backend>,
     /// The services' programs or images, by service.
     pub sources: BTreeMap<String, Source>,
     /// The run folder, new.
     pub folder: RunFolder,
-    /// What every random choice derives from.
+    /// The random seed.
     pub seed: u64,
     /// Which of how many repeats, from 1.
     pub repeat: (u32, u32),
-    /// Sees every event.
+    /// Called with every event.
     pub watch: Watch,
 }
 
 /// How a drill ended.
 #[derive(Debug)]
 pub struct Ended {
-    /// Somebody stopped it.
+    /// Whether it was stopped early.
     pub interrupted: bool,
-    /// What kept it from being carried through.
+    /// The error that ended it early.
     pub error: Option<Error>,
 }
 
@@ -154,11 +155,11 @@ struct Drill {
     users: Arc<Users>,
 }
 
-/// How long the steady state may take to come about, beyond its own length.
+/// How long the steady state may take to begin, beyond its own length.
 const WARM_UP: Duration = Duration::from_secs(5);
 
 impl Drill {
-    /// The phases, with whatever ends them early, and what must be done in any case.
+    /// Runs the phases until they end or are stopped, then does what must be done in any case.
     async fn carry_through(self, stop: CancellationToken) -> Ended {
         let this = Arc::new(self);
         let work = tokio::spawn({
@@ -171,6 +172,7 @@ impl Drill {
             () = stop.cancelled() => (true, Ok(())),
         };
         abort.abort();
+        // Before the end is recorded: the history must say what became of every fault.
         let reverted = this.steps.revert_all().await;
         let error = result.and(reverted).err();
         let end = Event::End {
@@ -218,7 +220,8 @@ impl Drill {
         let writes = journeys.end().await?;
         self.phase(Phase::ReadBack)?;
         if !settled {
-            // Whether a link is lost shows after recovery: now somebody comes and mends what the system did not.
+            // The system did not recover by itself. What it has lost shows only after a recovery, so the faults are
+            // reverted now, as an operator would.
             self.steps.revert_all().await?;
         }
         self.read_back(&writes).await?;
@@ -268,22 +271,25 @@ impl Drill {
                 .await
                 .map_err(Error::Seed)?;
             self.recorder.event(Event::Note {
-                text: format!("{stored} records stored"),
+                text: format!(
+                    "stored {}",
+                    format::count(usize::try_from(stored).unwrap_or(usize::MAX), "record")
+                ),
             })?;
         }
         Ok(receiver)
     }
 
-    /// The alert receiver, for systems that speak of one.
+    /// The alert receiver, for systems that use `{alerts}`.
     async fn alert_receiver(&self) -> Result<Option<alerts::Receiver>, Error> {
-        let speaks = |service: &Service| {
+        let uses_alerts = |service: &Service| {
             service
                 .env
                 .values()
                 .chain(&service.args)
                 .any(|text| text.contains("{alerts}"))
         };
-        if !self.order.plan.system.services.values().any(speaks) {
+        if !self.order.plan.system.services.values().any(uses_alerts) {
             return Ok(None);
         }
         let (bind, host) = self.order.backend.host_for_services().await?;
@@ -298,7 +304,7 @@ impl Drill {
 
     fn spec(&self, name: &str, service: &Service) -> Result<Spec, Error> {
         let source = self.order.sources.get(name).cloned();
-        let source = source.ok_or_else(|| Error::Internal(format!("nothing was built for {name}")))?;
+        let source = source.ok_or_else(|| Error::Internal(format!("{name} was not built")))?;
         let shares = service.shares.iter().filter_map(|(here, there)| {
             let (owner, volume) = there.split_once('/')?;
             Some((here.clone(), (owner.to_owned(), volume.to_owned())))
@@ -318,7 +324,7 @@ impl Drill {
         })
     }
 
-    /// All journeys good for long enough, or the drill ends here, undecided.
+    /// Waits until all journeys are good for long enough. If they never are, the drill ends here, undecided.
     async fn steady(&self, journeys: &Journeys) -> Result<bool, Error> {
         let wanted = self.order.plan.scenario.timing.steady.0;
         let look = || {
@@ -329,15 +335,15 @@ impl Drill {
         };
         let (good, evidence) = match firedrill_wait::until("all journeys good", wanted + WARM_UP, look).await
         {
-            Ok(good) => (true, format!("every journey good for {} ms", good.as_millis())),
+            Ok(good) => (true, format!("every journey good for {}", format::latency(good))),
             Err(error) => (false, error.to_string()),
         };
         self.recorder.event(Event::Steady { good, evidence })?;
         Ok(good)
     }
 
-    /// Waits until all journeys have been good for the quiet period, or the time to settle is over: then the outage is
-    /// open, and measured as that. Returns whether they have.
+    /// Waits until all journeys have been good for the quiet period. Returns whether they have: after the settle time the
+    /// service counts as still down.
     async fn quiet(&self, journeys: &Journeys) -> bool {
         let timing = &self.order.plan.scenario.timing;
         let since = self.clock.now();
@@ -369,7 +375,7 @@ impl Drill {
         Ok(())
     }
 
-    /// Stores the services' logs, and looks in them for what the scenario expects there.
+    /// Stores the services' logs, and searches them for what the scenario expects there.
     async fn collect(&self) -> Result<(), Error> {
         let folder = self.order.folder.path.join(LOGS);
         std::fs::create_dir_all(&folder).map_err(Error::History)?;
@@ -386,7 +392,7 @@ impl Drill {
     }
 }
 
-/// Services in the order in which they must start: those named in `after` first. A circle was refused by the loader.
+/// Services in the order in which they must start: those named in `after` first. The loader has refused cycles.
 fn start_order(services: &BTreeMap<String, Service>) -> Vec<&String> {
     fn visit<'a>(
         name: &'a String,

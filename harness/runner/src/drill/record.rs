@@ -1,4 +1,4 @@
-//! The one hand that writes the history: everything that happens goes through here, to disk and to whoever watches.
+//! The writer of the history: every event goes through here, to the disk and to the watcher.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use super::Error;
 use firedrill_model::history::{Event, Stamped, Writer};
 use firedrill_model::sample::Sample;
 
-/// Sees every event right after it was written.
+/// Called with every event right after it was written.
 pub type Watch = Arc<dyn Fn(&Stamped) + Send + Sync>;
 
 /// The history's writer, shared by the parts of one drill.
@@ -35,14 +35,14 @@ impl Recorder {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes an event down.
+    /// Records an event.
     pub(super) fn event(&self, event: Event) -> Result<(), Error> {
         let stamped = self.writer().event(event).map_err(Error::History)?;
         (self.watch)(&stamped);
         Ok(())
     }
 
-    /// Writes samples down and hands them to the operating system.
+    /// Records samples and hands them to the operating system.
     pub(super) fn samples(&self, samples: impl Iterator<Item = Sample>) -> Result<(), Error> {
         let mut writer = self.writer();
         for sample in samples {

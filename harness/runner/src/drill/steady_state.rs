@@ -1,10 +1,10 @@
-//! How the service looks right now: only to decide when a phase may end. What is judged comes from the history.
+//! How the journeys are right now: only to decide when a phase may end. Verdicts come from the history alone.
 
 use std::time::Duration;
 
 use firedrill_model::sample::{Micros, Outcome, Sample};
 
-/// The latest of every stream.
+/// The current streak of good answers of every stream.
 #[derive(Debug)]
 pub(super) struct SteadyState {
     streams: Vec<Streak>,
@@ -12,17 +12,17 @@ pub(super) struct SteadyState {
 
 #[derive(Debug, Clone)]
 struct Streak {
-    /// Silence beyond this is a stall: twice the interval, and the deadline.
+    /// Silence beyond this ends the streak: twice the interval, and the deadline.
     patience: Duration,
-    /// When the present unbroken row of good answers began.
+    /// When the current streak of good answers began.
     good_since: Option<Micros>,
     good: u32,
     last: Micros,
     last_bad: Option<Outcome>,
 }
 
-/// A row of good answers counts from this many on.
-const ROW: u32 = 3;
+/// A streak counts from this many good answers on.
+const SHORTEST: u32 = 3;
 
 impl SteadyState {
     /// Streams by number: the interval between two probes, and the deadline.
@@ -39,8 +39,8 @@ impl SteadyState {
         }
     }
 
-    /// Takes a sample into account.
-    pub(super) fn take(&mut self, sample: &Sample) {
+    /// Adds a sample.
+    pub(super) fn add(&mut self, sample: &Sample) {
         let Some(streak) = self.streams.get_mut(usize::from(sample.stream.0)) else {
             return;
         };
@@ -60,26 +60,26 @@ impl SteadyState {
         }
     }
 
-    /// For how long every stream has been good without a break, seen from `now`; zero when one is not.
+    /// How long every stream has been good without a break until `now`; zero when one is not.
     pub(super) fn good_for(&self, now: Micros) -> Duration {
-        let row = |streak: &Streak| match streak.good_since {
-            Some(since) if streak.good >= ROW && now.since(streak.last) <= streak.patience => {
+        let length = |streak: &Streak| match streak.good_since {
+            Some(since) if streak.good >= SHORTEST && now.since(streak.last) <= streak.patience => {
                 now.since(since)
             }
             _ => Duration::ZERO,
         };
-        self.streams.iter().map(row).min().unwrap_or_default()
+        self.streams.iter().map(length).min().unwrap_or_default()
     }
 
     /// The numbers of the streams that are not good, with the last bad outcome of each.
     pub(super) fn not_good(&self, now: Micros) -> Vec<(usize, Option<Outcome>)> {
-        let quiet = |streak: &Streak| {
-            streak.good_since.is_none() || streak.good < ROW || now.since(streak.last) > streak.patience
+        let not_good = |streak: &Streak| {
+            streak.good_since.is_none() || streak.good < SHORTEST || now.since(streak.last) > streak.patience
         };
         self.streams
             .iter()
             .enumerate()
-            .filter(|(_, b)| quiet(b))
+            .filter(|(_, b)| not_good(b))
             .map(|(at, b)| (at, b.last_bad))
             .collect()
     }
@@ -111,18 +111,18 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_good_answers_counts_from_its_first() {
+    fn a_streak_of_good_answers_counts_from_its_first() {
         let mut steady_state = steady_state();
-        (0..10).for_each(|i| steady_state.take(&sample(100 + i * 10, Outcome::Good)));
+        (0..10).for_each(|i| steady_state.add(&sample(100 + i * 10, Outcome::Good)));
         assert_eq!(steady_state.good_for(Micros(200_000)), Duration::from_millis(100));
     }
 
     #[test]
-    fn a_bad_answer_or_silence_ends_the_row() {
+    fn a_bad_answer_or_silence_ends_the_streak() {
         let mut steady_state = steady_state();
-        (0..10).for_each(|i| steady_state.take(&sample(100 + i * 10, Outcome::Good)));
+        (0..10).for_each(|i| steady_state.add(&sample(100 + i * 10, Outcome::Good)));
         assert_eq!(steady_state.good_for(Micros(900_000)), Duration::ZERO, "silence");
-        steady_state.take(&sample(210, Outcome::Bad(Bad::Refused)));
+        steady_state.add(&sample(210, Outcome::Bad(Bad::Refused)));
         assert_eq!(
             steady_state.good_for(Micros(215_000)),
             Duration::ZERO,

@@ -1,4 +1,4 @@
-//! The steps: injected on schedule, confirmed, reverted when their time is over, and in any case at the end.
+//! The steps: injected on schedule, confirmed, reverted when their time is over, and at the end in any case.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -12,12 +12,13 @@ use super::{Error, derive};
 use crate::Plan;
 use crate::backend::{self, Backend};
 use crate::fault::{Context, Fault, HitCount, Overlaps, receiver};
+use firedrill_model::format;
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Micros};
 use firedrill_model::scenario::Step;
 use firedrill_proxy::Proxies;
 
-/// An injection that takes longer is given up: its drill is undecided.
+/// The time limit of an injection: beyond it the fault is not confirmed, and the drill undecided.
 const INJECT_WITHIN: Duration = Duration::from_secs(120);
 /// A revert that takes longer than this and than its service may take to be ready is given up: the service is removed
 /// instead, when everything is.
@@ -39,7 +40,7 @@ pub(super) struct Steps {
     overlaps: Overlaps,
 }
 
-/// A fault that has been begun and not reverted.
+/// A fault whose injection has begun and that was not reverted.
 #[derive(Clone)]
 struct Active {
     step: usize,
@@ -83,7 +84,7 @@ impl Steps {
         Ok(())
     }
 
-    /// One step's life.
+    /// One step: wait, inject, wait, revert.
     async fn step(
         &self,
         number: usize,
@@ -103,7 +104,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Writes down what undoes it, injects, and records what proves it. `None` when it could not be injected.
+    /// Writes the undo log, injects, and records the evidence. `None` when the fault is not in effect.
     async fn inject(
         &self,
         number: usize,
@@ -143,7 +144,10 @@ impl Steps {
                 Ok(Some(active))
             }
             Ok(Err(error)) => self.not_injected(number, error.to_string()),
-            Err(_) => self.not_injected(number, format!("not done after {INJECT_WITHIN:?}")),
+            Err(_) => self.not_injected(
+                number,
+                format!("not injected within {}", format::span(INJECT_WITHIN)),
+            ),
         }
     }
 
@@ -152,7 +156,7 @@ impl Steps {
         Ok(None)
     }
 
-    /// Reverts one fault, once: whoever takes it out of the list does it.
+    /// Reverts one fault, once: two callers may try, and the one that takes it off the list does it.
     async fn revert(&self, active: &Active) -> Result<(), Error> {
         {
             let mut list = self.active.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +178,7 @@ impl Steps {
             },
             Err(_) => Event::NotReverted {
                 step,
-                why: format!("not done after {within:?}"),
+                why: format!("not reverted within {}", format::span(within)),
             },
         };
         self.record_hits(step, hits)?;
@@ -186,7 +190,7 @@ impl Steps {
         Ok(())
     }
 
-    /// Reverting may mean to start a service again, which may take as long as its system file says.
+    /// The time limit of a revert. It may start a service, which may take as long as its system file says.
     fn revert_within(&self) -> Duration {
         let ready = self
             .plan
@@ -228,7 +232,7 @@ impl Steps {
                 .last()
                 .cloned();
             let Some(last) = last else { return Ok(()) };
-            if self.leaves(&last) {
+            if self.has_no_revert(&last) {
                 self.active.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 self.log(&Entry::Done { step: last.step })?;
             } else {
@@ -237,8 +241,8 @@ impl Steps {
         }
     }
 
-    /// Nothing of it outlives the services: there is nothing to revert.
-    fn leaves(&self, active: &Active) -> bool {
+    /// Whether a fault has nothing to revert.
+    fn has_no_revert(&self, active: &Active) -> bool {
         let name = &self.plan.scenario.steps[active.step].fault.name;
         crate::fault::CATALOGUE
             .iter()

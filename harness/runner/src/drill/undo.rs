@@ -1,8 +1,8 @@
-//! The undo log: what is about to be changed, on disk before it is changed.
+//! The undo log: what is about to be changed, on the disk before it is changed.
 //!
-//! One JSON line a change, flushed to the disk itself before the fault is injected, and another line when it was
-//! reverted. Everything a fault changes lies in the run's own containers, processes and folders, so that what undoes a
-//! lost run is to remove those; the log says what state they were left in.
+//! One JSON line a change, synced to the disk before the fault is injected, and another line when it was reverted.
+//! Everything that a fault changes is in the run's own containers, processes and folders, so a lost run is undone by
+//! removing those; the log says which faults were in effect.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -28,7 +28,7 @@ pub enum Entry {
         /// Its parameters.
         params: serde_json::Value,
     },
-    /// It was reverted, or its step came to nothing.
+    /// It was reverted, or never took effect.
     Done {
         /// The step.
         step: usize,
@@ -58,8 +58,8 @@ impl Log {
     }
 }
 
-/// The changes of a log that nothing has undone; lines that cannot be read (a torn last one) are passed over, since
-/// the change they announce had not begun.
+/// The changes of a log that were not undone. A line that cannot be read (a torn last one) is ignored: its change had
+/// not begun.
 ///
 /// # Errors
 /// When the file cannot be read; a missing one is an empty log.

@@ -1,5 +1,5 @@
-//! What the processes of the system do by themselves: ends, and the returns that a restart policy brings, with the
-//! engine's own pauses between them.
+//! State changes of the services during a drill: ends, and the restarts of a restart policy with the engine's pauses
+//! between them.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use firedrill_model::history::Event;
 /// Between two looks at a service.
 const EVERY: Duration = Duration::from_millis(50);
 
-/// Writes down every change of a service's state until the handle is dropped.
+/// Records every change of a service's state until the handle is dropped.
 pub(super) fn watch(backend: Arc<dyn Backend>, service: String, recorder: Recorder) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut last = None;
@@ -32,13 +32,13 @@ pub(super) fn watch(backend: Arc<dyn Backend>, service: String, recorder: Record
     }))
 }
 
-/// A change, in words without identities, which would only say that they differ.
+/// A change, in words. Identities of processes are left out: they say only that two differ.
 fn change(last: &State, now: &State) -> Option<String> {
     match (last, now) {
         (last, now) if last == now => None,
-        (State::Running(_), State::Running(_)) => Some("ended, and runs again".into()),
-        (State::Paused, State::Running(_)) => Some("goes on".into()),
-        (_, State::Running(_)) => Some("runs".into()),
+        (State::Running(_), State::Running(_)) => Some("restarted".into()),
+        (State::Paused, State::Running(_)) => Some("resumed".into()),
+        (_, State::Running(_)) => Some("running".into()),
         (_, state) => Some(state.to_string()),
     }
 }
@@ -48,14 +48,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restart_between_two_looks_is_seen_by_the_identity() {
+    fn a_restart_between_two_looks_shows_in_the_identity() {
         let (one, other) = (State::Running("1".into()), State::Running("2".into()));
         assert_eq!(change(&one, &one), None);
-        assert_eq!(change(&one, &other).as_deref(), Some("ended, and runs again"));
+        assert_eq!(change(&one, &other).as_deref(), Some("restarted"));
         assert_eq!(
             change(&one, &State::Exited(-9)).as_deref(),
             Some("ended by signal 9")
         );
-        assert_eq!(change(&State::Exited(-9), &other).as_deref(), Some("runs"));
+        assert_eq!(change(&State::Exited(-9), &other).as_deref(), Some("running"));
     }
 }

@@ -10,7 +10,7 @@ use crate::{Args, Failure};
 /// The label of the bystanders.
 const BYSTANDER: &str = "acceptance.bystander=kills";
 
-/// Everybody else: what must be there and unchanged after every clean-up.
+/// Everybody else: what must be there and unchanged after every cleanup.
 pub(crate) struct Bystanders {
     docker: bool,
     process: Child,

@@ -1,4 +1,4 @@
-//! What must not be there after a clean-up.
+//! What must not be there after a cleanup.
 
 use std::path::Path;
 use std::time::Duration;

@@ -172,7 +172,7 @@ fn named(seen: &Seen) -> String {
     }
 }
 
-/// What a kill has hit, and what the clean-up did.
+/// What a kill has hit, and what the cleanup did.
 struct Seen {
     /// There was a history: a drill had begun.
     begun: bool,

@@ -148,7 +148,7 @@ enum NotReady {
 impl From<backend::Error> for NotReady {
     fn from(error: backend::Error) -> Self {
         match error {
-            backend::Error::Unsupported { why, .. } => Self::Unsupported(why),
+            backend::Error::Unsupported(why) => Self::Unsupported(why.to_string()),
             error => Self::Failed(output::chain(&error)),
         }
     }
@@ -183,7 +183,7 @@ async fn prepare(
 /// Whether a backend can do all that a plan needs; if not, why.
 fn check_supported(plan: &Plan, backend: &dyn Backend) -> Result<(), String> {
     for need in backend::needs(&plan.system) {
-        backend.can(need)?;
+        backend.can(need).map_err(|why| why.to_string())?;
     }
     for (step, fault) in plan.steps() {
         for need in fault.needs() {

@@ -9,25 +9,35 @@ use testcontainers::bollard::query_parameters::{
     RemoveVolumeOptions,
 };
 
-use super::{Swept, Which};
+use super::{Cleanup, Scope};
 use crate::backend::docker::{OWNER_LABEL, RUN_LABEL, removed};
 use firedrill_wait::WaitError;
 
-/// Removes what is to go. An error says what could not be listed: then nobody knows what is there.
-pub(super) async fn sweep(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), String> {
-    let unseen = |what: &'static str| move |error: EngineError| format!("listing {what}: {error}");
-    containers(client, which, swept)
+/// The engine did not list its things of one kind.
+#[derive(Debug, thiserror::Error)]
+#[error("listing {what}: {source}")]
+pub(super) struct NotListed {
+    what: &'static str,
+    source: EngineError,
+}
+
+/// Removes what is in scope. An error says what could not be listed: then nobody knows what is there.
+pub(super) async fn clean_up(client: &Docker, scope: &Scope, cleanup: &mut Cleanup) -> Result<(), NotListed> {
+    let unseen = |what: &'static str| move |error: EngineError| NotListed { what, source: error };
+    containers(client, scope, cleanup)
         .await
         .map_err(unseen("containers"))?;
-    networks(client, which, swept).await.map_err(unseen("networks"))?;
-    volumes(client, which, swept).await.map_err(unseen("volumes"))
+    networks(client, scope, cleanup)
+        .await
+        .map_err(unseen("networks"))?;
+    volumes(client, scope, cleanup).await.map_err(unseen("volumes"))
 }
 
 fn by_label() -> HashMap<String, Vec<String>> {
     HashMap::from([("label".into(), vec![RUN_LABEL.into()])])
 }
 
-async fn containers(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), EngineError> {
+async fn containers(client: &Docker, scope: &Scope, cleanup: &mut Cleanup) -> Result<(), EngineError> {
     let options = ListContainersOptions {
         all: true,
         filters: Some(by_label()),
@@ -47,12 +57,12 @@ async fn containers(client: &Docker, which: &Which, swept: &mut Swept) -> Result
         };
         let remove = removed(|| client.remove_container(&id, Some(options.clone())));
         let thing = format!("container {}", name.trim_start_matches('/'));
-        labelled(which, swept, thing, &labels, remove).await;
+        labelled(scope, cleanup, thing, &labels, remove).await;
     }
     Ok(())
 }
 
-async fn networks(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), EngineError> {
+async fn networks(client: &Docker, scope: &Scope, cleanup: &mut Cleanup) -> Result<(), EngineError> {
     let options = ListNetworksOptions {
         filters: Some(by_label()),
     };
@@ -62,12 +72,12 @@ async fn networks(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(
             network.name.unwrap_or_default(),
         );
         let remove = removed(|| client.remove_network(&name));
-        labelled(which, swept, format!("network {name}"), &labels, remove).await;
+        labelled(scope, cleanup, format!("network {name}"), &labels, remove).await;
     }
     Ok(())
 }
 
-async fn volumes(client: &Docker, which: &Which, swept: &mut Swept) -> Result<(), EngineError> {
+async fn volumes(client: &Docker, scope: &Scope, cleanup: &mut Cleanup) -> Result<(), EngineError> {
     let options = ListVolumesOptions {
         filters: Some(by_label()),
     };
@@ -76,21 +86,21 @@ async fn volumes(client: &Docker, which: &Which, swept: &mut Swept) -> Result<()
         let name = volume.name;
         let options = RemoveVolumeOptions { force: true };
         let remove = removed(|| client.remove_volume(&name, Some(options.clone())));
-        labelled(which, swept, format!("volume {name}"), &volume.labels, remove).await;
+        labelled(scope, cleanup, format!("volume {name}"), &volume.labels, remove).await;
     }
     Ok(())
 }
 
 /// Decides by the labels of a thing.
 async fn labelled(
-    which: &Which,
-    swept: &mut Swept,
+    scope: &Scope,
+    cleanup: &mut Cleanup,
     thing: String,
     labels: &HashMap<String, String>,
     remove: impl Future<Output = Result<(), WaitError<EngineError>>>,
 ) {
     if let Some(run) = labels.get(RUN_LABEL) {
         let owner = labels.get(OWNER_LABEL).map(String::as_str);
-        swept.one(which, thing, run, owner, remove).await;
+        cleanup.one(scope, thing, run, owner, remove).await;
     }
 }

@@ -15,23 +15,23 @@ pub use run_folders::{OVERLAPS_FOLDER, OWNER_FILE, lost};
 
 use super::{docker, process_label};
 
-/// Which runs are swept.
+/// Scope runs are cleanup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
-    /// Those whose harness is gone.
+pub enum Scope {
+    /// Those whose harness has ended.
     Lost {
         /// Also those whose harness still runs.
         running: bool,
-        /// Also those of other machines and pid namespaces, whose harness cannot be looked at from here.
+        /// Also those of other machines and pid namespaces, whose harness cannot be seen from here.
         elsewhere: bool,
     },
-    /// One, whoever runs it.
+    /// One, whether or not its harness still runs.
     Run(String),
 }
 
-/// What came of it.
+/// The result of a cleanup.
 #[derive(Debug, Clone, Default, Serialize)]
-pub struct Swept {
+pub struct Cleanup {
     /// What was removed.
     pub removed: Vec<String>,
     /// What was left, and why.
@@ -48,42 +48,54 @@ pub struct Swept {
     unfinished: BTreeSet<String>,
 }
 
-impl Which {
-    /// Whether something of a run with this owner is to go; if not, why.
-    pub(super) fn takes(&self, run: &str, owner: Option<&str>) -> Result<(), String> {
+/// Why something is not removed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Skip {
+    #[error("it belongs to another run")]
+    OtherRun,
+    #[error("it has no owner; if nobody uses it, remove it with: firedrill clean --run {run}")]
+    NoOwner { run: String },
+    #[error("its harness still runs (process {pid})")]
+    HarnessRuns { pid: u32 },
+    #[error(
+        "it belongs to another machine or container: run firedrill clean there, or, if that no longer exists, with \
+         --other-machines here"
+    )]
+    Elsewhere,
+}
+
+impl Scope {
+    /// Whether something of a run with this owner is to be removed; if not, why.
+    pub(super) fn check(&self, run: &str, owner: Option<&str>) -> Result<(), Skip> {
         let (running, elsewhere) = match self {
             Self::Run(wanted) if wanted == run => return Ok(()),
-            Self::Run(_) => return Err("another run".into()),
+            Self::Run(_) => return Err(Skip::OtherRun),
             Self::Lost { running, elsewhere } => (*running, *elsewhere),
         };
         let Some(owner) = owner.and_then(|owner| owner.parse::<Owner>().ok()) else {
-            return Err(format!(
-                "nothing says whose it is; if it is nobody's, firedrill clean --run {run}"
-            ));
+            return Err(Skip::NoOwner { run: run.to_owned() });
         };
         match owner.fate() {
-            Fate::Runs if !running => Err(format!("its harness, process {}, still runs", owner.process.pid)),
-            Fate::Elsewhere if !elsewhere => Err(
-                "it belongs to another machine or container: run firedrill clean there, or, if that is no more, \
-                 with --other-machines here"
-                    .into(),
-            ),
+            Fate::Runs if !running => Err(Skip::HarnessRuns {
+                pid: owner.process.pid,
+            }),
+            Fate::Elsewhere if !elsewhere => Err(Skip::Elsewhere),
             _ => Ok(()),
         }
     }
 }
 
-impl Swept {
-    /// Decides on one thing, and notes what came of it.
+impl Cleanup {
+    /// Removes one thing if it is in scope, and records the result.
     pub(super) async fn one<E: ToString>(
         &mut self,
-        which: &Which,
+        scope: &Scope,
         thing: String,
         run: &str,
         owner: Option<&str>,
         remove: impl Future<Output = Result<(), E>>,
     ) {
-        match which.takes(run, owner) {
+        match scope.check(run, owner) {
             Err(why) => self.left.push(format!("{thing} of run {run}: {why}")),
             Ok(()) => match remove.await {
                 Ok(()) => {
@@ -95,18 +107,18 @@ impl Swept {
         }
     }
 
-    /// Something of a run stays that should have gone.
+    /// Records that something of a run was not removed.
     pub(super) fn fail(&mut self, run: &str, what: String) {
         self.unfinished.insert(run.to_owned());
         self.failed.push(what);
     }
 
-    /// Whether something of a run has stayed that should have gone.
+    /// Whether something of a run was not removed.
     pub(super) fn has_failed(&self, run: &str) -> bool {
         self.unfinished.contains(run)
     }
 
-    /// Whether all there was of a run is gone now, and was not before.
+    /// Whether this cleanup has removed all that was left of a run.
     pub fn finished(&self, run: &str) -> bool {
         self.touched.contains(run) && !self.has_failed(run)
     }
@@ -114,36 +126,38 @@ impl Swept {
 
 /// Removes what runs left behind: processes, containers, networks, volumes, and then the folders of a run's services
 /// below `runs`, of those runs of which nothing else is left. Histories and logs stay.
-pub async fn sweep(which: &Which, runs: &Path) -> Swept {
-    let mut swept = Swept::default();
-    processes(which, &mut swept).await;
+pub async fn clean_up(scope: &Scope, runs: &Path) -> Cleanup {
+    let mut cleanup = Cleanup::default();
+    processes(scope, &mut cleanup).await;
     let seen = match docker::connect().await {
         Ok((client, _)) => {
-            firedrill_wait::until_due(Instant::now() + run_folders::settling(which, runs)).await;
-            containers::sweep(&client, which, &mut swept).await
+            firedrill_wait::until_due(Instant::now() + run_folders::settling(scope, runs)).await;
+            containers::clean_up(&client, scope, &mut cleanup)
+                .await
+                .map_err(|error| error.to_string())
         }
         Err(error) => Err(error.to_string()),
     };
-    run_folders::sweep(which, runs, seen.as_ref().err().map(String::as_str), &mut swept).await;
-    swept.unseen = seen
+    run_folders::clean_up(scope, runs, seen.as_ref().err().map(String::as_str), &mut cleanup).await;
+    cleanup.unseen = seen
         .err()
         .map(|why| format!("containers, networks and volumes: {why}"));
-    swept
+    cleanup
 }
 
-/// Processes that bear a run's mark: only those that we may look at, which are ours to end.
-async fn processes(which: &Which, swept: &mut Swept) {
-    for marked in process_label::marked() {
-        let thing = marked.to_string();
-        if marked.ours {
-            swept
+/// Processes with a run's label: those of this user, which we may end.
+async fn processes(scope: &Scope, cleanup: &mut Cleanup) {
+    for process in process_label::labelled() {
+        let thing = process.to_string();
+        if process.is_ours {
+            cleanup
                 .left
-                .push(format!("{thing} of run {}: it runs this clean-up", marked.run));
+                .push(format!("{thing} of run {}: it runs this cleanup", process.run));
             continue;
         }
-        let kill = async { process_label::end(marked.process) };
-        swept
-            .one(which, thing, &marked.run, marked.owner.as_deref(), kill)
+        let kill = async { process_label::end(process.process) };
+        cleanup
+            .one(scope, thing, &process.run, process.owner.as_deref(), kill)
             .await;
     }
 }
@@ -156,7 +170,7 @@ mod tests {
     use crate::backend::OWNER_FILE;
     use crate::backend::owner::{Place, Process};
 
-    const LOST: Which = Which::Lost {
+    const LOST: Scope = Scope::Lost {
         running: false,
         elsewhere: false,
     };
@@ -182,8 +196,8 @@ mod tests {
         Owner { place, ..dead() }
     }
 
-    fn takes(which: &Which, owner: Owner) -> bool {
-        which.takes("a", Some(&owner.to_string())).is_ok()
+    fn takes(scope: &Scope, owner: Owner) -> bool {
+        scope.check("a", Some(&owner.to_string())).is_ok()
     }
 
     #[test]
@@ -206,20 +220,20 @@ mod tests {
     fn a_run_whose_owner_lives_is_left_alone_unless_it_is_asked_for() {
         assert!(!takes(&LOST, Owner::this()));
         assert!(takes(&LOST, dead()));
-        let running = Which::Lost {
+        let running = Scope::Lost {
             running: true,
             elsewhere: false,
         };
         assert!(takes(&running, Owner::this()));
         assert!(!takes(&running, elsewhere()));
-        assert!(takes(&Which::Run("a".into()), Owner::this()));
-        assert!(!takes(&Which::Run("b".into()), dead()));
+        assert!(takes(&Scope::Run("a".into()), Owner::this()));
+        assert!(!takes(&Scope::Run("b".into()), dead()));
     }
 
     #[test]
     fn a_run_of_another_machine_is_left_alone_unless_it_is_asked_for() {
         assert!(!takes(&LOST, elsewhere()));
-        let elsewhere_too = Which::Lost {
+        let elsewhere_too = Scope::Lost {
             running: false,
             elsewhere: true,
         };
@@ -229,13 +243,19 @@ mod tests {
 
     #[test]
     fn what_nothing_says_the_owner_of_is_left_alone_unless_its_run_is_named() {
-        let every = Which::Lost {
+        let every = Scope::Lost {
             running: true,
             elsewhere: true,
         };
         for owner in [None, Some(""), Some("me"), Some("1:2")] {
-            assert!(every.takes("a", owner).unwrap_err().contains("--run a"));
-            assert!(Which::Run("a".into()).takes("a", owner).is_ok());
+            assert!(
+                every
+                    .check("a", owner)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("--run a")
+            );
+            assert!(Scope::Run("a".into()).check("a", owner).is_ok());
         }
     }
 
@@ -251,10 +271,10 @@ mod tests {
         run
     }
 
-    async fn sweep_folders(runs: &Path, unseen: Option<&str>) -> Swept {
-        let mut swept = Swept::default();
-        run_folders::sweep(&LOST, runs, unseen, &mut swept).await;
-        swept
+    async fn clean_folders(runs: &Path, unseen: Option<&str>) -> Cleanup {
+        let mut cleanup = Cleanup::default();
+        run_folders::clean_up(&LOST, runs, unseen, &mut cleanup).await;
+        cleanup
     }
 
     #[tokio::test]
@@ -269,9 +289,9 @@ mod tests {
         let elsewhere = folder(linked.path(), "elsewhere", &dead, None);
         let link = runs.path().join("20261125-103000-killed-v3-2-0a1b2c");
         std::os::unix::fs::symlink(&elsewhere, link).unwrap();
-        let swept = sweep_folders(runs.path(), None).await;
-        assert_eq!(swept.removed, Vec::<String>::new());
-        assert_eq!(swept.left.len(), 1, "{:?}", swept.left);
+        let cleanup = clean_folders(runs.path(), None).await;
+        assert_eq!(cleanup.removed, Vec::<String>::new());
+        assert_eq!(cleanup.left.len(), 1, "{:?}", cleanup.left);
         for stranger in strangers.iter().chain([&elsewhere]) {
             assert!(stranger.join("volumes/app/store").is_dir());
         }
@@ -284,8 +304,8 @@ mod tests {
         let told = folder(runs.path(), RUN, &dead, Some("{\"target\":\"process\"}\n"));
         let side = runs.path().join("20261125-103000-against-1-0a1b2c/head");
         let torn = folder(&side, "20261125-103001-killed-v3-1-0a1b2c", &dead, Some("{\"tar"));
-        let swept = sweep_folders(runs.path(), None).await;
-        assert!(swept.failed.is_empty() && swept.finished(RUN), "{swept:?}");
+        let cleanup = clean_folders(runs.path(), None).await;
+        assert!(cleanup.failed.is_empty() && cleanup.finished(RUN), "{cleanup:?}");
         assert!(told.join("events.jsonl").exists() && !told.join("volumes").exists());
         assert!(!torn.exists());
     }
@@ -296,16 +316,16 @@ mod tests {
         let dead = dead().to_string();
         let docker = "{\"event\":\"start\",\"target\":\"docker\"}\n";
         let run = folder(runs.path(), RUN, &dead, Some(docker));
-        let swept = sweep_folders(runs.path(), Some("no engine")).await;
+        let cleanup = clean_folders(runs.path(), Some("no engine")).await;
         assert!(run.join("volumes").is_dir());
-        assert_eq!(swept.failed.len(), 1);
-        assert!(swept.failed[0].contains("no engine") && !swept.finished(RUN));
+        assert_eq!(cleanup.failed.len(), 1);
+        assert!(cleanup.failed[0].contains("no engine") && !cleanup.finished(RUN));
         assert_eq!(
             run_folders::lost(runs.path()),
             std::slice::from_ref(&run),
             "it is offered again"
         );
-        let swept = sweep_folders(runs.path(), None).await;
-        assert!(!run.join("volumes").exists() && swept.finished(RUN));
+        let cleanup = clean_folders(runs.path(), None).await;
+        assert!(!run.join("volumes").exists() && cleanup.finished(RUN));
     }
 }

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Swept, Which};
+use super::{Cleanup, Scope};
 use crate::backend::owner::{Fate, Owner};
 use crate::backend::run_id::is_run_id;
 use crate::backend::tmpfs;
@@ -68,11 +68,11 @@ fn named(folder: &Path, names: &[&str]) -> Vec<PathBuf> {
     folders
 }
 
-/// The run folders of lost runs that still hold what a sweep removes.
+/// The run folders of lost runs that still hold what a cleanup removes.
 pub fn lost(runs: &Path) -> Vec<PathBuf> {
     let left = |run: &Run| {
         let owner = run.owner.parse::<Owner>();
-        owner.is_ok_and(|owner| owner.fate() == Fate::Lost) && !run.kept().is_empty()
+        owner.is_ok_and(|owner| owner.fate() == Fate::Lost) && !run.service_folders().is_empty()
     };
     let lost = all(runs).into_iter().filter(left);
     lost.map(|run| run.path).collect()
@@ -80,7 +80,7 @@ pub fn lost(runs: &Path) -> Vec<PathBuf> {
 
 impl Run {
     /// What it still holds of its services.
-    fn kept(&self) -> Vec<PathBuf> {
+    fn service_folders(&self) -> Vec<PathBuf> {
         named(&self.path, &SERVICES)
     }
 
@@ -115,10 +115,10 @@ impl Run {
 }
 
 /// How long to wait until an engine has done what runs that were just killed had asked of it.
-pub(super) fn settling(which: &Which, runs: &Path) -> Duration {
-    let to_sweep = |run: &Run| {
+pub(super) fn settling(scope: &Scope, runs: &Path) -> Duration {
+    let is_in_scope = |run: &Run| {
         let owner = run.owner.parse::<Owner>();
-        owner.is_ok_and(|owner| owner.fate() == Fate::Lost) && which.takes(&run.id, Some(&run.owner)).is_ok()
+        owner.is_ok_and(|owner| owner.fate() == Fate::Lost) && scope.check(&run.id, Some(&run.owner)).is_ok()
     };
     let now = SystemTime::now();
     let rest = |run: Run| {
@@ -126,18 +126,18 @@ pub(super) fn settling(which: &Which, runs: &Path) -> Duration {
         let engine = run.never_began() || run.in_containers();
         SETTLED_AFTER.checked_sub(since).filter(|_| engine)
     };
-    let lost = all(runs).into_iter().filter(to_sweep);
+    let lost = all(runs).into_iter().filter(is_in_scope);
     lost.filter_map(rest).max().unwrap_or_default()
 }
 
 /// What runs kept for their services below `runs`, and run folders without a history. `unseen` says why containers
 /// could not be looked at: then the folders of runs that had some stay, so that they are offered again.
-pub(super) async fn sweep(which: &Which, runs: &Path, unseen: Option<&str>, swept: &mut Swept) {
+pub(super) async fn clean_up(scope: &Scope, runs: &Path, unseen: Option<&str>, cleanup: &mut Cleanup) {
     for run in all(runs) {
-        let kept = run.kept();
+        let kept = run.service_folders();
         let unseen = unseen.filter(|_| !kept.is_empty() && run.in_containers());
-        if let Some(why) = unseen.filter(|_| which.takes(&run.id, Some(&run.owner)).is_ok()) {
-            swept.fail(
+        if let Some(why) = unseen.filter(|_| scope.check(&run.id, Some(&run.owner)).is_ok()) {
+            cleanup.fail(
                 &run.id,
                 format!(
                     "the containers of run {} could not be looked at, so its folders stay: {why}",
@@ -145,7 +145,7 @@ pub(super) async fn sweep(which: &Which, runs: &Path, unseen: Option<&str>, swep
                 ),
             );
         }
-        if swept.has_failed(&run.id) {
+        if cleanup.has_failed(&run.id) {
             continue;
         }
         for folder in kept {
@@ -155,15 +155,15 @@ pub(super) async fn sweep(which: &Which, runs: &Path, unseen: Option<&str>, swep
                 .to_string_lossy()
                 .into_owned();
             let remove = async { tmpfs::remove_all(&folder) };
-            swept
-                .one(which, format!("folder {name}"), &run.id, Some(&run.owner), remove)
+            cleanup
+                .one(scope, format!("folder {name}"), &run.id, Some(&run.owner), remove)
                 .await;
         }
         if run.never_began() && run.owner.parse::<Owner>().is_ok() {
             let remove = async { tmpfs::remove_all(&run.path) };
-            swept
+            cleanup
                 .one(
-                    which,
+                    scope,
                     "empty run folder".into(),
                     &run.id,
                     Some(&run.owner),

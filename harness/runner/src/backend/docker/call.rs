@@ -4,41 +4,42 @@ use std::time::Duration;
 
 use testcontainers::bollard::errors::Error as EngineError;
 
-use crate::backend::{Error, operation};
+use crate::backend::{Cause, Error, operation};
+use firedrill_model::format;
 use firedrill_wait::{Poll, WaitError};
 
-/// No call to the engine takes longer, but builds and pulls.
+/// The time limit of a call to the engine; builds and pulls have none.
 pub(super) const CALL_WITHIN: Duration = Duration::from_secs(30);
 
 /// A call to the engine, with the time it may take and a name for its failure.
-pub(super) async fn call<T, E: ToString>(
+pub(super) async fn call<T, E: Into<Cause>>(
     what: &'static str,
     service: &str,
     future: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Error> {
     match tokio::time::timeout(CALL_WITHIN, future).await {
-        Ok(result) => result.map_err(|cause| operation(what, service, cause.to_string())),
+        Ok(result) => result.map_err(|cause| operation(what, service, cause)),
         Err(_) => Err(operation(
             what,
             service,
-            format!("the engine did not answer within {CALL_WITHIN:?}"),
+            format!("the engine did not answer within {}", format::span(CALL_WITHIN)),
         )),
     }
 }
 
-/// Others may be at the same thing: another `clean`, or the engine with what a killed run had asked of it.
+/// Somebody else may use or remove the same thing: another `clean`, or the engine on behalf of a killed run.
 const FREE_WITHIN: Duration = Duration::from_secs(10);
-/// How engines say that somebody else still has a thing, or is about to remove it.
+/// How engines report that a thing is in use, or is being removed.
 const BUSY: [&str; 3] = ["already in progress", "active endpoints", "in use"];
 
-/// Removes a thing, once nobody else is at it. What is gone already needs no removing.
+/// Removes a thing once it is free. One that no longer exists counts as removed.
 pub(in crate::backend) async fn removed<Removing>(
     remove: impl Fn() -> Removing,
 ) -> Result<(), WaitError<EngineError>>
 where
     Removing: Future<Output = Result<(), EngineError>>,
 {
-    firedrill_wait::until("nobody else at it", FREE_WITHIN, || async {
+    firedrill_wait::until("free to remove", FREE_WITHIN, || async {
         match remove().await {
             Ok(()) | Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => Poll::Done(()),
             Err(EngineError::DockerResponseServerError { message, .. })

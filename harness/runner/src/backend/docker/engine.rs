@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use testcontainers::bollard::Docker;
 
-use crate::backend::Error;
+use crate::backend::{Cause, Error};
+use firedrill_model::format;
 
 /// An engine that does not answer within this is none.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
@@ -37,19 +38,16 @@ pub async fn engine() -> Result<Engine, Error> {
 
 /// A client that speaks the newest API that engine and client both know.
 pub(in crate::backend) async fn connect() -> Result<(Docker, Engine), Error> {
-    let no_engine = |cause: String| Error::NoEngine { cause };
+    let no_engine = |cause: Cause| Error::NoEngine { cause };
     let negotiate = async {
         let client = testcontainers::core::client::docker_client_instance()
             .await
-            .map_err(|error| no_engine(error.to_string()))?;
+            .map_err(|error| no_engine(error.into()))?;
         let client = client
             .negotiate_version()
             .await
-            .map_err(|error| no_engine(error.to_string()))?;
-        let version = client
-            .version()
-            .await
-            .map_err(|error| no_engine(error.to_string()))?;
+            .map_err(|error| no_engine(error.into()))?;
+        let version = client.version().await.map_err(|error| no_engine(error.into()))?;
         let name = version
             .components
             .and_then(|components| Some(components.first()?.name.clone()));
@@ -62,7 +60,7 @@ pub(in crate::backend) async fn connect() -> Result<(Docker, Engine), Error> {
     };
     tokio::time::timeout(ANSWERS_WITHIN, negotiate)
         .await
-        .map_err(|_| no_engine(format!("no answer within {ANSWERS_WITHIN:?}")))?
+        .map_err(|_| no_engine(format!("no answer within {}", format::span(ANSWERS_WITHIN)).into()))?
 }
 
 /// An engine's own name for itself, as people say it: Docker's first component is just "Engine".

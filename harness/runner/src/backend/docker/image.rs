@@ -8,11 +8,11 @@ use testcontainers::core::BuildImageOptions;
 use testcontainers::runners::AsyncBuilder;
 use testcontainers::{GenericBuildableImage, GenericImage};
 
-use crate::backend::{Error, Source};
+use crate::backend::{Cause, Error, Source, Unsupported};
 
 /// The image of a service: named after what is in it, so that what is there already is used again.
 pub(super) async fn image(source: &Source, service: &str) -> Result<GenericImage, Error> {
-    let failed = |cause: String| Error::Build {
+    let failed = |cause: Cause| Error::Build {
         what: format!("the image of {service}"),
         cause,
     };
@@ -21,13 +21,13 @@ pub(super) async fn image(source: &Source, service: &str) -> Result<GenericImage
             // Reading megabytes and their digest would hold up whatever else is under way on this thread.
             let (service, binaries) = (service.to_owned(), binaries.clone());
             let made = tokio::task::spawn_blocking(move || scratch(&service, &binaries)).await;
-            made.map_err(|error| failed(error.to_string()))?
-                .map_err(|error| failed(error.to_string()))?
+            made.map_err(|error| failed(error.into()))?
+                .map_err(|error| failed(error.into()))?
         }
         Source::Dockerfile(path) => {
             let folder = path.parent().unwrap_or(Path::new("."));
-            let text =
-                fs::read_to_string(path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+            let text = fs::read_to_string(path)
+                .map_err(|error| failed(format!("{}: {error}", path.display()).into()))?;
             let tag = hex(Sha256::digest(text.as_bytes()).as_slice());
             GenericBuildableImage::new(format!("firedrill/{service}"), tag)
                 .with_dockerfile_string(text)
@@ -41,17 +41,14 @@ pub(super) async fn image(source: &Source, service: &str) -> Result<GenericImage
             return Ok(GenericImage::new(name, tag));
         }
         Source::Command(_) => {
-            return Err(Error::Unsupported {
-                kind: "docker",
-                why: "a local command runs as a local process only".into(),
-            });
+            return Err(Unsupported::CommandInContainer.into());
         }
     };
     let options = BuildImageOptions::new().with_skip_if_exists(matches!(source, Source::Binaries(_)));
     built
         .build_image_with(options)
         .await
-        .map_err(|error| failed(error.to_string()))
+        .map_err(|error| failed(error.into()))
 }
 
 /// The first 12 bytes of a digest, as names have it.

@@ -1,9 +1,9 @@
 //! Real containers, through `testcontainers` (images, creating and starting) and its `bollard` client (everything in a
 //! container's later life: kill, pause, inspect, logs, removal).
 //!
-//! Whatever exists bears the labels `firedrill.run` and `firedrill.owner` from the moment it exists. Volumes are folders
-//! of the run folder, so that a fault of a file is an ordinary file operation; containers run as the harness's own user,
-//! so that the files stay ours.
+//! Everything has the labels `firedrill.run` and `firedrill.owner` from the moment it exists. Volumes are folders of the
+//! run folder, so that a fault of a file is an ordinary file operation; containers run as the harness's user, so that
+//! the harness may change the files.
 
 mod call;
 mod container;
@@ -36,9 +36,9 @@ use self::image::image;
 use self::limits::{in_force, update};
 use self::request::container_name;
 use super::owner::Owner;
-use super::placeholders::{Places, Told};
+use super::placeholders::{HarnessUrls, Values};
 use super::{
-    Backend, Capability, Error, Kind, Source, Spec, State, finish, operation, ports, privilege,
+    Backend, Capability, Error, Kind, Source, Spec, State, Unsupported, finish, operation, ports, privilege,
     process_label, tmpfs,
 };
 use firedrill_model::scenario::{ResourceLimits, Restart};
@@ -56,7 +56,7 @@ pub(super) struct Containers {
     engine: Engine,
     network: OnceCell<()>,
     services: Mutex<BTreeMap<String, Service>>,
-    told: Told,
+    urls: HarnessUrls,
     /// Calls that make something.
     making: TaskTracker,
     /// What the engine says of itself.
@@ -69,14 +69,14 @@ struct Service {
     image: GenericImage,
     ports: BTreeMap<Option<String>, u16>,
     container: Option<ContainerAsync<GenericImage>>,
-    /// What earlier containers of this service have written.
+    /// The logs of earlier containers of this service.
     earlier: Vec<u8>,
     /// The limits in force: the system file's, or those that faults have set.
     limits: ResourceLimits,
 }
 
 impl Containers {
-    /// A home on the engine that answers.
+    /// Containers on the engine that answers.
     pub(super) async fn open(run: &str, folder: &Path) -> Result<Self, Error> {
         let (client, engine) = connect().await?;
         let info = call("ask the engine about", "itself", client.info()).await?;
@@ -89,7 +89,7 @@ impl Containers {
             engine,
             network: OnceCell::new(),
             services: Mutex::default(),
-            told: Told::default(),
+            urls: HarnessUrls::default(),
         })
     }
 
@@ -130,8 +130,8 @@ impl Containers {
         self.network.get_or_try_init(make).await.copied()
     }
 
-    /// A call that makes something goes on though nobody waits for it any more: the engine has been asked, and what
-    /// comes of it is there to be removed before anybody looks for it.
+    /// Runs a call that makes something to its end, even when the caller is cancelled: the engine makes the thing anyway,
+    /// and cleanup must not look for it before it is there.
     async fn to_its_end<T: Send + 'static>(
         &self,
         made: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -174,7 +174,7 @@ impl Containers {
         volumes
     }
 
-    /// Ends what a service's container has left: keeps its log, removes it.
+    /// Removes a service's container, after its log was saved.
     async fn discard(&self, service: &str) -> Result<(), Error> {
         let Some(id) = self.id(service)? else {
             return Ok(());
@@ -191,15 +191,16 @@ impl Containers {
     }
 }
 
-/// Whether the engine keeps limits of something; one that does not say is taken to, and what is in force is read back.
-fn keeps(what: &str, says: Option<bool>) -> Result<(), String> {
-    match says {
-        Some(false) => Err(format!("this engine takes limits of {what} and keeps none")),
+/// Whether the engine enforces limits of something. One that does not report it is assumed to: what is in force is read
+/// back anyway.
+fn enforces(what: &'static str, reported: Option<bool>) -> Result<(), Unsupported> {
+    match reported {
+        Some(false) => Err(Unsupported::NotEnforced(what)),
         _ => Ok(()),
     }
 }
 
-impl Places for Containers {
+impl Values for Containers {
     fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
         let port = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied())?;
         Some(format!("0.0.0.0:{port}"))
@@ -233,8 +234,8 @@ impl Places for Containers {
         ))
     }
 
-    fn told(&self) -> &Told {
-        &self.told
+    fn urls(&self) -> &HarnessUrls {
+        &self.urls
     }
 }
 
@@ -248,13 +249,13 @@ impl Backend for Containers {
         self.engine.to_string()
     }
 
-    fn can(&self, capability: Capability) -> Result<(), String> {
+    fn can(&self, capability: Capability) -> Result<(), Unsupported> {
         match capability {
-            Capability::Commands => Err("a local command runs as a local process only".into()),
+            Capability::Commands => Err(Unsupported::CommandInContainer),
             Capability::SizedVolumes => tmpfs::can(),
-            Capability::MemoryLimit => keeps("memory", self.info.memory_limit),
-            Capability::CpuLimit => keeps("processor time", self.info.cpu_cfs_quota),
-            Capability::PidsLimit => keeps("threads and processes", self.info.pids_limit),
+            Capability::MemoryLimit => enforces("memory", self.info.memory_limit),
+            Capability::CpuLimit => enforces("processor time", self.info.cpu_cfs_quota),
+            Capability::PidsLimit => enforces("threads and processes", self.info.pids_limit),
             Capability::Images | Capability::Permissions | Capability::RestartPolicy => Ok(()),
         }
     }
@@ -353,7 +354,7 @@ impl Backend for Containers {
                 State::Running(format!("container {} since {since}", &id[..id.len().min(12)]))
             }
             Some(ContainerStateStatusEnum::CREATED) | None => State::Absent,
-            // 128 + signal is how an engine writes down a death by signal.
+            // An engine reports an end by a signal as 128 + signal.
             Some(_) => match state.exit_code.unwrap_or_default() {
                 _ if state.oom_killed == Some(true) => State::OutOfMemory,
                 code @ 129..=192 => State::Exited(128 - code),
@@ -391,16 +392,16 @@ impl Backend for Containers {
             .into_iter()
             .find_map(|config| config.gateway?.parse::<Ipv4Addr>().ok());
         let gateway =
-            gateway.ok_or_else(|| operation("find the gateway of", &name, "the engine tells none"))?;
+            gateway.ok_or_else(|| operation("find the gateway of", &name, "the engine reports none"))?;
         Ok((gateway.into(), gateway.to_string()))
     }
 
     fn set_alerts_url(&self, url: &str) {
-        self.told.set_alerts(url);
+        self.urls.set_alerts(url);
     }
 
     fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
-        self.told.set_link(from, to, port, url);
+        self.urls.set_link(from, to, port, url);
     }
 
     async fn limit(&self, service: &str, limits: ResourceLimits) -> Result<ResourceLimits, Error> {
@@ -425,14 +426,15 @@ impl Backend for Containers {
         let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
         let pid = inspected.state.and_then(|state| state.pid).unwrap_or_default();
         let pid = here(pid, &id).and_then(|pid| u32::try_from(pid).ok());
-        let own = matches!(self.spec(service)?.source, Source::Binaries(_));
-        match pid.and_then(privilege::passes_over_permissions) {
+        // These run without capabilities (see `request`), also where their process cannot be seen from here.
+        let without_capabilities = matches!(self.spec(service)?.source, Source::Binaries(_));
+        match pid.and_then(privilege::overrides_permissions) {
             Some(false) => Ok(()),
-            None if own => Ok(()),
+            None if without_capabilities => Ok(()),
             _ => Err(operation(
                 "bind",
                 service,
-                "it runs as the superuser of its container: permissions do not bind it",
+                "it runs as root in its container: permissions do not bind it",
             )),
         }
     }
@@ -454,7 +456,7 @@ impl Backend for Containers {
         self.making.close();
         self.making.wait().await;
         for known in self.services().values_mut() {
-            // What it guards is removed below, by label.
+            // Its guard would remove it a second time: removal below is by label.
             if let Some(container) = known.container.take() {
                 std::mem::forget(container);
             }

@@ -1,7 +1,7 @@
 //! Local child processes: no engine, no root, started in milliseconds.
 //!
-//! Every child has its own process group, an environment made from nothing, and the run's mark in it, by which what it
-//! leaves behind is found at the end, and by `firedrill clean`; on Linux it dies with the harness.
+//! Every child has its own process group and an environment of its own with the run's label, by which cleanup and
+//! `firedrill clean` find the processes that it leaves behind. On Linux it ends with the harness.
 
 mod supervisor;
 
@@ -19,9 +19,9 @@ use tokio::process::Command;
 
 use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn, supervise};
 use super::owner::stat;
-use super::placeholders::{Places, Told, fill};
+use super::placeholders::{HarnessUrls, Values, fill};
 use super::{
-    Backend, Capability, Error, Kind, Source, Spec, State, finish, operation, ports, privilege,
+    Backend, Capability, Error, Kind, Source, Spec, State, Unsupported, finish, operation, ports, privilege,
     process_label, tmpfs,
 };
 use firedrill_model::scenario::ResourceLimits;
@@ -35,7 +35,7 @@ pub(super) struct Processes {
     run: String,
     folder: PathBuf,
     services: Mutex<BTreeMap<String, Service>>,
-    told: Told,
+    urls: HarnessUrls,
 }
 
 /// One service: what it is, where it listens, what its process does.
@@ -49,14 +49,14 @@ struct Service {
 }
 
 impl Processes {
-    /// A home in a run folder.
+    /// Processes that work in a run folder.
     pub(super) fn open(run: &str, folder: &Path) -> Self {
         let (run, folder) = (run.to_owned(), folder.to_owned());
         Self {
             run,
             folder,
             services: Mutex::default(),
-            told: Told::default(),
+            urls: HarnessUrls::default(),
         }
     }
 
@@ -79,15 +79,15 @@ impl Processes {
         Some(self.folder.join("volumes").join(owner).join(name))
     }
 
-    fn home(&self, service: &str) -> PathBuf {
+    fn working_folder(&self, service: &str) -> PathBuf {
         self.folder.join("processes").join(service)
     }
 
     fn output(&self, service: &str) -> PathBuf {
-        self.home(service).join("output.log")
+        self.working_folder(service).join("output.log")
     }
 
-    /// The command that starts a service, marked as ours.
+    /// The command that starts a service, labelled as this run's.
     fn command(&self, service: &Service) -> Result<Command, Error> {
         let spec = &service.spec;
         let failed = |cause: std::io::Error| operation("start", &spec.name, cause);
@@ -102,7 +102,7 @@ impl Processes {
         let mut command = Command::new(program);
         command.args(first).args(args).env_clear().envs(env);
         command
-            .current_dir(self.home(&spec.name))
+            .current_dir(self.working_folder(&spec.name))
             .process_group(0)
             .kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
@@ -122,10 +122,10 @@ impl Processes {
         Ok(())
     }
 
-    /// Whether a service can be started, and then is, without the powers that pass over permissions.
-    fn bound_by_permissions(&self, service: &Service) -> Result<(), String> {
+    /// Whether a service can be started without the capabilities that override permissions; then it is.
+    fn bound_by_permissions(&self, service: &Service) -> Result<(), Error> {
         if rustix::process::geteuid().is_root() {
-            let (program, _) = program(&service.spec).map_err(|error| error.to_string())?;
+            let (program, _) = program(&service.spec)?;
             privilege::reached_by_permissions(&program)?;
             privilege::reached_by_permissions(&self.folder.join("volumes"))?;
         }
@@ -140,12 +140,12 @@ impl Processes {
             return Err(operation(what, name, "its process does not run"));
         };
         let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| operation(what, name, "its pid is none"))?;
+        let pid = pid.ok_or_else(|| operation(what, name, "its pid is out of range"))?;
         kill_process_group(pid, signal).map_err(|cause| operation(what, name, cause))
     }
 
     async fn gone(&self, what: &'static str, name: &str, within: Duration) -> Result<(), Error> {
-        firedrill_wait::until("its process gone", within, || async {
+        firedrill_wait::until("the end of its process", within, || async {
             match self.state(name).await {
                 Ok(state) if state.is_over() => Poll::Done(()),
                 Ok(state) => Poll::NotYet(state.to_string()),
@@ -158,10 +158,10 @@ impl Processes {
 }
 
 impl Service {
-    /// Whoever would bring back what ran until now does so no more; what it has brought back meanwhile is ended.
+    /// Ends the restart policy of the process so far, and a process that it has started meanwhile.
     fn begin_anew(&mut self) {
         let mut before = lock(&self.life);
-        before.told = true;
+        before.stopping = true;
         let group = before.process.filter(|process| process.is_alive());
         let group = group.and_then(|process| Pid::from_raw(i32::try_from(process.pid).ok()?));
         if let Some(group) = group {
@@ -194,28 +194,23 @@ impl Service {
 
 /// The program of a service and the arguments that come first.
 fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
-    let unsupported = |why: &str| Error::Unsupported {
-        kind: "process",
-        why: why.to_owned(),
+    let no_program = || Unsupported::NoProgram {
+        service: spec.name.clone(),
     };
     match &spec.source {
         Source::Binaries(binaries) => {
-            let (_, path) = binaries
-                .first()
-                .ok_or_else(|| unsupported("there is no binary"))?;
+            let (_, path) = binaries.first().ok_or_else(no_program)?;
             Ok((path.clone(), Vec::new()))
         }
         Source::Command(argv) => {
-            let (program, rest) = argv
-                .split_first()
-                .ok_or_else(|| unsupported("the command is empty"))?;
+            let (program, rest) = argv.split_first().ok_or_else(no_program)?;
             Ok((PathBuf::from(program), rest.to_vec()))
         }
-        Source::Image(_) | Source::Dockerfile(_) => Err(unsupported("images run in containers only")),
+        Source::Image(_) | Source::Dockerfile(_) => Err(Unsupported::ImageAsProcess.into()),
     }
 }
 
-impl Places for Processes {
+impl Values for Processes {
     fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
         let services = self.services();
         let port = services.get(&spec.name)?.ports.get(&port.map(str::to_owned))?;
@@ -243,8 +238,8 @@ impl Places for Processes {
         Some(format!("http://127.0.0.1:{port}"))
     }
 
-    fn told(&self) -> &Told {
-        &self.told
+    fn urls(&self) -> &HarnessUrls {
+        &self.urls
     }
 }
 
@@ -262,19 +257,15 @@ impl Backend for Processes {
         )
     }
 
-    fn can(&self, capability: Capability) -> Result<(), String> {
+    fn can(&self, capability: Capability) -> Result<(), Unsupported> {
         match capability {
             Capability::Commands | Capability::RestartPolicy => Ok(()),
-            Capability::Images => Err("images run in containers only".into()),
+            Capability::Images => Err(Unsupported::ImageAsProcess),
             // The data segment's limit: an allocation beyond it fails, which ends most programs.
             Capability::MemoryLimit if cfg!(target_os = "linux") => Ok(()),
-            Capability::MemoryLimit => Err("only Linux limits the memory of a running process".into()),
-            Capability::CpuLimit => {
-                Err("a share of the processor needs a control group; containers have one each".into())
-            }
-            Capability::PidsLimit => {
-                Err("a number of processes is limited per user here, for a service in containers only".into())
-            }
+            Capability::MemoryLimit => Err(Unsupported::MemoryLimitNeedsLinux),
+            Capability::CpuLimit => Err(Unsupported::CpuLimitOfProcess),
+            Capability::PidsLimit => Err(Unsupported::PidsLimitOfProcess),
             Capability::SizedVolumes => tmpfs::can(),
             Capability::Permissions if rustix::process::geteuid().is_root() => {
                 privilege::reached_by_permissions(&self.folder.join("volumes"))
@@ -285,7 +276,7 @@ impl Backend for Processes {
 
     async fn create(&self, spec: Spec) -> Result<(), Error> {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
-        fs::create_dir_all(self.home(&spec.name)).map_err(failed)?;
+        fs::create_dir_all(self.working_folder(&spec.name)).map_err(failed)?;
         File::create(self.output(&spec.name)).map_err(failed)?;
         tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
         let reserved = ports::reserve_all(&spec).map_err(failed)?;
@@ -334,7 +325,7 @@ impl Backend for Processes {
 
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error> {
         let known = self.service(service)?;
-        let paused = std::mem::replace(&mut lock(&known.life).told, true) || lock(&known.life).paused;
+        let paused = std::mem::replace(&mut lock(&known.life).stopping, true) || lock(&known.life).paused;
         if self.state(service).await?.is_over() {
             return Ok(());
         }
@@ -357,7 +348,7 @@ impl Backend for Processes {
         let known = self.service(service)?;
         let before = lock(&known.life).process;
         self.signal("kill", service, Signal::KILL)?;
-        firedrill_wait::until("its process gone", GONE_WITHIN, || async {
+        firedrill_wait::until("the end of its process", GONE_WITHIN, || async {
             if lock(&known.life).process == before {
                 Poll::NotYet("it still runs".into())
             } else {
@@ -373,12 +364,12 @@ impl Backend for Processes {
         let known = self.service(service)?;
         lock(&known.life).paused = true;
         let process = lock(&known.life).process;
-        firedrill_wait::until("its process stopped", GONE_WITHIN, || async {
+        firedrill_wait::until("a frozen process", GONE_WITHIN, || async {
             match process.and_then(|process| stat(process.pid)) {
                 Some(('T', _)) => Poll::Done(()),
                 Some((letter, _)) => Poll::NotYet(format!("its state is {letter}")),
                 None if cfg!(target_os = "linux") => Poll::Never("it has ended"),
-                // Other systems do not tell.
+                // Other systems do not report it.
                 None => Poll::Done(()),
             }
         })
@@ -399,7 +390,8 @@ impl Backend for Processes {
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
         let known = self.service(service)?;
         let port = known.ports.get(&port.map(str::to_owned));
-        let port = port.ok_or_else(|| operation("find the port of", service, "it has none of that name"))?;
+        let port =
+            port.ok_or_else(|| operation("find the port of", service, "it has no port of that name"))?;
         Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, *port)))
     }
 
@@ -414,11 +406,11 @@ impl Backend for Processes {
     }
 
     fn set_alerts_url(&self, url: &str) {
-        self.told.set_alerts(url);
+        self.urls.set_alerts(url);
     }
 
     fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str) {
-        self.told.set_link(from, to, port, url);
+        self.urls.set_link(from, to, port, url);
     }
 
     async fn limit(&self, service: &str, limits: ResourceLimits) -> Result<ResourceLimits, Error> {
@@ -439,11 +431,11 @@ impl Backend for Processes {
     async fn obeys_permissions(&self, service: &str) -> Result<(), Error> {
         let known = self.service(service)?;
         let process = lock(&known.life).process;
-        match process.and_then(|process| privilege::passes_over_permissions(process.pid)) {
+        match process.and_then(|process| privilege::overrides_permissions(process.pid)) {
             Some(true) => Err(operation(
                 "bind",
                 service,
-                "it has the superuser's powers: permissions do not bind it",
+                "it runs with root's capabilities: permissions do not bind it",
             )),
             _ => Ok(()),
         }

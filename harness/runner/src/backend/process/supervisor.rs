@@ -1,4 +1,4 @@
-//! A service's process from its start to its end, and again: as often as its restart policy says.
+//! A service's process from its start to its end, and again as often as its restart policy says.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,15 +18,15 @@ pub(super) struct Life {
     pub(super) process: Option<Process>,
     pub(super) exit: Option<i64>,
     pub(super) paused: bool,
-    /// It was told to end: its restart policy is silent.
-    pub(super) told: bool,
+    /// It was asked to end: its restart policy does not apply.
+    pub(super) stopping: bool,
 }
 
 pub(super) fn lock(life: &Mutex<Life>) -> MutexGuard<'_, Life> {
     life.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Permissions bind the child of a harness that runs as root.
+/// Makes permissions bind the child, also of a harness that runs as root.
 pub(super) fn bind_by_permissions(command: &mut Command) {
     #[cfg(target_os = "linux")]
     #[expect(
@@ -36,7 +36,7 @@ pub(super) fn bind_by_permissions(command: &mut Command) {
     unsafe {
         command.pre_exec(|| {
             if rustix::process::geteuid().is_root() {
-                privilege::give_up()?;
+                privilege::drop_capabilities()?;
             }
             Ok(())
         });
@@ -47,8 +47,8 @@ pub(super) fn bind_by_permissions(command: &mut Command) {
 
 pub(super) fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
     let mut life = lock(&service.life);
-    if life.told {
-        return Err(std::io::Error::other("it was told to end"));
+    if life.stopping {
+        return Err(std::io::Error::other("it was asked to end"));
     }
     let child = command.spawn()?;
     if let (Some(pid), Some(memory)) = (child.id(), service.limits().memory) {
@@ -70,13 +70,13 @@ pub(super) async fn supervise(mut child: tokio::process::Child, mut command: Com
     loop {
         let since = Instant::now();
         let exit = child.wait().await.map_or(-1, exit_code);
-        let told = {
+        let stopping = {
             let mut life = lock(life);
             life.exit = Some(exit);
             life.process = None;
-            life.told
+            life.stopping
         };
-        if told || restart == Restart::No {
+        if stopping || restart == Restart::No {
             return;
         }
         if since.elapsed() > Duration::from_secs(10) {
