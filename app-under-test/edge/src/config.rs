@@ -7,7 +7,7 @@ use std::time::Duration;
 
 pub use firedrill_logs::Secret;
 use firedrill_logs::redact;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::alert;
 use crate::duration::with_unit;
@@ -98,7 +98,22 @@ pub struct Placed {
     /// The slot.
     pub slot: String,
     /// The release.
+    #[serde(deserialize_with = "release_name")]
     pub release: String,
+}
+
+/// Reads the name of a release. It becomes part of file names and of command lines, so it must neither leave a folder nor
+/// look like an option.
+fn release_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let name = String::deserialize(from)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let valid = (1..=64).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with(['.', '-']);
+    if valid {
+        return Ok(name);
+    }
+    Err(serde::de::Error::custom(
+        "the name of a release has 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter, a digit or `_`",
+    ))
 }
 
 /// A slot in which a release can run.
@@ -144,6 +159,23 @@ pub struct Proxy {
     pub longest_request: usize,
     /// The largest answer body that is received completely before it is forwarded, in bytes. Larger ones are streamed.
     pub longest_answer: usize,
+    /// The hosts that are served; requests for others get status 421. Without any, every valid host is served.
+    pub hosts: Vec<String>,
+    /// Rules for some paths.
+    pub route: Vec<Route>,
+}
+
+/// A rule for a path and everything below it. The longest matching path wins.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The path, beginning with `/`.
+    pub path: String,
+    /// Whether a request that may change something is repeated on the last working release when the live one fails it. The
+    /// edge adds an idempotency key to such a request; set this to `false` where the service ignores the key, because a
+    /// repeated request would then be executed twice. Users see the failures of these requests.
+    #[serde(default = "yes")]
+    pub replay: bool,
 }
 
 impl Default for Proxy {
@@ -153,6 +185,8 @@ impl Default for Proxy {
             give_up: Duration::from_secs(2),
             longest_request: 2 << 20,
             longest_answer: 1 << 20,
+            hosts: Vec::new(),
+            route: Vec::new(),
         }
     }
 }
@@ -338,6 +372,25 @@ pub(crate) mod tests {
     fn the_debug_form_hides_the_token() {
         let config = Config::parse(SMALL).unwrap();
         assert!(!format!("{config:?}").contains("sesame"));
+    }
+
+    #[test]
+    fn a_release_name_that_could_leave_a_folder_or_look_like_an_option_is_refused() {
+        let named =
+            |name: &str| Config::parse(&SMALL.replace("release = \"v1\"", &format!("release = {name:?}")));
+        for name in [
+            "../../x",
+            "a/b",
+            ".hidden",
+            "-x",
+            "",
+            "v 1",
+            "v1\n",
+            &"v".repeat(65),
+        ] {
+            assert!(matches!(named(name), Err(Error::Shape(_))), "{name:?}");
+        }
+        assert!(named("v3.1-rc_2").is_ok());
     }
 
     #[test]

@@ -50,6 +50,13 @@ pub enum Event {
         /// Whether the state on disk says so, not the configuration.
         resumed: bool,
     },
+    /// The edge started, and the state on disk was damaged: decisions were lost.
+    StateDamaged {
+        /// The live release now.
+        release: String,
+        /// What was found, and what is used instead.
+        reason: String,
+    },
     /// A release was registered.
     Registered {
         /// The release.
@@ -151,6 +158,7 @@ impl Event {
     pub fn release(&self) -> &str {
         match self {
             Self::Started { release, .. }
+            | Self::StateDamaged { release, .. }
             | Self::Registered { release, .. }
             | Self::GatePassed { release, .. }
             | Self::GateSkipped { release, .. }

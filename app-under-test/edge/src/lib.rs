@@ -23,7 +23,6 @@ pub mod gate;
 pub mod headers;
 pub mod pipeline;
 pub mod proxy;
-pub mod serve;
 pub mod state;
 pub mod upstream;
 pub mod watch;

@@ -1,11 +1,13 @@
 //! The command line: parse, call the library, exit.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use clap::{Parser, ValueEnum};
 use edge::admin::{Admin, router};
 use edge::alert::Alerts;
@@ -13,10 +15,14 @@ use edge::config::Config;
 use edge::control::Control;
 use edge::pipeline::Pipeline;
 use edge::proxy::Proxy;
-use edge::serve::serve;
 use edge::upstream::Slot;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use listener::Limits;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 /// A reverse proxy that protects users from a bad release.
 #[derive(Parser)]
@@ -100,6 +106,9 @@ fn configured(cli: &Cli) -> Result<Config, Box<dyn std::error::Error>> {
     Ok(config)
 }
 
+/// How long a shutdown waits for requests in flight.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
+
 async fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
     let config = configured(cli)?;
     let longest = config.proxy.longest_answer;
@@ -131,10 +140,27 @@ async fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
         termination().await;
         cancel.cancel();
     });
-    let admin = axum::serve(pipeline, router(admin, config.token));
-    tokio::select! {
-        () = serve(users, proxy, end) => {}
-        served = admin => served?,
+    // A user needs a descriptor here, and one in each slot.
+    let limits = Limits::for_descriptors(3);
+    let forward = service_fn(move |request: Request<Incoming>| {
+        let proxy = Arc::clone(&proxy);
+        async move { Ok::<_, Infallible>(proxy.answer(request).await) }
+    });
+    let router = router(admin, config.token);
+    let administer =
+        service_fn(move |request: Request<Incoming>| router.clone().oneshot(request.map(Body::new)));
+    let of_admin = Limits {
+        connections: 64,
+        ..limits
+    };
+    let (finished, _) = tokio::join!(
+        listener::serve(users, limits, forward, end.cancelled(), SHUTDOWN_TIMEOUT),
+        listener::serve(pipeline, of_admin, administer, end.cancelled(), Duration::ZERO),
+    );
+    if !finished {
+        tracing::warn!(
+            "requests were still in flight after {SHUTDOWN_TIMEOUT:?}; their connections are closed"
+        );
     }
     Ok(())
 }

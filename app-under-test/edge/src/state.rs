@@ -153,8 +153,10 @@ pub enum StoredState {
     Missing,
     /// The current generation.
     Current(Box<State>),
-    /// The previous generation; the current one is damaged or missing.
+    /// The previous generation, because a kill interrupted writing the current one before its decision took effect.
     Previous(Box<State>),
+    /// The previous generation, because the current one is damaged: its last decision is lost.
+    Older(Box<State>),
     /// There is a state, and no generation of it can be read.
     Damaged,
 }
@@ -191,14 +193,14 @@ impl StateFolder {
         if let Some(state) = current.as_ref().ok().and_then(|content| decode(content)) {
             return StoredState::Current(Box::new(state));
         }
-        if let Some(state) = previous.as_ref().ok().and_then(|content| decode(content)) {
-            return StoredState::Previous(Box::new(state));
-        }
         let absent = |read: &io::Result<Vec<u8>>| matches!(read, Err(error) if error.kind() == io::ErrorKind::NotFound);
-        if absent(&current) && absent(&previous) {
-            StoredState::Missing
-        } else {
-            StoredState::Damaged
+        let state = previous.as_ref().ok().and_then(|content| decode(content));
+        match state.map(Box::new) {
+            // A write renames the current generation first, so a kill may leave none.
+            Some(state) if absent(&current) => StoredState::Previous(state),
+            Some(state) => StoredState::Older(state),
+            None if absent(&current) && absent(&previous) => StoredState::Missing,
+            None => StoredState::Damaged,
         }
     }
 
@@ -280,7 +282,7 @@ mod tests {
             fs::write(stored.current(), &intact[..length]).unwrap();
             assert_eq!(
                 stored.read(),
-                StoredState::Previous(Box::new(before.clone())),
+                StoredState::Older(Box::new(before.clone())),
                 "truncated to {length} bytes"
             );
         }
@@ -330,7 +332,7 @@ mod tests {
             fs::write(stored.current(), &content).unwrap();
             // The checksum is hexadecimal: flipping the case of a letter does not change its value.
             let found = stored.read();
-            prop_assert!(found == StoredState::Previous(Box::new(before)) || found == StoredState::Current(Box::new(after)));
+            prop_assert!(found == StoredState::Older(Box::new(before)) || found == StoredState::Current(Box::new(after)));
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 use serde::{Deserialize, Deserializer};
 
 /// Replaces a secret in a text.
@@ -58,21 +58,36 @@ impl<'de> Deserialize<'de> for Secret {
 }
 
 /// Words in the names of settings that hold secrets.
-const SECRET_NAMES: &str =
-    r"token|secret|passw(?:or)?d|passphrase|api[-_]?key|routing[-_]?key|authorization|credential|cookie";
+const SECRET_NAMES: &str = r"token|secret|passw(?:or)?d|passphrase|(?:api|routing|access|private|signing|account)[-_]?key|authorization|credential|cookie|signature|session[-_]?id";
 
 static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(&format!("(?i){SECRET_NAMES}")).ok());
 
-/// `NAME=value`, `NAME: value`, `"NAME": "value"`, `Authorization: Bearer value`.
+/// `NAME=value`, `NAME: value`, `"NAME": "value"`, `Authorization: Bearer value`. The value is one word, or quoted.
 static ASSIGNED: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let named = format!(
-        r#"(?i)([\w-]*(?:{SECRET_NAMES})[\w-]*["']?\s*[:=]\s*["']?)((?:bearer|basic|token)\s+)?[^\s"'&,;]+"#
-    );
-    Regex::new(&named).ok()
+    let name = format!(r#"[\w-]*(?:{SECRET_NAMES})[\w-]*["']?\s*[:=]\s*"#);
+    let value = r#""[^"\n]*"|'[^'\n]*'|[^\s"'&,;]+"#;
+    Regex::new(&format!("(?i)({name})((?:bearer|basic|token)\\s+)?({value})")).ok()
 });
 
 /// `https://user:password@host`.
 static IN_URL: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(://)[^\s/@]+@").ok());
+
+/// Keys and tokens that are recognised by their shape, whatever stands before them.
+static SHAPED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let shapes = [
+        r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
+        r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*",        // JSON Web Token
+        r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",            // AWS
+        r"\bgh[oprsu]_\w{20,}|\bgithub_pat_\w{20,}", // GitHub
+        r"\bglpat-[\w-]{16,}",                       // GitLab
+        r"\bxox[abeoprs]-[\w-]{10,}",                // Slack
+        r"\b[rs]k_(?:live|test)_\w{10,}",            // Stripe
+        r"\bsk-[\w-]{20,}",                          // OpenAI and others
+        r"\bAIza[\w-]{30,}",                         // Google
+        r"(?i:\bbearer\s+)[\w.~+/-]{16,}=*",
+    ];
+    Regex::new(&shapes.join("|")).ok()
+});
 
 /// Whether a setting of this name probably holds a secret.
 pub fn is_secret_name(name: &str) -> bool {
@@ -93,15 +108,25 @@ pub fn redacted<'s>(text: &str, known: impl IntoIterator<Item = &'s Secret>) -> 
     for secret in known.into_iter().filter(|secret| secret.0.len() > 3) {
         text = text.replace(&secret.0, HIDDEN);
     }
+    // By shape first: a private key has several lines, of which the rules below would see one.
+    if let Some(shaped) = &*SHAPED {
+        text = shaped.replace_all(&text, HIDDEN).into_owned();
+    }
     if let Some(assigned) = &*ASSIGNED {
-        text = assigned
-            .replace_all(&text, format!("${{1}}${{2}}{HIDDEN}"))
-            .into_owned();
+        text = assigned.replace_all(&text, hide_value).into_owned();
     }
     if let Some(in_url) = &*IN_URL {
         text = in_url.replace_all(&text, format!("${{1}}{HIDDEN}@")).into_owned();
     }
     text
+}
+
+/// Keeps the name, the scheme and the quotes of an assignment.
+fn hide_value(found: &Captures<'_>) -> String {
+    let part = |number| found.get(number).map_or("", |part| part.as_str());
+    let quote = part(3).chars().next().filter(|c| matches!(c, '"' | '\''));
+    let quote = quote.map(String::from).unwrap_or_default();
+    format!("{}{}{quote}{HIDDEN}{quote}", part(1), part(2))
 }
 
 #[cfg(test)]
@@ -142,5 +167,30 @@ mod tests {
             plain("expected value at line 1 column 1"),
             "expected value at line 1 column 1"
         );
+    }
+
+    #[test]
+    fn common_tokens_are_recognised_by_their_shape() {
+        for secret in [
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl",
+            "AKIAIOSFODNN7EXAMPLE",
+            "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+            "glpat-0123456789abcdefghij",
+            "xoxb-123456789012-abcdefGHIJKL",
+            "sk_live_0123456789abcdef",
+            "AIzaSyA0123456789abcdefghijABCDEFGHIJ012",
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIEow\nabc\n-----END RSA PRIVATE KEY-----",
+        ] {
+            let text = redacted(&format!("login with {secret} failed"), []);
+            assert_eq!(text, "login with [redacted] failed");
+        }
+        for (text, expected) in [
+            ("password: \"two words\", x", "password: \"[redacted]\", x"),
+            ("AWS_ACCESS_KEY=abc next", "AWS_ACCESS_KEY=[redacted] next"),
+            ("sent Bearer abcdefghijklmnop0123", "sent [redacted]"),
+            ("the task-list is empty", "the task-list is empty"),
+        ] {
+            assert_eq!(redacted(text, []), expected);
+        }
     }
 }

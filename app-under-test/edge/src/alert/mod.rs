@@ -130,7 +130,8 @@ impl Listener for Alerts {
 /// Whether people are alerted: when something went wrong, not when everything goes as planned.
 fn needs_alert(event: &Event) -> bool {
     match event {
-        Event::Rejected { .. }
+        Event::StateDamaged { .. }
+        | Event::Rejected { .. }
         | Event::RolledBack { .. }
         | Event::SharedCause { .. }
         | Event::Failing { .. }

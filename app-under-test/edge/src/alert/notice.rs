@@ -131,14 +131,18 @@ impl Summary {
             }
             Event::Failing { reason, failures, .. } => {
                 let title = match failures {
-                    1 => format!("{release} failed a request and cannot be rolled back"),
-                    _ => format!("{release} failed {failures} requests and cannot be rolled back"),
+                    1 => format!("{release} failed a request and was not rolled back"),
+                    _ => format!("{release} failed {failures} requests and was not rolled back"),
                 };
                 Self::new(Severity::Critical, title, reason)
             }
             Event::StandbyAnswers { standby, reason, .. } => {
                 let title = format!("{release} fails; {standby} answers its requests");
                 Self::new(Severity::Error, title, reason).last_working(standby)
+            }
+            Event::StateDamaged { reason, .. } => {
+                let title = format!("the edge lost decisions; {release} is live now");
+                Self::new(Severity::Error, title, reason)
             }
             // The other events cause no alert.
             _ => Self::new(Severity::Warning, release.to_owned(), ""),

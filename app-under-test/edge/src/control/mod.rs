@@ -56,7 +56,7 @@ impl<U: Upstream> Control<U> {
         listeners: Vec<Arc<dyn Listener>>,
     ) -> Result<Arc<Self>, Error> {
         let folder = StateFolder::open(&config.state)?;
-        let (state, resumed) = resume(folder.read(), config);
+        let (state, origin) = resume(folder.read(), config);
         listeners
             .iter()
             .for_each(|listener| listener.resume(&state.events));
@@ -80,20 +80,24 @@ impl<U: Upstream> Control<U> {
             inner: Mutex::new(inner),
             writer: Writer::start(folder, listeners)?,
         });
-        control.started(resumed);
+        control.started(&origin);
         Ok(control)
     }
 
     /// Records the start. A release that was being watched is watched again for the whole time.
-    fn started(self: &Arc<Self>, resumed: bool) {
+    fn started(self: &Arc<Self>, origin: &Origin) {
         let mut inner = self.inner();
         let Placed { release, slot } = inner.state.live.clone();
-        let event = Event::Started {
+        let damaged = origin.damage.map(|reason| Event::StateDamaged {
+            release: release.clone(),
+            reason: reason.to_owned(),
+        });
+        let started = Event::Started {
             release,
             slot,
-            resumed,
+            resumed: origin.resumed,
         };
-        drop(self.decide(&mut inner, [event]));
+        drop(self.decide(&mut inner, std::iter::once(started).chain(damaged)));
         if inner.state.watched_since.is_some() {
             self.settle_later(inner.epoch);
         }
@@ -192,7 +196,7 @@ impl<U: Upstream> Control<U> {
         }
     }
 
-    /// The live release failed a request, and there is no standby.
+    /// The live release failed a request, and there is no standby or the request must not be repeated.
     pub fn failed_alone(&self, seen: &Routes<U>, request: &str, failure: &Failure) {
         let mut inner = self.inner();
         if seen.epoch != inner.epoch {
@@ -334,25 +338,48 @@ impl<U: Upstream> Control<U> {
     }
 }
 
-/// The state to continue from, and whether it was found on disk.
-fn resume(stored: StoredState, config: &config::Config) -> (State, bool) {
+/// Where the state at the start comes from.
+struct Origin {
+    /// Whether it was read from disk.
+    resumed: bool,
+    /// What is wrong with the state on disk.
+    damage: Option<&'static str>,
+}
+
+/// The state to continue from.
+fn resume(stored: StoredState, config: &config::Config) -> (State, Origin) {
     let fits = |state: &State| {
         let mut placed = std::iter::once(&state.live).chain(&state.standby);
         placed.all(|placed| config.slots.contains_key(&placed.slot))
     };
-    match stored {
-        StoredState::Current(mut state) | StoredState::Previous(mut state) if fits(&state) => {
-            state.interrupt_gates();
-            (*state, true)
-        }
-        StoredState::Missing => (State::new(config.live.clone()), false),
-        stored => {
-            let problem = match stored {
-                StoredState::Damaged => "is damaged",
-                _ => "names slots that are not configured",
-            };
-            tracing::error!("the state on disk {problem}; starting as configured");
-            (State::new(config.live.clone()), false)
-        }
+    let (state, damage) = match stored {
+        StoredState::Current(state) | StoredState::Previous(state) if fits(&state) => (Some(state), None),
+        StoredState::Older(state) if fits(&state) => (
+            Some(state),
+            Some("the stored state is damaged; continuing with the previous decision"),
+        ),
+        StoredState::Missing => (None, None),
+        StoredState::Damaged => (
+            None,
+            Some("the stored state is damaged; starting with the configured release"),
+        ),
+        _ => (
+            None,
+            Some(
+                "the stored state names slots that are not configured; starting with the configured release",
+            ),
+        ),
+    };
+    if let Some(damage) = damage {
+        tracing::error!("{damage}");
     }
+    let origin = Origin {
+        resumed: state.is_some(),
+        damage,
+    };
+    let state = state.map(|mut state| {
+        state.interrupt_gates();
+        *state
+    });
+    (state.unwrap_or_else(|| State::new(config.live.clone())), origin)
 }

@@ -84,13 +84,14 @@ impl<U: Upstream> Proxy<U> {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         Counts::add(&self.counts.requests);
-        let request = match BufferedRequest::receive(request, self.settings.longest_request).await {
+        let request = match BufferedRequest::receive(request, &self.settings).await {
             Ok(request) => request,
             Err(refusal) => return edge_answer(refusal),
         };
         let routes = self.control.routes();
         let mut response = match &routes.standby {
             None => self.without_standby(&routes, &request).await,
+            Some(_) if !request.repeatable => self.without_standby(&routes, &request).await,
             Some(standby) => self.with_standby(&routes, &standby.service, &request).await,
         };
         if response.status().is_server_error() {
@@ -101,10 +102,13 @@ impl<U: Upstream> Proxy<U> {
     }
 
     /// Sends a request to one release; on a new connection once more when the idle one had been closed, which says nothing
-    /// about the release.
+    /// about the release. A request that must not be sent twice gets a new connection at once.
     async fn send(&self, service: &U, request: &BufferedRequest) -> Attempt {
-        let mut answer = service.clone().oneshot(request.to_http(false)).await;
-        if answer.as_ref().is_err_and(|broken| broken.stale) {
+        let mut answer = service
+            .clone()
+            .oneshot(request.to_http(!request.repeatable))
+            .await;
+        if request.repeatable && answer.as_ref().is_err_and(|broken| broken.stale) {
             Counts::add(&self.counts.reconnected);
             answer = service.clone().oneshot(request.to_http(true)).await;
         }
@@ -124,7 +128,7 @@ impl<U: Upstream> Proxy<U> {
         sent.unwrap_or(Attempt::Failed(Failure::Late(limit), None))
     }
 
-    /// Without a standby the answer of the live release is forwarded as it is.
+    /// Without a standby, or when the request must not be repeated, the answer of the live release is forwarded as it is.
     async fn without_standby(&self, routes: &Routes<U>, request: &BufferedRequest) -> Response<Body> {
         match self.send_in_time(&routes.live.service, request).await {
             Attempt::Answered(response) => response,
@@ -211,6 +215,7 @@ fn edge_answer(status: StatusCode) -> Response<Body> {
     let text = match status {
         StatusCode::PAYLOAD_TOO_LARGE => "The request is too large.\n",
         StatusCode::BAD_REQUEST => "The request is invalid.\n",
+        StatusCode::MISDIRECTED_REQUEST => "This host is not served here.\n",
         StatusCode::METHOD_NOT_ALLOWED => "CONNECT is not supported.\n",
         StatusCode::REQUEST_TIMEOUT => "The request took too long to arrive.\n",
         StatusCode::GATEWAY_TIMEOUT => "The service did not answer in time.\n",

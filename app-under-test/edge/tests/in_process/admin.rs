@@ -124,3 +124,11 @@ async fn a_rollback_without_a_last_working_release_is_refused() {
     let (status, _) = ask(&admin_router(""), "POST", "/rollback", RIGHT, "").await;
     assert_eq!(status, StatusCode::CONFLICT);
 }
+
+#[tokio::test]
+async fn a_release_name_that_leads_out_of_a_folder_is_refused() {
+    let router = admin_router("");
+    let new = r#"{"release": "../../x", "slot": "green"}"#;
+    let (status, _) = ask(&router, "POST", "/releases", RIGHT, new).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}

@@ -307,3 +307,43 @@ async fn a_promotion_that_cannot_be_stored_does_not_take_place() {
     assert!(edge.pipeline.promote("new").await.is_err());
     assert_eq!((edge.live(), edge.ask("GET").await), ("old".into(), old()));
 }
+
+#[tokio::test]
+async fn a_request_that_must_not_be_repeated_is_sent_once_and_its_failure_reaches_the_user() {
+    let edge = edge(
+        release("old", behaviour(Behaviour::Answers(200))),
+        release("new", behaviour(Behaviour::Answers(500))),
+        "[[proxy.route]]\npath = \"/path\"\nreplay = false\n",
+    );
+    edge.deploy().await;
+    for _ in 0..5 {
+        assert_eq!(edge.ask("POST").await, (500, "new".into()));
+    }
+    assert_eq!(edge.live(), "new");
+    edge.events
+        .wait_for(|event| matches!(event, Event::Failing { .. }))
+        .await;
+    // A read can always be repeated.
+    assert_eq!(edge.ask("GET").await, old());
+}
+
+#[tokio::test]
+async fn a_damaged_state_is_reported_and_a_lost_decision_is_not_hidden() {
+    let (blue, green) = (
+        behaviour(Behaviour::Answers(200)),
+        behaviour(Behaviour::Answers(200)),
+    );
+    let first = edge(
+        release("old", Arc::clone(&blue)),
+        release("new", Arc::clone(&green)),
+        "",
+    );
+    first.deploy().await;
+    let folder = Arc::clone(&first.folder);
+    drop(first);
+    std::fs::write(folder.path().join("state/state.json"), "damaged").unwrap();
+    let edge = edge_in(folder, release("old", blue), release("new", green), "");
+    edge.events
+        .wait_for(|event| matches!(event, Event::StateDamaged { .. }))
+        .await;
+}

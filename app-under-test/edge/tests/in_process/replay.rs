@@ -101,7 +101,7 @@ proptest! {
             let mut acknowledged = Vec::new();
             for n in 0..writes {
                 let body = Full::new(Bytes::from(format!("write {n}")));
-                let request = Request::post("/").body(body).unwrap();
+                let request = Request::post("http://edge/").body(body).unwrap();
                 let answer = edge.proxy.answer(request).await;
                 if answer.status().is_success() {
                     acknowledged.push(format!("write {n}"));
