@@ -21,6 +21,9 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// After a compaction the next one waits this many times its duration: the disk and a core belong to the users.
 const REST: u32 = 10;
 
+/// How long the end of the service may wait for the last compaction.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Runs until every handle of the store is dropped.
 pub(super) fn run(shared: &Weak<Shared>) {
     let mut next_compaction = Instant::now();
@@ -120,11 +123,24 @@ fn compact(shared: &Shared) -> io::Result<()> {
 
 /// Brings the generation up to date before the service ends, for a release that reads only the file.
 pub(super) fn finish(shared: &Shared) {
-    if needs_compaction(shared)
-        && let Err(error) = compact(shared)
-    {
-        tracing::warn!("cannot compact the store; the journal has the links: {error}");
+    let until = Instant::now() + FINISH_TIMEOUT;
+    while needs_compaction(shared) && Instant::now() < until {
+        if let Err(error) = compact(shared) {
+            tracing::warn!("cannot compact the store; the journal has the links: {error}");
+            return;
+        }
+        if needs_compaction(shared) {
+            // Another thread or release is writing a generation that may lack the last links.
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
     }
+}
+
+/// Lowers the priority of this thread: on a busy machine, users' requests come before maintenance.
+fn yield_to_users() {
+    // On Linux this concerns the calling thread only. Without it everything still works, somewhat slower.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::setpriority_process(None, 10);
 }
 
 /// Starts the thread.
@@ -133,6 +149,9 @@ pub(super) fn start(shared: &Arc<Shared>) -> io::Result<std::thread::Thread> {
     let weak = Arc::downgrade(shared);
     let thread = std::thread::Builder::new()
         .name("store-maintenance".into())
-        .spawn(move || run(&weak))?;
+        .spawn(move || {
+            yield_to_users();
+            run(&weak);
+        })?;
     Ok(thread.thread().clone())
 }
