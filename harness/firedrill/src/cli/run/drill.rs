@@ -163,7 +163,7 @@ async fn prepare(
     let plan = &scheduled.plan;
     let backend = backend::open(session.kind, &folder.id, &folder.path).await?;
     // Checked before the build: minutes of compiling for a drill that is then skipped would be wasted.
-    check_supported(plan, backend.as_ref()).map_err(NotReady::Unsupported)?;
+    check_supported(plan, backend.as_ref())?;
     let show = |building: backend::Building<'_>| session.progress.building(building);
     let sources = backend::sources(&plan.system, &plan.folder, &show).await?;
     let watcher = Arc::clone(session);
@@ -180,16 +180,16 @@ async fn prepare(
     Ok((backend, order))
 }
 
-/// Whether a backend can do all that a plan needs; if not, why.
-fn check_supported(plan: &Plan, backend: &dyn Backend) -> Result<(), String> {
+/// Checks that the backend has every capability that the plan needs, and names the fault that needs a missing one.
+fn check_supported(plan: &Plan, backend: &dyn Backend) -> Result<(), NotReady> {
     for need in backend::needs(&plan.system) {
-        backend.can(need).map_err(|why| why.to_string())?;
+        let can = backend.can(need);
+        can.map_err(|why| NotReady::Unsupported(why.to_string()))?;
     }
     for (step, fault) in plan.steps() {
         for need in fault.needs() {
-            backend
-                .can(need)
-                .map_err(|why| format!("{}: {why}", step.fault.name))?;
+            let can = backend.can(need);
+            can.map_err(|why| NotReady::Unsupported(format!("{}: {why}", step.fault.name)))?;
         }
     }
     Ok(())
