@@ -1,7 +1,7 @@
-//! A suite that the real binary has run: what became of each of its drills.
+//! A suite that the real binary has run: the result of each of its drills.
 //!
-//! Faces the run folders and the file of the call on one side, the tests that hold snapshots on the other. What was
-//! printed is only shown, never searched: a word in it proves nothing.
+//! Takes the run folders and the suite log; gives the tests what they compare with snapshots. Printed text is shown when
+//! a test fails and never searched: a word in it proves nothing.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::workspace;
 
-    /// A folder of runs: a call's file with these lines, and one stored history that came out as stated.
+    /// A folder of runs: a call's file with these lines, and one stored history that ended as expected.
     fn runs(lines: &[&str]) -> tempfile::TempDir {
         let runs = tempfile::tempdir().unwrap();
         let stored =

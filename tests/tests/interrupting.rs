@@ -125,7 +125,7 @@ async fn end(mut child: Child) -> Output {
     child.wait_with_output().unwrap()
 }
 
-fn told(output: &Output) -> String {
+fn transcript(output: &Output) -> String {
     format!(
         "{}\n{}{}",
         output.status,
@@ -174,9 +174,9 @@ async fn stopped_once_it_reverts_and_removes() {
     folder.event("injected").await;
     signal(&child, Signal::INT);
     let output = end(child).await;
-    assert_eq!(output.status.code(), Some(130), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(130), "{}", transcript(&output));
     folder.event("reverted").await;
-    assert!(!folder.left(), "{}", told(&output));
+    assert!(!folder.left(), "{}", transcript(&output));
 }
 
 /// While its network and its containers are made: what the engine was asked for last comes to be after the signal.
@@ -188,8 +188,8 @@ async fn stopped_while_the_engine_makes_its_containers_it_leaves_none() {
         wait::until_due(std::time::Instant::now() + Duration::from_millis(milliseconds)).await;
         signal(&child, Signal::INT);
         let output = end(child).await;
-        assert_eq!(output.status.code(), Some(130), "{}", told(&output));
-        assert!(!folder.left(), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(130), "{}", transcript(&output));
+        assert!(!folder.left(), "{}", transcript(&output));
         let run = folder.folder().unwrap();
         let run = run.file_name().unwrap().to_str().unwrap();
         let clean = folder
@@ -197,7 +197,12 @@ async fn stopped_while_the_engine_makes_its_containers_it_leaves_none() {
             .output()
             .unwrap();
         let removed: serde_json::Value = serde_json::from_slice(&clean.stdout).unwrap();
-        assert_eq!(removed["removed"], serde_json::json!([]), "{}", told(&clean));
+        assert_eq!(
+            removed["removed"],
+            serde_json::json!([]),
+            "{}",
+            transcript(&clean)
+        );
     }
 }
 
@@ -212,11 +217,15 @@ async fn stopped_three_times_it_leaves_at_once_and_says_what_to_run() {
     let output = end(child).await;
     // Everything may be over before the third is heard.
     match output.status.code() {
-        Some(5) => assert!(told(&output).contains("firedrill clean"), "{}", told(&output)),
-        code => assert_eq!(code, Some(130), "{}", told(&output)),
+        Some(5) => assert!(
+            transcript(&output).contains("firedrill clean"),
+            "{}",
+            transcript(&output)
+        ),
+        code => assert_eq!(code, Some(130), "{}", transcript(&output)),
     }
     let clean = folder.firedrill(&["clean"]).output().unwrap();
-    assert!(clean.status.success() && !folder.left(), "{}", told(&clean));
+    assert!(clean.status.success() && !folder.left(), "{}", transcript(&clean));
 }
 
 async fn after_a_kill_the_next_run_says_so_and_clean_undoes_it() {
@@ -247,30 +256,34 @@ async fn after_a_kill_the_next_run_says_so_and_clean_undoes_it() {
         .unwrap();
     let busy = folder.firedrill(&["clean"]).output().unwrap();
     assert!(
-        told(&busy).contains("undone  pause, step 1") && told(&busy).contains("still runs"),
+        transcript(&busy).contains("undone  pause, step 1") && transcript(&busy).contains("still runs"),
         "{}",
-        told(&busy)
+        transcript(&busy)
     );
     signal(&next, Signal::INT);
     let output = end(next).await;
-    assert!(told(&output).contains("firedrill clean"), "{}", told(&output));
+    assert!(
+        transcript(&output).contains("firedrill clean"),
+        "{}",
+        transcript(&output)
+    );
 }
 
 async fn a_fault_that_cannot_take_effect_leaves_the_drill_undecided() {
     let step = "[[step]]\nat = \"100ms\"\ntruncate-file = { service = \"app\", volume = \"store\", file = \"no-such.json\" }\n";
     let output = end(Folder::new("20/s", step).run()).await;
-    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", transcript(&output));
 }
 
 async fn a_fault_that_no_request_met_leaves_the_drill_undecided() {
     // One probe a second, just after each second of the steady state; the fault falls between two.
     let step = "[timing]\nsteady = \"3s\"\nquiet = \"3s\"\n[[step]]\nat = \"500ms\"\nfor = \"1ms\"\npause = { service = \"app\" }\n";
     let output = end(Folder::new("1/s", step).run()).await;
-    assert_eq!(output.status.code(), Some(3), "{}", told(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", transcript(&output));
     assert!(
-        told(&output).contains("no probe was sent while it was in effect"),
+        transcript(&output).contains("no probe was sent while it was in effect"),
         "{}",
-        told(&output)
+        transcript(&output)
     );
 }
 
@@ -279,9 +292,12 @@ async fn what_a_deploy_left_running_is_ended_with_the_drill_and_named() {
     let seconds = seconds();
     let words = format!("setsid sleep {seconds} > /dev/null 2>&1 &");
     let output = end(deployed_by(&words).run()).await;
-    assert!(!sleeps(&seconds), "{}", told(&output));
-    let told = told(&output);
-    assert!(told.contains("outlived") && told.contains("(sleep)"), "{told}");
+    assert!(!sleeps(&seconds), "{}", transcript(&output));
+    let transcript = transcript(&output);
+    assert!(
+        transcript.contains("outlived") && transcript.contains("(sleep)"),
+        "{transcript}"
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -297,7 +313,7 @@ async fn a_deploy_dies_with_a_killed_harness_and_what_it_left_running_with_the_c
     end(child).await;
     sleeps_within(&waits, false).await;
     let clean = folder.firedrill(&["clean"]).output().unwrap();
-    assert!(clean.status.success() && !folder.left(), "{}", told(&clean));
+    assert!(clean.status.success() && !folder.left(), "{}", transcript(&clean));
     sleeps_within(&leaves, false).await;
 }
 
@@ -331,14 +347,26 @@ async fn without_an_engine_a_lost_run_in_containers_stays_and_nothing_is_said_to
         clean.env("DOCKER_HOST", "tcp://127.0.0.1:1").output().unwrap()
     };
     let other = clean(&["clean", "--run", &id("process")]);
-    assert_eq!(other.status.code(), Some(0), "{}", told(&other));
+    assert_eq!(other.status.code(), Some(0), "{}", transcript(&other));
     let undone = |backend: &str| format!("undone  kill, step 1 of run {}", id(backend));
-    assert!(told(&other).contains(&undone("process")), "{}", told(&other));
-    assert!(!told(&other).contains(&undone("docker")), "{}", told(&other));
+    assert!(
+        transcript(&other).contains(&undone("process")),
+        "{}",
+        transcript(&other)
+    );
+    assert!(
+        !transcript(&other).contains(&undone("docker")),
+        "{}",
+        transcript(&other)
+    );
     let all = clean(&["clean"]);
-    assert_eq!(all.status.code(), Some(5), "{}", told(&all));
+    assert_eq!(all.status.code(), Some(5), "{}", transcript(&all));
     let stays = folder.runs().join(id("docker")).join("volumes").exists();
-    assert!(!told(&all).contains("undone") && stays, "{}", told(&all));
+    assert!(
+        !transcript(&all).contains("undone") && stays,
+        "{}",
+        transcript(&all)
+    );
 }
 
 #[cfg(target_os = "linux")]
@@ -359,13 +387,17 @@ async fn a_clean_up_ends_neither_itself_nor_what_nobody_is_known_to_own() {
         .env("FIREDRILL_RUN", run)
         .env("FIREDRILL_OWNER", gone.to_string());
     let output = clean.output().unwrap();
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", transcript(&output));
     let alive = nobodys.try_wait().unwrap().is_none();
     nobodys.kill().unwrap();
     nobodys.wait().unwrap();
-    let told = told(&output);
-    assert!(alive && told.contains("it has no owner"), "{told}");
-    assert_eq!(told.matches("it runs this cleanup").count(), 2, "{told}");
+    let transcript = transcript(&output);
+    assert!(alive && transcript.contains("it has no owner"), "{transcript}");
+    assert_eq!(
+        transcript.matches("it runs this cleanup").count(),
+        2,
+        "{transcript}"
+    );
 }
 
 /// Tests that need local processes only.

@@ -1,4 +1,4 @@
-//! What a pull request is told of its snapshots, by `.github/snapshot-diff`, in a repository made up for it.
+//! What a pull request says about changed snapshots, by `.github/snapshot-diff`, in a repository made up for it.
 
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

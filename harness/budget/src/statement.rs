@@ -182,7 +182,7 @@ impl Terms {
         spent.as_secs_f64() / self.budget.downtime.0.as_secs_f64().max(f64::EPSILON) / share.max(f64::EPSILON)
     }
 
-    /// The incidents of a window that began then: what reaches into it, even where the contract bills nothing of it.
+    /// The incidents of a window that began then: all that overlap the window, billed by the contract or not.
     fn listed(&self, ledger: &Ledger, billed: &[Duration], from: Timestamp) -> Vec<BilledIncident> {
         let all = ledger.incidents.iter().zip(billed);
         let inside = all.filter(|((_, incident), billed)| {

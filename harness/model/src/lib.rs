@@ -6,7 +6,7 @@
 //!   those of the files, so that a stored history can be read for good.
 //! * [`check`] names what a drill is judged by; [`units`] and [`sample`] are the quantities that both sides share.
 //!
-//! The crate knows no fault: whoever can inject some gives a [`Catalogue`](scenario::Catalogue) of them.
+//! The crate knows no fault: the crate that injects them passes a [`Catalogue`](scenario::Catalogue).
 //!
 //! ```
 //! use firedrill_model::scenario::{Catalogue, load};

@@ -103,7 +103,7 @@ pub struct StreamId(pub u16);
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// A new connection for every probe: sees refused connections and whoever answers now.
+    /// A new connection for every probe: detects refused connections, and reaches the process that answers now.
     New,
     /// A kept connection: sees drain errors, and stays with the process it knows.
     Reused,

@@ -3,6 +3,26 @@
 //! Takes a plan and the address of the system's entry, and gives every [`Sample`] and every [`Write`] as it happens; the
 //! drill owns it. It speaks plain HTTP/1.1 over TCP connections of its own, never retries, never follows a redirect,
 //! resolves no names, connects to the entry alone, and knows nothing of faults.
+//!
+//! ```
+//! use firedrill_probe::{Users, streams};
+//!
+//! # fn main() -> Result<(), serde_json::Error> {
+//! let system = serde_json::from_value(serde_json::json!({
+//!     "summary": "a page",
+//!     "service": { "app": { "build": { "image": "app" }, "port": 80 } },
+//!     "journey": [{
+//!         "name": "home", "rate": "10/s", "connections": ["new", "reused"],
+//!         "request": { "path": "/" }, "answer": { "status": 200 },
+//!     }],
+//! }))?;
+//! // One stream over new connections and one over kept ones.
+//! let streams = streams(&Users { system, seeded: true });
+//! assert_eq!(streams.len(), 2);
+//! assert!(streams.iter().all(|stream| &*stream.journey == "home"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 mod connection;

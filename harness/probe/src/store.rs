@@ -122,7 +122,7 @@ fn default_link(remember: &Remember, book: &Book<'_>, n: u64) -> Option<String> 
     link.fill(|hole| book.field(hole, n)).ok()
 }
 
-/// What one answer says of a stored record. One server's error says nothing of it.
+/// What one answer says about a stored record. A server error says nothing.
 fn found(want: &Want, gone: u16, result: Result<super::answer::Answer, Outcome>) -> Found {
     match result {
         Err(_) => Found::Unknown,

@@ -1,7 +1,7 @@
 //! An active toxic: its parameters, its random choices, and counts of the traffic that it hit.
 //!
-//! The list of active toxics is immutable and replaced as a whole when one is injected or reverted; whoever relays
-//! traffic reads the current list.
+//! The list of active toxics is immutable and replaced as a whole when one is injected or reverted. Relays read the
+//! current list.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -30,7 +30,7 @@ struct Chunk {
     n: u64,
     /// What is not written yet; `None` is the end of the stream.
     bytes: Option<Bytes>,
-    /// Whether nothing of it is written yet.
+    /// Whether no byte of it has been written yet.
     is_whole: bool,
 }
 

@@ -87,7 +87,7 @@ async fn permissions(kind: Kind) {
     stage.close().await;
 }
 
-/// Two services share a volume, and each is told to have its file damaged: it is one file.
+/// Two services share a volume, and the file of each is damaged: it is one file.
 async fn shared(kind: Kind) {
     let mut other = stored();
     other["service"] = json!("other");

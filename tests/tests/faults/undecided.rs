@@ -29,7 +29,7 @@ struct Vain {
     at: &'static str,
 }
 
-/// Two shorteners, of which the first is told where the second is and never asks it.
+/// Two shorteners. The first has the address of the second and never calls it.
 fn idle() -> String {
     [
         "summary = \"two shorteners, one of them idle\"\nentry = \"app\"\n",

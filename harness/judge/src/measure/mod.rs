@@ -200,7 +200,7 @@ fn window(history: &History) -> Interval {
     let last_event = history.events.last().map(|event| event.at);
     let last_sample = history.samples.iter().map(|sample| sample.ended).max();
     let last = last_event.max(last_sample).unwrap_or_default();
-    // A drill without a step phase has an empty window, so that nothing of it is judged.
+    // A drill without a step phase has an empty window, and is not judged.
     let from = phase(Phase::Steps)
         .or_else(|| phase(Phase::ReadBack))
         .unwrap_or(last);

@@ -1,7 +1,7 @@
 //! What every fault promises: its life, what it may use, what it returns.
 //!
 //! The life of a fault is a chain of types: parameters ([`Fault`]) → [`Fault::inject`] → [`Injected`], which must be
-//! used: it carries the evidence that the fault took effect. [`Fault::revert`] needs nothing of it, so that a fault
+//! used: it carries the evidence that the fault took effect. [`Fault::revert`] does not need it, so that a fault
 //! whose injection was cut off can be reverted too.
 
 use async_trait::async_trait;

@@ -89,7 +89,7 @@ impl Overlaps {
             Arc::clone(locks.entry(path.clone()).or_default())
         };
         let lock = lock.lock_owned().await;
-        // Read only now: whoever held the lock may have changed the list.
+        // Read under the lock: its last holder may have changed the list.
         Ok(Claims {
             list: read(&path)?,
             path,

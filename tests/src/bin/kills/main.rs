@@ -4,7 +4,7 @@
 //! ```text
 //! cargo build --release -p firedrill && cargo run -p acceptance --bin kills -- --times 20
 //! ```
-//! Faces the real binaries only. Bystanders (a container, a network, a volume, a process) stand for everybody else.
+//! Runs the real binaries only. Bystanders (a container, a network, a volume, a process) stand for everybody else.
 
 mod bystanders;
 mod choice;
@@ -207,7 +207,7 @@ fn firedrill(args: &Args, runs: &Path) -> Command {
     command
 }
 
-fn told(output: &Output) -> String {
+fn transcript(output: &Output) -> String {
     format!(
         "{} {} {}",
         output.status,
@@ -294,7 +294,7 @@ fn clean(args: &Args, runs: &Path) -> Result<usize, Failure> {
         .output()
         .map_err(|error| error.to_string())?;
     if !output.status.success() {
-        return Err(format!("clean: {}", told(&output)));
+        return Err(format!("clean: {}", transcript(&output)));
     }
     let swept: serde_json::Value =
         serde_json::from_slice(&output.stdout).map_err(|error| format!("clean: {error}"))?;
@@ -331,7 +331,7 @@ fn histories(args: &Args, runs: &Path) -> Result<(), Failure> {
             .output()
             .map_err(|error| error.to_string())?;
         if !matches!(output.status.code(), Some(0 | 1 | 3)) {
-            return Err(format!("report {}: {}", run.display(), told(&output)));
+            return Err(format!("report {}: {}", run.display(), transcript(&output)));
         }
     }
     Ok(())
