@@ -170,15 +170,15 @@ mod tests {
 
     #[test]
     fn a_write_without_a_key_gets_one() {
-        let (mut write, mut own, mut read) = (
+        let (mut write, mut keyed, mut read) = (
             HeaderMap::new(),
             headers(&[("idempotency-key", "mine")]),
             HeaderMap::new(),
         );
         ensure_key(&Method::POST, &mut write);
-        ensure_key(&Method::POST, &mut own);
+        ensure_key(&Method::POST, &mut keyed);
         ensure_key(&Method::GET, &mut read);
         assert!(write.contains_key(&IDEMPOTENCY_KEY) && read.is_empty());
-        assert_eq!(own[&IDEMPOTENCY_KEY], "mine");
+        assert_eq!(keyed[&IDEMPOTENCY_KEY], "mine");
     }
 }

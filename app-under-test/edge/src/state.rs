@@ -64,7 +64,7 @@ pub struct ReleaseStatus {
 pub struct State {
     /// The live release.
     pub live: Placed,
-    /// The last working release, kept warm.
+    /// The last working release, which stays warm.
     pub standby: Option<Placed>,
     /// When the watch of the live release began; `None` once it has settled.
     pub watched_since: Option<jiff::Timestamp>,

@@ -20,10 +20,10 @@ pub struct Finding {
     pub wrong: Option<String>,
 }
 
-fn finding(what: &'static str, holds: bool, seen: impl std::fmt::Display) -> Finding {
+fn finding(what: &'static str, passed: bool, seen: impl std::fmt::Display) -> Finding {
     Finding {
         what,
-        wrong: (!holds).then(|| format!("{seen}")),
+        wrong: (!passed).then(|| format!("{seen}")),
     }
 }
 

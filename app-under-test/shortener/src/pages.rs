@@ -29,7 +29,7 @@ fn page(title: &str, body: &str) -> String {
 }
 
 /// The form, with a message about the last attempt.
-pub(crate) fn form(flash: Option<&str>, own: &[String]) -> String {
+pub(crate) fn form(flash: Option<&str>, codes: &[String]) -> String {
     let mut body = String::from("<h1>URL shortener</h1>\n");
     if let Some(flash) = flash {
         let _ = writeln!(body, "<p role=\"alert\"><strong>{}</strong></p>", escape(flash));
@@ -44,9 +44,9 @@ pub(crate) fn form(flash: Option<&str>, own: &[String]) -> String {
          <label>Short name <input type=\"text\" name=\"code\" pattern=\"[A-Za-z0-9_\\-]+\" required></label>\
          <button>Shorten</button></form>\n",
     );
-    if !own.is_empty() {
+    if !codes.is_empty() {
         body.push_str("<h2>Your links</h2><ul>\n");
-        for code in own {
+        for code in codes {
             let _ = writeln!(body, "<li><a href=\"/{0}\">{0}</a></li>", escape(code));
         }
         body.push_str("</ul>\n");

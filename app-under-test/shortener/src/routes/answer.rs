@@ -12,7 +12,7 @@ pub(super) static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by")
 static SHORT_LINK: HeaderName = HeaderName::from_static("x-short-link");
 
 /// The newest links of a visitor that the cookie remembers.
-const MAX_OWN_CODES: usize = 50;
+const MAX_VISITOR_CODES: usize = 50;
 
 /// An answer that says where it comes from.
 pub(super) fn served_by(rung: Rung, mut response: Response) -> Response {
@@ -51,15 +51,15 @@ pub(super) fn redirect(to: &str) -> Response {
 }
 
 /// The page of a new link. The cookie remembers the visitor's links.
-pub(super) fn created(rung: Rung, link: &str, mut own: Vec<String>, code: &Code) -> Response {
-    own.push(code.as_str().to_owned());
-    let own = own.split_off(own.len().saturating_sub(MAX_OWN_CODES));
+pub(super) fn created(rung: Rung, link: &str, mut codes: Vec<String>, code: &Code) -> Response {
+    codes.push(code.as_str().to_owned());
+    let codes = codes.split_off(codes.len().saturating_sub(MAX_VISITOR_CODES));
     let mut response = served_by(rung, Html(pages::created(link)).into_response());
     let headers = response.headers_mut();
     if let Ok(link) = HeaderValue::from_str(link) {
         headers.insert(SHORT_LINK.clone(), link);
     }
-    let cookie = format!("codes={}; Max-Age=31536000; Path=/; HttpOnly", own.join("."));
+    let cookie = format!("codes={}; Max-Age=31536000; Path=/; HttpOnly", codes.join("."));
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         headers.append(header::SET_COOKIE, cookie);
     }
@@ -85,7 +85,7 @@ pub(super) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> 
 }
 
 /// The codes of the visitor's links, from the cookie.
-pub(super) fn own_codes(headers: &HeaderMap) -> Vec<String> {
+pub(super) fn visitor_codes(headers: &HeaderMap) -> Vec<String> {
     let codes = cookie(headers, "codes").unwrap_or_default().split('.');
     codes
         .filter(|code| Code::new(code).is_some())

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
 
-use super::answer::{self, created, internal_error, own_codes};
+use super::answer::{self, created, internal_error, visitor_codes};
 use super::form::{self, Submission};
 use super::{Service, Shared};
 use crate::link::{Code, LinkTarget};
@@ -25,7 +25,7 @@ struct NewLink {
     to: LinkTarget,
     key: Option<String>,
     /// The codes of the visitor's other links.
-    own: Vec<String>,
+    codes: Vec<String>,
 }
 
 pub(super) async fn create(State(service): Shared, request: Request) -> Response {
@@ -34,7 +34,7 @@ pub(super) async fn create(State(service): Shared, request: Request) -> Response
         .get(&IDEMPOTENCY_KEY)
         .and_then(|key| key.to_str().ok())
         .map(str::to_owned);
-    let own = own_codes(request.headers());
+    let codes = visitor_codes(request.headers());
     let submission = match service.settings.release.store {
         StoreKind::Naive => form::read(request).await,
         StoreKind::Durable => form::read_in_time(request).await,
@@ -44,7 +44,7 @@ pub(super) async fn create(State(service): Shared, request: Request) -> Response
         Err(refusal) => return refusal,
     };
     match checked {
-        Ok(Some((code, to))) => store(&service, NewLink { code, to, key, own }).await,
+        Ok(Some((code, to))) => store(&service, NewLink { code, to, key, codes }).await,
         Ok(None) => answer::error(
             StatusCode::UNPROCESSABLE_ENTITY,
             "The short name or the web address is invalid.",
@@ -109,14 +109,14 @@ async fn store(service: &Service, new: NewLink) -> Response {
         Ok(PutResult::Stored(rung)) => {
             service.written.store(true, Ordering::Relaxed);
             store_waiting(service).await;
-            created(rung, &format!("/{}", new.code.as_str()), new.own, &new.code)
+            created(rung, &format!("/{}", new.code.as_str()), new.codes, &new.code)
         }
         Ok(PutResult::Taken) => answer::taken(),
         Ok(PutResult::KeyReused) => answer::error(
             StatusCode::UNPROCESSABLE_ENTITY,
             "This idempotency key was used for another link.",
         ),
-        Err(error) => signed_link(service, new.code, new.to, &error, new.own),
+        Err(error) => signed_link(service, new.code, new.to, &error, new.codes),
     }
 }
 
@@ -144,7 +144,7 @@ fn signed_link(
     code: Code,
     to: LinkTarget,
     cause: &StoreError,
-    own: Vec<String>,
+    codes: Vec<String>,
 ) -> Response {
     let signed = match (&to, service.settings.release.store) {
         (LinkTarget::Url(url), StoreKind::Durable) => service.signer.sign(&code, url),
@@ -154,7 +154,7 @@ fn signed_link(
         return internal_error("POST /your-url", cause);
     };
     tracing::error!("POST /your-url: cannot store the link, gave a signed one: {cause}");
-    let response = created(Rung::SignedLink, &link, own, &code);
+    let response = created(Rung::SignedLink, &link, codes, &code);
     let mut waiting = service.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     if waiting.len() < MAX_WAITING {
         waiting.push((code, to));

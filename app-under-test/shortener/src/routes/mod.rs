@@ -21,7 +21,7 @@ use crate::pages;
 use crate::release::{Flaw, Release, StoreKind};
 use crate::signed::Signer;
 use crate::store::{Format, Rung, Store, StoreError, uploads};
-use answer::{SERVED_BY, cookie, internal_error, not_found, own_codes, redirect, served_by};
+use answer::{SERVED_BY, cookie, internal_error, not_found, redirect, served_by, visitor_codes};
 
 static RELEASE: HeaderName = HeaderName::from_static("x-release");
 
@@ -140,7 +140,7 @@ async fn be_slow() {
 async fn home(headers: HeaderMap) -> Response {
     let taken = cookie(&headers, "flash") == Some("taken");
     let message = "This short name has already been taken. Please choose another one.";
-    let page = pages::form(taken.then_some(message), &own_codes(&headers));
+    let page = pages::form(taken.then_some(message), &visitor_codes(&headers));
     let mut response = Html(page).into_response();
     if taken {
         // The message is shown once.
@@ -153,7 +153,7 @@ async fn home(headers: HeaderMap) -> Response {
 }
 
 async fn api(headers: HeaderMap) -> Json<Vec<String>> {
-    Json(own_codes(&headers))
+    Json(visitor_codes(&headers))
 }
 
 async fn follow(State(service): Shared, Path(code): Path<String>) -> Response {
