@@ -143,7 +143,7 @@ release = "{release}"
 port = 8000
 ready = {{ path = "/readyz", within = "30s" }}
 volumes = {{ store = "/data" }}
-env = {{ SHORTENER_RELEASE = "{{release}}", SHORTENER_LISTEN = "{{listen}}", SHORTENER_STORE = "{{volume.store}}"{more} }}
+env = {{ SHORTENER_RELEASE = "{{release}}", SHORTENER_LISTEN = "{{listen}}", SHORTENER_STORE = "{{volume.store}}", SHORTENER_SECRET = "rehearsal only"{more} }}
 "#
     )
 }

@@ -1,5 +1,6 @@
 //! Faults of what is stored.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use firedrill::scenario::{ResourceLimits, Restart};
@@ -108,9 +109,14 @@ async fn full_disk(kind: Kind, name: &str) {
     assert_ne!(during.1, "store", "nothing can be stored: {during:?}");
     assert_eq!(stage.get().await, right(), "reads go on");
     stage.revert(0, fault.as_ref()).await;
-    let stores = async || match stage.post("after").await {
-        (200, by) if by == "store" => Poll::Done(()),
-        seen => Poll::<(), String>::NotYet(format!("{seen:?}")),
+    // Another code each time: a code that was given a signed link meanwhile is taken for good.
+    let codes = AtomicUsize::new(0);
+    let stores = async || {
+        let code = format!("after-{}", codes.fetch_add(1, Ordering::Relaxed));
+        match stage.post(&code).await {
+            (200, by) if by == "store" => Poll::Done(()),
+            seen => Poll::<(), String>::NotYet(format!("{seen:?}")),
+        }
     };
     wait::until("a write that is stored", Duration::from_secs(10), stores)
         .await
