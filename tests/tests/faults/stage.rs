@@ -34,6 +34,8 @@ pub(crate) enum Seen {
 
 /// The system: one shortener.
 fn plan(release: &str, limits: ResourceLimits, restart: Restart) -> Plan {
+    // A damaged store must stay damaged until the revert. A store whose disk was full is written anew by its service.
+    let heal_after = if limits.volume.is_empty() { "60000" } else { "1000" };
     let system = json!({
         "summary": "the shortener by itself",
         "service": { "app": {
@@ -43,7 +45,7 @@ fn plan(release: &str, limits: ResourceLimits, restart: Restart) -> Plan {
             "env": {
                 "SHORTENER_RELEASE": "{release}", "SHORTENER_LISTEN": "{listen}",
                 "SHORTENER_STORE": "{volume.store}", "SHORTENER_SECRET": "rehearsal only",
-                "SHORTENER_HEAL_AFTER_MS": "60000",
+                "SHORTENER_HEAL_AFTER_MS": heal_after,
             },
         } },
     });
