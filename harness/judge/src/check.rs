@@ -1,7 +1,7 @@
 //! One check: what is required, what was found, and what that comes to.
 //!
 //! Takes facts from the judging modules and gives them to compare, budget and report as types, so that nobody has to
-//! parse a sentence. [`words`](crate::words) alone turns them into text; JSON has that text under `required` and `found`.
+//! parse a sentence. The module `words` alone turns them into text; JSON has that text under `required` and `found`.
 
 use std::borrow::Cow;
 use std::time::Duration;
