@@ -1,6 +1,6 @@
 //! An HTTP/1.1 listener that slow, idle and numerous clients cannot exhaust. The shortener and the edge use it.
 //!
-//! Takes a bound socket, a hyper service and [`Limits`]; serves until it is told to stop, then finishes the requests in
+//! Takes a bound socket, a hyper service and [`Limits`]; serves until it must stop, then finishes the requests in
 //! flight. The service finds the client's address in the request's extensions, as [`Peer`].
 
 mod write_timeout;

@@ -135,7 +135,7 @@ impl<'a> AccessTimes<'a> {
         })
     }
 
-    /// Whether the file was read since this step damaged it; `None` when that cannot be told.
+    /// Whether the file was read since this step damaged it; `None` when that is unknown.
     pub(super) fn was_read(&self, path: &Path) -> Option<bool> {
         let marks = self.overlaps.look::<Mark>(self.file).ok()?;
         let own = marks.iter().find(|claimed| claimed.step == self.step)?;
