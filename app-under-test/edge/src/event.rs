@@ -1,6 +1,9 @@
 //! The decisions of the edge, as events. The control stores them; the admin listener and the alerts read them.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 /// A check that a release must pass before it is promoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,16 +176,42 @@ impl Event {
     }
 }
 
-/// A numbered event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A numbered event: one JSON object, in which `number` and `at` stand beside the event's keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Starts at 1 and continues after a restart.
     pub number: u64,
     /// When it was decided.
     pub at: jiff::Timestamp,
     /// What.
-    #[serde(flatten)]
     pub event: Event,
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = serde_json::to_value(&self.event).map_err(serde::ser::Error::custom)?;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("number", &self.number)?;
+        object.serialize_entry("at", &self.at)?;
+        for (key, value) in event.as_object().into_iter().flatten() {
+            object.serialize_entry(key, value)?;
+        }
+        object.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Record {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut object = Map::<String, Value>::deserialize(deserializer)?;
+        let mut take = |key| object.remove(key).ok_or_else(|| D::Error::missing_field(key));
+        // These two are taken out first: what is left is the event alone.
+        let (number, at) = (take("number")?, take("at")?);
+        Ok(Self {
+            number: u64::deserialize(number).map_err(D::Error::custom)?,
+            at: Deserialize::deserialize(at).map_err(D::Error::custom)?,
+            event: Event::deserialize(Value::Object(object)).map_err(D::Error::custom)?,
+        })
+    }
 }
 
 /// Receives every event, in order. The caller is the thread that writes the state: an implementation must not block.
@@ -192,4 +221,24 @@ pub trait Listener: Send + Sync + 'static {
 
     /// Called after an event was stored.
     fn on_event(&self, record: &Record);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_object_with_its_number_first() {
+        let text = r#"{"number":7,"at":"2026-11-28T10:00:00Z","kind":"settled","release":"v2"}"#;
+        let record: Record = serde_json::from_str(text).unwrap();
+        assert_eq!(record.number, 7);
+        assert_eq!(record.event, Event::Settled { release: "v2".into() });
+        assert_eq!(serde_json::to_string(&record).unwrap(), text);
+        for key in ["number", "at", "kind", "release"] {
+            let mut object: Map<String, Value> = serde_json::from_str(text).unwrap();
+            object.remove(key);
+            let refused = serde_json::from_value::<Record>(object.into()).unwrap_err();
+            assert!(refused.to_string().contains(key), "{refused}");
+        }
+    }
 }
