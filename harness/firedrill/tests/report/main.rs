@@ -1,72 +1,14 @@
-//! Reports of stored histories: byte for byte, within their limits, and in a real browser.
+//! Reports of stored histories: byte for byte, and within their limits.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-mod browser;
-mod cdp;
 mod command;
 mod help;
 mod regressions;
 mod schema;
 mod stored;
+#[path = "../stored_drills/mod.rs"]
+mod stored_drills;
 mod wording;
 
-use std::path::{Path, PathBuf};
-
-use firedrill::report::{DrillOutcome, DrillReport};
-use firedrill::{history, judge, measure};
-use firedrill_logs::{LogSummary, Summarizer};
-
-/// The stored histories: real runs of the shortener on local processes.
-const STORED: [&str; 3] = [
-    "wrong-json-loader",
-    "wrong-loader-on-the-ladder",
-    "release-rolled-back",
-];
-
-fn folder(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/histories/format-1")
-        .join(name)
-}
-
-/// The report of a stored history.
-fn drill_report(name: &str) -> DrillReport {
-    let folder = folder(name);
-    let history = history::read(&folder).unwrap();
-    let measured = measure::measure(&history);
-    let judgement = judge::judge(&history, &measured);
-    DrillReport::new(&history, measured, judgement, logs(&folder))
-}
-
-/// What its services wrote, filtered.
-fn logs(folder: &Path) -> Vec<LogSummary> {
-    let files = std::fs::read_dir(folder.join(history::LOGS)).unwrap();
-    let mut files: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
-    files.sort();
-    let excerpt = |file: &PathBuf| {
-        let mut log = Summarizer::new(file.file_stem().unwrap().to_str().unwrap());
-        let text = std::fs::read_to_string(file).unwrap();
-        text.lines().for_each(|line| log.line(line));
-        log.finish()
-    };
-    files.iter().map(excerpt).collect()
-}
-
-/// All of them, and one drill of each other kind.
-fn drills() -> Vec<DrillOutcome> {
-    let failed = DrillOutcome::Failed {
-        name: "no-engine".into(),
-        why: "no container engine answers: start one, or use --backend process".into(),
-    };
-    let skipped = DrillOutcome::Skipped {
-        name: "disk-full".into(),
-        why: "local processes have no volumes of a limited size".into(),
-    };
-    let mut drills: Vec<DrillOutcome> = STORED
-        .iter()
-        .map(|name| DrillOutcome::Judged(Box::new(drill_report(name))))
-        .collect();
-    drills.extend([failed, skipped]);
-    drills
-}
+use stored_drills::{STORED, drill_report, drills, folder};

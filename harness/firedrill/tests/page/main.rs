@@ -1,28 +1,58 @@
 //! The page in a real browser: it loads nothing else, complains about nothing, is reached by keyboard, fits a phone, and
-//! names its pictures. Needs Chromium: without it the test says so and is skipped, except on CI.
+//! names its pictures. Needs Chromium: without it the tests are reported as ignored; with `CI=true` they fail.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+
+mod cdp;
+#[path = "../stored_drills/mod.rs"]
+mod stored_drills;
 
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use firedrill::report::{self, DrillOutcome};
 
-use crate::cdp::{Browser, installed};
-use crate::{drill_report, drills};
+use cdp::{Browser, installed};
+use libtest_mimic::{Arguments, Trial};
+use stored_drills::{drill_report, drills};
 
 /// Set to store the screenshots in docs/ instead of looking at them in a temporary folder.
 const UPDATE: &str = "FIREDRILL_UPDATE_SCREENSHOTS";
 
-/// The browser, or why there is none.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn browser() -> Option<Browser> {
-    match installed() {
-        Some(name) => Some(Browser::start(name)),
-        None if std::env::var_os("CI").is_some() => panic!("no Chromium: apt-get install chromium"),
-        None => {
-            eprintln!("skipped: no Chromium is installed (apt-get install chromium)");
-            None
-        }
-    }
+/// A test with a browser of its own.
+type Test = fn(&mut Browser);
+
+fn main() {
+    let tests: [(&str, Test); 4] = [
+        (
+            "a_page_loads_nothing_else_and_complains_about_nothing",
+            a_page_loads_nothing_else_and_complains_about_nothing,
+        ),
+        (
+            "everything_is_reached_by_keyboard",
+            everything_is_reached_by_keyboard,
+        ),
+        (
+            "a_page_is_readable_by_those_who_cannot_see_it_and_on_a_phone",
+            a_page_is_readable_by_those_who_cannot_see_it_and_on_a_phone,
+        ),
+        (
+            "the_page_is_drawn_in_light_in_dark_and_on_a_phone",
+            the_page_is_drawn_in_light_in_dark_and_on_a_phone,
+        ),
+    ];
+    let installed = installed();
+    // nextest takes from the list which tests are ignored: what is missing must be known by then.
+    let ignored = installed.is_none() && std::env::var_os("CI").is_none();
+    let trial = |(name, test): (&str, Test)| {
+        let run = move || {
+            let name = installed.ok_or("no Chromium: apt-get install chromium")?;
+            test(&mut Browser::start(name));
+            Ok(())
+        };
+        Trial::test(name, run).with_ignored_flag(ignored)
+    };
+    libtest_mimic::run(&Arguments::from_args(), tests.map(trial).into()).exit()
 }
 
 /// A page on disk.
@@ -45,9 +75,9 @@ fn complaints(browser: &Browser) -> Vec<String> {
         match event["method"].as_str()? {
             "Network.requestWillBeSent" => {
                 let url = params["request"]["url"].as_str()?;
-                let own =
+                let page =
                     url.starts_with("file:") && url.ends_with("/report.html") || url.starts_with("data:");
-                (!own).then(|| format!("loaded {url:.100}"))
+                (!page).then(|| format!("loaded {url:.100}"))
             }
             "Runtime.exceptionThrown" => Some(params.to_string()),
             "Runtime.consoleAPICalled" | "Log.entryAdded" => Some(params.to_string()),
@@ -57,21 +87,17 @@ fn complaints(browser: &Browser) -> Vec<String> {
     events.collect()
 }
 
-#[test]
-fn a_page_loads_nothing_else_and_complains_about_nothing() {
-    let Some(mut browser) = browser() else { return };
+fn a_page_loads_nothing_else_and_complains_about_nothing(browser: &mut Browser) {
     let folder = tempfile::tempdir().unwrap();
     for drills in [one(), drills()] {
         let page = page(folder.path(), &drills);
         browser.open(&page);
         browser.eval("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
-        assert_eq!(complaints(&browser), [""; 0]);
+        assert_eq!(complaints(browser), [""; 0]);
     }
 }
 
-#[test]
-fn everything_is_reached_by_keyboard() {
-    let Some(mut browser) = browser() else { return };
+fn everything_is_reached_by_keyboard(browser: &mut Browser) {
     let folder = tempfile::tempdir().unwrap();
     browser.open(&page(folder.path(), &one()));
     let all = "[...document.querySelectorAll('a[href], input, summary, [tabindex=\"0\"]')].filter((e) => e.checkVisibility())";
@@ -104,9 +130,7 @@ fn everything_is_reached_by_keyboard() {
     );
 }
 
-#[test]
-fn a_page_is_readable_by_those_who_cannot_see_it_and_on_a_phone() {
-    let Some(mut browser) = browser() else { return };
+fn a_page_is_readable_by_those_who_cannot_see_it_and_on_a_phone(browser: &mut Browser) {
     let folder = tempfile::tempdir().unwrap();
     browser.view(390, true, "light");
     browser.open(&page(folder.path(), &one()));
@@ -137,9 +161,7 @@ fn a_page_is_readable_by_those_who_cannot_see_it_and_on_a_phone() {
     assert!(named("image", "Timeline") && named("slider", "instant") && named("heading", "Timeline"));
 }
 
-#[test]
-fn the_page_is_drawn_in_light_in_dark_and_on_a_phone() {
-    let Some(mut browser) = browser() else { return };
+fn the_page_is_drawn_in_light_in_dark_and_on_a_phone(browser: &mut Browser) {
     let folder = tempfile::tempdir().unwrap();
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
     let update = std::env::var_os(UPDATE).is_some();
