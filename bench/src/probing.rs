@@ -50,19 +50,22 @@ pub async fn remembered(
     Ok(history(&plan, samples, gaps, &labels))
 }
 
+/// What ended a measurement early.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// Probes by a plan for so long and writes the samples to a run folder, as a drill does; gives how late each probe was
 /// sent, in microseconds.
 ///
 /// # Errors
-/// When the prober cannot run or the disk does not take it, in words.
+/// When the prober cannot run or the disk does not take it.
 pub async fn written(
     plan: Plan,
     entry: SocketAddr,
     folder: &Path,
     length: Duration,
-) -> Result<Vec<u64>, String> {
+) -> Result<Vec<u64>, Failure> {
     let (clock, labels, stop) = (Clock::start(), Labels::default(), CancellationToken::new());
-    let mut writer = Writer::create(folder, clock, labels.clone()).map_err(|e| e.to_string())?;
+    let mut writer = Writer::create(folder, clock, labels.clone())?;
     let (sink, mut seen) = mpsc::unbounded_channel();
     let prober = probe::probe(
         Arc::new(Users::from(&plan)),
@@ -83,15 +86,15 @@ pub async fn written(
         while seen.recv_many(&mut batch, 4096).await > 0 {
             for sample in batch.drain(..).filter_map(|seen| seen.sample()) {
                 late.push(sample.sent.0.saturating_sub(sample.due.0));
-                writer.sample(&sample).map_err(|e| e.to_string())?;
+                writer.sample(&sample)?;
             }
-            writer.flush().map_err(|e| e.to_string())?;
+            writer.flush()?;
             wait::until_due(Instant::now() + Duration::from_millis(40)).await;
         }
-        Ok(late)
+        Ok::<_, Failure>(late)
     };
     let (ended, late, ()) = tokio::join!(prober, write, end);
-    ended.map_err(|e| e.to_string())?;
+    ended?;
     late
 }
 

@@ -166,7 +166,7 @@ fn compare(snapshot: &Snapshot, text: &str) {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     if let Some(why) = &snapshot.why {
-        settings.set_description(format!("apart from the other target's: {why}"));
+        settings.set_description(format!("differs from the other backend's snapshot: {why}"));
     }
     settings.bind(|| insta::assert_snapshot!(snapshot.name.clone(), text));
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use firedrill::history::History;
@@ -18,6 +18,25 @@ use crate::{Kind, profile, workspace};
 
 /// Scenarios that behave differently in containers, and why: they have a second snapshot, `NAME.docker`.
 const DIFFERENCES: &str = "differences.toml";
+
+/// Why a scenario cannot be compared with its snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// It has two snapshots without need.
+    #[error("{scenario} is the same on both backends: take it out of {DIFFERENCES}")]
+    Equal {
+        /// The scenario.
+        scenario: String,
+    },
+    /// The comparison cannot be recorded.
+    #[error("cannot write {}: {source}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+}
 
 /// A scenario's snapshot on one backend.
 pub struct Snapshot {
@@ -35,8 +54,8 @@ impl Snapshot {
     /// Reads a scenario's snapshot.
     ///
     /// # Errors
-    /// In words: two snapshots that are equal.
-    pub fn of(kind: Kind, scenario: &str) -> Result<Self, String> {
+    /// [`SnapshotError::Equal`].
+    pub fn of(kind: Kind, scenario: &str) -> Result<Self, SnapshotError> {
         let folder = workspace().join("scenarios/snapshots");
         let why = match kind {
             Kind::Docker => differences(&folder).remove(scenario),
@@ -49,9 +68,8 @@ impl Snapshot {
         let read = |name: &str| accepted(&folder.join(format!("{name}.snap")));
         let accepted = read(&name);
         if why.is_some() && accepted.is_some() && accepted == read(scenario) {
-            return Err(format!(
-                "{scenario} is the same on both backends: take it out of {DIFFERENCES}"
-            ));
+            let scenario = scenario.to_owned();
+            return Err(SnapshotError::Equal { scenario });
         }
         Ok(Self {
             folder,
@@ -71,12 +89,12 @@ impl Snapshot {
 /// `BACKEND::NAME` in `scenarios-compared` of the target folder. Without it "nothing differs" may mean that nothing ran.
 ///
 /// # Errors
-/// In words, when it cannot be written.
-pub fn record_compared(kind: Kind, scenario: &str) -> Result<(), String> {
+/// [`SnapshotError::Record`].
+pub fn record_compared(kind: Kind, scenario: &str) -> Result<(), SnapshotError> {
     let path = profile().with_file_name("scenarios-compared");
     let file = OpenOptions::new().append(true).create(true).open(&path);
     file.and_then(|mut file| file.write_all(format!("{kind}::{scenario}\n").as_bytes()))
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+        .map_err(|source| SnapshotError::Record { path, source })
 }
 
 fn differences(folder: &Path) -> BTreeMap<String, String> {

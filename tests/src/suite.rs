@@ -35,7 +35,28 @@ enum Drill {
 pub struct Suite {
     drills: BTreeMap<String, Drill>,
     code: Option<i32>,
-    said: String,
+    printed: String,
+}
+
+/// Why a scenario has no run, and everything that the call printed.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}\n{printed}")]
+pub struct NoRun {
+    cause: Cause,
+    printed: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Cause {
+    /// The exit code does not follow from the drills.
+    #[error("the exit code of the suite does not follow from its drills")]
+    Unexplained,
+    /// The drill left no history that can be read; why.
+    #[error("{0}")]
+    Failed(String),
+    /// The suite log does not have it.
+    #[error("the suite log has no such scenario")]
+    Missing,
 }
 
 /// A line of a call's file.
@@ -67,24 +88,27 @@ impl Suite {
         Self {
             drills: drills.collect(),
             code: ended.code,
-            said: ended.to_string(),
+            printed: ended.to_string(),
         }
     }
 
     /// A scenario's run; none when the backend cannot do what the scenario needs.
     ///
     /// # Errors
-    /// In words, with all that was said: it left no history, or the call ended in a way that none of its drills explains.
-    pub fn run(&self, scenario: &str) -> Result<Option<&Run>, String> {
-        let failed = |why: &str| Err(format!("{why}\n{}", self.said));
+    /// [`NoRun`], with everything that the call printed.
+    pub fn run(&self, scenario: &str) -> Result<Option<&Run>, NoRun> {
+        let failed = |cause| {
+            let printed = self.printed.clone();
+            Err(NoRun { cause, printed })
+        };
         if !self.is_explained() {
-            return failed("the suite ended otherwise than its drills did");
+            return failed(Cause::Unexplained);
         }
         match self.drills.get(scenario) {
             Some(Drill::Ran(run)) => Ok(Some(run)),
             Some(Drill::Skipped) => Ok(None),
-            Some(Drill::Lost(why)) => failed(why),
-            None => failed("nothing says what became of it"),
+            Some(Drill::Lost(why)) => failed(Cause::Failed(why.clone())),
+            None => failed(Cause::Missing),
         }
     }
 
@@ -176,7 +200,7 @@ mod tests {
         assert!(suite.run("a").unwrap().is_some());
         assert!(suite.run("b").unwrap().is_none());
         let lost = suite.run("unknown").map(|_| ()).unwrap_err();
-        assert!(lost.contains("unsupported"), "{lost}");
+        assert!(lost.to_string().contains("unsupported"), "{lost}");
     }
 
     #[test]
@@ -193,7 +217,8 @@ mod tests {
         let runs = runs(&[RAN, FAILED]);
         let suite = Suite::read(runs.path(), &ended(Some(4)));
         assert!(suite.run("a").is_ok());
-        assert!(suite.run("c").map(|_| ()).unwrap_err().contains("no cc"));
+        let failed = suite.run("c").map(|_| ()).unwrap_err();
+        assert!(matches!(failed.cause, Cause::Failed(why) if why.contains("no cc")));
     }
 
     #[test]

@@ -6,19 +6,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
 use serde::Serialize;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
-use tower::ServiceExt;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 
 use crate::config::{Placed, Staging, Unit};
 use crate::control::Control;
 use crate::event::{Event, Gate};
+use crate::gate::ready::{self, NotReady};
 use crate::gate::{Outcome, staging, unit};
 use crate::state::{self, Stage};
-use crate::upstream::{Fresh, Upstream};
+use crate::upstream::Upstream;
 
 /// Why an operation was refused.
 #[derive(Debug, thiserror::Error)]
@@ -253,24 +250,17 @@ impl<U: Upstream> Pipeline<U> {
         }
     }
 
-    /// Waits until the right release is ready; the evidence, or the last answer when time runs out.
-    async fn wait_until_ready(&self, new: &Placed) -> Result<String, String> {
+    /// Waits until the right release is ready; the evidence, or the last failure when time runs out.
+    async fn wait_until_ready(&self, new: &Placed) -> Result<String, NotReady> {
         let (ready, service) = (&self.control.ready, &self.control.slots[&new.slot]);
-        let (began, mut last) = (Instant::now(), String::from("no answer yet"));
+        let (began, mut last) = (Instant::now(), NotReady::NoAnswer);
         let mut poll = interval(Duration::from_millis(20));
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while began.elapsed() < ready.within {
             poll.tick().await;
-            let request = Request::get(&*ready.path)
-                .header("host", &*new.slot)
-                .extension(Fresh)
-                .body(Full::<Bytes>::default())
-                .map_err(|error| error.to_string())?;
-            match timeout(Duration::from_secs(1), service.clone().oneshot(request)).await {
-                Err(_) => "no answer within 1s".clone_into(&mut last),
-                Ok(Err(error)) => last = error.to_string(),
-                Ok(Ok(answer)) if answer.status().as_u16() >= 400 => last = answer.status().to_string(),
-                Ok(Ok(answer)) => {
+            match ready::ask(service, &new.slot, &ready.path).await {
+                Err(failure) => last = failure,
+                Ok(answer) => {
                     let name = self
                         .control
                         .identity
@@ -279,7 +269,9 @@ impl<U: Upstream> Pipeline<U> {
                         .and_then(|name| name.to_str().ok());
                     // A slot may still run an earlier release that is ready: its name tells them apart.
                     match name {
-                        Some(name) if name != new.release => last = format!("the slot runs {name}"),
+                        Some(name) if name != new.release => {
+                            last = NotReady::OtherRelease(name.to_owned());
+                        }
                         _ => return Ok(format!("ready after {} ms", began.elapsed().as_millis())),
                     }
                 }

@@ -26,11 +26,16 @@ impl Code {
     }
 }
 
-impl TryFrom<String> for Code {
-    type Error = String;
+/// A text that is not a [`Code`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a code")]
+pub struct InvalidCode(String);
 
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::new(&text).ok_or_else(|| format!("`{text}` is not a code"))
+impl TryFrom<String> for Code {
+    type Error = InvalidCode;
+
+    fn try_from(text: String) -> Result<Self, InvalidCode> {
+        Self::new(&text).ok_or(InvalidCode(text))
     }
 }
 

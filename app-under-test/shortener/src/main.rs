@@ -77,15 +77,17 @@ struct Serve {
     log: Option<PathBuf>,
 }
 
-fn release_named(name: &str) -> Result<Release, String> {
-    let names = || {
-        RELEASES
-            .iter()
-            .map(|release| release.name)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    Release::named(name).ok_or_else(|| format!("known releases: {}", names()))
+/// There is no release of this name.
+#[derive(Debug, thiserror::Error)]
+#[error("known releases: {}", release_names().join(", "))]
+struct UnknownRelease;
+
+fn release_names() -> Vec<&'static str> {
+    RELEASES.iter().map(|release| release.name).collect()
+}
+
+fn release_named(name: &str) -> Result<Release, UnknownRelease> {
+    Release::named(name).ok_or(UnknownRelease)
 }
 
 #[tokio::main]
@@ -171,12 +173,21 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
 /// How long a shutdown waits for requests in flight.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Why links cannot be signed.
+#[derive(Debug, thiserror::Error)]
+enum NoSecret {
+    /// The key is public.
+    #[error("SHORTENER_SECRET is empty: anybody could sign links")]
+    Empty,
+    /// There is no key.
+    #[error("SHORTENER_SECRET is not set: signed links need a secret key. For a drill, use --rehearsal")]
+    NotSet,
+}
+
 /// The key of signed links. Anybody who knows it can make links that this service redirects to.
-fn secret(serve: &Serve) -> Result<String, String> {
+fn secret(serve: &Serve) -> Result<String, NoSecret> {
     match &serve.secret {
-        Some(secret) if secret.trim().is_empty() => {
-            Err("SHORTENER_SECRET is empty: anybody could sign links".into())
-        }
+        Some(secret) if secret.trim().is_empty() => Err(NoSecret::Empty),
         Some(secret) => Ok(secret.clone()),
         // These releases have no signed links.
         None if serve.release.store == StoreKind::Naive => Ok(String::new()),
@@ -184,10 +195,7 @@ fn secret(serve: &Serve) -> Result<String, String> {
             tracing::warn!("rehearsal: signed links use a public key");
             Ok("rehearsal".into())
         }
-        None => Err(
-            "SHORTENER_SECRET is not set: signed links need a secret key. For a drill, use --rehearsal"
-                .into(),
-        ),
+        None => Err(NoSecret::NotSet),
     }
 }
 

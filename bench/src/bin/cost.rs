@@ -15,7 +15,7 @@ use firedrill_bench::{plan, probing, reference};
 /// Compares the cost of a probe with that of a request of `oha`.
 #[derive(Parser)]
 struct Args {
-    /// The program `oha`; without it only our own numbers are told.
+    /// The program `oha`; without it only our own numbers are printed.
     #[arg(long, default_value = "oha")]
     oha: PathBuf,
     /// How many probes a measurement has.
@@ -52,7 +52,7 @@ enum Inner {
     },
 }
 
-type Failure = Box<dyn std::error::Error>;
+type Failure = probing::Failure;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -144,11 +144,11 @@ fn timed(command: &[String]) -> Result<(String, f64), Failure> {
         .args(["-c", "TIMEFORMAT='%3U %3S'; time \"$@\"", "bash"])
         .args(command)
         .output()?;
-    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    let output = String::from_utf8_lossy(&out.stderr).into_owned();
     if !out.status.success() {
-        return Err(format!("{}: {told}", command[0]).into());
+        return Err(format!("{}: {output}", command[0]).into());
     }
-    let times = told.lines().last().unwrap_or_default();
+    let times = output.lines().last().unwrap_or_default();
     let seconds: f64 = times
         .split_whitespace()
         .filter_map(|text| text.parse::<f64>().ok())
@@ -210,9 +210,12 @@ impl Bench<'_> {
         let probes = self.args.probes;
         let each = 1e6 / f64::from(probes);
         for _ in 0..self.args.repeats {
-            let (told, seconds) = self.ours(rate, probes, mode)?;
+            let (output, seconds) = self.ours(rate, probes, mode)?;
             ours.push((seconds - self.ours(rate, rate / 100, mode)?.1) * each);
-            let p999 = told.split_whitespace().nth(1).ok_or("the prober told nothing")?;
+            let p999 = output
+                .split_whitespace()
+                .nth(1)
+                .ok_or("the prober printed nothing")?;
             late.push(p999.parse::<f64>()? / 1e3);
             if let Ok(seconds) = self.oha(rate, probes, mode) {
                 other.push((seconds - self.oha(rate, rate / 100, mode)?) * each);
@@ -245,11 +248,11 @@ impl Bench<'_> {
 
     fn memory(&mut self, table: &mut Table, minutes: u64) -> Result<(), Failure> {
         let probes = u32::try_from(minutes * 60_000)?;
-        let (told, _) = self.ours(1000, probes, "reused")?;
-        let kib: f64 = told
+        let (output, _) = self.ours(1000, probes, "reused")?;
+        let kib: f64 = output
             .split_whitespace()
             .nth(2)
-            .ok_or("the prober told nothing")?
+            .ok_or("the prober printed nothing")?
             .parse()?;
         // The benchmark itself keeps each probe's lateness, 8 bytes, in a vector that doubles.
         let what = format!("most memory in {minutes} min at 1000/s (with the benchmark's own list)");

@@ -13,6 +13,7 @@ use crate::Verdict;
 use crate::cost::Cost;
 use crate::measure::{Bounds, Data, RolledBack};
 use firedrill_model::check::CheckId;
+use firedrill_model::history::Missing;
 use firedrill_model::sample::Void;
 use firedrill_model::scenario::Tolerance;
 
@@ -226,7 +227,7 @@ pub enum EndFound {
     /// The environment or the harness failed, with this error.
     Failed(String),
     /// Its history was cut off: what is missing.
-    CutOff(Vec<String>),
+    CutOff(Vec<Missing>),
 }
 
 impl Check {

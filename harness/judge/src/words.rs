@@ -7,6 +7,7 @@ use crate::check::{AlertFound, EndFound, FaultFound, Found, Hits, JourneyFound, 
 use crate::cost::Cost;
 use crate::measure::{Bounds, Data, RolledBack};
 use firedrill_model::format::{self, NONE, span};
+use firedrill_model::history::Missing;
 use firedrill_model::sample::Void;
 use firedrill_model::scenario::Tolerance;
 
@@ -177,7 +178,10 @@ impl Display for EndFound {
             Self::Interrupted => f.write_str("interrupted"),
             Self::Failed(error) => f.write_str(error),
             Self::CutOff(missing) if missing.is_empty() => f.write_str("the history has no end"),
-            Self::CutOff(missing) => f.write_str(&missing.join("; ")),
+            Self::CutOff(missing) => {
+                let missing: Vec<String> = missing.iter().map(Missing::to_string).collect();
+                f.write_str(&missing.join("; "))
+            }
         }
     }
 }

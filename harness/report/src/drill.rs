@@ -70,7 +70,7 @@ impl DrillReport {
             shown,
             logs,
             folder: format!("runs/{}", history.start.run),
-            torn: history.torn.clone(),
+            torn: history.torn.iter().map(ToString::to_string).collect(),
             measured,
             judgement: readable(judgement, &Evidence::of(history)),
         }

@@ -95,7 +95,7 @@ fn compare(folder: &Path, decided: bool) -> (String, Option<String>) {
     }
     let snapshot = match Snapshot::of(kind, &history.start.plan.name) {
         Ok(snapshot) => snapshot,
-        Err(error) => return (name, Some(error)),
+        Err(error) => return (name, Some(error.to_string())),
     };
     let text = snapshot.text(&history, &measured, &judgement);
     let accepted = snapshot.accepted.unwrap_or_default();

@@ -42,12 +42,25 @@ impl Default for Template {
     }
 }
 
-impl TryFrom<String> for Template {
-    type Error = String;
+/// What is wrong with a template.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidTemplate {
+    /// Its text is no JSON.
+    #[error("the template is not JSON: {0}")]
+    NotJson(#[from] serde_json::Error),
+    /// It uses a variable that is not in the list.
+    #[error("unknown variable ${name} in the template; known variables: {}", VARIABLES.join(", "))]
+    UnknownVariable {
+        /// Its name.
+        name: String,
+    },
+}
 
-    fn try_from(text: String) -> Result<Self, String> {
-        let template: Value =
-            serde_json::from_str(&text).map_err(|error| format!("the template is not JSON: {error}"))?;
+impl TryFrom<String> for Template {
+    type Error = InvalidTemplate;
+
+    fn try_from(text: String) -> Result<Self, InvalidTemplate> {
+        let template: Value = serde_json::from_str(&text)?;
         let mut unknown = None;
         let _ = map_strings(&template, &mut |text| {
             let check = |name: &str| {
@@ -59,10 +72,7 @@ impl TryFrom<String> for Template {
             replace_variables(text, check)
         });
         match unknown {
-            Some(name) => Err(format!(
-                "unknown variable ${name} in the template; known variables: {}",
-                VARIABLES.join(", ")
-            )),
+            Some(name) => Err(InvalidTemplate::UnknownVariable { name }),
             None => Ok(Self(template)),
         }
     }

@@ -84,29 +84,41 @@ pub(super) async fn deliver(
     }
 }
 
-/// Repeats until the alert is accepted; the number of attempts, or why it was given up.
+/// Why an alert was not delivered.
+#[derive(Debug, thiserror::Error)]
+enum Undelivered {
+    /// The receiver will never accept it.
+    #[error("{0}")]
+    Refused(String),
+    /// It was not accepted in time; the last failure.
+    #[error("given up after {attempts} attempts: {last}")]
+    GivenUp { attempts: u32, last: String },
+}
+
+/// Repeats until the alert is accepted; the number of attempts.
 async fn deliver_one(
     client: &tls::Client,
     request: &AlertRequest,
     patience: Patience,
     alert: &str,
-) -> Result<u32, String> {
+) -> Result<u32, Undelivered> {
     let give_up = Instant::now() + patience.give_up;
-    for attempts in 1u32.. {
-        let reason = match attempt(client, request, patience.timeout).await {
+    let mut attempts = 1;
+    loop {
+        let last = match attempt(client, request, patience.timeout).await {
             Attempt::Accepted => return Ok(attempts),
-            Attempt::Refused(reason) => return Err(reason),
+            Attempt::Refused(reason) => return Err(Undelivered::Refused(reason)),
             Attempt::Retry(reason) => reason,
         };
         let next = Instant::now() + patience.pause(attempts);
         if next >= give_up {
-            return Err(format!("given up after {attempts} attempts: {reason}"));
+            return Err(Undelivered::GivenUp { attempts, last });
         }
-        tracing::warn!("{alert}: attempt {attempts} failed: {reason}");
+        tracing::warn!("{alert}: attempt {attempts} failed: {last}");
         // There is no condition to wait for: nothing signals when a receiver is back.
         tokio::time::sleep_until(next).await;
+        attempts += 1;
     }
-    Err("given up".into())
 }
 
 async fn attempt(client: &tls::Client, request: &AlertRequest, within: Duration) -> Attempt {

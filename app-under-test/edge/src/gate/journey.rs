@@ -4,13 +4,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use tower::ServiceExt;
 
 use super::process::replace_placeholders;
 use crate::config::{Journey, Known, Over};
-use crate::upstream::{Fresh, Slot};
+use crate::upstream::{Broken, Fresh, Slot};
 
 /// A record of the store: its key, and the target it leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,9 +88,33 @@ pub(super) async fn run(
     JourneyResult::Passed(format!("{}: {} right answers", journey.name, took.len()))
 }
 
-/// One request of a journey; what is wrong with the answer otherwise.
-async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result<(), String> {
-    let method: Method = journey.method.parse().map_err(|_| "invalid method".to_owned())?;
+/// What is wrong with an answer of a journey.
+#[derive(Debug, thiserror::Error)]
+enum Wrong {
+    /// The configured method or path is none.
+    #[error(transparent)]
+    InvalidRequest(#[from] http::Error),
+    /// It took too long.
+    #[error("no answer within {ANSWER_TIMEOUT:?}")]
+    Late,
+    /// It was not complete.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// Its status.
+    #[error("{seen} instead of {expected}")]
+    Status { seen: StatusCode, expected: u16 },
+    /// A header.
+    #[error("{name} is {} instead of {}", seen.as_deref().unwrap_or("missing"), allowed.join(" or "))]
+    Header {
+        name: String,
+        seen: Option<String>,
+        allowed: Vec<String>,
+    },
+}
+
+/// One request of a journey.
+async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result<(), Wrong> {
+    let method = Method::from_bytes(journey.method.as_bytes()).map_err(http::Error::from)?;
     let fields = journey.form.iter();
     let fields = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields.map(|(name, text)| (name, replace_placeholders(text, values))))
@@ -103,16 +127,14 @@ async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result
     if !fields.is_empty() {
         request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
     }
-    let request = request
-        .body(Full::new(Bytes::from(fields)))
-        .map_err(|error| error.to_string())?;
+    let request = request.body(Full::new(Bytes::from(fields)))?;
     let asked = tokio::time::timeout(ANSWER_TIMEOUT, slot.clone().oneshot(request));
-    let answer = asked
-        .await
-        .map_err(|_| format!("no answer within {ANSWER_TIMEOUT:?}"))?
-        .map_err(|error| error.to_string())?;
+    let answer = asked.await.map_err(|_| Wrong::Late)??;
     if answer.status().as_u16() != journey.status {
-        return Err(format!("{} instead of {}", answer.status(), journey.status));
+        return Err(Wrong::Status {
+            seen: answer.status(),
+            expected: journey.status,
+        });
     }
     for (name, allowed) in &journey.header {
         let allowed: Vec<String> = allowed
@@ -121,11 +143,11 @@ async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result
             .collect();
         let seen = answer.headers().get(name).and_then(|value| value.to_str().ok());
         if !seen.is_some_and(|seen| allowed.iter().any(|allowed| allowed == seen)) {
-            return Err(format!(
-                "{name} is {} instead of {}",
-                seen.unwrap_or("missing"),
-                allowed.join(" or ")
-            ));
+            return Err(Wrong::Header {
+                name: name.clone(),
+                seen: seen.map(str::to_owned),
+                allowed,
+            });
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 pub mod journey;
 pub mod process;
+pub(crate) mod ready;
 pub mod staging;
 pub mod unit;
 

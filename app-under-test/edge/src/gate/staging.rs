@@ -10,18 +10,15 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
 use tokio::process::Child;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout};
-use tower::ServiceExt;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 
 use super::Outcome;
 use super::journey::{self, JourneyResult, KnownRecord, known_records};
 use super::process::{command, last_lines_in};
+use super::ready::{self, NotReady};
 use crate::config::Staging;
-use crate::upstream::{Fresh, Slot};
+use crate::upstream::Slot;
 
 /// The largest answer that is received completely, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
@@ -198,26 +195,23 @@ fn start(gate: &Staging, release: &str, store: &Path, folder: &Path) -> io::Resu
     })
 }
 
-/// Polls until the release is ready; the last answer when time runs out.
-async fn wait_until_ready(staged: &mut StagedRelease, within: Duration, path: &str) -> Result<(), String> {
-    let mut last = String::from("no answer yet");
+/// Polls until the release is ready; otherwise the last failure.
+async fn wait_until_ready(staged: &mut StagedRelease, within: Duration, path: &str) -> Result<(), NotReady> {
+    let mut last = NotReady::NoAnswer;
     let until = Instant::now() + within;
     let mut poll = interval(Duration::from_millis(20));
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while Instant::now() < until {
         poll.tick().await;
+        // Before the request: another process could answer at a port that this one has given up.
         if let Ok(Some(status)) = staged.child.try_wait() {
-            return Err(format!("its process ended: {status}"));
+            return Err(NotReady::Ended(status));
         }
-        let request = Request::get(path).header("host", "staging").extension(Fresh);
-        let Ok(request) = request.body(Full::<Bytes>::default()) else {
-            return Err(format!("invalid path `{path}`"));
-        };
-        match timeout(Duration::from_secs(1), staged.slot.clone().oneshot(request)).await {
-            Ok(Ok(answer)) if answer.status().as_u16() < 400 => return Ok(()),
-            Ok(Ok(answer)) => last = answer.status().to_string(),
-            Ok(Err(error)) => last = error.to_string(),
-            Err(_) => "no answer within 1s".clone_into(&mut last),
+        match ready::ask(&staged.slot, "staging", path).await {
+            Ok(_) => return Ok(()),
+            // No later attempt can differ.
+            Err(invalid @ NotReady::InvalidPath(_)) => return Err(invalid),
+            Err(failure) => last = failure,
         }
     }
     Err(last)

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::sample::{Ack, Found, Label, Micros, Mode, StreamId};
 
 use super::plan::{FaultName, Plan};
+use super::state::StateChange;
 
 /// An event with its stamp: one line, in which `at` stands beside the event's keys.
 #[derive(Debug, Clone, PartialEq)]
@@ -197,8 +198,8 @@ pub enum Event {
     State {
         /// The service.
         service: String,
-        /// Its state, in words.
-        state: String,
+        /// How its state changed.
+        state: StateChange,
     },
     /// An alert arrived at the drill's receiver.
     Alert {

@@ -16,11 +16,13 @@ mod event;
 pub mod plan;
 mod read;
 mod samples;
+mod state;
 mod write;
 
 pub use event::*;
-pub use read::{ReadError, read};
+pub use read::{Missing, ReadError, read};
 pub use samples::SamplesError;
+pub use state::StateChange;
 pub use write::Writer;
 
 use crate::sample::Sample;
@@ -48,8 +50,8 @@ pub struct History {
     pub samples: Vec<Sample>,
     /// The texts of labels: `labels[0]` is empty (none).
     pub labels: Vec<String>,
-    /// What is missing because the writer was cut off, in words; empty for a whole history.
-    pub torn: Vec<String>,
+    /// What is missing because the writer was cut off; empty for a whole history.
+    pub torn: Vec<Missing>,
 }
 
 /// A made-up beginning of a history, for tests of what reads one: a service, and these journeys.
@@ -128,7 +130,7 @@ mod tests {
             (history.samples.len(), history.labels.as_slice()),
             (10, &[String::new(), "v1".into()][..])
         );
-        assert_eq!(history.torn, [""; 0]);
+        assert_eq!(history.torn, []);
         assert_eq!(history.events[0].event, start());
     }
 
@@ -142,7 +144,10 @@ mod tests {
             std::fs::write(folder.path().join(EVENTS), &events[..cut]).unwrap();
             let history = read(folder.path()).unwrap();
             assert!(
-                history.torn.iter().any(|t| t.contains("cut off")),
+                history
+                    .torn
+                    .iter()
+                    .any(|missing| matches!(missing, Missing::LastEvent | Missing::End)),
                 "cut at {cut}: {:?}",
                 history.torn
             );

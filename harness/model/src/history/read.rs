@@ -1,5 +1,6 @@
 //! Reading a history, whole or cut off.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -56,6 +57,45 @@ pub enum ReadError {
     },
 }
 
+/// What a history lacks, because its writer was cut off or its files were damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Missing {
+    /// The last line of the events, which was cut off.
+    LastEvent,
+    /// A line of the events that cannot be read.
+    Event {
+        /// Its number, from 1.
+        line: usize,
+        /// What is wrong with it.
+        error: String,
+    },
+    /// The file of the samples.
+    Samples,
+    /// The last sample, which was cut off.
+    LastSample,
+    /// So many samples of a kind that this version does not know.
+    UnknownSamples(usize),
+    /// The event that ends every whole history.
+    End,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LastEvent => write!(f, "{EVENTS}: its last line was cut off"),
+            Self::Event { line, error } => write!(f, "{EVENTS}: line {line} is left out: {error}"),
+            Self::Samples => write!(f, "{SAMPLES} is missing"),
+            Self::LastSample => write!(f, "{SAMPLES}: its last record was cut off"),
+            Self::UnknownSamples(count) => write!(
+                f,
+                "{SAMPLES}: {count} records are of a kind this version does not know"
+            ),
+            Self::End => f.write_str("the drill was cut off before its end"),
+        }
+    }
+}
+
 fn file_error(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
     let path = path.to_owned();
     move |source| ReadError::File { path, source }
@@ -74,7 +114,7 @@ pub fn read(folder: &Path) -> Result<History, ReadError> {
     };
     let samples = read_samples(&folder.join(SAMPLES), &mut torn)?;
     if !events.iter().any(|e| matches!(e.event, Event::End { .. })) {
-        torn.push("the drill was cut off before its end".into());
+        torn.push(Missing::End);
     }
     let labels = labels(&events);
     Ok(History {
@@ -116,7 +156,7 @@ fn not_newer(line: &[u8], path: &Path) -> Result<(), ReadError> {
     }
 }
 
-fn read_events(path: &Path, torn: &mut Vec<String>) -> Result<Vec<Stamped>, ReadError> {
+fn read_events(path: &Path, torn: &mut Vec<Missing>) -> Result<Vec<Stamped>, ReadError> {
     let mut lines = BufReader::new(File::open(path).map_err(file_error(path))?);
     let mut events = Vec::new();
     let mut line = Vec::new();
@@ -135,26 +175,28 @@ fn read_events(path: &Path, torn: &mut Vec<String>) -> Result<Vec<Stamped>, Read
         }
         match serde_json::from_slice(&line) {
             Ok(event) => events.push(event),
-            Err(_) if line.last() != Some(&b'\n') => {
-                torn.push(format!("{EVENTS}: its last line was cut off"))
-            }
+            // A kill in the middle of a write leaves a line without its end.
+            Err(_) if line.last() != Some(&b'\n') => torn.push(Missing::LastEvent),
             Err(source) if number == 1 => {
                 return Err(ReadError::FirstEvent {
                     path: path.to_owned(),
                     source,
                 });
             }
-            Err(error) => torn.push(format!("{EVENTS}: line {number} is left out: {error}")),
+            Err(error) => torn.push(Missing::Event {
+                line: number,
+                error: error.to_string(),
+            }),
         }
     }
     Ok(events)
 }
 
-fn read_samples(path: &Path, torn: &mut Vec<String>) -> Result<Vec<crate::sample::Sample>, ReadError> {
+fn read_samples(path: &Path, torn: &mut Vec<Missing>) -> Result<Vec<crate::sample::Sample>, ReadError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            torn.push(format!("{SAMPLES} is missing"));
+            torn.push(Missing::Samples);
             return Ok(Vec::new());
         }
         Err(error) => return Err(file_error(path)(error)),
@@ -167,13 +209,10 @@ fn read_samples(path: &Path, torn: &mut Vec<String>) -> Result<Vec<crate::sample
             source,
         })?;
     if decoded.cut > 0 {
-        torn.push(format!("{SAMPLES}: its last record was cut off"));
+        torn.push(Missing::LastSample);
     }
     if decoded.unreadable > 0 {
-        torn.push(format!(
-            "{SAMPLES}: {} records are of a kind this version does not know",
-            decoded.unreadable
-        ));
+        torn.push(Missing::UnknownSamples(decoded.unreadable));
     }
     Ok(decoded.samples)
 }

@@ -65,7 +65,7 @@ pub(super) struct Report<'a> {
     /// What the drill cost of the budget.
     pub(super) budget: Budget,
     /// What is missing of a history that was cut off.
-    pub(super) torn: &'a [String],
+    pub(super) torn: Vec<String>,
 }
 
 /// One of several runs of a scenario.

@@ -70,7 +70,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
         prober: prober(&measured.prober),
         contracts: judgement.bills.iter().map(bill).collect(),
         budget: budget(&judgement.cost),
-        torn: &history.torn,
+        torn: history.torn.iter().map(ToString::to_string).collect(),
     }
 }
 

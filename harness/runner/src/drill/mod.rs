@@ -257,7 +257,7 @@ impl Drill {
             if service.starts {
                 backend.start(name).await?;
                 backend::ready(backend.as_ref(), name, &service.ready).await?;
-                let (release, what) = (service.release.clone(), format!("{:?}", service.build));
+                let (release, what) = (service.release.clone(), service.build.to_string());
                 self.recorder.event(Event::Service {
                     service: name.clone(),
                     release,

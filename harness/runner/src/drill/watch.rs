@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::record::Recorder;
 use crate::backend::{Backend, State};
-use firedrill_model::history::Event;
+use firedrill_model::history::{Event, StateChange};
 
 /// Between two looks at a service.
 const EVERY: Duration = Duration::from_millis(50);
@@ -32,15 +32,22 @@ pub(super) fn watch(backend: Arc<dyn Backend>, service: String, recorder: Record
     }))
 }
 
-/// A change, in words. Identities of processes are left out: they say only that two differ.
-fn change(last: &State, now: &State) -> Option<String> {
-    match (last, now) {
-        (last, now) if last == now => None,
-        (State::Running(_), State::Running(_)) => Some("restarted".into()),
-        (State::Paused, State::Running(_)) => Some("resumed".into()),
-        (_, State::Running(_)) => Some("running".into()),
-        (_, state) => Some(state.to_string()),
+/// The change between two states. Identities of processes are left out: they say only that two differ.
+fn change(last: &State, now: &State) -> Option<StateChange> {
+    if last == now {
+        return None;
     }
+    Some(match (last, now) {
+        (State::Running(_), State::Running(_)) => StateChange::Restarted,
+        (State::Paused, State::Running(_)) => StateChange::Resumed,
+        (_, State::Running(_)) => StateChange::Running,
+        (_, State::Paused) => StateChange::Paused,
+        // A backend gives the signal as a negative code.
+        (_, State::Exited(code)) if *code < 0 => StateChange::EndedBySignal(-code),
+        (_, State::Exited(code)) => StateChange::EndedWithCode(*code),
+        (_, State::OutOfMemory) => StateChange::OutOfMemory,
+        (_, State::Absent) => StateChange::Absent,
+    })
 }
 
 #[cfg(test)]
@@ -51,11 +58,27 @@ mod tests {
     fn a_restart_between_two_looks_shows_in_the_identity() {
         let (one, other) = (State::Running("1".into()), State::Running("2".into()));
         assert_eq!(change(&one, &one), None);
-        assert_eq!(change(&one, &other).as_deref(), Some("restarted"));
+        assert_eq!(change(&one, &other), Some(StateChange::Restarted));
         assert_eq!(
-            change(&one, &State::Exited(-9)).as_deref(),
-            Some("ended by signal 9")
+            change(&one, &State::Exited(-9)),
+            Some(StateChange::EndedBySignal(9))
         );
-        assert_eq!(change(&State::Exited(-9), &other).as_deref(), Some("running"));
+        assert_eq!(change(&State::Exited(-9), &other), Some(StateChange::Running));
+    }
+
+    #[test]
+    fn a_history_says_of_a_state_what_errors_say_of_it() {
+        let running = State::Running("1".into());
+        for state in [
+            State::Paused,
+            State::Exited(-9),
+            State::Exited(101),
+            State::OutOfMemory,
+            State::Absent,
+        ] {
+            let change = change(&running, &state).unwrap();
+            assert_eq!(change.to_string(), state.to_string());
+            assert!(!matches!(change, StateChange::Other(_)));
+        }
     }
 }

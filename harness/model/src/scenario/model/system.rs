@@ -1,6 +1,7 @@
 //! A system file: the services a drill starts, and what its users do.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
@@ -103,6 +104,21 @@ pub enum Build {
     Dockerfile(PathBuf),
     /// A program and its first arguments. Local processes only.
     Command(Vec<String>),
+}
+
+/// As one says it: `package shortener`, `image redis:7`.
+impl fmt::Display for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Package { name, bin, .. } => {
+                write!(f, "package {name}")?;
+                bin.iter().try_for_each(|bin| write!(f, ", binary {bin}"))
+            }
+            Self::Image(image) => write!(f, "image {image}"),
+            Self::Dockerfile(path) => write!(f, "Dockerfile {}", path.display()),
+            Self::Command(words) => write!(f, "command {}", words.join(" ")),
+        }
+    }
 }
 
 /// When a service counts as ready.

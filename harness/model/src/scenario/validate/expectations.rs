@@ -42,18 +42,37 @@ fn control(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     for (at, check) in control.breaches.iter().enumerate() {
         let path = at!["control", "breaches", at];
         if subject.file.is_sure(path)
-            && let Err(help) = can_breach(&subject.scenario.expect, check)
+            && let Err(why) = can_breach(&subject.scenario.expect, check)
         {
             let message = format!("this scenario has no check `{check}` that could breach");
-            found.push(subject.file.value(Code::UnknownCheck, path, message).help(help));
+            found.push(
+                subject
+                    .file
+                    .value(Code::UnknownCheck, path, message)
+                    .help(why.to_string()),
+            );
         }
     }
 }
 
-/// Whether a check is made for these expectations, and can breach; if not, the advice.
-fn can_breach(expect: &Expect, check: &CheckId) -> Result<(), String> {
+/// Why a check cannot breach. Displayed as advice.
+#[derive(Debug, thiserror::Error)]
+enum CannotBreach {
+    /// It is a check of the evidence.
+    #[error("without evidence a drill is undecided; it breaches nothing")]
+    IsEvidence,
+    /// It is not made; another one has nearly its name.
+    #[error("did you mean `{0}`?")]
+    Misspelt(String),
+    /// It is not made; those that are.
+    #[error("checks follow from `[expect]`; this scenario has: {}", suggest::list(.0))]
+    NotMade(Vec<String>),
+}
+
+/// Whether a check is made for these expectations, and can breach.
+fn can_breach(expect: &Expect, check: &CheckId) -> Result<(), CannotBreach> {
     if check.is_evidence() {
-        return Err("without evidence a drill is undecided; it breaches nothing".into());
+        return Err(CannotBreach::IsEvidence);
     }
     let made = checks_made(expect);
     if made.contains(check) {
@@ -62,11 +81,8 @@ fn can_breach(expect: &Expect, check: &CheckId) -> Result<(), String> {
     let names: Vec<String> = made.iter().map(CheckId::to_string).collect();
     let name = check.to_string();
     Err(match suggest::nearest(&name, names.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!(
-            "checks follow from `[expect]`; this scenario has: {}",
-            suggest::list(&names)
-        ),
+        Some(near) => CannotBreach::Misspelt(near.to_owned()),
+        None => CannotBreach::NotMade(names),
     })
 }
 
