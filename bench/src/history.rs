@@ -133,6 +133,31 @@ impl Recipe {
         }
     }
 
+    /// The events before the first write, each with its time.
+    fn head(&self, streams: &[Made]) -> io::Result<Vec<(u64, Event)>> {
+        let label = Event::Label {
+            label: Label(1),
+            text: "v1".into(),
+        };
+        let mut events = vec![(0, Event::Start(Box::new(self.start()?))), (0, label)];
+        for (at, stream) in streams.iter().enumerate() {
+            let event = Event::Stream {
+                stream: StreamId(u16::try_from(at).unwrap_or(0)),
+                journey: stream.journey.to_owned(),
+                mode: stream.mode,
+                rate: stream.rate,
+            };
+            events.push((0, event));
+        }
+        let steady = Event::Steady {
+            good: true,
+            evidence: "made up".into(),
+        };
+        events.push((SECOND, steady));
+        events.push((SECOND, Event::Phase { phase: Phase::Steps }));
+        Ok(events)
+    }
+
     /// Replaces the events that the writer stamped with the present by those of the made-up time.
     fn write_events(
         &self,
@@ -146,33 +171,9 @@ impl Recipe {
             serde_json::to_writer(&mut file, &Stamped { at, event })?;
             file.write_all(b"\n")
         };
-        line(0, Event::Start(Box::new(self.start()?)))?;
-        line(
-            0,
-            Event::Label {
-                label: Label(1),
-                text: "v1".into(),
-            },
-        )?;
-        for (at, stream) in streams.iter().enumerate() {
-            let (journey, mode, rate) = (stream.journey.to_owned(), stream.mode, stream.rate);
-            let stream = StreamId(u16::try_from(at).unwrap_or(0));
-            line(
-                0,
-                Event::Stream {
-                    stream,
-                    journey,
-                    mode,
-                    rate,
-                },
-            )?;
+        for (at, event) in self.head(streams)? {
+            line(at, event)?;
         }
-        let steady = Event::Steady {
-            good: true,
-            evidence: "made up".into(),
-        };
-        line(SECOND, steady)?;
-        line(SECOND, Event::Phase { phase: Phase::Steps })?;
         let ack = |up: &bool| if *up { Ack::Acknowledged } else { Ack::Refused };
         let link = |n: u64| Some(format!("/link-{n}"));
         for (at, stream, n, up) in writes {

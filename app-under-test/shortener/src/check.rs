@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use tower::ServiceExt;
@@ -62,56 +63,74 @@ pub async fn check(release: Release, empty: bool) -> std::io::Result<Vec<Finding
         bad_after: Duration::from_secs(3600),
         heal_after: Duration::from_secs(1),
     };
-    let router = router(settings).map_err(std::io::Error::other)?;
-    let get = |path: &str| Request::get(path).body(Body::empty());
-    let post = |code: &str| {
-        let form = format!("code={code}&url=https%3A%2F%2Fexample.org%2F{code}");
-        Request::post("/your-url")
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Body::from(form))
-    };
-    let ask = async |request: Result<Request<Body>, axum::http::Error>| {
-        let asked = tokio::time::timeout(
-            ANSWER_TIMEOUT,
-            router.clone().oneshot(request.map_err(std::io::Error::other)?),
-        )
-        .await;
-        Ok::<_, std::io::Error>(match asked {
-            Ok(Ok(answer)) => {
-                let location = answer
-                    .headers()
-                    .get(header::LOCATION)
-                    .and_then(|to| to.to_str().ok());
-                (
-                    answer.status(),
-                    location.unwrap_or_default().to_owned(),
-                    answer.headers().contains_key("x-short-link"),
-                )
-            }
-            Ok(Err(never)) => match never {},
-            Err(_) => (StatusCode::REQUEST_TIMEOUT, String::new(), false),
-        })
-    };
+    let subject = Subject(router(settings).map_err(std::io::Error::other)?);
     let mut findings = Vec::new();
-    let (ready, ..) = ask(get("/readyz")).await?;
+    let ready = subject.get("/readyz").await?.status;
     findings.push(finding("it becomes ready", ready == 200, ready));
-    let (page, ..) = ask(get("/")).await?;
+    let page = subject.get("/").await?.status;
     findings.push(finding("the form page answers 200", page == 200, page));
     if !empty {
-        let (status, to, _) = ask(get("/nike")).await?;
-        findings.push(finding(
-            "a known link leads to its address",
-            status == 302 && to == "http://nike.com",
-            format!("{status} {to}"),
-        ));
+        let known = subject.get("/nike").await?;
+        findings.push(known.leads_to("a known link leads to its address", "http://nike.com"));
     }
-    let (status, _, link) = ask(post("check-1")).await?;
-    findings.push(finding("a new link can be stored", status == 200 && link, status));
-    let (status, to, _) = ask(get("/check-1")).await?;
-    findings.push(finding(
-        "a new link leads to its address",
-        status == 302 && to == "https://example.org/check-1",
-        format!("{status} {to}"),
-    ));
+    let stored = subject.store("check-1").await?;
+    let right = stored.status == 200 && stored.has_link;
+    findings.push(finding("a new link can be stored", right, stored.status));
+    let new = subject.get("/check-1").await?;
+    findings.push(new.leads_to("a new link leads to its address", "https://example.org/check-1"));
     Ok(findings)
+}
+
+/// The release that is checked.
+struct Subject(Router);
+
+/// What the checks look at in an answer.
+struct Answer {
+    status: StatusCode,
+    location: String,
+    has_link: bool,
+}
+
+impl Answer {
+    fn leads_to(&self, what: &'static str, address: &str) -> Finding {
+        let right = self.status == 302 && self.location == address;
+        finding(what, right, format!("{} {}", self.status, self.location))
+    }
+}
+
+impl Subject {
+    async fn get(&self, path: &str) -> std::io::Result<Answer> {
+        self.ask(Request::get(path).body(Body::empty())).await
+    }
+
+    async fn store(&self, code: &str) -> std::io::Result<Answer> {
+        let form = format!("code={code}&url=https%3A%2F%2Fexample.org%2F{code}");
+        let request = Request::post("/your-url")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(form));
+        self.ask(request).await
+    }
+
+    async fn ask(&self, request: Result<Request<Body>, axum::http::Error>) -> std::io::Result<Answer> {
+        let request = request.map_err(std::io::Error::other)?;
+        let asked = tokio::time::timeout(ANSWER_TIMEOUT, self.0.clone().oneshot(request));
+        Ok(match asked.await {
+            Ok(Ok(answer)) => Answer {
+                status: answer.status(),
+                location: answer
+                    .headers()
+                    .get(header::LOCATION)
+                    .and_then(|to| to.to_str().ok())
+                    .unwrap_or_default()
+                    .to_owned(),
+                has_link: answer.headers().contains_key("x-short-link"),
+            },
+            Ok(Err(never)) => match never {},
+            Err(_) => Answer {
+                status: StatusCode::REQUEST_TIMEOUT,
+                location: String::new(),
+                has_link: false,
+            },
+        })
+    }
 }

@@ -145,6 +145,48 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
+/// The medians of each way, and what the edge costs beside nginx.
+fn compared(args: &Args, names: [&str; 3], seen: &[Vec<(Measured, Measured)>; 3]) -> Table {
+    let of = |way: usize, what: &dyn Fn(&(Measured, Measured)) -> f64| {
+        median(seen[way].iter().map(what).collect::<Vec<f64>>())
+    };
+    let mut table = Table::default();
+    let (mut rates, mut tails) = ([0.0; 3], [0.0; 3]);
+    for (way, name) in names.iter().enumerate() {
+        rates[way] = of(way, &|(fast, _)| fast.rate);
+        tails[way] = of(way, &|(_, paced)| ms(paced.quantile(0.99)));
+        let failed: u64 = seen[way]
+            .iter()
+            .map(|(fast, paced)| fast.failed + paced.failed)
+            .sum();
+        let p50 = of(way, &|(_, paced)| ms(paced.quantile(0.5)));
+        table.say(
+            format!("{name}: answers per second, {} connections", args.connections),
+            format!("{:.0}", rates[way]),
+        );
+        table.say(
+            format!("{name}: p50 and p99 at {} per second", args.rate),
+            format!("{p50:.2} ms, {:.2} ms", tails[way]),
+        );
+        table.hold(format!("{name}: failed"), failed.to_string(), "none", failed == 0);
+    }
+    let ratio = rates[2] / rates[1];
+    table.hold(
+        "edge / nginx: throughput",
+        format!("{ratio:.2}"),
+        "at least 0.7",
+        ratio >= 0.7,
+    );
+    let more = tails[2] - tails[1];
+    table.hold(
+        "edge - nginx: p99",
+        format!("{more:.2} ms"),
+        "at most 2 ms",
+        more <= 2.0,
+    );
+    table
+}
+
 async fn measure(args: &Args) -> Result<bool, Failed> {
     let folder = std::env::temp_dir().join(format!("edge-cost-{}", std::process::id()));
     let store = folder.join("store");
@@ -183,43 +225,7 @@ async fn measure(args: &Args) -> Result<bool, Failed> {
         }
     }
     drop(std::fs::remove_dir_all(&folder));
-    let of = |way: usize, what: &dyn Fn(&(Measured, Measured)) -> f64| {
-        median(seen[way].iter().map(what).collect::<Vec<f64>>())
-    };
-    let mut table = Table::default();
-    let (mut rates, mut tails) = ([0.0; 3], [0.0; 3]);
-    for (way, (name, _)) in ways.iter().enumerate() {
-        rates[way] = of(way, &|(fast, _)| fast.rate);
-        tails[way] = of(way, &|(_, paced)| ms(paced.quantile(0.99)));
-        let failed: u64 = seen[way]
-            .iter()
-            .map(|(fast, paced)| fast.failed + paced.failed)
-            .sum();
-        let p50 = of(way, &|(_, paced)| ms(paced.quantile(0.5)));
-        table.say(
-            format!("{name}: answers per second, {} connections", args.connections),
-            format!("{:.0}", rates[way]),
-        );
-        table.say(
-            format!("{name}: p50 and p99 at {} per second", args.rate),
-            format!("{p50:.2} ms, {:.2} ms", tails[way]),
-        );
-        table.hold(format!("{name}: failed"), failed.to_string(), "none", failed == 0);
-    }
-    let ratio = rates[2] / rates[1];
-    table.hold(
-        "edge / nginx: throughput",
-        format!("{ratio:.2}"),
-        "at least 0.7",
-        ratio >= 0.7,
-    );
-    let more = tails[2] - tails[1];
-    table.hold(
-        "edge - nginx: p99",
-        format!("{more:.2} ms"),
-        "at most 2 ms",
-        more <= 2.0,
-    );
+    let table = compared(args, ways.map(|(name, _)| name), &seen);
     println!("medians of {} interleaved rounds\n{table}", args.rounds);
     Ok(table.all_reached())
 }

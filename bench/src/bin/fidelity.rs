@@ -117,7 +117,7 @@ fn main() -> ExitCode {
     for (kind, row) in KINDS.iter().zip(rows) {
         match row {
             Ok((darks, measured)) => report(&mut table, kind, &darks, &measured),
-            Err(why) => table.hold(kind.name, why, "runs", false),
+            Err(why) => table.hold(kind.name, why.to_string(), "runs", false),
         }
     }
     println!("{table}");
@@ -128,62 +128,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Holds each outage that was measured against its truth.
-fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
-    // Outages too near to each other for what was seen between them are one episode: their truth is from the first
-    // one's start to the last one's end.
-    let holds = |outage: &&Outage| {
-        let touches = |dark: &&Dark| dark.from.0 < outage.hull.until && outage.hull.from < dark.until.1;
-        let inside: Vec<&Dark> = darks.iter().filter(touches).collect();
-        let (first, last) = (inside.first()?, inside.last()?);
-        let (from, until) = (first.from, last.until);
-        let (shortest, longest) = Dark { from, until }.length();
-        let bounds = outage.bounds();
-        let began = outage.onset.from <= from.1 && from.0 <= outage.onset.until;
-        let ended = outage.end.from <= until.1 && until.0 <= outage.end.until;
-        let held =
-            began && ended && bounds.low <= longest && bounds.high.is_some_and(|high| shortest <= high);
-        held.then_some(inside.len())
-    };
-    let held: Vec<usize> = measured
-        .outages
-        .iter()
-        .filter_map(|outage| holds(&outage))
-        .collect();
-    let (inside, found) = (held.iter().sum::<usize>(), measured.outages.len());
-    let (invented, blips) = (found - held.len(), measured.blips.len());
-    table.hold(
-        format!("{}: truth inside", kind.name),
-        format!(
-            "{inside} of {} ({found} episodes, {invented} of them not so, {blips} blips)",
-            darks.len()
-        ),
-        "all, and none not so",
-        inside == darks.len() && invented == 0,
-    );
-    for dark in darks {
-        let seen = |outage: &&Outage| dark.from.0 < outage.hull.until && outage.hull.from < dark.until.1;
-        if measured.outages.iter().find(seen).is_none() {
-            table.say(format!("{}: not seen", kind.name), format!("{dark:?}"));
-        }
-    }
-    for (at, outage) in measured.outages.iter().enumerate() {
-        if holds(&outage).is_none() {
-            let near = darks.iter().filter(|dark| {
-                let far = Duration::from_secs(1);
-                dark.from.0 - far < outage.hull.until && outage.hull.from - far < dark.until.1
-            });
-            table.say(
-                format!("{}: episode {at} does not hold the truth", kind.name),
-                format!(
-                    "began {:?}, ended {:?}; truth {:?}",
-                    outage.onset,
-                    outage.end,
-                    near.collect::<Vec<_>>()
-                ),
-            );
-        }
-    }
+/// Holds the median distance between the bounds against its limit.
+fn hold_widths(table: &mut Table, kind: &Kind, measured: &Measured) {
     let mut widths: Vec<Duration> = measured
         .outages
         .iter()
@@ -202,6 +148,10 @@ fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
         format!("≤ {} ms", kind.width),
         median <= Duration::from_millis(kind.width),
     );
+}
+
+/// Says how well the prober followed its schedule.
+fn say_prober(table: &mut Table, kind: &Kind, measured: &Measured) {
     let prober = &measured.prober;
     table.say(
         format!("{}: prober", kind.name),
@@ -215,6 +165,71 @@ fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
     );
 }
 
+/// Lists what was dark and was not seen at all.
+fn say_missed(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
+    for dark in darks {
+        let seen = |outage: &&Outage| dark.from.0 < outage.hull.until && outage.hull.from < dark.until.1;
+        if measured.outages.iter().find(seen).is_none() {
+            table.say(format!("{}: not seen", kind.name), format!("{dark:?}"));
+        }
+    }
+}
+
+/// Holds each outage that was measured against its truth.
+fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
+    // Outages too near to each other for what was seen between them are one episode: their truth is from the first
+    // one's start to the last one's end.
+    let darks_in = |outage: &&Outage| {
+        let touches = |dark: &&Dark| dark.from.0 < outage.hull.until && outage.hull.from < dark.until.1;
+        let inside: Vec<&Dark> = darks.iter().filter(touches).collect();
+        let (first, last) = (inside.first()?, inside.last()?);
+        let (from, until) = (first.from, last.until);
+        let (shortest, longest) = Dark { from, until }.length();
+        let bounds = outage.bounds();
+        let began = outage.onset.from <= from.1 && from.0 <= outage.onset.until;
+        let ended = outage.end.from <= until.1 && until.0 <= outage.end.until;
+        let covered =
+            began && ended && bounds.low <= longest && bounds.high.is_some_and(|high| shortest <= high);
+        covered.then_some(inside.len())
+    };
+    let covered: Vec<usize> = measured
+        .outages
+        .iter()
+        .filter_map(|outage| darks_in(&outage))
+        .collect();
+    let (inside, found) = (covered.iter().sum::<usize>(), measured.outages.len());
+    let (invented, blips) = (found - covered.len(), measured.blips.len());
+    table.hold(
+        format!("{}: truth inside", kind.name),
+        format!(
+            "{inside} of {} ({found} episodes, {invented} of them not so, {blips} blips)",
+            darks.len()
+        ),
+        "all, and none not so",
+        inside == darks.len() && invented == 0,
+    );
+    say_missed(table, kind, darks, measured);
+    for (at, outage) in measured.outages.iter().enumerate() {
+        if darks_in(&outage).is_none() {
+            let near = darks.iter().filter(|dark| {
+                let far = Duration::from_secs(1);
+                dark.from.0 - far < outage.hull.until && outage.hull.from - far < dark.until.1
+            });
+            table.say(
+                format!("{}: episode {at} does not hold the truth", kind.name),
+                format!(
+                    "began {:?}, ended {:?}; truth {:?}",
+                    outage.onset,
+                    outage.end,
+                    near.collect::<Vec<_>>()
+                ),
+            );
+        }
+    }
+    hold_widths(table, kind, measured);
+    say_prober(table, kind, measured);
+}
+
 /// 0.2 to 5 s of darkness, short ones as often as long ones, with over a second of light between them.
 fn lengths(outages: usize, seed: u64) -> Vec<(Duration, Duration)> {
     let mut random = StdRng::seed_from_u64(seed);
@@ -226,11 +241,11 @@ fn lengths(outages: usize, seed: u64) -> Vec<(Duration, Duration)> {
     (0..outages).map(one).collect()
 }
 
-fn experiment(kind: Kind, outages: usize, seed: u64) -> Result<(Vec<Dark>, Measured), String> {
+fn experiment(kind: Kind, outages: usize, seed: u64) -> Result<(Vec<Dark>, Measured), probing::Failure> {
     let clock = Clock::start();
-    let address = reference::free_address().map_err(|e| e.to_string())?;
+    let address = reference::free_address()?;
     let journey = plan::get("page", 200, &[kind.mode], kind.deadline);
-    let plan = plan::of_journeys(&serde_json::json!([journey])).map_err(|e| e.to_string())?;
+    let plan = plan::of_journeys(&serde_json::json!([journey]))?;
     let stop = CancellationToken::new();
     let lengths = lengths(outages, seed);
     std::thread::scope(|scope| {
@@ -243,17 +258,14 @@ fn experiment(kind: Kind, outages: usize, seed: u64) -> Result<(Vec<Dark>, Measu
                 None => kill_in_turn(address, &lengths, clock, ready),
             };
             stop_probing.cancel();
-            darks.map_err(|e| e.to_string())
+            darks
         });
-        is_ready.recv().map_err(|e| e.to_string())?;
+        is_ready.recv()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .build()
-            .map_err(|e| e.to_string())?;
-        let history = runtime
-            .block_on(probing::remembered(plan, address, clock, stop))
-            .map_err(|e| e.to_string())?;
-        let darks = service.join().map_err(|_| "the server panicked".to_owned())??;
+            .build()?;
+        let history = runtime.block_on(probing::remembered(plan, address, clock, stop))?;
+        let darks = service.join().map_err(|_| "the server panicked")??;
         Ok((darks, measure(&history)))
     })
 }

@@ -69,6 +69,19 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> Chart {
     for (y, name) in &levels {
         picture.text("tick", "start", 0.0, y.saturating_sub(3), name);
     }
+    // After the curves, which must not hide it.
+    draw_deadline(&mut picture, plot, deadline, highest);
+    let strip = Down {
+        from: plot.from + CHART,
+        height: BAD,
+    };
+    picture.stretched(columns, strip, vec![("bad", bad(&series.buckets))]);
+    let title = format!("Latency of {} over time", series.journey);
+    picture.finish(id, plot.from + CHART + BAD + AXIS, &title, &heading(series))
+}
+
+/// A level line at the deadline, with its name.
+fn draw_deadline(picture: &mut Picture, plot: Down, deadline: Duration, highest: f64) {
     let late = pixel(plot, height(deadline.as_secs_f64() * 1e3, highest));
     picture.level("deadline", late);
     picture.text(
@@ -78,13 +91,6 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> Chart {
         late.saturating_sub(3),
         &format!("deadline {}", format::latency(deadline)),
     );
-    let strip = Down {
-        from: plot.from + CHART,
-        height: BAD,
-    };
-    picture.stretched(columns, strip, vec![("bad", bad(&series.buckets))]);
-    let title = format!("Latency of {} over time", series.journey);
-    picture.finish(id, plot.from + CHART + BAD + AXIS, &title, &heading(series))
 }
 
 /// The bands around the median, and the median, as paths.

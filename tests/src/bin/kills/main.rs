@@ -94,17 +94,7 @@ fn all(args: &Args) -> Result<(), Failure> {
             let runs = folder.path().join(format!("runs-{job}"));
             round.push((choices.next()?, runs));
         }
-        // All of them come to their end, whatever becomes of one.
-        let came_to: Vec<_> = thread::scope(|scope| {
-            let (bystanders, life) = (&bystanders, &life);
-            let start = |(choice, runs): (Choice, PathBuf)| {
-                scope.spawn(move || (one(args, &runs, bystanders, life, &choice), choice))
-            };
-            let drills: Vec<_> = round.into_iter().map(start).collect();
-            drills.into_iter().map(thread::ScopedJoinHandle::join).collect()
-        });
-        for one in came_to {
-            let (seen, choice) = one.map_err(|_| "a thread panicked")?;
+        for (seen, choice) in at_once(args, &bystanders, &life, round)? {
             let (ended, seen) = seen.map_err(|failure| format!("{choice}: {failure}"))?;
             tries += 1;
             let counts = ended == Ended::Killed && seen.begun;
@@ -118,16 +108,8 @@ fn all(args: &Args) -> Result<(), Failure> {
                 choices.again(choice.pair);
             }
             let number = if counts { kills.to_string() } else { "-".into() };
-            let how = match (ended, seen.begun) {
-                (Ended::Killed, true) => format!("in {}, in effect: {}", seen.phase, named(&seen)),
-                (Ended::Killed, false) => "before its drill began: not counted".into(),
-                (Ended::ByItself, true) => "over by then: not counted".into(),
-                (Ended::ByItself, false) => "passed over here: not counted".into(),
-            };
-            say(&format!(
-                "{number:>4} {choice}; {how}; {} things removed",
-                seen.removed
-            ));
+            let (how, removed) = (how(ended, &seen), seen.removed);
+            say(&format!("{number:>4} {choice}; {how}; {removed} things removed"));
         }
     }
     for line in tally.lines(&kinds, &choices.pairs()) {
@@ -142,6 +124,38 @@ fn all(args: &Args) -> Result<(), Failure> {
         "{kills} kills of a running drill, {tries} drills: nothing left, nothing else touched, every history reads"
     ));
     Ok(())
+}
+
+/// What became of a drill, and which it was.
+type Drilled = (Result<(Ended, Seen), Failure>, Choice);
+
+/// Kills several drills at the same time. All of them come to their end, whatever becomes of one.
+fn at_once(
+    args: &Args,
+    bystanders: &Bystanders,
+    life: &str,
+    round: Vec<(Choice, PathBuf)>,
+) -> Result<Vec<Drilled>, Failure> {
+    thread::scope(|scope| {
+        let start = |(choice, runs): (Choice, PathBuf)| {
+            scope.spawn(move || (one(args, &runs, bystanders, life, &choice), choice))
+        };
+        // All are started before the first is waited for.
+        let drills: Vec<_> = round.into_iter().map(start).collect();
+        let ended: Vec<_> = drills.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        let ended = ended.into_iter().collect::<Result<_, _>>();
+        ended.map_err(|_| "a thread panicked".to_owned())
+    })
+}
+
+/// Where the kill hit, or why it does not count.
+fn how(ended: Ended, seen: &Seen) -> String {
+    match (ended, seen.begun) {
+        (Ended::Killed, true) => format!("in {}, in effect: {}", seen.phase, named(seen)),
+        (Ended::Killed, false) => "before its drill began: not counted".into(),
+        (Ended::ByItself, true) => "over by then: not counted".into(),
+        (Ended::ByItself, false) => "passed over here: not counted".into(),
+    }
 }
 
 /// Kills one drill, and cleans up after it.
