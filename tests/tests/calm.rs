@@ -16,8 +16,8 @@ fn runs(name: &str, lines: usize) -> tempfile::TempDir {
     fs::create_dir(&folder).unwrap();
     fs::copy(stored.join("samples.bin"), folder.join("samples.bin")).unwrap();
     let events = fs::read_to_string(stored.join("events.jsonl")).unwrap();
-    let kept: Vec<&str> = events.lines().take(lines).collect();
-    fs::write(folder.join("events.jsonl"), kept.join("\n") + "\n").unwrap();
+    let lines: Vec<&str> = events.lines().take(lines).collect();
+    fs::write(folder.join("events.jsonl"), lines.join("\n") + "\n").unwrap();
     runs
 }
 

@@ -61,8 +61,8 @@ fn version(text: &str) -> (u32, u32) {
 #[test]
 fn every_dependency_builds_with_the_minimum_rust_version() {
     let packages = packages();
-    let own = packages.iter().find(|package| package.name == "firedrill");
-    let minimum = version(own.unwrap().rust_version.as_deref().unwrap());
+    let firedrill = packages.iter().find(|package| package.name == "firedrill");
+    let minimum = version(firedrill.unwrap().rust_version.as_deref().unwrap());
     let newer: Vec<String> = packages
         .iter()
         .filter(|package| {

@@ -170,9 +170,9 @@ fn apply(file: &mut Vec<u8>, change: &Change, others: &[Vec<u8>]) {
             *file = lines.concat();
         }
         Change::Line(other, from, to) => {
-            let (theirs, own) = (lines(&others[other.index(others.len())]), lines(file));
-            let (line, at) = (&theirs[from.index(theirs.len())], to.index(own.len()));
-            *file = [&own[..at], std::slice::from_ref(line), &own[at..]]
+            let (theirs, ours) = (lines(&others[other.index(others.len())]), lines(file));
+            let (line, at) = (&theirs[from.index(theirs.len())], to.index(ours.len()));
+            *file = [&ours[..at], std::slice::from_ref(line), &ours[at..]]
                 .concat()
                 .concat();
         }

@@ -68,15 +68,15 @@ impl<A: JsonSchema, B: JsonSchema> JsonSchema for Merged<A, B> {
         let first = A::json_schema(generator).to_value();
         let mut both = B::json_schema(generator);
         let both_keys = both.ensure_object();
-        join(both_keys, "properties", &first, |own, more| {
-            if let (Value::Object(own), Value::Object(more)) = (own, more) {
-                let rest = std::mem::replace(own, more.clone());
-                own.extend(rest);
+        join(both_keys, "properties", &first, |second, first| {
+            if let (Value::Object(second), Value::Object(first)) = (second, first) {
+                let rest = std::mem::replace(second, first.clone());
+                second.extend(rest);
             }
         });
-        join(both_keys, "required", &first, |own, more| {
-            if let (Value::Array(own), Value::Array(more)) = (own, more) {
-                own.splice(0..0, more.iter().cloned());
+        join(both_keys, "required", &first, |second, first| {
+            if let (Value::Array(second), Value::Array(first)) = (second, first) {
+                second.splice(0..0, first.iter().cloned());
             }
         });
         both_keys.insert("additionalProperties".into(), false.into());
@@ -87,9 +87,9 @@ impl<A: JsonSchema, B: JsonSchema> JsonSchema for Merged<A, B> {
 /// Puts what the first schema says under a keyword in front of what the second says.
 fn join(of: &mut Map<String, Value>, keyword: &str, first: &Value, put: impl Fn(&mut Value, &Value)) {
     match (of.get_mut(keyword), first.get(keyword)) {
-        (Some(own), Some(more)) => put(own, more),
-        (None, Some(more)) => {
-            of.insert(keyword.into(), more.clone());
+        (Some(second), Some(first)) => put(second, first),
+        (None, Some(first)) => {
+            of.insert(keyword.into(), first.clone());
         }
         (_, None) => {}
     }

@@ -159,35 +159,35 @@ mod tests {
             header: "x-served-by".into(),
             normal: vec!["store".into()],
         };
-        let telling = AnswerLabels::new(None, Some(&fallback));
+        let labels_of = AnswerLabels::new(None, Some(&fallback));
         let labels = Labels::default();
         let by = |way: &'static str| {
             HeaderMap::from_iter([(HeaderName::from_static("x-served-by"), way.parse().unwrap())])
         };
-        assert_eq!(telling.rung(&by("store"), &labels), Label::NONE);
-        assert_eq!(telling.rung(&by("memory"), &labels), Label(1));
+        assert_eq!(labels_of.rung(&by("store"), &labels), Label::NONE);
+        assert_eq!(labels_of.rung(&by("memory"), &labels), Label(1));
     }
 
     #[test]
     fn a_release_is_read_from_a_header_or_from_the_body() {
         let labels = Labels::default();
-        let told = |identity: scenario::Identity| {
-            let telling = AnswerLabels::new(Some(&identity), None);
+        let release = |identity: scenario::Identity| {
+            let labels_of = AnswerLabels::new(Some(&identity), None);
             let answer = Answer {
                 body: r#"{"release":"v2","x":1}"#.into(),
                 ..answer(302, "v1")
             };
-            telling.release(&answer, &labels)
+            labels_of.release(&answer, &labels)
         };
         let between = |after: &str| {
             let (after, until) = (after.to_owned(), "\"".to_owned());
             scenario::Identity::Body(scenario::Between { after, until })
         };
         assert_eq!(
-            told(scenario::Identity::Header("location".into())),
+            release(scenario::Identity::Header("location".into())),
             labels.intern("v1")
         );
-        assert_eq!(told(between("\"release\":\"")), labels.intern("v2"));
-        assert_eq!(told(between("nowhere")), Label::NONE);
+        assert_eq!(release(between("\"release\":\"")), labels.intern("v2"));
+        assert_eq!(release(between("nowhere")), Label::NONE);
     }
 }

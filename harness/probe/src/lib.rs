@@ -26,6 +26,7 @@
 
 mod answer;
 mod connection;
+pub mod form;
 mod prepared;
 mod prober;
 mod records;

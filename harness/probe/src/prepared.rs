@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
-use super::Error;
 use super::records::Book;
+use super::{Error, form};
 use firedrill_model::scenario::{Answer, Request, Template};
 
 /// A request with its right answer, as templates.
@@ -101,59 +101,53 @@ impl Prepared {
 
     /// The request of probe number `n`; `link` fills `{link}`.
     pub(super) fn concrete(&self, book: &Book<'_>, n: u64, link: Option<&str>) -> Result<Concrete, Error> {
-        let fill = |template: &Template| {
-            let filled = template.fill(|placeholder| match placeholder {
+        let render = |template: &Template| {
+            let rendered = template.render(|placeholder| match placeholder {
                 "link" => link.map(|link| link.to_owned().into()),
                 placeholder => book.field(placeholder, n),
             });
-            filled.map_err(|error| wrong("request", error))
+            rendered.map_err(|error| wrong("request", error))
         };
-        let path = fill(&self.path)?;
+        let path = render(&self.path)?;
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
-            let value = fill(value)?;
+            let value = render(value)?;
             headers.insert(
                 name,
                 HeaderValue::from_str(&value).map_err(|error| wrong(&value, error))?,
             );
         }
-        let want = |(name, value): &(HeaderName, Template)| Ok((name.clone(), fill(value)?));
+        let want = |(name, value): &(HeaderName, Template)| Ok((name.clone(), render(value)?));
         Ok(Concrete {
             method: self.method.clone(),
             uri: path.parse().map_err(|error| wrong(&path, error))?,
-            body: self.body(&fill, &mut headers)?,
+            body: self.body(&render, &mut headers)?,
             headers,
             want: Want {
                 status: self.status,
                 headers: self.want_headers.iter().map(want).collect::<Result<_, Error>>()?,
-                body_contains: self.want_body.as_ref().map(fill).transpose()?,
+                body_contains: self.want_body.as_ref().map(render).transpose()?,
             },
         })
     }
 
     fn body(
         &self,
-        fill: &dyn Fn(&Template) -> Result<String, Error>,
+        render: &dyn Fn(&Template) -> Result<String, Error>,
         headers: &mut HeaderMap,
     ) -> Result<Bytes, Error> {
         if let Some(body) = &self.body {
-            return Ok(fill(body)?.into());
+            return Ok(render(body)?.into());
         }
         if self.form.is_empty() {
             return Ok(Bytes::new());
         }
-        let mut form = Vec::new();
-        for (name, value) in &self.form {
-            form.push(format!("{}={}", encode(name), encode(&fill(value)?)));
-        }
+        let rendered = self.form.iter().map(|(name, value)| Ok((name, render(value)?)));
+        let fields: Vec<_> = rendered.collect::<Result<_, Error>>()?;
         headers.insert(
             http::header::CONTENT_TYPE,
-            HeaderValue::from_static("application/x-www-form-urlencoded"),
+            HeaderValue::from_static(form::CONTENT_TYPE),
         );
-        Ok(form.join("&").into())
+        Ok(form::body(fields).into())
     }
-}
-
-fn encode(text: &str) -> impl std::fmt::Display + '_ {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }

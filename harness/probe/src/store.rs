@@ -119,7 +119,7 @@ async fn read_one(users: &Users, seed: u64, way: &Way, write: &Write) -> Option<
 
 fn default_link(remember: &Remember, book: &Book<'_>, n: u64) -> Option<String> {
     let link = firedrill_model::scenario::Template::parse(remember.link.as_deref()?).ok()?;
-    link.fill(|hole| book.field(hole, n)).ok()
+    link.render(|placeholder| book.field(placeholder, n)).ok()
 }
 
 /// What one answer says about a stored record. A server error says nothing.

@@ -32,7 +32,7 @@ impl Folder {
     /// Puts a scenario there: on a system of this folder, or of the workspace when it has a name of its own there.
     pub(crate) fn scenario(&self, name: &str, system: &str, body: &str) {
         let system = match self.0.path().join(system) {
-            own if own.exists() => own,
+            stored if stored.exists() => stored,
             _ => acceptance::workspace().join("scenarios/systems").join(system),
         };
         let head = format!(

@@ -31,10 +31,10 @@ fn seen(name: &str, worse: impl FnOnce(&mut History)) -> String {
     worse(&mut history);
     let text = snapshot(&history, Some(&accepted));
     let only = |these: &str, those: &str, mark: &str| {
-        let own = these
+        let missing = these
             .lines()
             .filter(|line| !those.lines().any(|other| other == *line));
-        own.map(|line| format!("{mark} {line}\n")).collect::<String>()
+        missing.map(|line| format!("{mark} {line}\n")).collect::<String>()
     };
     only(&accepted, &text, "-") + &only(&text, &accepted, "+")
 }

@@ -28,9 +28,9 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, wrong: &mut Vec<
     for form in ["anyOf", "oneOf"] {
         if let Some(options) = schema[form].as_array() {
             let fits = |option: &Value| {
-                let mut own = Vec::new();
-                check(root, option, value, at, &mut own);
-                own.is_empty()
+                let mut errors = Vec::new();
+                check(root, option, value, at, &mut errors);
+                errors.is_empty()
             };
             if !options.iter().any(fits) {
                 wrong.push(format!("{at}: no {form} fits {value}"));

@@ -76,7 +76,7 @@ impl Template {
     ///
     /// # Errors
     /// [`TemplateError::Unknown`] for a placeholder that `lookup` does not know.
-    pub fn fill<'v>(&self, lookup: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String, TemplateError> {
+    pub fn render<'v>(&self, lookup: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String, TemplateError> {
         let mut text = String::new();
         for part in &self.parts {
             match part {
@@ -90,12 +90,15 @@ impl Template {
     }
 }
 
-/// Parses and fills at once.
+/// Parses and renders at once.
 ///
 /// # Errors
-/// Those of [`Template::parse`] and [`Template::fill`].
-pub fn fill<'v>(text: &str, lookup: impl Fn(&str) -> Option<Cow<'v, str>>) -> Result<String, TemplateError> {
-    Template::parse(text)?.fill(lookup)
+/// Those of [`Template::parse`] and [`Template::render`].
+pub fn render<'v>(
+    text: &str,
+    lookup: impl Fn(&str) -> Option<Cow<'v, str>>,
+) -> Result<String, TemplateError> {
+    Template::parse(text)?.render(lookup)
 }
 
 /// The value of `{record.field}` for record number `n` of a plan's `records`: fields are templates over `{n}` and
@@ -108,7 +111,7 @@ pub fn record_field(
 ) -> Option<String> {
     let (record, field) = placeholder.split_once('.')?;
     let text = records.get(record)?.fields.get(field)?;
-    fill(text, |name| match name {
+    render(text, |name| match name {
         "n" => Some(n.to_string().into()),
         "seed" => Some(seed.to_string().into()),
         _ => None,
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn placeholders_get_their_values_and_doubled_braces_are_literal() {
-        let filled = fill("{{\"code\": \"{ code }\"}}", |name| {
+        let filled = render("{{\"code\": \"{ code }\"}}", |name| {
             (name == "code").then(|| "nike".into())
         });
         assert_eq!(filled.unwrap(), r#"{"code": "nike"}"#);
@@ -135,19 +138,19 @@ mod tests {
         for text in ["{", "}", "{a", "a}", "{a{b}}"] {
             assert_eq!(Template::parse(text), Err(TemplateError::LoneBrace), "{text}");
         }
-        assert_eq!(fill("{x}", |_| None), Err(TemplateError::Unknown("x".into())));
+        assert_eq!(render("{x}", |_| None), Err(TemplateError::Unknown("x".into())));
     }
 
     #[test]
     fn what_is_filled_in_is_not_read_as_a_template() {
-        assert_eq!(fill("{a}", |_| Some("{b}".into())).unwrap(), "{b}");
+        assert_eq!(render("{a}", |_| Some("{b}".into())).unwrap(), "{b}");
     }
 
     proptest! {
         #[test]
         fn any_text_survives_escaping(text in ".{0,40}") {
             let escaped = text.replace('{', "{{").replace('}', "}}");
-            prop_assert_eq!(fill(&escaped, |_| None).unwrap(), text);
+            prop_assert_eq!(render(&escaped, |_| None).unwrap(), text);
         }
     }
 }

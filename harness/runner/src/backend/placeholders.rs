@@ -85,7 +85,7 @@ pub(super) fn fill(
     spec: &Spec,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), Error> {
     let text = |text: &String| {
-        template::fill(text, |name| values.placeholder(spec, name).map(Cow::from)).map_err(|error| {
+        template::render(text, |name| values.placeholder(spec, name).map(Cow::from)).map_err(|error| {
             Error::Operation {
                 operation: "configure",
                 service: spec.name.clone(),

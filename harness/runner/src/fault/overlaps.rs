@@ -104,10 +104,10 @@ impl<T: Claim> Claims<T> {
         &self.list
     }
 
-    /// A step's own.
+    /// The claim of a step.
     pub(in crate::fault) fn of(&self, step: usize) -> Option<&T> {
-        let own = self.list.iter().find(|claimed| claimed.step == step);
-        own.map(|claimed| &claimed.claim)
+        let claimed = self.list.iter().find(|claimed| claimed.step == step);
+        claimed.map(|claimed| &claimed.claim)
     }
 
     /// Registers a claim as the newest, in place of an earlier one of the step.

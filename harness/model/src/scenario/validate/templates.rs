@@ -81,12 +81,12 @@ pub(super) fn has_placeholder(
     service: &str,
     placeholder: &str,
 ) -> bool {
-    let own = system.services.get(service);
-    let own = own
+    let of_system = system.services.get(service);
+    let of_system = of_system
         .into_iter()
-        .flat_map(|own| own.args.iter().chain(own.env.values()));
+        .flat_map(|service| service.args.iter().chain(service.env.values()));
     let added = scenario.env.get(service).into_iter().flat_map(|env| env.values());
-    own.chain(added).any(|text| {
+    of_system.chain(added).any(|text| {
         Template::parse(text).is_ok_and(|template| template.placeholders().any(|known| known == placeholder))
     })
 }

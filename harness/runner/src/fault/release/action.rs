@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use firedrill_model::format;
 use firedrill_model::scenario::{self, template};
+use firedrill_probe::form;
 
 /// What an action came to, in words.
 pub(super) enum Answer {
@@ -64,11 +65,13 @@ pub enum Error {
     },
 }
 
-/// Fills the placeholders of a text.
-pub(super) fn fill(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Error> {
-    template::fill(text, |placeholder| value(placeholder).map(Cow::from)).map_err(|source| Error::Template {
-        text: text.to_owned(),
-        source,
+/// The text with the values of its placeholders.
+pub(super) fn render(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, Error> {
+    template::render(text, |placeholder| value(placeholder).map(Cow::from)).map_err(|source| {
+        Error::Template {
+            text: text.to_owned(),
+            source,
+        }
     })
 }
 
@@ -78,14 +81,14 @@ pub(super) async fn request(
     address: SocketAddr,
     request: &scenario::Request,
     within: Duration,
-    fill: impl Fn(&str) -> Result<String, Error>,
+    render: impl Fn(&str) -> Result<String, Error>,
 ) -> Result<Answer, Error> {
     let failed = |source: reqwest::Error| Error::Request {
         method: request.method.clone(),
         path: request.path.clone(),
         source,
     };
-    let call = prepare(address, request, within, fill, failed)?;
+    let call = prepare(address, request, within, render, failed)?;
     let answer = call.send().await.map_err(failed)?;
     let status = answer.status().as_u16();
     let body = answer.text().await.unwrap_or_default();
@@ -102,7 +105,7 @@ fn prepare(
     address: SocketAddr,
     request: &scenario::Request,
     within: Duration,
-    fill: impl Fn(&str) -> Result<String, Error>,
+    render: impl Fn(&str) -> Result<String, Error>,
     failed: impl Fn(reqwest::Error) -> Error,
 ) -> Result<reqwest::RequestBuilder, Error> {
     let method = request.method.parse().map_err(|source| Error::Method {
@@ -114,20 +117,22 @@ fn prepare(
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(failed)?;
-    let url = format!("http://{address}{}", fill(&request.path)?);
+    let url = format!("http://{address}{}", render(&request.path)?);
     let mut call = client.request(method, url).timeout(within);
     for (name, value) in &request.header {
-        call = call.header(name, fill(value)?);
+        call = call.header(name, render(value)?);
     }
     if let Some(body) = &request.body {
-        call = call.body(fill(body)?);
+        call = call.body(render(body)?);
     } else if !request.form.is_empty() {
-        let mut form = Vec::new();
-        for (name, value) in &request.form {
-            form.push(format!("{}={}", encoded(name), encoded(&fill(value)?)));
-        }
-        let kind = "application/x-www-form-urlencoded";
-        call = call.header(http::header::CONTENT_TYPE, kind).body(form.join("&"));
+        let rendered = request
+            .form
+            .iter()
+            .map(|(name, value)| Ok((name, render(value)?)));
+        let fields: Vec<_> = rendered.collect::<Result<_, Error>>()?;
+        call = call
+            .header(http::header::CONTENT_TYPE, form::CONTENT_TYPE)
+            .body(form::body(fields));
     }
     Ok(call)
 }
@@ -156,8 +161,4 @@ pub(super) async fn command(
         true => Answer::Accepted(detail),
         false => Answer::Refused(detail),
     })
-}
-
-fn encoded(text: &str) -> impl std::fmt::Display + '_ {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC)
 }

@@ -93,11 +93,12 @@ impl Deploy {
                 within,
             } => {
                 let address = context.backend.address(service, port.as_deref())?;
-                let fill = |text: &str| self.fill(context, text);
-                Ok(action::request(address, request, within.0, fill).await?)
+                let render = |text: &str| self.render(context, text);
+                Ok(action::request(address, request, within.0, render).await?)
             }
             DeployAction::Command { argv, within } => {
-                let argv: Result<Vec<String>, _> = argv.iter().map(|text| self.fill(context, text)).collect();
+                let argv: Result<Vec<String>, _> =
+                    argv.iter().map(|text| self.render(context, text)).collect();
                 let label = |command: &mut tokio::process::Command| context.backend.label(command);
                 Ok(action::command(&argv?, within.0, label).await?)
             }
@@ -130,9 +131,9 @@ impl Deploy {
         }
     }
 
-    /// Fills the placeholders of a recipe: the release, the service, and what is the same for every service.
-    fn fill(&self, context: &Context<'_>, text: &str) -> Result<String, action::Error> {
-        action::fill(text, |placeholder| match placeholder {
+    /// A text of the recipe with the values of its placeholders: the release, the service, and what is the same for every service.
+    fn render(&self, context: &Context<'_>, text: &str) -> Result<String, action::Error> {
+        action::render(text, |placeholder| match placeholder {
             "release" => Some(self.release.clone()),
             "service" => Some(self.service.clone()),
             _ => context.backend.resolve(placeholder),

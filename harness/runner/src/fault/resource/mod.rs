@@ -59,8 +59,8 @@ async fn apply(
     service: &str,
     claims: &Claims<ResourceLimits>,
 ) -> Result<ResourceLimits, Error> {
-    let own = context.backend.spec(service)?.limits;
-    let limits = narrowest(&own, claims.all());
+    let system = context.backend.spec(service)?.limits;
+    let limits = narrowest(&system, claims.all());
     Ok(context.backend.limit(service, limits).await?)
 }
 

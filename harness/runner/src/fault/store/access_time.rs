@@ -92,10 +92,10 @@ impl<'a> AccessTimes<'a> {
     pub(super) async fn begin(&self, file: &File) -> Result<(), Error> {
         // At once: a read before this is not seen.
         let mark = Mark::set(file);
-        let mut marks = self.overlaps.lock(self.file).await?;
+        let mut times = self.overlaps.lock(self.file).await?;
         match mark {
-            Some(mark) => marks.add(self.step, mark),
-            None => marks.remove(self.step),
+            Some(mark) => times.add(self.step, mark),
+            None => times.remove(self.step),
         }
     }
 
@@ -120,11 +120,11 @@ impl<'a> AccessTimes<'a> {
     }
 
     async fn update(&self, change: impl Fn(Mark) -> Option<Mark>) -> Result<(), Error> {
-        let mut marks = self.overlaps.lock::<Mark>(self.file).await?;
-        if marks.all().is_empty() {
+        let mut times = self.overlaps.lock::<Mark>(self.file).await?;
+        if times.all().is_empty() {
             return Ok(());
         }
-        marks.edit(|list| {
+        times.edit(|list| {
             list.retain_mut(|claimed| match change(claimed.claim) {
                 Some(mark) => {
                     claimed.claim = mark;
@@ -137,9 +137,9 @@ impl<'a> AccessTimes<'a> {
 
     /// Whether the file was read since this step damaged it; `None` when that is unknown.
     pub(super) fn was_read(&self, path: &Path) -> Option<bool> {
-        let marks = self.overlaps.look::<Mark>(self.file).ok()?;
-        let own = marks.iter().find(|claimed| claimed.step == self.step)?;
-        own.claim.was_read(path)
+        let times = self.overlaps.look::<Mark>(self.file).ok()?;
+        let claimed = times.iter().find(|claimed| claimed.step == self.step)?;
+        claimed.claim.was_read(path)
     }
 }
 

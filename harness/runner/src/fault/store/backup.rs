@@ -72,24 +72,24 @@ impl Backups {
         let Some(at) = self.claims.all().iter().position(|claimed| claimed.step == step) else {
             return Ok(Restore::Nothing);
         };
-        let own = self.claims.all()[at].claim.clone();
+        let backup = self.claims.all()[at].claim.clone();
         if let Some(newer) = self.claims.all().get(at + 1) {
             let superseded = self.path(newer.claim.copy);
             // One write: a list without this claim in which the newer had its own backup would restore the damage.
             self.claims.edit(|list| {
-                list[at + 1].claim = own;
+                list[at + 1].claim = backup;
                 list.remove(at);
             })?;
             fs::remove_file(&superseded).map_err(failed("remove", &superseded))?;
             return Ok(Restore::Covered);
         }
-        let content = read(&self.path(own.copy))?;
-        Ok(Restore::Content(content, own.mode))
+        let content = read(&self.path(backup.copy))?;
+        Ok(Restore::Content(content, backup.mode))
     }
 
     /// Drops this step's backup: its content is in place again.
     pub(super) fn forget(&mut self) -> Result<(), Error> {
-        let Some(copy) = self.claims.of(self.step).map(|own| self.path(own.copy)) else {
+        let Some(copy) = self.claims.of(self.step).map(|backup| self.path(backup.copy)) else {
             return Ok(());
         };
         self.claims.remove(self.step)?;

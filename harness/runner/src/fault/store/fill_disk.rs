@@ -70,7 +70,7 @@ impl FillDisk {
 }
 
 /// Appends so many bytes, or as many as there is space for; returns how many.
-fn fill(path: &Path, bytes: u64) -> io::Result<u64> {
+fn append(path: &Path, bytes: u64) -> io::Result<u64> {
     let mut file = OpenOptions::new().create(true).append(true).open(path)?;
     let block = [0; 4096];
     let mut written = 0;
@@ -105,7 +105,8 @@ impl Fault for FillDisk {
         let ballast = self.ballast(context)?;
         let folder = ballast.parent().unwrap_or(&ballast);
         let free = self.free(folder)?;
-        let written = fill(&ballast, free.saturating_sub(self.leave.0)).map_err(failed("fill", &ballast))?;
+        let written =
+            append(&ballast, free.saturating_sub(self.leave.0)).map_err(failed("fill", &ballast))?;
         if written == 0 {
             let leave = self.leave;
             return Err(NotInEffect::AlreadyFull { free, leave }.into());

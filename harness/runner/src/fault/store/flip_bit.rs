@@ -31,8 +31,8 @@ struct Which {
 }
 
 impl From<Merged<Stored, Which>> for FlipBit {
-    fn from(Merged(stored, own): Merged<Stored, Which>) -> Self {
-        let Which { text, bit } = own;
+    fn from(Merged(stored, which): Merged<Stored, Which>) -> Self {
+        let Which { text, bit } = which;
         Self { stored, text, bit }
     }
 }

@@ -75,10 +75,10 @@ pub(super) fn mode_in_force(context: &Context<'_>, path: &Path) -> Result<Option
 pub(super) async fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) -> Result<usize, Error> {
     let mut claims = context.overlaps.lock::<Taken>(ALL_FILES).await?;
     // A step may take bits in several goes.
-    let mut own = claims.of(context.step).cloned().unwrap_or_default();
+    let mut taken = claims.of(context.step).cloned().unwrap_or_default();
     for path in paths {
         if let Some(original) = original(claims.all(), path) {
-            own.0.insert(
+            taken.0.insert(
                 path.clone(),
                 Bits {
                     original,
@@ -87,7 +87,7 @@ pub(super) async fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) ->
             );
         }
     }
-    claims.add(context.step, own)?;
+    claims.add(context.step, taken)?;
     for path in paths {
         if let Some(mode) = in_force(claims.all(), path) {
             set(path, mode)?;
@@ -100,14 +100,14 @@ pub(super) async fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) ->
 /// Gives back the bits that this step has taken; what other steps have taken stays taken.
 pub(super) async fn give_back(context: &Context<'_>) -> Result<(), Error> {
     let mut claims = context.overlaps.lock::<Taken>(ALL_FILES).await?;
-    let Some(own) = claims.of(context.step).cloned() else {
+    let Some(taken) = claims.of(context.step).cloned() else {
         return Ok(());
     };
     let others: Vec<Claimed<Taken>> = (claims.all().iter())
         .filter(|claimed| claimed.step != context.step)
         .cloned()
         .collect();
-    for (path, bits) in &own.0 {
+    for (path, bits) in &taken.0 {
         set(path, in_force(&others, path).unwrap_or(bits.original))?;
     }
     // Withdrawn last: a revert that is cut off is repeated in full.
@@ -123,7 +123,7 @@ mod tests {
     proptest! {
         #[test]
         fn in_any_order_of_reverts_the_mode_follows_from_the_remaining_claims(
-            own in 0u32..0o1000,
+            mode_before in 0u32..0o1000,
             taken in prop::collection::vec(0u32..0o1000, 1..6),
             order in Just((0..6).collect::<Vec<usize>>()).prop_shuffle(),
         ) {
@@ -131,14 +131,14 @@ mod tests {
             let mut claims: Vec<Claimed<Taken>> = Vec::new();
             for (step, taken) in taken.iter().enumerate() {
                 // As `take` does: the first claim looks at the file, later ones at the first.
-                let original = original(&claims, path).unwrap_or(own);
+                let original = original(&claims, path).unwrap_or(mode_before);
                 let claim = Taken([(path.to_owned(), Bits { original, taken: *taken })].into());
                 claims.push(Claimed { step, claim });
             }
             for step in order {
                 claims.retain(|claimed| claimed.step != step);
-                let left = claims.iter().fold(own, |mode, claimed| mode & !taken[claimed.step]);
-                prop_assert_eq!(in_force(&claims, path).unwrap_or(own), left);
+                let left = claims.iter().fold(mode_before, |mode, claimed| mode & !taken[claimed.step]);
+                prop_assert_eq!(in_force(&claims, path).unwrap_or(mode_before), left);
             }
         }
     }

@@ -33,8 +33,8 @@ struct Tear {
 }
 
 impl From<Merged<Stored, Tear>> for TearWrite {
-    fn from(Merged(stored, own): Merged<Stored, Tear>) -> Self {
-        let Tear { written } = own;
+    fn from(Merged(stored, tear): Merged<Stored, Tear>) -> Self {
+        let Tear { written } = tear;
         Self { stored, written }
     }
 }

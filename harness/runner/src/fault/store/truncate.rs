@@ -26,8 +26,8 @@ struct Cut {
 }
 
 impl From<Merged<Stored, Cut>> for Truncate {
-    fn from(Merged(stored, own): Merged<Stored, Cut>) -> Self {
-        let Cut { keep } = own;
+    fn from(Merged(stored, cut): Merged<Stored, Cut>) -> Self {
+        let Cut { keep } = cut;
         Self { stored, keep }
     }
 }

@@ -25,8 +25,8 @@ struct Shape {
 }
 
 impl From<Merged<Stored, Shape>> for WrongShape {
-    fn from(Merged(stored, own): Merged<Stored, Shape>) -> Self {
-        let Shape { content } = own;
+    fn from(Merged(stored, shape): Merged<Stored, Shape>) -> Self {
+        let Shape { content } = shape;
         Self { stored, content }
     }
 }
