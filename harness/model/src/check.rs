@@ -170,6 +170,7 @@ impl FromStr for CheckId {
         if let Some((check, _)) = PLAIN.iter().find(|(_, plain)| *plain == name) {
             return Ok(check.clone());
         }
+        // Old names are read everywhere, so that stored verdicts and old scenario files stay valid.
         if let Some(check) = Self::renamed(name) {
             return Ok(check);
         }

@@ -33,6 +33,7 @@ pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String
 
 /// The regular plural of an English noun; only the last word of several changes.
 fn plural(noun: &str) -> String {
+    // `day` has a vowel before its y and becomes `days`; `entry` becomes `entries`.
     let before_y = noun
         .strip_suffix('y')
         .filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
@@ -120,6 +121,7 @@ pub fn latency(time: Duration) -> String {
     let millis = time.as_secs_f64() * 1e3;
     match millis {
         m if m <= 0.0 => NOT_APPLICABLE.into(),
+        // Each limit is where the rounded text would gain a digit: 9.95 would print as `10.0 ms`.
         m if m < 0.995 => format!("{m:.2} ms"),
         m if m < 9.95 => format!("{m:.1} ms"),
         m if m < 999.5 => format!("{m:.0} ms"),
@@ -156,6 +158,7 @@ pub fn long_seconds(seconds: f64) -> String {
 fn percent_number(percent: f64) -> String {
     match percent {
         p if p <= 0.0 => "0".into(),
+        // It would print as 0.00, and it is not nothing. The other limits are where the text would gain a digit.
         p if p < 0.005 => "< 0.01".into(),
         p if p < 9.995 => format!("{p:.2}"),
         p if p < 99.95 => format!("{p:.1}"),

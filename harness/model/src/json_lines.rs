@@ -16,6 +16,7 @@ use serde::Serialize;
 /// # Errors
 /// When the value does not serialize, or the writer fails.
 pub fn append(writer: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    // One write for the line and its end, so that no line of another writer comes between.
     let mut line = serde_json::to_vec(value)?;
     line.push(b'\n');
     writer.write_all(&line)

@@ -322,10 +322,12 @@ impl Labels {
         if text.is_empty() {
             return Label::NONE;
         }
+        // A panic elsewhere leaves the lists whole: each change is one push and one insert.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(label) = known.by_text.get(text) {
             return *label;
         }
+        // A header that differs in every answer would otherwise fill the memory.
         if known.texts.len() >= Self::LIMIT {
             return Label::NONE;
         }

@@ -38,6 +38,7 @@ const TEN_YEARS: f64 = 10.0 * 365.0 * 86_400.0;
 
 /// Splits `12.5ms` into the number and its unit.
 fn split(text: &str) -> Option<(f64, &str)> {
+    // The unit must be there: a number that reaches to the end of the text has none.
     let at = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '_'))?;
     let number: f64 = text[..at].replace('_', "").parse().ok()?;
     (number.is_finite() && number >= 0.0).then_some((number, text[at..].trim()))
@@ -85,6 +86,7 @@ impl FromStr for Span {
         });
         seconds
             .filter(|s| *s <= TEN_YEARS)
+            // Rounded to microseconds, the unit of the histories: what is shown reads back as the same value.
             .map(|s| Self(Duration::from_micros(whole(s * 1e6))))
             .ok_or_else(|| UnitError {
                 text: text.into(),
@@ -136,6 +138,7 @@ impl FromStr for Rate {
             Some(number / seconds)
         });
         per_second
+            // The limit is what one prober can send on time (`validate::journeys::HIGHEST_RATE`).
             .filter(|r| r.is_finite() && *r > 0.0 && *r <= 20_000.0)
             .map(Self)
             .ok_or_else(|| UnitError {
@@ -150,6 +153,7 @@ impl fmt::Display for Rate {
         let (number, unit) = [(1.0, "s"), (60.0, "m"), (3600.0, "h")]
             .into_iter()
             .map(|(seconds, unit)| (self.0 * seconds, unit))
+            // The first unit in which it is at least one: 0.5/s reads as 30/m.
             .find(|(number, _)| *number >= 1.0)
             .unwrap_or((self.0 * 3600.0, "h"));
         write!(f, "{number}/{unit}")
@@ -171,6 +175,7 @@ impl FromStr for Size {
             Some(number * unit)
         });
         bytes
+            // Far below 2^53, so that the number of bytes is exact.
             .filter(|b| *b <= 1e15)
             .map(|b| Self(whole(b)))
             .ok_or_else(|| UnitError {
@@ -209,6 +214,7 @@ impl FromStr for Share {
 
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Rounded to a millionth of a percent: 0.07 × 100 is 7.000000000000001.
         write!(f, "{}%", (self.0 * 1e8).round() / 1e6)
     }
 }

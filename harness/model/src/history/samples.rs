@@ -130,6 +130,7 @@ pub(super) fn read(
         unreadable: 0,
         cut: 0,
     };
+    // The harness was killed before it wrote the head: a history without samples.
     if head.is_empty() {
         return Ok(Ok(decoded));
     }
@@ -138,6 +139,7 @@ pub(super) fn read(
     }
     decoded
         .samples
+        // Limited, because the length of a sparse file costs nothing and its memory would.
         .reserve(usize::try_from(bytes / RECORD as u64).unwrap_or(0).min(1 << 24));
     let mut buffer = vec![0; RECORD << 15];
     let mut held = 0;
@@ -151,6 +153,7 @@ pub(super) fn read(
                 None => decoded.unreadable += 1,
             }
         }
+        // A read may end inside a record: its first part is completed by the next read.
         buffer.copy_within(whole..held, 0);
         held -= whole;
         if read == 0 {

@@ -54,6 +54,7 @@ impl Writer {
     /// # Errors
     /// When the disk does not take it.
     pub fn event(&mut self, event: Event) -> io::Result<Stamped> {
+        // The samples first: an event must not be on disk before the samples that it is about.
         self.flush()?;
         let stamped = Stamped {
             at: self.clock.now(),
@@ -68,6 +69,7 @@ impl Writer {
     /// # Errors
     /// When the disk does not take it.
     pub fn sample(&mut self, sample: &Sample) -> io::Result<()> {
+        // Before the sample, so that a cut-off history has no number without its text.
         if usize::from(sample.release.0.max(sample.rung.0)) > self.written {
             self.write_labels()?;
         }

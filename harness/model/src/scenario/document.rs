@@ -34,6 +34,7 @@ fn syntax_errors(text: &Text) -> Vec<Problem> {
         let span = place(first);
         let problem = Problem::at(Code::TomlSyntax, text, &span, first.message());
         let line = problem.row().line.unwrap_or_default();
+        // The same mistake again; blanking it did not help, so the rest would be noise.
         if last_line.is_some_and(|last| line <= last + 1) {
             break;
         }
@@ -89,6 +90,7 @@ impl Document {
         found: &mut Vec<Problem>,
     ) -> Option<(Self, Option<T>)> {
         let before = found.len();
+        // The strict parser first: the one that recovers accepts more than TOML.
         let parsed = match DeTable::parse(text.inner()) {
             Ok(parsed) => parsed,
             Err(_) => {
@@ -99,6 +101,7 @@ impl Document {
         let mut tree = Node::from_document(&parsed);
         structure::check(schema, faults, &text, &mut tree, found);
         let reported = &found[before..];
+        // Only the problems of this walk: `found` also has those of the files before.
         let state = if reported.is_empty() {
             State::AsWritten
         } else if reported.iter().all(Problem::is_hint) {
@@ -117,6 +120,7 @@ impl Document {
     /// The model, or the problem. A mended tree may have none, of which everything has been reported.
     fn model<T: DeserializeOwned>(&self, state: State) -> Result<T, Option<Problem>> {
         match state {
+            // From the text, not from the tree: the error then has its place.
             State::AsWritten => toml::from_str(self.text.inner()).map_err(|error: toml::de::Error| {
                 let span = error.span().unwrap_or(0..0);
                 Some(Problem::at(Code::DoesNotFit, &self.text, &span, error.message()))
@@ -163,6 +167,7 @@ impl Document {
         message: impl Into<String>,
     ) -> Problem {
         let whole = self.tree.place(path);
+        // In the raw text, where an escape may hide the part: then the whole value is marked.
         let raw = self.text.inner().get(whole.clone()).unwrap_or_default();
         let span = match raw.find(part) {
             Some(at) => whole.start + at..whole.start + at + part.len(),

@@ -33,6 +33,7 @@ pub(super) fn read(path: &Path) -> Result<Text, Problem> {
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Arc::new(NamedSource::new(shown, text))),
         Err(cause) => {
+            // The offset, because a line cannot be counted in bytes that are not text.
             let at = cause.utf8_error().valid_up_to();
             let message = format!("{shown} is not UTF-8 text: invalid byte at offset {at}");
             Err(Problem::of_file(Code::FileNotUtf8, &shown, message).help("save it as UTF-8"))
@@ -61,6 +62,7 @@ pub(super) fn shown(path: &Path) -> String {
             .count();
         let up = here.components().count() - common;
         let rest = path.components().skip(common);
+        // More than two `..` are harder to read than the absolute path.
         (up <= 2).then(|| {
             std::iter::repeat_n(Component::ParentDir, up)
                 .chain(rest)

@@ -29,6 +29,7 @@ pub fn find(args: &[String], base: &Path) -> Result<Vec<PathBuf>, Problems> {
             None => found.push(no_folder(base)),
         }
     }
+    // Also with arguments: they may be names of scenarios.
     let known = folder
         .as_deref()
         .map(|folder| below(folder, 0))
@@ -59,6 +60,7 @@ fn one(arg: &str, base: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, Proble
     if path.is_dir() {
         return of_folder(&path, arg);
     }
+    // A file that exists is taken, whatever its ending: reading it says what is wrong with it.
     if path.exists() {
         return Ok(vec![path]);
     }

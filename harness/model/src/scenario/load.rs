@@ -27,6 +27,7 @@ pub fn load<F>(path: &Path, faults: &Catalogue<F>) -> Result<Plan<F>, Problems> 
     let mut loader = Loader::new(faults);
     let plan = loader.plan(path);
     match plan {
+        // A plan may exist although problems were found: it was made only to find the rest of them.
         Some(plan) if loader.found.is_empty() => Ok(plan),
         _ => Err(Problems::new(loader.found)),
     }
@@ -53,6 +54,7 @@ pub fn load_all<F>(paths: &[PathBuf], faults: &Catalogue<F>) -> Result<Vec<Plan<
 /// Every problem of the file.
 pub fn project(folder: &Path) -> Result<(Project, Option<PathBuf>), Problems> {
     let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+    // Scenarios usually have their project file beside them, below the folder from which one types.
     let beside = |folder: &Path| [folder.join(PROJECT), folder.join(SCENARIOS).join(PROJECT)];
     let path = absolute.ancestors().flat_map(beside).find(|path| path.is_file());
     let Some(path) = path else {
@@ -96,10 +98,12 @@ impl<'a, F> Loader<'a, F> {
     /// The plan; `None` when what was found leaves none to look at. Each file is checked as far as it can be.
     fn plan(&mut self, path: &Path) -> Option<Plan<F>> {
         let folder = path.parent().unwrap_or(Path::new(""));
+        // No `?` before the end: a broken project file must not hide the problems of the other two.
         let project = self.project(folder);
         let text = self.note(file::read(path))?;
         let (file, scenario) =
             Document::read::<Scenario>(text, &self.schemas.scenario, self.faults.kinds(), &mut self.found)?;
+        // From the tree, because the model may not exist: its system is checked all the same.
         let named = file.get(at!["system"]).and_then(Node::as_text)?;
         let system_path = file::tidy(&folder.join(named));
         let system = self.system(&system_path, &file);
@@ -112,6 +116,7 @@ impl<'a, F> Loader<'a, F> {
         };
         validate::scenario(&subject, &mut self.found);
         let faults = self.parsed(&file, &scenario);
+        // Hints alone do not refuse a plan; they travel with it.
         let (hints, found) = self.found.drain(..).partition(Problem::is_hint);
         self.found = found;
         let parts = Parts {
@@ -130,6 +135,7 @@ impl<'a, F> Loader<'a, F> {
         let mut faults = Vec::new();
         for (at, step) in scenario.steps.iter().enumerate() {
             let path = at!["step", at, &step.fault.name];
+            // Its parameters are already reported.
             if !file.is_sure(path) {
                 continue;
             }
@@ -196,6 +202,7 @@ fn missing_system(path: &Path) -> String {
             .to_string_lossy()
             .into_owned()
     };
+    // A file without a folder is in the current one, and an empty path cannot be listed.
     let folder = path.parent().unwrap_or(Path::new("")).join(".");
     let mut beside: Vec<String> = std::fs::read_dir(folder)
         .into_iter()
@@ -257,6 +264,7 @@ fn assemble<F>(path: &Path, system_path: &Path, parts: Parts<F>) -> Plan<F> {
         hints,
     } = parts;
     apply(&scenario, &mut system);
+    // As above: an empty path has no absolute form.
     let folder = system_path.parent().unwrap_or(Path::new("")).join(".");
     let name = path.file_stem().unwrap_or_default();
     Plan {

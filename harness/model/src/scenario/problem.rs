@@ -275,6 +275,7 @@ impl Problem {
     /// The problem for a machine.
     pub fn row(&self) -> Row {
         let position = self.place.as_ref().map(|(text, span)| {
+            // Columns count characters, not bytes, as editors do.
             let before = &text.inner()[..span.start];
             let line_start = before.rfind('\n').map_or(0, |at| at + 1);
             (
@@ -295,6 +296,7 @@ impl Problem {
 
 /// The span within the text, on character boundaries.
 fn fit(text: &str, span: &Range<usize>) -> Range<usize> {
+    // A place inside a character would make the display of the problem panic.
     let boundary = |at: usize| {
         (0..=at.min(text.len()))
             .rev()
@@ -343,6 +345,7 @@ impl Problems {
         let mut seen = HashSet::new();
         let fresh = problems.into_iter().filter(|problem| {
             let span = problem.place.as_ref().map(|(_, span)| span.clone());
+            // Several scenarios share a system or project file, and each loading of it finds the same problems.
             seen.insert((problem.file.clone(), span, problem.code, problem.message.clone()))
         });
         Self(fresh.collect())

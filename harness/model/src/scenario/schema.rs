@@ -25,6 +25,7 @@ pub fn schema(faults: &[FaultKind]) -> Value {
 
 /// A step is its times and exactly one fault.
 fn complete_step(step: &mut Value, calls: Vec<(&str, Value)>) {
+    // The faults are keys of the step itself: the type cannot describe them, so the catalogue does.
     step["properties"] = Map::from_iter(STEP_TIMES.iter().map(|(key, text)| {
         let time = json!({ "$ref": "#/$defs/Span", "description": text });
         ((*key).to_owned(), time)
@@ -68,12 +69,14 @@ fn closed(schema: &mut Value) {
     let Some(object) = schema.as_object_mut() else {
         return;
     };
+    // serde refuses the unknown keys of such a table itself.
     if ["oneOf", "anyOf", "allOf"]
         .iter()
         .any(|form| object.contains_key(*form))
     {
         return;
     }
+    // `additionalProperties` says the same, and more editors know it.
     object.remove("unevaluatedProperties");
     if let Some(Value::Object(properties)) = object.get_mut("properties") {
         properties.values_mut().for_each(closed);

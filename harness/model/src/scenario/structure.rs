@@ -147,7 +147,9 @@ impl<'a> Check<'a> {
             clippy::cast_precision_loss,
             reason = "bounds are far below 2^53; what is near it is out of range anyway"
         )]
+        // A number that does not fit in 64 bits fits no range.
         let number = number.map(|number| number as f64);
+        // Not every width has its maximum in the schema; the format names it.
         let widest = match schema["format"].as_str() {
             Some("uint8") => Some(f64::from(u8::MAX)),
             Some("uint16") => Some(f64::from(u16::MAX)),
@@ -181,6 +183,7 @@ impl<'a> Check<'a> {
     fn table(&mut self, schema: &'a Value, entries: &mut Vec<Entry>, span: &Range<usize>) {
         let none = Map::new();
         let properties = schema["properties"].as_object();
+        // Unknown keys first: a misspelt key gets its right name, so it is not reported as missing too.
         let closed = schema["additionalProperties"] == false;
         if closed {
             let names: Vec<&str> = properties.unwrap_or(&none).keys().map(String::as_str).collect();
@@ -214,6 +217,7 @@ impl<'a> Check<'a> {
                 at += 1;
                 continue;
             }
+            // Only keys that the table does not have yet: suggesting one that is there would lead to a duplicate.
             let free: Vec<&str> = names
                 .iter()
                 .copied()
@@ -251,6 +255,7 @@ impl<'a> Check<'a> {
 
     /// One of several forms: values to choose from, tables with one key each, or anything else.
     fn options(&mut self, options: &'a [Value], node: &mut Node) {
+        // The two common forms have messages of their own; trying each option would name only its mismatch.
         if options.iter().all(|option| option.get("const").is_some()) {
             return self.choice(options.iter().map(|option| &option["const"]), node);
         }
@@ -258,6 +263,7 @@ impl<'a> Check<'a> {
         if tags.len() == options.len() {
             return self.tagged(options, &tags, node);
         }
+        // The option with the fewest problems is the one that was most likely meant.
         let best = options
             .iter()
             .map(|option| {
@@ -289,6 +295,7 @@ impl<'a> Check<'a> {
                     self.node(&option["properties"][&entry.key], &mut entry.value);
                 }
             }
+            // Its only key was unknown and is already reported.
             [] if self.found.len() > before => {}
             _ => {
                 let message = format!("exactly one of `{}` must be here", tags.join("`, `"));
@@ -328,6 +335,7 @@ impl<'a> Check<'a> {
         let known = |entry: &Entry| self.faults.iter().any(|kind| kind.name == entry.key);
         let calls: Vec<&Entry> = entries.iter().filter(|entry| known(entry)).collect();
         match calls.as_slice() {
+            // With another key, that one was meant as the fault, and is reported as unknown.
             [] if entries.iter().all(is_time) => {
                 let problem = self.problem(Code::StepWithoutFault, &node.span, "step has `at` but no fault");
                 let known = self.faults.iter().map(|kind| kind.name);
@@ -353,6 +361,7 @@ impl<'a> Check<'a> {
     /// Reports a fault that does not exist; a near miss gets the name that was meant.
     fn fault_name(&mut self, entries: &mut [Entry], at: usize) {
         let taken = |name: &str| entries.iter().any(|entry| entry.key == name);
+        // A misspelt `at` looks like an unknown fault: the times that are still missing are candidates too.
         let times = STEP_TIMES.iter().copied().filter(|name| !taken(name));
         let known: Vec<&str> = self.faults.iter().map(|kind| kind.name).collect();
         let entry = &entries[at];
@@ -409,6 +418,7 @@ fn tag(option: &Value) -> Option<&str> {
     let properties = option["properties"].as_object()?;
     let required = option["required"].as_array()?;
     match (required.as_slice(), properties.len()) {
+        // Exactly one key, and it is required: serde's form of an enum variant with content.
         ([only], 1) => only.as_str(),
         _ => None,
     }

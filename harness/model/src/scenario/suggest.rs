@@ -15,6 +15,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        // A long name may have more mistakes; a fixed number would match any short name with any other.
         .filter(|(edits, candidate)| *edits <= candidate.chars().count().div_ceil(3))
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, candidate)| candidate)

@@ -171,6 +171,7 @@ fn table(entries: &DeTable<'_>) -> Kind {
             value: Node::from_value(value),
         })
         .collect();
+    // The parser's map is not in the file's order, in which problems are reported.
     entries.sort_by_key(|entry| entry.span.start);
     Kind::Table(entries)
 }

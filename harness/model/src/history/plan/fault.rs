@@ -97,6 +97,7 @@ impl<'de> Deserialize<'de> for Step {
         let at = table.remove("at").ok_or_else(|| D::Error::missing_field("at"))?;
         let at = Span::deserialize(at).map_err(D::Error::custom)?;
         let lasting = table.remove("for").map(Span::deserialize).transpose();
+        // `at` and `for` are removed by now: in format 1 the key that is left is the fault.
         let fault = match table.remove("fault") {
             Some(fault) => Fault::deserialize(fault).map_err(D::Error::custom)?,
             None => {

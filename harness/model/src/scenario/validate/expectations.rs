@@ -42,6 +42,7 @@ fn control(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     for (at, check) in control.breaches.iter().enumerate() {
         let path = at!["control", "breaches", at];
         if subject.file.is_sure(path)
+            // A check that stands in for a misspelt one is already reported.
             && let Err(why) = can_breach(&subject.scenario.expect, check)
         {
             let message = format!("this scenario has no check `{check}` that could breach");
@@ -119,6 +120,7 @@ fn limits(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     let Some(limits) = &subject.scenario.expect.downtime else {
         return;
     };
+    // A limit that stands in for an unreadable one would cross the other by accident.
     let sure = |key: &str| subject.file.is_sure(at!["expect", "downtime", key]);
     if let (Some(least), Some(most)) = (limits.at_least, limits.at_most)
         && least > most
@@ -184,6 +186,7 @@ fn rates(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
         .map(|journey| rates.get(&journey.name).unwrap_or(&journey.rate).0)
         .sum();
     let highest = rates.iter().max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0));
+    // Without rates of its own the scenario has no part in it: the system's rule reports the total.
     if let (true, Some((name, _))) = (total > journeys::HIGHEST_RATE, highest) {
         found.push(journeys::too_high(subject.file, at!["rates", name], total));
     }

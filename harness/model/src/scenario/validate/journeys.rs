@@ -98,6 +98,7 @@ fn limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             let problem = file.value(Code::NoConnections, path, "the journey has no connection mode");
             found.push(problem.help("remove `connections` for both modes: [\"new\", \"reused\"]"));
         }
+        // A value that stands in for an unreadable one would be compared with the other one.
         let sure = |key: &str| file.is_sure(at!["journey", at, key]);
         if journey.timeout < journey.deadline && sure("timeout") && sure("deadline") {
             found.push(timeout_below_deadline(file, at, journey));
@@ -110,6 +111,7 @@ fn timeout_below_deadline(file: &Document, at: usize, journey: &Journey) -> Prob
         "`timeout` ({}) is shorter than `deadline` ({})",
         journey.timeout, journey.deadline
     );
+    // At the key that the file has: the other one is a default.
     let key = if file.get(at!["journey", at, "timeout"]).is_some() {
         "timeout"
     } else {
@@ -234,6 +236,7 @@ pub(super) fn request(
 ) {
     let at = |key: &'static str| [path, at![key]].concat();
     method(file, &at("method"), &request.method, found);
+    // A path that begins with a placeholder is known only when the placeholder has its value.
     if !request.path.starts_with('{') {
         absolute(file, &at("path"), &request.path, found);
     }
@@ -282,6 +285,7 @@ fn method(file: &Document, path: &[Step<'_>], method: &str, found: &mut Vec<Prob
     let problem = file.value(Code::BadMethod, path, format!("unknown HTTP method `{method}`"));
     found.push(problem.help(
         match KNOWN.iter().find(|known| known.eq_ignore_ascii_case(method)) {
+            // A method in small letters is another method, and most servers refuse it.
             Some(known) => format!("methods are written in capitals: \"{known}\""),
             None => super::super::suggest::advice(method, KNOWN.iter().copied()),
         },

@@ -47,6 +47,7 @@ pub(super) fn scenario(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     for rule in steps::RULES.iter().chain(expectations::RULES) {
         rule(subject, found);
     }
+    // A system that cannot be read is reported by itself; every name in it would seem unknown.
     if let Some(system) = subject.system {
         let rules = [
             steps::SYSTEM_RULES,

@@ -110,6 +110,7 @@ pub(super) fn records(system: &System, name: &str) -> Unknown {
 /// Reports a name that cannot be part of a template, a host name or a container name.
 pub(super) fn well_formed(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    // With the run's id it is part of a host name, whose labels have at most 63 characters.
     if name.is_empty() || name.len() > 40 || !name.chars().all(fits) {
         let problem = file.key(Code::BadName, path, format!("`{name}` is not a valid name"));
         found.push(problem.help("use up to 40 ASCII letters, digits, `-` and `_`"));

@@ -47,6 +47,7 @@ fn requirements(subject: &InScenario<'_>, system: &System, found: &mut Vec<Probl
 
 /// What one requirement lacks. An unknown service or volume is reported by another rule.
 fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step: &Step) -> Option<Missing> {
+    // It is about all services; every other requirement is about the one that the fault names.
     if requirement == Requirement::Alerts {
         return alerts(scenario, system);
     }
@@ -74,6 +75,7 @@ fn alerts(scenario: &Scenario, system: &System) -> Option<Missing> {
 
 fn running(scenario: &Scenario, name: &str, service: &Service, step: &Step) -> Option<Missing> {
     let starts_it = |other: &&Step| {
+        // Strictly earlier: at the same instant nothing says which of the two is first.
         other.at < step.at && other.fault.name == "deploy" && parameter(&other.fault, "service") == Some(name)
     };
     let runs = service.starts || scenario.steps.iter().any(|other| starts_it(&other));
@@ -95,10 +97,12 @@ fn brought_back(name: &str, service: &Service) -> Option<Missing> {
 }
 
 fn sized_volume(system: &System, name: &str, service: &Service, volume: &str) -> Option<Missing> {
+    // A shared volume has the limit that its owner sets.
     let (owner, owners, key) = match service.shares.get(volume).and_then(|share| share.split_once('/')) {
         Some((owner, key)) => (owner, system.services.get(owner)?, key),
         None => (name, service, volume),
     };
+    // An unknown volume is reported by another rule.
     if !owners.volumes.contains_key(key) {
         return None;
     }
@@ -141,6 +145,7 @@ fn no_lower<T: DeserializeOwned + PartialOrd + std::fmt::Display>(
     limit: Option<T>,
 ) -> Option<(&'static str, String)> {
     let asked = step.fault.params.get(parameter)?;
+    // A value that cannot be read is reported by the structural check.
     let asked: T = serde_json::from_value(asked.clone()).ok()?;
     limit
         .filter(|limit| asked >= *limit)

@@ -90,6 +90,7 @@ fn after_cycle(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem
     let Some((start, _)) = left.first_key_value() else {
         return;
     };
+    // What is left may also wait for a cycle without being in it: only the cycle itself is shown.
     let circle = circle(start, &left);
     let message = format!("services wait for each other: {}", circle.join(" → "));
     let problem = file.value(Code::AfterCycle, at!["service", circle[0], "after"], message);
@@ -108,6 +109,7 @@ fn circle<'s>(start: &'s str, left: &BTreeMap<&'s str, &'s Service>) -> Vec<&'s 
         let Some(next) = next else {
             return way;
         };
+        // Back at a service of the way: the services before it only lead into the cycle.
         if let Some(at) = way.iter().position(|name| *name == next) {
             way.push(next);
             return way.split_off(at);
@@ -118,6 +120,7 @@ fn circle<'s>(start: &'s str, left: &BTreeMap<&'s str, &'s Service>) -> Vec<&'s 
 
 fn ports(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
+        // Within one service only: each service has an address of its own.
         let mut seen = BTreeSet::from([service.port]);
         let main = at!["service", name, "port"];
         port_zero(file, main, service.port, found);
@@ -162,6 +165,7 @@ fn volumes(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
                 let problem = file.value(Code::VolumePathRelative, path, message);
                 found.push(problem.help(format!("use a path inside the container, such as \"/{key}\"")));
             }
+            // `/data` and `/data/` are one mount point.
             if !seen.insert(folder.trim_end_matches('/')) {
                 let message = format!("`{name}` already has a volume at {folder}");
                 found.push(file.value(Code::DuplicateVolume, path, message));

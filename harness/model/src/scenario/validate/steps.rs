@@ -51,6 +51,7 @@ fn files(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         let Some(file) = parameter(&step.fault, "file") else {
             continue;
         };
+        // `..` or an absolute path would damage a file of the machine instead of the service's.
         let inside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         if file.is_empty() || !Path::new(file).components().all(inside) {
             let message = format!("`{file}` is not a path inside the volume");
@@ -101,6 +102,7 @@ fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
                 None => Ok(()),
             });
         let from = parameter(&step.fault, "from").unwrap_or(USER);
+        // Both ends are checked before the link, so that a file with two wrong names shows both.
         let begins = match from {
             USER => Ok(()),
             from => names::service(system, from)
