@@ -134,6 +134,7 @@ fn file(name: &str, old: &Path, new: &Path) -> Result<Option<Change>, Error> {
     if old == new {
         return Ok(None);
     }
+    // A large file is only said to have changed: its difference would take long and fill the alert.
     let text = |content: Vec<u8>| {
         String::from_utf8(content)
             .ok()
@@ -201,6 +202,7 @@ impl fmt::Display for Difference {
         if let Some(why) = &self.not_compared {
             text.push_str(&format!("sources not compared: {why}\n"));
         }
+        // At the border of a character, or the slice below would panic.
         let end = (0..=MAX_TEXT.min(text.len()))
             .rev()
             .find(|at| text.is_char_boundary(*at));

@@ -92,6 +92,7 @@ pub fn excerpt(log: &str, limits: Limits) -> Excerpt {
         .into_iter()
         .filter(|at| seen.insert(without_time(lines[*at])))
         .collect();
+    // No more lines than the pipeline would print.
     let room = pipeline_length(&lines, &near).saturating_sub(distinct.len());
     let context = context(&lines, &near, &mut seen, room);
     let errors = distinct.iter().map(|at| (*at, true));
@@ -173,6 +174,7 @@ fn context<'l>(
         .filter(|(at, _)| !lines[**at].trim().is_empty())
         .map(|(at, distance)| (*at, *distance))
         .collect();
+    // The nearest first; at equal distance the line after an error, where its cause and trace are.
     candidates.sort_by_key(|(at, distance)| (distance.abs(), *distance < 0, *at));
     candidates
         .into_iter()

@@ -109,6 +109,7 @@ pub fn explain(log: &str) -> Vec<Explanation> {
         if !is_error(line) && !line.to_ascii_lowercase().contains("fail") {
             continue;
         }
+        // A program may log in the next line what its parser was given.
         let input = lines.get(at + 1).and_then(|next| parser_input(next));
         let Some(means) = parse_error(line, input.as_deref()).or_else(|| known_error(line)) else {
             continue;
@@ -141,6 +142,7 @@ fn unescape(text: &str) -> String {
     let mut rest = text;
     while let Some((before, escape)) = rest.split_once('\\') {
         plain.push_str(before);
+        // A backslash that begins no known escape is text.
         let (c, after) = escaped_char(escape).unwrap_or(('\\', escape));
         plain.push(c);
         rest = after;
@@ -234,6 +236,7 @@ fn not_json(input: Option<&str>) -> String {
 /// Whether at least an eighth of the characters occur in no text: more damage than a flipped bit.
 fn is_binary(text: &str) -> bool {
     let odd = |c: &char| *c == char::REPLACEMENT_CHARACTER || (c.is_control() && !c.is_whitespace());
+    // One character in eight: text has few control characters, random bytes mostly decode to replacements.
     text.chars().filter(odd).count() * 8 > text.chars().count()
 }
 

@@ -36,6 +36,7 @@ impl ReleaseField {
                 .ok()
                 .and_then(|body| body.split_once(between.after.as_str()))
                 .and_then(|(_, rest)| rest.split_once(between.until.as_str()))
+                // At most 100 bytes: where the text behind the name is missing, the "name" is the rest of a page.
                 .map_or("", |(name, _)| name.get(..100).unwrap_or(name)),
         }
     }
@@ -110,6 +111,7 @@ impl Want {
 /// What the user of a write knows from how it ended: a late right answer is an acknowledgement all the same.
 pub(super) fn acknowledgement(outcome: Outcome) -> Ack {
     match outcome {
+        // Late is bad for the user, and yet a promise of the service.
         Outcome::Good | Outcome::Fallback | Outcome::Bad(Bad::Late) => Ack::Acknowledged,
         Outcome::Bad(Bad::Status | Bad::Content | Bad::Refused) => Ack::Refused,
         Outcome::Bad(Bad::Reset | Bad::Timeout) | Outcome::Void(_) => Ack::Unknown,

@@ -50,6 +50,7 @@ impl Way {
 
     /// Sends a request and reads its whole answer, for at most `timeout`.
     pub(super) async fn exchange(&self, concrete: &Concrete, timeout: Duration) -> Exchange {
+        // Before the connection is made, for which users wait too.
         let sent = Instant::now();
         let mut first = None;
         let result = match tokio::time::timeout(timeout, self.attempt(concrete, &mut first)).await {
@@ -79,6 +80,7 @@ impl Way {
             Ok(body) => body.to_bytes(),
             Err(error) => return Err(body_error(error.as_ref())),
         };
+        // Only after the whole body: a connection with an unread rest cannot carry another request.
         if self.mode == Mode::Reused {
             self.idle
                 .lock()
@@ -95,6 +97,7 @@ impl Way {
     /// An idle connection that is still open.
     async fn idle_connection(&self) -> Option<SendRequest<Full<Bytes>>> {
         loop {
+            // The last one that was used: it has been idle for the shortest time.
             let mut connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
             if !connection.is_closed() && connection.ready().await.is_ok() {
                 return Some(connection);
@@ -106,6 +109,7 @@ impl Way {
         let stream = TcpStream::connect(self.entry)
             .await
             .map_err(|error| not_connected(&error))?;
+        // Otherwise the kernel may hold a small request back until earlier data is acknowledged.
         stream.set_nodelay(true).map_err(|error| not_connected(&error))?;
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
@@ -144,6 +148,7 @@ fn not_connected(error: &std::io::Error) -> Outcome {
         (Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::NotConnected, _) => {
             Outcome::Bad(Bad::Reset)
         }
+        // Whatever else the cause: users cannot connect.
         _ => Outcome::Bad(Bad::Refused),
     }
 }
@@ -152,6 +157,7 @@ fn not_connected(error: &std::io::Error) -> Outcome {
 /// our own fault.
 fn broken(error: &hyper::Error) -> Outcome {
     if error.is_user() {
+        // The request itself is invalid: nothing of it reached the service.
         Outcome::Void(Void::Unsendable)
     } else {
         Outcome::Bad(Bad::Reset)

@@ -51,6 +51,7 @@ pub fn streams(users: &Users) -> Vec<Stream> {
         .collect();
     let mut streams = Vec::new();
     for (journey, stagger) in journeys.iter().zip(staggers(&journeys)) {
+        // The rate of a journey is that of all its streams together.
         let modes = u32::try_from(journey.connections.len()).unwrap_or(1).max(1);
         let clients = journey.clients.max(1);
         let rate = journey.rate.0 / f64::from(modes * clients);
@@ -134,6 +135,7 @@ fn on_its_own_thread(
     let work = move || {
         raise_priority();
         runtime.block_on(probe_here(&users, seed, entry, clock, &labels, &sink, &stop));
+        // Before the end is reported: whoever waits for it then finds every sample in the channel.
         drop(sink);
         // Nobody waits any more: the drill was given up.
         let _ = ended.send(());
@@ -190,6 +192,7 @@ async fn probe_here(
     };
     tokio::select! {
         () = tracker.wait() => {}
+        // It never ends by itself.
         () = stalls.watch(report) => {}
     }
 }
@@ -278,6 +281,7 @@ impl Line {
         let mut next = std::pin::pin!(firedrill_wait::until_due(due(1)));
         for i in 0u64.. {
             tokio::select! {
+                // Stop goes first: after it no probe is sent, not even one that is due.
                 biased;
                 () = stop.cancelled() => return,
                 () = &mut this => {}
@@ -298,6 +302,7 @@ impl Line {
 
     /// One probe, from its sending to its sample.
     async fn one(&self, i: u64, due: Instant, permit: OwnedSemaphorePermit) {
+        // Looked at when the task runs: the thread may have been busy since the timer.
         if due.elapsed() > self.stream.deadline / 2 {
             return self.void(i, due, Void::SentLate);
         }
@@ -306,6 +311,7 @@ impl Line {
             return self.void(i, due, Void::Unsendable);
         };
         let exchange = self.way.exchange(&concrete, self.timeout).await;
+        // Before the wait for the stall detector, during which nothing is in flight.
         drop(permit);
         let mut sample = self.sample(due, &exchange, &concrete);
         let ack = acknowledgement(sample.outcome);
@@ -330,6 +336,7 @@ impl Line {
     fn record_number(&self, i: u64) -> u64 {
         let stream = u64::from(self.stream.id.0);
         if self.cache.is_empty() || self.writes {
+            // Each write stores a record of its own, over all streams.
             i * self.streams + stream
         } else {
             i + stream
@@ -413,6 +420,7 @@ impl Line {
             release,
             rung,
         }));
+        // It was never sent, so it cannot have been stored.
         if self.writes && void == Void::Unsendable {
             self.remember(self.record_number(i), Ack::Refused, None);
         }

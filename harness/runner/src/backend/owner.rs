@@ -59,6 +59,7 @@ pub(super) fn stat(pid: u32) -> Option<(char, u64)> {
 /// the last bracket is what counts.
 fn fields(pid: u32) -> Option<Vec<String>> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // After the last parenthesis: the program's name stands in parentheses and may contain any character.
     let fields = stat.rsplit_once(')')?.1.split_whitespace();
     Some(fields.map(str::to_owned).collect())
 }
@@ -85,6 +86,7 @@ impl Process {
     /// any process has its pid.
     pub fn is_alive(self) -> bool {
         match stat(self.pid) {
+            // A zombie has ended; only its parent has not asked for its exit status.
             Some((state, started)) => started == self.started && state != 'Z' && state != 'X',
             None => cfg!(not(target_os = "linux")) && exists(self.pid),
         }
@@ -148,6 +150,7 @@ impl Owner {
 
     fn fate_at(self, here: Place, is_alive: impl Fn(Process) -> bool) -> Fate {
         let Place { machine, boot, pids } = self.place;
+        // From the widest to the narrowest: a pid says nothing before all of these agree.
         if machine != here.machine {
             Fate::Elsewhere
         } else if boot != here.boot {

@@ -73,6 +73,7 @@ pub(super) trait Values {
             ("listen", port) => self.listen(spec, Some(port)),
             ("volume", name) => self.volume(spec, name),
             ("bin", name) => self.binary(spec, name),
+            // A proxy on the link first: the service then connects through it.
             ("service", other) => self.link(spec, other).or_else(|| self.shared(name)),
             _ => self.shared(name),
         }

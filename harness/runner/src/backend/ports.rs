@@ -23,6 +23,7 @@ fn first_outgoing() -> u16 {
     std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
         .ok()
         .and_then(|range| range.split_whitespace().next()?.parse().ok())
+        // Too few ports below it: then the usual range of outgoing connections is assumed.
         .filter(|first| *first > LOWEST + 1000)
         .unwrap_or(49_152)
 }
@@ -37,6 +38,7 @@ pub fn reserve() -> io::Result<u16> {
     let mut choice = rand::rng();
     for _ in 0..200 {
         let port = choice.random_range(LOWEST..first_outgoing());
+        // Bound only to try it: a port is free again at once when nothing has connected to it.
         if !given.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             given.insert(port);
             return Ok(port);

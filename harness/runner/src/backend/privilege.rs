@@ -12,6 +12,7 @@ pub(super) fn reached_by_permissions(path: &Path) -> Result<(), Unsupported> {
     let user = rustix::process::geteuid().as_raw();
     for folder in path.ancestors().skip(1) {
         let Ok(meta) = folder.metadata() else { continue };
+        // To pass through a folder is its execute permission.
         let bit = if meta.uid() == user { 0o100 } else { 0o001 };
         if meta.permissions().mode() & bit == 0 {
             let folder = folder.to_owned();
@@ -30,6 +31,7 @@ pub(super) fn drop_capabilities() -> std::io::Result<()> {
         CapabilitySet::DAC_READ_SEARCH,
         CapabilitySet::FOWNER,
     ] {
+        // From the bounding set, so that no program that the service starts can get them back.
         remove_capability_from_bounding_set(capability)?;
     }
     Ok(())

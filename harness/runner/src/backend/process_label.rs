@@ -50,6 +50,7 @@ pub(super) fn label(command: &mut Command, run: &str) {
         reason = "between fork and exec; what is called there is a plain system call"
     )]
     unsafe {
+        // The kernel ends the service when the harness ends, however that ends.
         command.pre_exec(|| {
             Ok(rustix::process::set_parent_process_death_signal(Some(
                 Signal::KILL,
@@ -69,6 +70,7 @@ pub(super) fn labelled() -> Vec<LabelledProcess> {
 fn look(pid: u32, lineage: &[u32]) -> Option<LabelledProcess> {
     let process = Process::of(pid)?;
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    // The environment is that of the start of the process: entries with zero bytes between them.
     let value = |name: &str| {
         let mut variables = environment.split(|byte| *byte == 0);
         let value =
@@ -111,6 +113,7 @@ pub(super) async fn end_all(run: &str) -> (Vec<String>, Result<(), WaitError<Inf
         return (ended, Ok(()));
     }
     let kill = || {
+        // Looked for again at each try: a process may start others before it ends.
         let left = all_of(run);
         let refused = left.iter().filter_map(|process| {
             let error = end(process.process).err()?;

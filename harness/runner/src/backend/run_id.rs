@@ -23,6 +23,7 @@ pub(super) fn is_run_id(name: &str) -> bool {
     let (Some(day), Some(time), Some(rest)) = (front.next(), front.next(), front.next()) else {
         return false;
     };
+    // From the back, because the scenario's name in the middle may have hyphens itself.
     let mut back = rest.rsplitn(3, '-');
     let (Some(tail), Some(repeat), Some(scenario)) = (back.next(), back.next(), back.next()) else {
         return false;

@@ -34,6 +34,7 @@ pub(super) fn make(spec: &Spec, volumes: &Path) -> io::Result<()> {
 fn mount(folder: &Path, bytes: u64) -> io::Result<()> {
     use rustix::mount::{MountFlags, mount};
     let options = std::ffi::CString::new(format!("size={bytes},mode=0755"))?;
+    // As for any folder that a service writes: nothing in it may become a program or a device of this machine.
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     Ok(mount("firedrill", folder, "tmpfs", flags, options.as_c_str())?)
 }
@@ -42,6 +43,7 @@ fn mount(folder: &Path, bytes: u64) -> io::Result<()> {
 #[cfg(target_os = "linux")]
 pub(super) fn unmount_below(folder: &Path) -> io::Result<()> {
     use rustix::mount::{UnmountFlags, unmount};
+    // In reverse: a mount on another one comes later in the list and goes first.
     for mount in mounted_below(folder).into_iter().rev() {
         unmount(&mount, UnmountFlags::DETACH)?;
     }
@@ -76,6 +78,7 @@ pub(super) fn remove_all(folder: &Path) -> io::Result<()> {
         return Ok(());
     }
     unmount_below(folder)?;
+    // After unmounting: the contents of a mount vanish with it. A fault may have left folders without permissions.
     unlock(folder);
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

@@ -36,11 +36,13 @@ impl Stamp {
             return;
         }
         let body = &request.body[..request.body.len().min(LONGEST)];
+        // An alert without a body has its fields in the query.
         let body = if body.is_empty() {
             request.url.query().unwrap_or_default().to_owned()
         } else {
             String::from_utf8_lossy(body).into_owned()
         };
+        // A full disk is found by the next event of the drill itself.
         let _ = self.recorder.event(Event::Alert {
             kind: kind(&body),
             answered,
@@ -88,6 +90,7 @@ fn kind(body: &str) -> String {
             _ => None,
         })
     }
+    // Receivers have envelopes of their own: the alert may be a field of an object or an item of a list.
     match serde_json::from_str(body) {
         Ok(json) => of(&json, 2).unwrap_or_default().to_owned(),
         Err(_) => {
@@ -103,10 +106,12 @@ impl Receiver {
         let listener = TcpListener::bind((bind, 0))?;
         let server = MockServer::builder()
             .listener(listener)
+            // Recorded requests would stay in memory for the whole drill.
             .disable_request_recording()
             .start()
             .await;
         let switch = Switch::new(*server.address());
+        // A mock of its own, because closing the connection is an error in wiremock and not an answer.
         let down = {
             let switch = switch.clone();
             move |_: &Request| switch.behaviour() == Behaviour::Down

@@ -23,6 +23,7 @@ impl RunFolder {
     pub fn create(runs: &Path, id: String) -> io::Result<Self> {
         std::fs::create_dir_all(runs)?;
         let path = std::path::absolute(runs)?.join(&id);
+        // Fails where the folder exists: one run folder has one drill.
         std::fs::create_dir(&path)?;
         // Renamed into place, so that cleanup never reads half an owner.
         let beside = path.join(format!("{OWNER_FILE}.new"));

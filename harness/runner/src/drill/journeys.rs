@@ -107,6 +107,7 @@ impl Journeys {
 
     /// Ends the probing; returns every write, to be read back.
     pub(super) async fn end(self) -> Result<Vec<probe::Write>, Error> {
+        // In this order: the prober ends its requests and closes the channel, which ends the recording.
         drop(self.stop);
         self.prober
             .await
@@ -144,6 +145,7 @@ async fn pump(
         let samples = || batch.iter().filter_map(Seen::sample);
         recorder.samples(samples())?;
         {
+            // A short lock: the phases look at this while the events below wait for the disk.
             let mut steady_state = steady_state.lock().unwrap_or_else(PoisonError::into_inner);
             samples().for_each(|sample| steady_state.add(&sample));
         }

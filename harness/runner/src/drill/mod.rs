@@ -93,6 +93,7 @@ pub struct Ended {
 
 /// A part's own seed: one seed a drill, derived per part by name, so that adding a part does not shift the others.
 pub fn derive(seed: u64, part: &str) -> u64 {
+    // A digest, so that neighbouring seeds and similar parts get unrelated numbers.
     let digest = Sha256::new()
         .chain_update(seed.to_le_bytes())
         .chain_update(part.as_bytes())
@@ -162,6 +163,7 @@ impl Drill {
     /// Runs the phases until they end or are stopped, then does what must be done in any case.
     async fn carry_through(self, stop: CancellationToken) -> Ended {
         let this = Arc::new(self);
+        // A task of its own: a panic in a phase is then an error, and the faults are still reverted.
         let work = tokio::spawn({
             let this = Arc::clone(&this);
             async move { this.phases().await }
@@ -171,6 +173,7 @@ impl Drill {
             result = work => (false, result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())))),
             () = stop.cancelled() => (true, Ok(())),
         };
+        // After an interruption the phases still run; no step may inject while the faults are reverted.
         abort.abort();
         // Before the end is recorded: the history must say what became of every fault.
         let reverted = this.steps.revert_all().await;
@@ -190,6 +193,7 @@ impl Drill {
     async fn phases(&self) -> Result<(), Error> {
         self.recorder.event(Event::Start(Box::new(self.start())))?;
         self.phase(Phase::Prepare)?;
+        // Held to the end: dropping the receiver closes it.
         let _alerts = self.prepare().await?;
         let _watching: Vec<_> = (self.order.plan.system.services.keys())
             .map(|name| {
@@ -249,8 +253,10 @@ impl Drill {
         let (plan, backend) = (&self.order.plan, &self.order.backend);
         let receiver = self.alert_receiver().await?;
         for (name, service) in &plan.system.services {
+            // All of them before any starts: each may be configured with the addresses of the others.
             backend.create(self.spec(name, service)?).await?;
         }
+        // Before the services, which get a proxy's address in place of the service's behind it.
         proxies::start(plan, backend.as_ref(), self.order.seed, &self.steps.proxies).await?;
         for name in start_order(&plan.system.services) {
             let service = &plan.system.services[name];
@@ -348,6 +354,7 @@ impl Drill {
         let timing = &self.order.plan.scenario.timing;
         let since = self.clock.now();
         let look = || {
+            // Only the time since the steps ended: a streak from before them shows no recovery.
             let good = journeys.good_for(&self.clock).min(self.clock.now().since(since));
             let quiet = good >= timing.quiet.0;
             std::future::ready(if quiet {
@@ -356,6 +363,7 @@ impl Drill {
                 Poll::NotYet(String::new())
             })
         };
+        // A settle time below the quiet period could never be enough.
         firedrill_wait::until("recovery", timing.settle.0.max(timing.quiet.0), look)
             .await
             .is_ok()
@@ -400,6 +408,7 @@ fn start_order(services: &BTreeMap<String, Service>) -> Vec<&String> {
         order: &mut Vec<&'a String>,
         depth: usize,
     ) {
+        // A cycle is reported when the file is checked; here it must only end.
         if order.contains(&name) || depth > services.len() {
             return;
         }

@@ -21,11 +21,13 @@ pub(super) async fn start(
     for (route, protocol) in routes(plan) {
         let port = route.port.as_deref();
         let upstream = backend.address(&route.to, port)?;
+        // The prober is a process of this machine. A service may be in a container, where loopback is its own.
         let (bind, host) = if route.from == USER {
             (Ipv4Addr::LOCALHOST.into(), Ipv4Addr::LOCALHOST.to_string())
         } else {
             backend.host_for_services().await?
         };
+        // A seed for each link, so that its random choices do not depend on which other links exist.
         let seed = derive(seed, &format!("link {route}"));
         let proxy = open(bind, upstream, protocol, seed).await?;
         if route.from != USER {
@@ -46,6 +48,7 @@ pub(super) fn entry(plan: &Plan, backend: &dyn Backend, proxies: &Proxies) -> Re
     };
     match proxies.get(&route) {
         Ok(proxy) => Ok(proxy.address()),
+        // No step acts on the users' link.
         Err(_) => Ok(backend.address(plan.entry(), None)?),
     }
 }
@@ -56,6 +59,7 @@ fn routes(plan: &Plan) -> BTreeMap<Route, Protocol> {
     for fault in &plan.faults {
         if let Some((route, protocol)) = fault.link() {
             let known = routes.entry(route).or_insert(protocol);
+            // One proxy serves all faults of a link: HTTP can do what TCP does, not the reverse.
             *known = protocol.max(*known);
         }
     }
@@ -79,6 +83,7 @@ async fn open(bind: IpAddr, upstream: SocketAddr, protocol: Protocol, seed: u64)
         match proxy.start().await {
             Ok(proxy) => return Ok(proxy),
             Err(firedrill_proxy::Error::Listen { source, .. })
+                // Another program may have taken the port since it was found free.
                 if source.kind() == std::io::ErrorKind::AddrInUse && attempts < ATTEMPTS => {}
             Err(error) => return Err(error.into()),
         }

@@ -38,6 +38,7 @@ impl Recorder {
     /// Records an event.
     pub(super) fn event(&self, event: Event) -> Result<(), Error> {
         let stamped = self.writer().event(event).map_err(Error::History)?;
+        // After the write and without the lock: what is shown is on disk, and a slow terminal delays no probe.
         (self.watch)(&stamped);
         Ok(())
     }

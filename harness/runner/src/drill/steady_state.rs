@@ -45,6 +45,7 @@ impl SteadyState {
             return;
         };
         match sample.outcome {
+            // The prober's own failure says nothing about the service.
             Outcome::Void(_) => {}
             Outcome::Good | Outcome::Fallback => {
                 streak.good_since.get_or_insert(sample.sent);
@@ -62,6 +63,7 @@ impl SteadyState {
 
     /// How long every stream has been good without a break until `now`; zero when one is not.
     pub(super) fn good_for(&self, now: Micros) -> Duration {
+        // Silence counts as not good: a service that hangs gives no bad answer before the timeout.
         let length = |streak: &Streak| match streak.good_since {
             Some(since) if streak.good >= SHORTEST && now.since(streak.last) <= streak.patience => {
                 now.since(since)

@@ -73,6 +73,7 @@ impl Steps {
 
     /// Runs all steps, and returns when the last one has been injected and, where it has an end, reverted.
     pub(super) async fn run(self: &Arc<Self>, origin: Micros) -> Result<(), Error> {
+        // A task for each step: a slow injection must not delay the steps after it.
         let mut running = JoinSet::new();
         for (number, (step, fault)) in self.plan.steps().enumerate() {
             let (this, step, fault) = (Arc::clone(self), step.clone(), Arc::clone(fault));
@@ -97,6 +98,7 @@ impl Steps {
         let Some(active) = self.inject(number, step, fault).await? else {
             return Ok(());
         };
+        // Counted from when the fault took effect, so that a slow injection does not shorten it.
         if let Some(lasting) = step.lasting {
             firedrill_wait::until_due(self.clock.instant(self.clock.now() + lasting.0)).await;
             self.revert(&active).await?;
@@ -112,11 +114,13 @@ impl Steps {
         fault: Arc<dyn Fault>,
     ) -> Result<Option<Active>, Error> {
         let (name, params) = (step.fault.name.clone(), step.fault.params.clone());
+        // On disk before anything changes: after a SIGKILL nothing else says what may be in effect.
         self.log(&Entry::Pending {
             step: number,
             fault: name.clone(),
             params,
         })?;
+        // Listed before the injection: one that is cut off may have taken effect in part, and is reverted too.
         let active = Active { step: number, fault };
         self.active
             .lock()
@@ -159,6 +163,7 @@ impl Steps {
     /// Reverts one fault, once: two callers may try, and the one that takes it off the list does it.
     async fn revert(&self, active: &Active) -> Result<(), Error> {
         {
+            // Whoever removes it from the list reverts it: a step's own time and the end of the drill may coincide.
             let mut list = self.active.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(at) = list.iter().position(|other| other.step == active.step) else {
                 return Ok(());
@@ -182,6 +187,7 @@ impl Steps {
             },
         };
         self.record_hits(step, hits)?;
+        // What could not be reverted stays pending in the undo log.
         let done = matches!(event, Event::Reverted { .. });
         self.recorder.event(event)?;
         if done {
@@ -198,6 +204,7 @@ impl Steps {
             .services
             .values()
             .map(|service| service.ready.within.0);
+        // Reverting may start a service, which may take as long as at its first start.
         REVERT_WITHIN + ready.max().unwrap_or_default()
     }
 
@@ -225,6 +232,7 @@ impl Steps {
     /// cleaned.
     pub(super) async fn revert_all(&self) -> Result<(), Error> {
         loop {
+            // Last in, first out: each fault found what the faults before it had made.
             let last = self
                 .active
                 .lock()

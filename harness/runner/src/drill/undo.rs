@@ -54,6 +54,7 @@ impl Log {
     /// Returns once the line is on the disk.
     pub(super) fn write(&mut self, entry: &Entry) -> io::Result<()> {
         json_lines::append(&mut self.file, entry)?;
+        // To the disk, not only to the operating system: the log must survive a crash of the machine.
         self.file.sync_data()
     }
 }

@@ -19,6 +19,7 @@ pub(super) fn watch(backend: Arc<dyn Backend>, service: String, recorder: Record
         let mut last = None;
         loop {
             firedrill_wait::until_due(Instant::now() + EVERY).await;
+            // A busy engine answers the next look.
             let Ok(now) = backend.state(&service).await else {
                 continue;
             };

@@ -67,6 +67,7 @@ impl Overlaps {
 
     /// Where the claims of one kind on a thing are. A thing may have any name: a path of a file, for example.
     fn path<T: Claim>(&self, thing: &str) -> PathBuf {
+        // A thing may be a path of any length and with any characters; its digest is a valid file name.
         let name = URL_SAFE_NO_PAD.encode(Sha256::digest(thing));
         self.folder.join(T::KIND).join(format!("{name}.json"))
     }
@@ -85,6 +86,7 @@ impl Overlaps {
     pub(in crate::fault) async fn lock<T: Claim>(&self, thing: &str) -> Result<Claims<T>, Error> {
         let path = self.path::<T>(thing);
         let lock = {
+            // Held only to find the thing's own lock: waiting for one thing must not stop the others.
             let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(locks.entry(path.clone()).or_default())
         };
@@ -136,6 +138,7 @@ impl<T: Claim> Claims<T> {
 
 /// "step 2 and step 3", as people count.
 pub(in crate::fault) fn steps<T>(claims: &[Claimed<T>]) -> String {
+    // People count steps from 1.
     let mut steps: Vec<usize> = claims.iter().map(|claimed| claimed.step + 1).collect();
     steps.sort_unstable();
     let names: Vec<String> = steps.iter().map(|step| format!("step {step}")).collect();
@@ -161,6 +164,7 @@ fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let mut file = fs::File::create(&new)?;
     file.write_all(content)?;
+    // Before the rename: the name must never lead to an incomplete list.
     file.sync_all()?;
     fs::rename(new, path)
 }

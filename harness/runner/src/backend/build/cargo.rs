@@ -170,6 +170,7 @@ async fn command(
     command
         .arg("--manifest-path")
         .arg(metadata.workspace_root.join("Cargo.toml"));
+    // A default member is built without `--package`: the features, and so the build cache, are those of a plain build.
     if !metadata
         .workspace_default_members
         .iter()

@@ -97,6 +97,7 @@ async fn source(build: &Build, folder: &Path, show: Show<'_>) -> Result<Source, 
 /// A program given as a path is relative to the system file; a bare name is looked up as the system does.
 fn command(argv: &[String], folder: &Path) -> Vec<String> {
     let mut argv = argv.to_vec();
+    // A path is relative to the system file; a bare name is looked up in PATH.
     if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
         *program = folder.join(&*program).display().to_string();
     }
@@ -105,6 +106,7 @@ fn command(argv: &[String], folder: &Path) -> Vec<String> {
 
 async fn package(package: &str, bin: &str, folder: &Path, show: Show<'_>) -> Result<PathBuf, Error> {
     let key = (folder.to_owned(), format!("{package}/{bin}"));
+    // The lock ends before the build: two packages may build at the same time, one package only once.
     let cell = Arc::clone(
         BUILT
             .lock()

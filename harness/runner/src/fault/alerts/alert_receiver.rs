@@ -102,6 +102,7 @@ const THE_RECEIVER: &str = "receiver";
 
 /// Makes the receiver behave as the newest claim asks.
 fn apply(switch: &Switch, claims: &Claims<Behaviour>) {
+    // The newest, as with damaged files: it is what one sees.
     let newest = claims.all().last();
     switch.set(newest.map(|claimed| (claimed.step, claimed.claim)));
 }
@@ -114,6 +115,7 @@ fn switch<'a>(context: &Context<'a>) -> Result<&'a Switch, Error> {
 async fn look(switch: &Switch) -> Result<(String, Duration), Error> {
     let since = Instant::now();
     let failed = NotInEffect::ReceiverUnreachable;
+    // A proxy of the environment would answer in place of the receiver.
     let client = reqwest::Client::builder().no_proxy().build().map_err(failed)?;
     let url = format!("http://{}/", switch.address());
     let asked = client
@@ -155,6 +157,7 @@ impl Fault for AlertReceiver {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let switch = switch(context)?;
+        // An overlapping step may already make it misbehave: the effect is a difference from this.
         let (before, _) = look(switch).await?;
         {
             let mut claims = context.overlaps.lock(THE_RECEIVER).await?;

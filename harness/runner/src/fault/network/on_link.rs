@@ -80,6 +80,7 @@ impl<T: Toxic + Clone + 'static> Fault for OnLink<T> {
     }
 
     fn link(&self) -> Option<(Route, Protocol)> {
+        // Parsing HTTP changes the traffic (the proxy answers malformed requests), so only where it is needed.
         let protocol = if self.toxic.matching().is_some() {
             Protocol::Http
         } else {
@@ -91,6 +92,7 @@ impl<T: Toxic + Clone + 'static> Fault for OnLink<T> {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let proxy = context.proxies.get(&self.route)?;
         proxy
+            // An id that the revert knows without the injection's result, which may have been cut off.
             .inject_with_id(id(context), Box::new(self.toxic.clone()))
             .await?;
         Ok(Injected::confirmed(format!(
@@ -108,6 +110,7 @@ impl<T: Toxic + Clone + 'static> Fault for OnLink<T> {
 
     fn hits(&self, context: &Context<'_>) -> Option<HitCount> {
         let proxy = context.proxies.get(&self.route).ok()?;
+        // The kernel refuses connections to a closed port: the proxy never sees them.
         Some(HitCount::network(proxy.hits(id(context)), !self.toxic.refuses()))
     }
 }

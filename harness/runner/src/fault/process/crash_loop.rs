@@ -73,6 +73,7 @@ impl Fault for CrashLoop {
         let mut pauses = Vec::new();
         for _ in 0..self.times.get() {
             let runs = |state: &State| matches!(state, State::Running(_));
+            // A kill during the pause before a restart would hit no process.
             let before = state_becomes(context, &self.service, "the process to run", runs).await?;
             context.backend.kill(&self.service).await?;
             let since = Instant::now();

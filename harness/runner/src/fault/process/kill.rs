@@ -37,6 +37,7 @@ impl Fault for Kill {
         let before = running(context, &self.service).await?;
         keep_down(context, &self.service).await?;
         context.backend.kill(&self.service).await?;
+        // With a restart policy another process may run already: its identity differs.
         let gone = |state: &State| !matches!(state, State::Paused) && *state != before;
         let state = state_becomes(context, &self.service, "the process to end", gone).await?;
         Ok(Injected::confirmed(format!(

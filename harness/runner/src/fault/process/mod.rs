@@ -38,6 +38,7 @@ pub(in crate::fault) async fn state_becomes(
     let look = async || match context.backend.state(service).await {
         Ok(state) if wanted(&state) => Poll::Done(state),
         Ok(state) => Poll::NotYet(state.to_string()),
+        // A backend that cannot be asked gives no answer later either.
         Err(error) => Poll::Never(error),
     };
     let state = firedrill_wait::until(expected, SEEN_WITHIN, look).await;

@@ -47,6 +47,7 @@ impl Fault for Pause {
         running(context, &self.service).await?;
         let mut claims = context.overlaps.lock(&self.service).await?;
         claims.add(context.step, Frozen)?;
+        // An overlapping step may have frozen it already.
         if context.backend.state(&self.service).await? != State::Paused {
             context.backend.pause(&self.service).await?;
         }
@@ -64,6 +65,7 @@ impl Fault for Pause {
             let others = overlaps::steps(claims.all());
             return Ok(format!("{} stays frozen: {others} keeps it frozen", self.service));
         }
+        // It may have ended meanwhile, by another step: then there is nothing to resume.
         if context.backend.state(&self.service).await? == State::Paused {
             context.backend.resume(&self.service).await?;
         }

@@ -44,6 +44,7 @@ impl Fault for Restart {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        // Only the identity shows that the process after the restart is another one.
         let before = running(context, &self.service).await?;
         context.backend.stop(&self.service, self.grace.0).await?;
         let ready = start_ready(context, &self.service).await?;

@@ -114,6 +114,7 @@ fn prepare(
     })?;
     let client = reqwest::Client::builder()
         .no_proxy()
+        // A redirect is the answer: what it leads to is no part of the recipe.
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(failed)?;
@@ -146,6 +147,7 @@ pub(super) async fn command(
     let (program, arguments) = argv.split_first().ok_or(Error::EmptyCommand)?;
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).kill_on_drop(true);
+    // Labelled like a service, so that cleanup finds what the command leaves running.
     label(&mut command);
     let output = tokio::time::timeout(within, command.output()).await;
     let output = output.map_err(|_| Error::TimedOut {

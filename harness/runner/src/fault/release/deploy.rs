@@ -42,6 +42,7 @@ impl Fault for Deploy {
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let recipe = &context.plan.system.deploy;
         let all_at_once = [DeployAction::Replace(scenario::EmptyTable {})];
+        // Without a recipe: stop the old release and start the new one in its place.
         let actions = if recipe.is_empty() {
             &all_at_once[..]
         } else {
@@ -110,6 +111,7 @@ impl Deploy {
         let backend = context.backend;
         let mut spec = backend.spec(&self.service)?;
         let old = std::mem::replace(&mut spec.release, self.release.clone());
+        // One that has ended or never started needs no stop.
         if matches!(
             backend.state(&self.service).await?,
             backend::State::Running(_) | backend::State::Paused

@@ -30,6 +30,7 @@ async fn lower(
     let mut claims = context.overlaps.lock(service).await?;
     claims.add(context.step, limits)?;
     let in_force = apply(context, service, &claims).await?;
+    // What the engine reports, not what was asked: some accept a limit and do not enforce it.
     match evidence(&in_force) {
         Some(evidence) => Ok(Injected::confirmed(format!(
             "{evidence} (whether it needs more is not observable)"
@@ -66,6 +67,7 @@ async fn apply(
 
 /// The narrowest of what the system file allows and what steps claim.
 fn narrowest(system: &ResourceLimits, claims: &[Claimed<ResourceLimits>]) -> ResourceLimits {
+    // Never wider than the system file: a fault takes resources and gives none.
     let mut now = system.clone();
     for Claimed { claim, .. } in claims {
         now.memory = [now.memory, claim.memory].into_iter().flatten().min();

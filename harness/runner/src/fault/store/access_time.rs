@@ -22,6 +22,7 @@ pub(super) fn read_untraced(path: &Path) -> io::Result<Vec<u8>> {
     let quiet = 0;
     let opened = OpenOptions::new().read(true).custom_flags(quiet).open(path);
     let mut file = match opened {
+        // Only the owner of a file may read it without changing its access time.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path)?,
         opened => opened?,
     };
@@ -48,6 +49,7 @@ impl Mark {
     /// Sets a file's access time far back; `None` where that would tell nothing of a later read.
     fn set(file: &File) -> Option<Self> {
         let mount = rustix::fs::fstatvfs(file).ok()?;
+        // Nothing moves an access time on such a mount: "not read" would be a guess.
         if mount.f_flag.contains(rustix::fs::StatVfsMountFlags::NOATIME) {
             return None;
         }
@@ -69,6 +71,7 @@ impl Mark {
             return Some(true);
         }
         let now = path.metadata().ok()?;
+        // A service that replaces the file has another inode in its place, which says nothing about the old one.
         let same = self == Self::on(&now);
         same.then(|| now.accessed().is_ok_and(|at| at > SystemTime::UNIX_EPOCH))
     }
@@ -121,6 +124,7 @@ impl<'a> AccessTimes<'a> {
 
     async fn update(&self, change: impl Fn(Mark) -> Option<Mark>) -> Result<(), Error> {
         let mut times = self.overlaps.lock::<Mark>(self.file).await?;
+        // Nothing to write for a file that no step watches.
         if times.all().is_empty() {
             return Ok(());
         }

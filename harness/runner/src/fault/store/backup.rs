@@ -60,8 +60,10 @@ impl Backups {
     /// Backs up what the file holds, and its mode. The copy is on the disk before the file is touched.
     pub(super) fn back_up(&mut self, content: &[u8], mode: u32) -> Result<(), Error> {
         fs::create_dir_all(&self.copies).map_err(failed("make", &self.copies))?;
+        // A number that no claim uses: a claim may have taken over the copy of an older one.
         let newest = self.claims.all().iter().map(|claimed| claimed.claim.copy).max();
         let copy = newest.map_or(0, |newest| newest + 1);
+        // The copy before the claim: a claim must never name a copy that does not exist.
         write_synced(&self.path(copy), content)?;
         self.claims.add(self.step, Backup { copy, mode })
     }
@@ -92,6 +94,7 @@ impl Backups {
         let Some(copy) = self.claims.of(self.step).map(|backup| self.path(backup.copy)) else {
             return Ok(());
         };
+        // The claim first, for the same reason as in `back_up`.
         self.claims.remove(self.step)?;
         fs::remove_file(&copy).map_err(failed("remove", &copy))
     }

@@ -58,6 +58,7 @@ impl FillDisk {
                 .map(|meta| meta.dev())
                 .map_err(failed("look at", path))
         };
+        // A folder on the device of its parent is not a mount of its own: filling it would fill this machine's disk.
         let is_mount = device(folder)? != device(folder.parent().unwrap_or(folder))?;
         let space = rustix::fs::statvfs(folder).map_err(|error| failed("look at", folder)(error.into()))?;
         let size = space.f_blocks.saturating_mul(space.f_frsize);
@@ -79,6 +80,7 @@ fn append(path: &Path, bytes: u64) -> io::Result<u64> {
             .unwrap_or(block.len())
             .min(block.len());
         match file.write(&block[..now]) {
+            // A full disk may also show as a short write.
             Ok(0) => break,
             Ok(some) => written += some as u64,
             Err(error) if error.kind() == io::ErrorKind::StorageFull => break,
@@ -111,6 +113,7 @@ impl Fault for FillDisk {
             let leave = self.leave;
             return Err(NotInEffect::AlreadyFull { free, leave }.into());
         }
+        // Looked at again: the service may have freed space while the ballast was written.
         let left = self.free(folder)?;
         // A file system counts in blocks: less than one may stay free.
         if left > self.leave.0.max(4096) {

@@ -85,6 +85,7 @@ impl Damages for FlipBit {
             None => (!bytes.is_empty()).then(|| choice.random_range(0..before.len())),
         };
         if let Some(byte) = place {
+            // The place is drawn before the bit, so that a given seed always flips the same one.
             bytes[byte] ^= 1 << self.bit.map_or_else(|| choice.random_range(0..8), |bit| bit.0);
         }
         Damage::Content(bytes)

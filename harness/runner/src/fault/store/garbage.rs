@@ -35,6 +35,7 @@ impl Damages for Garbage {
     }
 
     fn damage(&self, before: &[u8], seed: u64) -> Damage {
+        // Not empty for an empty file: nothing would change.
         let mut bytes = vec![0; before.len().max(16)];
         ChaCha8Rng::seed_from_u64(seed).fill_bytes(&mut bytes);
         Damage::Content(bytes)

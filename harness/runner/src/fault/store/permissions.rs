@@ -87,12 +87,14 @@ pub(super) async fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) ->
             );
         }
     }
+    // Registered before the files change: the original modes must be on disk by then.
     claims.add(context.step, taken)?;
     for path in paths {
         if let Some(mode) = in_force(claims.all(), path) {
             set(path, mode)?;
         }
     }
+    // Looked at again: some file systems accept a mode and do not keep it.
     let obeys = |path: &&PathBuf| mode(path).is_ok_and(|mode| mode & bits == 0);
     Ok(paths.iter().filter(obeys).count())
 }

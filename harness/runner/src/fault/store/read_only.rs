@@ -60,8 +60,10 @@ impl Fault for ReadOnly {
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
+        // A service with root's capabilities writes whatever the permissions say.
         context.backend.obeys_permissions(&self.service).await?;
         let folder = context.backend.volume(&self.service, &self.volume)?;
+        // Folders first: otherwise a service that replaces its file would have a new, writable one.
         let mut folders = Vec::new();
         everything(&folder, true, &mut folders);
         if permissions::take(context, &folders, 0o222).await? < folders.len() {

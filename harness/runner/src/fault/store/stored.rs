@@ -127,6 +127,7 @@ impl Stored {
         let mut backups = Backups::lock(context.overlaps, &name, context.step).await?;
         backups.back_up(&read(&path)?, permissions::original_mode(context, &path)?)?;
         for attempt in 0..ATTEMPTS {
+            // Read anew at each attempt: the service may have written in between, and its newest data is damaged.
             let before = read(&path)?;
             let damage = change(&before);
             if matches!(&damage, Damage::Content(content) if *content == before) {
@@ -162,10 +163,12 @@ impl Stored {
     ) -> Result<Option<String>, Error> {
         let name = self.name(context);
         let times = AccessTimes::of(context.overlaps, &name, context.step);
+        // Before the damage, which removes the traces of reads of the damage before it.
         times.settle(path).await?;
         if let Some(file) = apply(path, damage)? {
             times.begin(&file).await?;
         }
+        // At once, and again below: a service that writes constantly puts its own content back.
         if evidence(path, damage, before)?.is_none() {
             return Ok(None);
         }
