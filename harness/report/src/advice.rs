@@ -18,7 +18,9 @@ pub(super) fn advice(report: &DrillReport) -> Vec<String> {
     if judgement.as_expected() {
         return vec![as_expected(report)];
     }
+    // What is undecided goes first: until it is fixed, the rest of the verdict may change.
     let mut advice: Vec<String> = judgement.of(Verdict::Undecided).filter_map(undecided).collect();
+    // A negative control has to breach: advice to fix its outage would be wrong.
     if judgement.control.is_some() {
         advice.push(control(report));
     } else {
@@ -93,6 +95,7 @@ fn breached(report: &DrillReport, check: &Check) -> String {
             "Alert {kind}: {}. Check its path to the receiver.",
             finding(check)
         ),
+        // What the check found is the advice: the other checks name what is missing themselves.
         id => format!("{id}: {}.", finding(check)),
     }
 }
@@ -119,6 +122,7 @@ fn control(report: &DrillReport) -> String {
         .map(|check| &check.id)
         .collect();
     let required = names(&required);
+    // Nothing breached: a sentence with an empty list would not say so.
     if breached.is_empty() {
         return format!(
             "This negative control must breach {required}, and nothing breached: either the checks no longer detect the outage, or the system was fixed."

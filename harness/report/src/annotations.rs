@@ -35,6 +35,7 @@ pub fn github(drills: &[DrillOutcome]) -> String {
             text.push_str(&line(command, &title, &message(drill)));
         }
         if drills.len() > shown {
+            // By name only: the other reports have their reasons.
             let names: Vec<String> = drills[shown..].iter().map(|drill| drill.title()).collect();
             let title = format!("and {} more", names.len());
             text.push_str(&line(command, &title, &plain(&names.join(", "), 2000)));
@@ -63,10 +64,12 @@ fn line(command: &str, title: &str, message: &str) -> String {
 }
 
 fn escaped(text: &str) -> String {
+    // The percent sign first: it begins the escapes of the other two.
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 fn property(text: &str) -> String {
+    // In a property these two separate it from the next one, and from the message.
     escaped(text).replace(':', "%3A").replace(',', "%2C")
 }
 

@@ -48,6 +48,7 @@ fn spent(statement: &Statement) -> String {
 /// What is left: an upper bound when lines of the ledger could not be read.
 fn left(statement: &Statement) -> String {
     match statement.budget.checked_sub(statement.spent) {
+        // A line of the ledger that cannot be read may be an outage.
         Some(left) if statement.unreadable > 0 => format!("≤ {}", long(left)),
         Some(left) => long(left),
         None => format!("{NONE}: {} over budget", long(statement.spent - statement.budget)),
@@ -58,6 +59,7 @@ fn runs_out(statement: &Statement, terms: &Terms) -> String {
     match statement.runs_out {
         RunsOut::Already => "already exhausted".to_owned(),
         RunsOut::At(at) => format!("on {}, at this burn rate", day(at, terms)),
+        // A calendar year ends in the future; a rolling window ends now.
         RunsOut::No if statement.until > statement.now => "not this year, at this burn rate".to_owned(),
         RunsOut::No => "never, at this burn rate: old incidents leave the rolling window first".to_owned(),
     }
@@ -102,6 +104,7 @@ fn bar(statement: &Statement, paint: Paint) -> String {
     let cells = (1..=CELLS * 2).map(|at| (at, f64::from(at) / f64::from(CELLS)));
     let mut bar = String::new();
     for (at, until) in cells {
+        // A sum of thirtieths is not exact: without the margin a full budget would lack its last cell.
         let spent = until <= share + 1e-9;
         match (spent, at > CELLS) {
             (true, true) => bar.push_str(&paint.bad("█")),

@@ -53,9 +53,11 @@ fn side(row: &Row, values: &Values) -> String {
     let n = values.values.len();
     let time = |seconds: f64| time(row.metric, seconds);
     if is_count(row) {
+        // How many drills were affected: a median of counts that are mostly zero is zero.
         let affected = values.values.iter().filter(|value| **value > 0.0).count();
         return format!("{affected} of {}", count(n, "drill"));
     }
+    // Too few for a median: the values themselves.
     if n < MIN_DRILLS {
         return list(values.values.iter().map(|value| time(*value)));
     }
@@ -202,6 +204,7 @@ fn cells(row: &Row) -> [String; 4] {
 
 /// The comparison as Markdown: what differs, and the rest folded away.
 pub fn comparison_markdown(comparison: &Comparison) -> String {
+    // What is the same is folded away, so that a reviewer sees the differences alone.
     let (different, same): (Vec<&Row>, Vec<&Row>) = comparison
         .rows
         .iter()

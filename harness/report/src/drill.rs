@@ -130,6 +130,7 @@ impl DrillReport {
             (outage.still_down, outage.bounds().high, first)
         };
         let others = || self.measured.journeys.iter().flat_map(|journey| &journey.outages);
+        // The service's outage, and that of a journey that is not essential only where there is no other.
         let service = self.measured.outages.iter().max_by_key(length);
         service.or_else(|| others().max_by_key(length))
     }
@@ -137,6 +138,7 @@ impl DrillReport {
     /// The fault that the outage began with: of those in effect at its onset the one injected last, else the last one
     /// before it. Without an outage, the last one before the error.
     pub(super) fn trigger(&self) -> Option<&FaultSpan> {
+        // Without an outage, the first error stands for its onset.
         let error = || self.culprit().and_then(|(_, entry)| self.logged_at(entry));
         let onset = self.outage().map(|outage| outage.onset).or_else(|| {
             let at = error()?;
@@ -160,6 +162,7 @@ impl DrillReport {
             Some(outage) => outage.hull.contains(at),
             None => Some(at) >= fault,
         };
+        // An error that was logged at another time is not the cause of the outage.
         let in_time = |(_, entry): &(&LogSummary, &ErrorGroup)| self.logged_at(entry).is_some_and(inside);
         self.errors().filter(in_time).max_by_key(frequency)
     }
@@ -195,6 +198,7 @@ impl DrillReport {
 
 /// The order of errors: frequent before rare, early before late.
 fn frequency((_, entry): &(&LogSummary, &ErrorGroup)) -> (usize, std::cmp::Reverse<usize>) {
+    // Of equally frequent errors the earlier one: later ones often follow from it.
     (entry.count, std::cmp::Reverse(entry.line))
 }
 
@@ -224,6 +228,7 @@ fn quoted(found: &mut Found) -> Option<&mut String> {
 
 /// The time that is shown: from the first probe (or the window's start) to the window's end.
 fn shown(history: &History, measured: &Measured) -> Interval {
+    // Samples are in the order of their ends, so the first due is not the first in the file.
     let first = history.samples.iter().map(|sample| sample.due).min();
     let last = history.samples.iter().map(|sample| sample.due).max();
     let window = measured.window;

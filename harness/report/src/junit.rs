@@ -24,6 +24,7 @@ pub fn junit(drills: &[DrillOutcome]) -> Result<String, quick_junit::SerializeEr
             Some(report) => format!("firedrill {}", report.start.backend),
             None => "firedrill".to_owned(),
         };
+        // In the order in which the backends appear; drills of several may alternate.
         let at = match suites.iter().position(|suite| suite.name.as_str() == name) {
             Some(at) => at,
             None => {

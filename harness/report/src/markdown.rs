@@ -179,6 +179,7 @@ fn checks(report: &DrillReport) -> String {
         .filter(|check| check.verdict != Verdict::Met)
         .collect();
     let met = report.judgement.checks.len() - checks.len();
+    // The worst first; the sort is stable, so each verdict keeps the order of the judgement.
     checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));
     let mut text = String::new();
     for check in checks {
@@ -227,6 +228,7 @@ pub(super) fn fenced(lines: &[String]) -> String {
         .flat_map(|line| line.split(|c| c != '`').map(str::len))
         .max()
         .unwrap_or(0);
+    // Longer than any run of backticks inside, which would otherwise end the block.
     let fence = "`".repeat((longest + 1).max(3));
     format!("{fence}text\n{}\n{fence}\n", lines.join("\n"))
 }
@@ -246,6 +248,7 @@ pub(super) fn escaped(text: &str, longest: usize) -> String {
             '&' => escaped.push_str("&amp;"),
             '@' => escaped.push_str("&#64;"),
             '#' => escaped.push_str("&#35;"),
+            // The dollar sign too: GitHub renders mathematics between two of them.
             '|' | '*' | '_' | '`' | '[' | ']' | '\\' | '~' | '!' | '$' => {
                 escaped.push('\\');
                 escaped.push(c);

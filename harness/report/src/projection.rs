@@ -46,6 +46,7 @@ fn tolerable_rate(part: &Contribution) -> String {
     match (part.tolerable_rate_unseen, part.tolerable_rate) {
         (Some(slow), Some(measured)) => range(rate(slow), rate(measured)),
         (Some(slow), None) => format!("≥ {}", rate(slow)),
+        // A slow mode that was not seen can only lower the rate.
         (None, Some(measured)) => format!("≤ {}", rate(measured)),
         (None, None) => UNKNOWN.to_owned(),
     }
@@ -53,6 +54,7 @@ fn tolerable_rate(part: &Contribution) -> String {
 
 /// The rows of the distribution: what, as measured, with an unseen slow mode.
 fn rows(projection: &Projection) -> Vec<[String; 3]> {
+    // Without a price for an outage that does not end there is no slow mode to add.
     let slow = projection.unseen.as_ref();
     let row = |what: &str, measured: String, slow: Option<String>| {
         [
@@ -113,6 +115,7 @@ fn conclusion(projection: &Projection) -> String {
 
 /// What the drills prove, and what more of them would.
 fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
+    // A sum is as certain as its least certain part.
     let fewest = projection.parts.iter().map(|part| part.n).min().unwrap_or(0);
     let drills = count(fewest, "drill");
     let mut lines = Vec::new();

@@ -122,6 +122,7 @@ impl Repeats<'_> {
         let downtimes = self.all.iter().filter_map(|line| Some(line.judged()?.downtime));
         let downtimes: Vec<Bounds> = downtimes.collect();
         match downtimes.len() {
+            // Of one drill, the column before this one has the downtime.
             0 | 1 => NOT_APPLICABLE.to_owned(),
             n if n < MIN_DRILLS => format::list(downtimes.into_iter().map(bounds)),
             _ => bounds(median(&downtimes)),
@@ -174,6 +175,7 @@ fn by_scenario<'a>(lines: &[&'a DrillSummary]) -> Vec<Repeats<'a>> {
         Some(Repeats { worst, all })
     };
     let mut rows: Vec<Repeats<'_>> = scenarios.into_values().filter_map(repeats).collect();
+    // The worst first: rows beyond the limit are left out.
     rows.sort_by(|a, b| a.order().cmp(&b.order()));
     rows
 }
@@ -256,6 +258,7 @@ pub(super) fn cell(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
+            // A space without width: the name reads the same, and nobody is notified.
             '@' => safe.push_str("@\u{200b}"),
             c if c.is_control() => safe.push(' '),
             c => safe.push(c),

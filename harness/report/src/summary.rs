@@ -166,6 +166,7 @@ impl DrillSummary {
                 (true, false, _) => SuiteResult::Met,
                 (false, true, _) => SuiteResult::ControlUnexpected,
                 (false, false, Verdict::Breached) => SuiteResult::Breached,
+                // A drill that is met and no control is as expected, so this is always undecided.
                 (false, false, Verdict::Met | Verdict::Undecided) => SuiteResult::Undecided,
             },
         }
@@ -230,6 +231,7 @@ pub fn summary(lines: &[&DrillSummary], seed: u64, backend: &str, colours: bool)
         "{as_expected} as expected{}",
         of_them_controls(controls)
     )));
+    // Undecided too: without evidence a drill did not end as it must.
     let unexpected = |result| {
         matches!(
             result,
@@ -296,6 +298,7 @@ fn without_repeats(lines: &[&DrillSummary], colours: bool) -> Vec<(String, usize
 /// downtime, and the upper bound of its share in percent.
 pub fn costliest<'a>(lines: &[&'a DrillSummary]) -> Option<(&'a DrillSummary, Bounds, f64)> {
     let priced = lines.iter().filter_map(|line| {
+        // Only drills that met everything: the others are listed with their cost already.
         let judged = line.judged().filter(|_| line.result() == SuiteResult::Met)?;
         // What costs nothing is not expensive, even where everything else costs nothing, too.
         let share = judged.percent.filter(|share| *share > 0.0)?;

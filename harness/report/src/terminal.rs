@@ -28,6 +28,7 @@ const BAR: usize = 20;
 pub fn terminal(report: &DrillReport, width: usize, colours: bool) -> String {
     let page = Page {
         report,
+        // Narrower than 60 the columns do not fit; lines over 160 are hard to follow.
         width: width.clamp(60, 160),
         paint: Paint(colours),
     };
@@ -118,11 +119,13 @@ impl Page<'_> {
             self.paint.bold("Journeys"),
             self.paint.dim("█ up  ▒ fallback  · down  ? unknown")
         );
+        // Places in the window are shares of its length.
         if measured.window.length().is_zero() {
             text.push_str("  nothing measured: the drill ended before its first step\n");
             return text;
         }
         let widest = self.widest_journey();
+        // Six columns are the indent, the gap and a margin at the right.
         let columns = self.width.saturating_sub(widest + 6).clamp(20, 100);
         for journey in &measured.journeys {
             let name = pad(&plain(&journey.name, widest), widest);
@@ -262,6 +265,7 @@ impl Page<'_> {
             clippy::cast_precision_loss,
             reason = "clamped to the bar"
         )]
+        // Rounded up: the smallest cost still shows as one cell.
         let filled = (high / 100.0 * BAR as f64).ceil().clamp(0.0, BAR as f64) as usize;
         // The bar ends at the budget; an arrow says that the cost goes on.
         let over = if high > 100.0 { "▶" } else { "" };
@@ -275,6 +279,7 @@ impl Page<'_> {
     }
 
     fn checks(&self) -> String {
+        // All of them: what was met is a result too.
         let mut checks: Vec<_> = self.report.judgement.checks.iter().collect();
         // The worst first; within a verdict in the fixed order of the judgement.
         checks.sort_by_key(|check| std::cmp::Reverse(check.verdict));

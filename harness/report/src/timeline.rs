@@ -137,6 +137,7 @@ fn of_event(event: &Stamped, evidence: &Evidence<'_>) -> Option<Moment> {
             good: false,
             evidence,
         } => (Kind::Warning, format!("no steady state: {}", words(evidence))),
+        // At the request, not at the confirmation: the outage may begin between the two.
         Event::Injecting { what, .. } => (Kind::Fault, what.clone()),
         Event::Injected {
             evidence: Some(evidence),
@@ -199,6 +200,7 @@ fn alert(kind: &str, answered: u16) -> (Kind, String) {
 
 fn of_outage(journey: &Journey, outage: &Outage) -> [Moment; 2] {
     let name = &journey.name;
+    // Its outage is not the service's, although the timeline lists it beside those that are.
     let aside = if journey.essential { "" } else { " (not essential)" };
     let kinds = tally(outage.kinds.iter().copied());
     let began = Moment {
@@ -226,6 +228,7 @@ fn of_outage(journey: &Journey, outage: &Outage) -> [Moment; 2] {
 fn of_release(release: &Release, measured: &Measured) -> Moment {
     let (answers, good) = release.answers;
     let last = release.last.1;
+    // The last probes of a drill may be cancelled: a release that answered just before them answered to the end.
     let until = if last >= measured.window.until - TO_THE_END {
         "to the end".to_owned()
     } else {

@@ -37,6 +37,7 @@ pub(super) fn verdict(verdict: Verdict) -> &'static str {
 
 /// The verdict as a headline: `MET`, `BREACHED (as expected: negative control)`.
 pub(super) fn headline(judgement: &Judgement) -> String {
+    // A control's verdict alone would mislead: its *breached* is what it is for.
     let word = verdict(judgement.verdict()).to_uppercase();
     match (&judgement.control, judgement.as_expected()) {
         (Some(_), true) => format!("{word} (as expected: negative control)"),
@@ -139,6 +140,7 @@ pub(super) fn of_budget(cost: &Cost) -> String {
 
 /// The same for a sentence that is about what was used.
 fn of_budget_used(cost: &Cost) -> String {
+    // A price is not used budget: it stands for a recovery that the drill did not see.
     match (cost.share.high, cost.priced) {
         (Some(_), None) => format!("{} used", of_budget(cost)),
         _ => of_budget(cost),
@@ -196,6 +198,7 @@ pub(super) fn bills(judgement: &Judgement) -> Vec<String> {
 /// What a contract bills. A contract that bills nothing of an outage yet may bill it later: nothing is known.
 pub(super) fn billed(bill: &Bill) -> String {
     match bill.billed.high {
+        // Between zero and anything: "≥ 0" would read as nothing.
         None if bill.billed.low.is_zero() => "unknown".into(),
         _ => format::bounds(bill.billed),
     }

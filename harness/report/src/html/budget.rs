@@ -22,6 +22,7 @@ pub(super) fn budget(report: &DrillReport, id: &str) -> Chart {
     let largest = rows
         .iter()
         .filter_map(|(_, share)| share.high)
+        // At least the whole budget, so that a small cost looks small.
         .fold(100.0, f64::max);
     // A little room on the right, so that the end of the longest bar is seen.
     let scale = 100.0 / (largest * 1.02);
@@ -61,6 +62,7 @@ fn used(share: Share) -> String {
 /// One cell for each minute, where that can be seen.
 fn cells(report: &DrillReport) -> u64 {
     let minutes = report.judgement.cost.budget.as_secs() / 60;
+    // With fewer minutes one cell would be all, with more they could not be told apart: tenths instead.
     if (2..=60).contains(&minutes) { minutes } else { 10 }
 }
 
@@ -76,6 +78,7 @@ fn row(picture: &mut Picture, share: Share, scale: f64, y: Down, cells: u64) {
     }
     let Some(high) = share.high else { return };
     if high > 0.0 {
+        // The certain part first, the uncertain one after it, and what is over the budget in its own colour.
         picture.rect("used", across(0.0, share.low.min(100.0)), y, "used, lower bound");
         picture.rect(
             "used-maybe",

@@ -64,6 +64,7 @@ fn chart(report: &DrillReport, series: &Series, id: &str) -> Chart {
         );
         picture.text("tick", anchor(x), x, plot.from + CHART + BAD + 15, &name);
     }
+    // As many as the whole time has: a series may end before the drill, and its curve must then end early too.
     let columns = columns(report, series);
     picture.stretched(columns, plot, curves(series, highest));
     for (y, name) in &levels {
@@ -178,6 +179,7 @@ fn area(buckets: &[Bucket], edges: impl Fn(&Bucket) -> (f64, f64)) -> String {
             for (n, bucket) in row.iter().enumerate() {
                 let _ = write!(path, "V{:.1}H{}", edges(bucket).1, at + n + 1);
             }
+            // Back along the lower edge, so that the path encloses an area.
             for (n, bucket) in row.iter().enumerate().rev() {
                 let _ = write!(path, "V{:.1}H{}", edges(bucket).0, at + n);
             }

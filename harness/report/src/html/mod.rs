@@ -43,6 +43,7 @@ const MOST_MOMENTS: usize = 2000;
 pub fn html(drills: &[DrillOutcome]) -> Result<String, minijinja::Error> {
     let sorted = worst_first(drills);
     let engine = engine()?;
+    // The policy of the page allows the script by this digest, and no other.
     let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(SCRIPT.as_bytes()));
     let title = match drills {
         [one] => format!("{}: {}", one.title(), one.status().word()),
@@ -215,6 +216,7 @@ fn lanes(report: &DrillReport) -> String {
         lanes.push((journey.name.clone(), unknown.clone().chain(segments).collect()));
     }
     for release in &report.measured.releases {
+        // A page with more of them would be slow to open; the cursor is for the first minutes.
         let stretches = release.stretches.iter().take(2000);
         let stretches = stretches.map(|stretch| (stretch.from.0, stretch.until.0, "answering".to_owned()));
         lanes.push((release.name.clone(), stretches.collect()));
@@ -239,6 +241,7 @@ fn interesting(report: &DrillReport) -> firedrill_model::sample::Micros {
     let downs = lanes.filter(|segment| segment.state == Lane::Down);
     let fault = report.faults.first().map(|fault| fault.from);
     let first = downs.map(|segment| segment.time).min();
+    // The middle of the first outage: the page opens where something happened.
     first.map_or(fault.unwrap_or(window.from), |time| time.from + time.length() / 2)
 }
 

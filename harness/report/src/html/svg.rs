@@ -109,6 +109,7 @@ pub(super) struct Down {
 /// On which side of its place a text near an edge of the picture is written.
 pub(super) fn anchor(x: f64) -> &'static str {
     match x {
+        // A text that is centred at an edge would be cut by it.
         x if x < 3.0 => "start",
         x if x > 97.0 => "end",
         _ => "middle",

@@ -36,6 +36,7 @@ impl Scale {
 
     pub(super) fn at(self, at: Micros) -> f64 {
         let whole = self.shown.length().as_secs_f64().max(1e-9);
+        // What began before the picture, or ends after it, ends at its edge.
         let at = at.clamp(self.shown.from, self.shown.until.max(self.shown.from));
         100.0 * at.since(self.shown.from).as_secs_f64() / whole
     }
@@ -60,7 +61,9 @@ impl Scale {
             .find(|step| whole / step <= TICKS)
             .unwrap_or(whole / TICKS);
         let mut ticks = Vec::new();
+        // From the left edge: zero is the start of the steps, which is inside the picture.
         let mut n = -(before / step).floor();
+        // The limit only ends the loop for a step that rounding has made too small.
         while before + n * step <= whole && ticks.len() < 100 {
             ticks.push((100.0 * (before + n * step) / whole, named(n * step, step)));
             n += 1.0;
@@ -75,6 +78,7 @@ fn named(seconds: f64, step: f64) -> String {
     if step >= 60.0 {
         return format!("{sign}{:.0} min", seconds / 60.0);
     }
+    // As many decimals as tell two neighbouring ticks apart.
     let places = if step < 0.1 { 2 } else { usize::from(step < 1.0) };
     format!("{sign}{seconds:.places$} s")
 }
@@ -105,6 +109,7 @@ pub(super) fn timeline(report: &DrillReport, id: &str) -> Chart {
         y: 4,
     };
     let height = sheet.height();
+    // The ground first: later shapes cover earlier ones.
     sheet.ground(height);
     for journey in &report.measured.journeys {
         sheet.journey(journey);
@@ -252,6 +257,7 @@ impl Sheet<'_> {
                 self.picture.label(inside(class, across), across, y, &text);
             }
         }
+        // The bounds of an outage lie over the lane, which shows only the point values.
         for outage in &journey.outages {
             self.outage(outage, y);
         }

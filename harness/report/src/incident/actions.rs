@@ -35,6 +35,7 @@ impl Draft<'_> {
         if let Some(damage) = words::damage(&measured.data) {
             row("Fix: acknowledge a write only when it is durable", &damage);
         }
+        // One item for each breached check, so that none is forgotten in the general ones above.
         for check in self.0.judgement.of(Verdict::Breached) {
             row(
                 &format!("Meet {}", code(&check.id.to_string(), 60)),

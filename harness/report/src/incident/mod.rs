@@ -158,6 +158,7 @@ impl Draft<'_> {
             ),
             None => "**No alert arrived.** A person noticed.".into(),
         };
+        // What the incident taught: its monitor watched a page that stayed up.
         let blind: Vec<String> = self.never_down().map(|journey| code(&journey.name, 60)).collect();
         let green = if blind.is_empty() || self.down().next().is_none() {
             String::new()
@@ -186,6 +187,7 @@ impl Draft<'_> {
                     bounds(back.time)
                 );
             }
+            // Without a deploy there was nothing to roll back to.
             None if self.deployed() => text.push_str("No automatic rollback to the last working release.\n"),
             None => {}
         }
@@ -213,6 +215,7 @@ impl Draft<'_> {
     fn root_cause(&self) -> String {
         let report = self.0;
         let mut text = String::from("## Root cause\n\n");
+        // All faults are listed: a drill may inject one that did no harm.
         let trigger = report.trigger();
         if trigger.is_none() {
             let _ = writeln!(text, "* Trigger: {}", blank("what the outage began with"));

@@ -107,6 +107,7 @@ impl Draft<'_> {
             .journeys
             .iter()
             .filter(|journey| journey.essential);
+        // Voids are left out: they are the prober's own failures.
         essential.fold((0, 0), |(all, defects), journey| {
             let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
             (all + journey.good + journey.fallback + bad, defects + bad)

@@ -96,11 +96,13 @@ fn outage(outage: &measure::Outage) -> Outage<'_> {
     Outage {
         downtime: outage.bounds().into(),
         began: Edge {
+            // The bounds of measuring: it began after the last good answer and by the first bad one.
             after: Some(outage.hull.from.0),
             by: outage.core.first().map(|core| core.from.0),
         },
         ended: Edge {
             after: outage.core.last().map(|core| core.until.0),
+            // An outage that had not ended has no upper bound.
             by: (!outage.still_down).then_some(outage.hull.until.0),
         },
         open: outage.still_down,

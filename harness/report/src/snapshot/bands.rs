@@ -68,6 +68,7 @@ impl Unit {
     pub(super) fn band(self, quantity: Option<Quantity>, accepted: Option<&str>, still_down: &str) -> String {
         let accepted_band = accepted.and_then(|text| self.parse(text));
         let Some(quantity) = quantity.filter(|quantity| quantity.high != Some(0.0)) else {
+            // Nothing was measured: only a band that allows for it stays.
             let fits = accepted_band.filter(|band| band.or_none);
             return fits.map_or_else(|| NONE.to_owned(), |band| band.to_string());
         };
@@ -92,6 +93,7 @@ impl Unit {
     fn parse(self, text: &str) -> Option<Band> {
         let or_none = text.starts_with(OR_NONE);
         let lowest = self.lowest_edge();
+        // Compared as text, so that only what this writes is read: an edited value counts as changed.
         let mut bands = (lowest..lowest + 60).map(|edge| Band {
             unit: self,
             edge,
@@ -104,6 +106,7 @@ impl Unit {
 impl Band {
     /// Whether it still fits a measured interval.
     fn fits(self, low: f64, high: f64) -> bool {
+        // The lowest band reaches down to zero.
         let has_lower_end = !self.or_none && self.edge != self.unit.lowest_edge();
         let above_the_lower_end = !has_lower_end || high >= half_step_below(self.edge - 1);
         above_the_lower_end && low <= half_step_above(self.edge)
@@ -118,6 +121,7 @@ fn value(edge: i32) -> f64 {
 /// The first edge that is not below a value (with room for the rounding of decimal fractions).
 fn edge_at_least(wanted: f64) -> i32 {
     (-60..60)
+        // The margin is for a measurement that is exactly an edge: powers of ten are not exact in binary.
         .find(|edge| value(*edge) * (1.0 + 1e-9) >= wanted)
         .unwrap_or(60)
 }

@@ -139,6 +139,7 @@ pub(super) struct Seen {
 impl Seen {
     /// As a snapshot has it that was never accepted.
     fn accepted(&self) -> Accepted {
+        // *Up* is never optional: between two outages it is the recovery.
         let certain = self.intervals > CERTAIN || self.state == State::Up;
         Accepted {
             state: self.state.clone(),
@@ -175,6 +176,7 @@ pub(super) fn seen(history: &History, journey: &Journey) -> Vec<Seen> {
         };
         let intervals = segment.time.length().as_secs_f64() / streams.interval;
         match seen.last_mut() {
+            // A good stretch between them was left out above: the two are one state.
             Some(last) if last.state == state => last.intervals += intervals,
             _ => seen.push(Seen {
                 state,
@@ -226,6 +228,7 @@ impl Streams {
         };
         let right = sent().filter(|sample| sample.outcome.is_up()).count();
         let all = sent().filter(|sample| !sample.outcome.is_void()).count();
+        // Too few answers for a share: the state counts as wholly down.
         if all < ENOUGH {
             0.0
         } else {
@@ -275,6 +278,7 @@ fn variant(accepted: &[Accepted], there: u32) -> Vec<&Accepted> {
         let optional = state.certainty != Certainty::Certain;
         let is_there = !optional || there & (1 << number) != 0;
         number += u32::from(optional);
+        // Where an optional state is missing, its neighbours may be equal, and are one then.
         if is_there && variant.last().is_none_or(|last| last.state != state.state) {
             variant.push(state);
         }
@@ -283,6 +287,7 @@ fn variant(accepted: &[Accepted], there: u32) -> Vec<&Accepted> {
 }
 
 fn same(accepted: &Accepted, seen: &Seen) -> bool {
+    // Near the middle, chance decides between down and partly down.
     let either = seen.either && matches!(accepted.state, State::Down | State::PartlyDown);
     let short_enough = accepted.certainty != Certainty::Brief || seen.intervals <= CLEARLY_SEEN;
     (accepted.state == seen.state || either) && short_enough

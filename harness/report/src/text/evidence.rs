@@ -31,6 +31,7 @@ impl<'h> Evidence<'h> {
             Some((_, release)) => text.replace("{release}", release),
             None => text.to_owned(),
         };
+        // Older versions wrote this where there was no release before.
         in_words(&text.replace(" instead of ,", ","))
     }
 }
@@ -47,6 +48,7 @@ fn in_words(text: &str) -> String {
     let text = without_html(text);
     let mut words = String::new();
     let mut rest = text.as_str();
+    // JSON may stand anywhere in the text, and more than once.
     while let Some(at) = begin_of_json(rest) {
         words.push_str(&rest[..at]);
         let (value, length) = json_in_words(&rest[at..]);
@@ -89,6 +91,7 @@ fn json_in_words(text: &str) -> (String, usize) {
         match c {
             '{' | '[' => depth += 1,
             '}' | ']' => {
+                // A text that was cut may close more than it opened.
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
                     return (words, at + c.len_utf8());
@@ -111,6 +114,7 @@ fn string(chars: &mut std::str::CharIndices<'_>) -> String {
         match c {
             '"' => break,
             '\\' => match chars.next() {
+                // Words stay apart where the service broke a line.
                 Some((_, 'n' | 't' | 'r')) => text.push(' '),
                 Some((_, escaped)) => text.push(escaped),
                 None => break,

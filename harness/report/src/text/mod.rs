@@ -31,10 +31,12 @@ pub(super) fn column<'t>(texts: impl IntoIterator<Item = &'t str>, least: usize,
 /// or an address can still be copied. A number and its unit stay together.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let options = Options::new(columns.max(20))
+        // A path or an address that is broken cannot be copied.
         .break_words(false)
         .word_separator(WordSeparator::AsciiSpace)
         .word_splitter(WordSplitter::NoHyphenation)
         .wrap_algorithm(WrapAlgorithm::FirstFit);
+    // A no-break space keeps a number and its unit on one line; it is a plain space again afterwards.
     let glued = glue_units(text);
     let lines = textwrap::wrap(&glued, options);
     lines.into_iter().map(|line| line.replace(GLUE, " ")).collect()
