@@ -40,6 +40,7 @@ pub fn router<U: Upstream>(admin: Admin<U>, token: Secret) -> Router {
         .route("/releases/{release}/promote", post(promote))
         .route("/rollback", post(rollback))
         .route_layer(middleware::from_fn_with_state(token, authorised))
+        // After the layer, which applies to the routes before it: health checks have no token.
         .route("/healthz", get(|| async { "alive\n" }))
         .route("/readyz", get(|| async { "ready\n" }))
         .with_state(Arc::new(admin))
@@ -52,6 +53,7 @@ async fn authorised(State(token): State<Arc<Secret>>, request: Request, next: Ne
         .get(header::AUTHORIZATION)
         .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
         .unwrap_or_default();
+    // In constant time: the time of an answer must not tell how much of a guess was right.
     if bool::from(given.ct_eq(token.expose().as_bytes())) {
         return next.run(request).await;
     }

@@ -26,6 +26,7 @@ static FORWARDED: [HeaderName; 5] = [
 
 /// Tells the service which client and host a request came from. What the client sent about that is removed.
 pub fn set_forwarded(headers: &mut HeaderMap, client: Option<IpAddr>, host: &HeaderValue) {
+    // What a client claims about itself is not passed on as if the edge said it.
     for name in &FORWARDED {
         headers.remove(name);
     }
@@ -40,6 +41,7 @@ pub fn set_forwarded(headers: &mut HeaderMap, client: Option<IpAddr>, host: &Hea
 /// The host that a request is for (RFC 9112, section 3.2); `None` when it is missing, ambiguous or invalid. An absolute
 /// address takes precedence over the header.
 pub fn host(version: Version, uri: &Uri, headers: &HeaderMap) -> Option<HeaderValue> {
+    // An absolute address goes before the header (RFC 9112, section 3.2.2).
     if let Some(authority) = uri.authority() {
         return HeaderValue::from_str(authority.as_str())
             .ok()
@@ -62,6 +64,7 @@ fn is_valid_host(host: &HeaderValue) -> bool {
 
 /// Removes the headers that concern only one connection (RFC 9110, section 7.6.1).
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    // A client may name further headers that are for this connection only (RFC 9110, section 7.6.1).
     if headers.contains_key(CONNECTION) {
         let named: Vec<HeaderName> = headers
             .get_all(CONNECTION)

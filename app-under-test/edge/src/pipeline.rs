@@ -168,6 +168,7 @@ impl<U: Upstream> Pipeline<U> {
                 return Ok(evidence);
             }
             Outcome::Rejected { reason, evidence } => (false, reason, evidence),
+            // What could not be tried must not reach users either.
             Outcome::Undecided { reason, evidence } => (true, reason, evidence),
         };
         let event = Event::Rejected {
@@ -209,6 +210,7 @@ impl<U: Upstream> Pipeline<U> {
             .ok_or_else(|| Refused::NotRegistered(release.to_owned()))?;
         match status.stage {
             Stage::Passed => {}
+            // A pipeline may repeat a step whose answer it did not get.
             stage if state.live.release == release => {
                 return Ok(Done {
                     release: release.to_owned(),

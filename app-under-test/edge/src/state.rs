@@ -101,6 +101,7 @@ impl State {
             at: jiff::Timestamp::now(),
             event,
         };
+        // It never goes back: receivers know alerts by their number.
         self.next += 1;
         self.events.push(record.clone());
         let surplus = self.events.len().saturating_sub(MAX_EVENTS);
@@ -231,6 +232,7 @@ fn decode(content: &[u8]) -> Option<State> {
     let text = std::str::from_utf8(content).ok()?.strip_suffix('\n')?;
     let (stored, text) = text.split_once('\n')?;
     let stored = u64::from_str_radix(stored, 16).ok()?;
+    // The checksum first: a damaged state may be valid JSON.
     (stored == fnv_1a(text.bytes())).then(|| serde_json::from_str(text).ok())?
 }
 

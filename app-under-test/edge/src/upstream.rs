@@ -89,6 +89,7 @@ impl Inner {
     /// The most recently used connection that is still open; closed ones are dropped.
     async fn idle_one(&self) -> Option<SendRequest<Full<Bytes>>> {
         loop {
+            // The last one that was used: the release has hardly closed it by now.
             let mut sender = self.idle().pop()?;
             if !sender.is_closed() && sender.ready().await.is_ok() {
                 return Some(sender);
@@ -127,6 +128,7 @@ impl Inner {
         };
         let (parts, incoming) = sender.send_request(request).await.map_err(broken)?.into_parts();
         let body = self.receive(incoming).await.map_err(broken)?;
+        // A connection with an unread rest cannot carry another request.
         if matches!(body, Body::Whole(_)) && !sender.is_closed() {
             let mut idle = self.idle();
             if idle.len() < MAX_IDLE {
@@ -151,6 +153,7 @@ impl Inner {
                 }
                 whole.extend_from_slice(&data);
             }
+            // Longer than memory should hold: the rest is passed on as it comes.
             if first.len().max(whole.len()) > self.longest && !incoming.is_end_stream() {
                 let so_far = if whole.is_empty() { first } else { whole.freeze() };
                 return Ok(Body::Rest(so_far, incoming));

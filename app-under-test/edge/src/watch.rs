@@ -52,6 +52,7 @@ impl Pairs {
     /// one pair: one stall of the machine delays all of them.
     pub fn add(&mut self, pair: Pair, failure: &Failure, began: Instant, now: Instant) -> bool {
         if matches!(failure, Failure::Late(_)) {
+            // Requests that waited at the same time were late for one reason, and count once.
             if self.last_late.is_some_and(|last| began < last) {
                 return false;
             }

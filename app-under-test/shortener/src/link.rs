@@ -62,6 +62,7 @@ impl LinkTarget {
         let uri: http::Uri = text.parse().ok()?;
         let web = matches!(uri.scheme_str(), Some("http" | "https"))
             && uri.host().is_some_and(|host| !host.is_empty());
+        // A line break in it would end the header in which it is sent.
         let printable = text.chars().all(|c| c.is_ascii_graphic());
         (web && printable && text.len() <= MAX_URL).then(|| Self::Url(text.to_owned()))
     }
@@ -75,6 +76,7 @@ impl LinkTarget {
             .filter(|c| in_file_name(*c))
             .take(100)
             .collect();
+        // Neither `.` nor `..`, and no hidden file.
         let valid = !name.is_empty() && !name.starts_with('.');
         valid.then_some(Self::File(name))
     }

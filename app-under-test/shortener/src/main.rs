@@ -167,6 +167,7 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
             "requests were still in flight after {SHUTDOWN_TIMEOUT:?}; their connections are closed"
         );
     }
+    // After the last request, so that the file of links has all of them.
     Ok(tokio::task::spawn_blocking(move || store.close()).await?)
 }
 

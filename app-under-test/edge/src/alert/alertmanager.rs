@@ -46,6 +46,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
     });
     let body = json!({
         "version": "4",
+        // A group for each alert: receivers drop repeats within a group.
         "groupKey": format!("{{}}:{{alertname=\"release\", id=\"{}\"}}", notice.id()),
         "truncatedAlerts": 0,
         "status": "firing",
@@ -68,6 +69,7 @@ fn fingerprint(labels: &Value) -> String {
         .flatten()
         .map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()))
         .collect();
+    // As Prometheus does: sorted, with a byte between that no UTF-8 text has.
     labels.sort_unstable();
     let bytes = labels
         .into_iter()

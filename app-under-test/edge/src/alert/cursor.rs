@@ -85,6 +85,7 @@ pub(super) fn names(receivers: &[Receiver]) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let name = |receiver: &Receiver| {
         let name = format!("{} {}", receiver.kind(), receiver.origin());
+        // Two receivers may have the same address: their number keeps their cursors apart.
         let count = counts.entry(name.clone()).or_default();
         *count += 1;
         format!("{name} {count}")

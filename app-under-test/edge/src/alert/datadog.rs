@@ -62,6 +62,7 @@ impl TryFrom<String> for Template {
     fn try_from(text: String) -> Result<Self, InvalidTemplate> {
         let template: Value = serde_json::from_str(&text)?;
         let mut unknown = None;
+        // Only to find the names; the result is thrown away.
         let _ = map_strings(&template, &mut |text| {
             let check = |name: &str| {
                 if !VARIABLES.contains(&name) {
@@ -139,6 +140,7 @@ fn replace_variables(text: &str, mut value: impl FnMut(&str) -> String) -> Strin
         let end = after
             .find(|c: char| !c.is_ascii_uppercase() && c != '_')
             .unwrap_or(after.len());
+        // A dollar sign before anything else is text.
         if end == 0 {
             replaced.push('$');
         } else {

@@ -79,6 +79,7 @@ pub(super) async fn deliver(
             Ok(attempts) => tracing::info!("{alert}: accepted by {origin} after {attempts} attempts"),
             Err(reason) => tracing::error!("{alert}: not delivered to {origin}: {reason}"),
         }
+        // Also after an alert that was given up: it would stop those behind it after every restart.
         let (cursors, name, number) = (Arc::clone(&cursors), name.clone(), notice.number);
         drop(tokio::task::spawn_blocking(move || cursors.advance(&name, number)).await);
     }

@@ -41,6 +41,7 @@ pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
         ("excerpt", notice.excerpt.clone()),
         ("difference", notice.changes()),
     ];
+    // In the body, because servers log addresses.
     form.extend(
         settings
             .token

@@ -24,6 +24,7 @@ pub(super) fn tail(folder: &Path, release: &str) -> io::Result<String> {
     file.take(TAIL).read_to_end(&mut content)?;
     let text = String::from_utf8_lossy(&content).into_owned();
     Ok(match text.split_once('\n') {
+        // The first line was cut by the limit.
         Some((_, whole)) if skipped > 0 => whole.to_owned(),
         _ => text,
     })

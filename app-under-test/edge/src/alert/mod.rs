@@ -121,6 +121,7 @@ impl Listener for Alerts {
         if self.receivers.is_empty() || !needs_alert(&record.event) {
             return;
         }
+        // Never waits: the caller writes the decisions to disk.
         if self.queue.try_send(record.clone()).is_err() {
             tracing::error!("event {}: alert dropped because the queue is full", record.number);
         }
@@ -154,12 +155,14 @@ async fn compose(
 ) {
     while let Some(record) = events.recv().await {
         let (number, settings) = (record.number, Arc::clone(&settings));
+        // It reads files of any size; a panic in it ends this alert alone.
         let notice = tokio::task::spawn_blocking(move || Notice::new(&settings, &record)).await;
         let Ok(notice) = notice.map(Arc::new) else {
             tracing::error!("event {number}: alert dropped because composing it panicked");
             continue;
         };
         for (name, queue) in &receivers {
+            // A faster receiver has had it before the restart.
             if cursors.get(name) < number && queue.try_send(Arc::clone(&notice)).is_err() {
                 tracing::error!("event {number}: alert to {name} dropped because its queue is full");
             }

@@ -168,6 +168,7 @@ impl Notice {
             .last_working
             .as_ref()
             .map(|old| difference::compare((old, details(old)), (release, details(release))));
+        // The name that scenarios and receivers know is the one of serde.
         let kind = serde_json::to_value(&record.event)
             .ok()
             .and_then(|event| Some(event.get("kind")?.as_str()?.to_owned()));

@@ -25,6 +25,7 @@ const MAX_SUMMARY: usize = 1024;
 
 /// The request that carries an alert.
 pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
+    // PagerDuty refuses an event with a longer summary.
     let summary: String = format!("{}: {}", notice.title, notice.reason)
         .chars()
         .take(MAX_SUMMARY)

@@ -59,6 +59,7 @@ impl<U: Upstream> Control<U> {
         let (state, origin) = resume(folder.read(), config);
         listeners
             .iter()
+            // Before any new event: alerts of the time before the restart may still have to be sent.
             .for_each(|listener| listener.resume(&state.events));
         let inner = Inner {
             epoch: 0,
@@ -98,6 +99,7 @@ impl<U: Upstream> Control<U> {
             resumed: origin.resumed,
         };
         drop(self.decide(&mut inner, std::iter::once(started).chain(damaged)));
+        // For the whole time anew: nobody watched while the edge was down.
         if inner.state.watched_since.is_some() {
             self.settle_later(inner.epoch);
         }
@@ -128,6 +130,7 @@ impl<U: Upstream> Control<U> {
 
     /// Sends the next requests where the state says.
     fn switch(&self, inner: &mut Inner) {
+        // What requests of the time before report from now on is about routes that no longer exist.
         inner.epoch += 1;
         inner.pairs = Pairs::new(self.rules.pairs, self.rules.window);
         (inner.shared, inner.failing, inner.standby_answers) = Default::default();
@@ -216,6 +219,7 @@ impl<U: Upstream> Control<U> {
 
     /// Makes the standby live again; `None` when there is none.
     fn go_back(&self, inner: &mut Inner, reason: String, pairs: Vec<Pair>) -> Option<Written> {
+        // Taken: after a rollback no other release is known to work.
         let to = inner.state.standby.take()?;
         let bad = std::mem::replace(&mut inner.state.live, to.clone());
         inner.state.watched_since = None;
@@ -279,6 +283,7 @@ impl<U: Upstream> Control<U> {
     /// Makes a release live. Unlike a rollback this is written to disk first: a promotion that a restart would forget does
     /// not take place.
     pub(crate) async fn go_live(self: &Arc<Self>, new: Placed) -> Result<(), Error> {
+        // What to return to should the disk fail.
         let before = self.state();
         let written = {
             let mut inner = self.inner();
@@ -297,6 +302,7 @@ impl<U: Upstream> Control<U> {
         // The lock is free while the disk works; the `operating` lock keeps other operations out.
         let written = written.await.unwrap_or(Ok(()));
         let mut inner = self.inner();
+        // A restart would find the old release on disk, so users stay on it.
         if written.is_err() {
             let state = &mut inner.state;
             state.live = before.live;

@@ -123,6 +123,7 @@ async fn once(journey: &Journey, values: &[(&str, &str)], slot: &Slot) -> Result
         .method(method)
         .uri(replace_placeholders(&journey.path, values))
         .header(header::HOST, "staging")
+        // A kept connection may lead to the instance before this one.
         .extension(Fresh);
     if !fields.is_empty() {
         request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");

@@ -33,6 +33,7 @@ pub(super) fn command(
     command
         .args(arguments.iter().map(|text| replace_placeholders(text, values)))
         .env_clear();
+    // Nothing else of the edge's environment: it holds tokens that a candidate must not see.
     for name in ["PATH", "TMPDIR"] {
         if let Some(value) = std::env::var_os(name) {
             command.env(name, value);
@@ -76,6 +77,7 @@ fn kill_with_the_edge(command: &mut Command) {
 
 /// The last lines of a child's output, without secrets, because evidence is stored, logged and sent to people.
 pub(super) fn last_lines(output: &[u8], secrets: &[Secret]) -> Vec<String> {
+    // Before the lines are chosen: a secret may span several of them.
     let text = redacted(&String::from_utf8_lossy(output), secrets);
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(MAX_LINES)..]

@@ -113,6 +113,7 @@ pub async fn staging(
         records.len()
     )];
     let way_back = format!("the last working release ({last_working}) on the store that {candidate} wrote");
+    // In this order on one copy: the last working release must read what the candidate has written.
     for (release, who, is_candidate) in [(candidate, candidate, true), (last_working, &way_back, false)] {
         match trial.run(release, is_candidate).await {
             Ok(lines) => evidence.extend(lines.iter().map(|line| format!("{who}: {line}"))),

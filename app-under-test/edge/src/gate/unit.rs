@@ -21,12 +21,14 @@ pub async fn unit(gate: Option<&Unit>, release: &str) -> Outcome {
             reason: format!("its checks did not finish within {:?}", gate.within),
             evidence: Vec::new(),
         },
+        // Checks that never ran say nothing about the release; it does not pass either.
         Ok(Err(error)) => Outcome::undecided(format!("its checks cannot be started: {error}")),
         Ok(Ok(output)) => {
             let mut evidence = last_lines(&output.stdout, &[]);
             if output.status.success() {
                 return Outcome::Passed(evidence);
             }
+            // Only of checks that failed: those that pass may write warnings there.
             evidence.extend(last_lines(&output.stderr, &[]));
             Outcome::Rejected {
                 reason: format!("its own checks failed: {}", output.status),

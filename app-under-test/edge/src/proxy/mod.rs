@@ -88,6 +88,7 @@ impl<U: Upstream> Proxy<U> {
             Ok(request) => request,
             Err(refusal) => return edge_answer(refusal),
         };
+        // One value for the whole request: a switch meanwhile is for the next one.
         let routes = self.control.routes();
         let mut response = match &routes.standby {
             None => self.without_standby(&routes, &request).await,
@@ -108,6 +109,7 @@ impl<U: Upstream> Proxy<U> {
             .clone()
             .oneshot(request.to_http(!request.repeatable))
             .await;
+        // The release had closed an idle connection: that says nothing about it.
         if request.repeatable && answer.as_ref().is_err_and(|broken| broken.stale) {
             Counts::add(&self.counts.reconnected);
             answer = service.clone().oneshot(request.to_http(true)).await;
@@ -155,6 +157,7 @@ impl<U: Upstream> Proxy<U> {
                 let other = self.send_in_time(standby, request).await;
                 return self.compare(routes, request, began, (failure, response), other);
             }
+            // Late, and perhaps still right: from here on the first right answer of the two wins.
             Err(_) => {}
         }
         // A timer that fires late means that this process was not running: the release may be innocent.
@@ -166,6 +169,7 @@ impl<U: Upstream> Proxy<U> {
             Either::Left((Attempt::Failed(failure, response), other)) => {
                 self.compare(routes, request, began, (failure, response), other.await)
             }
+            // The user gets this answer, and no release is blamed.
             Either::Right((Attempt::Answered(response), _)) if stalled => from_standby(response),
             Either::Right((other @ Attempt::Answered(_), _)) => {
                 self.compare(routes, request, began, (Failure::Late(deadline), None), other)
@@ -203,6 +207,7 @@ impl<U: Upstream> Proxy<U> {
             Attempt::Failed(others, answer) => {
                 self.control
                     .both_failed(routes, &request.name(), &failure, &others);
+                // The failure of a release says more to its user than one of the edge.
                 let given = response.or(answer);
                 given.unwrap_or_else(|| edge_answer(status_of(&failure)))
             }

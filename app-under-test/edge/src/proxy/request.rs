@@ -45,10 +45,12 @@ impl BufferedRequest {
         let body = receive_body(body, settings.longest_request).await?;
         let mut headers = parts.headers;
         strip_hop_by_hop(&mut headers);
+        // Before the first sending: a repeat must have the same key.
         ensure_key(&parts.method, &mut headers);
         let client = parts.extensions.get::<Peer>().map(|peer| peer.0.ip());
         set_forwarded(&mut headers, client, &host);
         headers.insert(header::HOST, host);
+        // Only path and query: in an absolute address a service could see another host than in the header.
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         Ok(Self {
             repeatable: parts.method.is_safe() || may_replay(parts.uri.path(), &settings.route),
@@ -104,6 +106,7 @@ fn may_replay(path: &str, routes: &[Route]) -> bool {
         let rest = path.strip_prefix(route.path.trim_end_matches('/'));
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
+    // The most specific rule decides.
     let longest = routes.iter().filter(matches).max_by_key(|route| route.path.len());
     longest.is_none_or(|route| route.replay)
 }

@@ -46,6 +46,7 @@ pub(super) fn not_found() -> Response {
 pub(super) fn redirect(to: &str) -> Response {
     match HeaderValue::from_str(to) {
         Ok(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
+        // A damaged store may hold any bytes, and a header may not.
         Err(_) => error(StatusCode::INTERNAL_SERVER_ERROR, "This link is damaged."),
     }
 }
@@ -53,6 +54,7 @@ pub(super) fn redirect(to: &str) -> Response {
 /// The page of a new link. The cookie remembers the visitor's links.
 pub(super) fn created(rung: Rung, link: &str, mut codes: Vec<String>, code: &Code) -> Response {
     codes.push(code.as_str().to_owned());
+    // The newest ones: browsers refuse a cookie of more than 4 KiB.
     let codes = codes.split_off(codes.len().saturating_sub(MAX_VISITOR_CODES));
     let mut response = served_by(rung, Html(pages::created(link)).into_response());
     let headers = response.headers_mut();

@@ -93,6 +93,7 @@ async fn save_file(
     } else {
         uploads::save
     };
+    // Before the link is stored: a link must not lead to a file that is not there.
     let saved = tokio::task::spawn_blocking(move || save(&folder, &path_name, &content));
     saved.await.map_err(|_| StoreError::Closed)??;
     Ok(Some(LinkTarget::File(name)))
@@ -108,6 +109,7 @@ async fn store(service: &Service, new: NewLink) -> Response {
     match service.store.put(code, to, new.key, wrong_loader).await {
         Ok(PutResult::Stored(rung)) => {
             service.written.store(true, Ordering::Relaxed);
+            // The store works again: links that were given out as signed ones can be stored now.
             store_waiting(service).await;
             created(rung, &format!("/{}", new.code.as_str()), new.codes, &new.code)
         }
@@ -147,6 +149,7 @@ fn signed_link(
     codes: Vec<String>,
 ) -> Response {
     let signed = match (&to, service.settings.release.store) {
+        // A file does not fit into a link.
         (LinkTarget::Url(url), StoreKind::Durable) => service.signer.sign(&code, url),
         _ => None,
     };
@@ -156,6 +159,7 @@ fn signed_link(
     tracing::error!("POST /your-url: cannot store the link, gave a signed one: {cause}");
     let response = created(Rung::SignedLink, &link, codes, &code);
     let mut waiting = service.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    // Beyond the limit the link stays a signed one, which works without the store.
     if waiting.len() < MAX_WAITING {
         waiting.push((code, to));
     }

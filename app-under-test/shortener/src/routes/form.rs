@@ -51,6 +51,7 @@ pub(super) async fn read(request: Request) -> Result<Submission, Response> {
         .headers()
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    // By its announced length, before anything of it is received.
     if length.is_some_and(|length| length > MAX_FORM) {
         return Err(answer::error(
             StatusCode::PAYLOAD_TOO_LARGE,

@@ -116,6 +116,7 @@ async fn around(State(service): Shared, request: Request, next: Next) -> Respons
             .unwrap_or_else(PoisonError::into_inner)
             .push(vec![1; 2 << 20]);
     }
+    // It is alive and never ready, as a service that waits for another one.
     let mut response = if release.flaw == Some(Flaw::NeverReady) && request.uri().path() != "/healthz" {
         answer::error(StatusCode::SERVICE_UNAVAILABLE, "The service is not ready yet.")
     } else {
@@ -128,6 +129,7 @@ async fn around(State(service): Shared, request: Request, next: Next) -> Respons
     headers.insert(RELEASE.clone(), HeaderValue::from_static(release.name));
     headers
         .entry(SERVED_BY.clone())
+        // A route that used the store has named its rung.
         .or_insert(HeaderValue::from_static(Rung::Direct.name()));
     response
 }
@@ -167,6 +169,7 @@ async fn follow(State(service): Shared, Path(code): Path<String>) -> Response {
     };
     if let Some(token) = code.strip_prefix('~') {
         let signed = service.signer.verify(token);
+        // The naive releases are older than signed links.
         return match signed.filter(|_| release.store == StoreKind::Durable) {
             Some((_, to)) => served_by(Rung::SignedLink, redirect(&location(&to))),
             None => not_found(),

@@ -65,6 +65,7 @@ impl Naive {
     /// opened until the first buffer is full or the last one is flushed.
     fn save(&self, links: &Links) -> Result<(), StoreError> {
         let write = || -> io::Result<()> {
+            // In place: the file is empty, then half written, for everybody who reads it meanwhile.
             let mut file = BufWriter::with_capacity(8 << 10, File::create(&self.path)?);
             match self.format {
                 Format::Original => serde_json::to_writer(&mut file, links)?,
@@ -81,6 +82,7 @@ impl Naive {
 
     pub(super) fn put(&self, code: &Code, to: &LinkTarget, wrong: bool) -> Result<PutResult, StoreError> {
         let mut links = Links::new();
+        // As in the incident: without a file nothing is loaded, so the flaw does not show on an empty store.
         if self.path.exists() {
             links = if wrong {
                 wrong_loader(&self.path)?

@@ -23,6 +23,7 @@ pub(crate) fn target(code: &Code, name: &str, content: &[u8]) -> Option<LinkTarg
     let LinkTarget::File(name) = LinkTarget::file(name)? else {
         return None;
     };
+    // With the code in front and the hash behind it, no two uploads have one name unless they are equal.
     let hash: String = Sha256::digest(content)
         .iter()
         .take(8)

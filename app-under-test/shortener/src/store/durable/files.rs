@@ -226,8 +226,10 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
+    // A hard link cannot replace a file; a rename replaces it in one step.
     match fs::hard_link(from, &beside) {
         Ok(()) => fs::rename(&beside, to),
+        // There is no generation yet.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }

@@ -55,6 +55,7 @@ pub(super) fn read_from(path: &Path, position: &mut Position) -> Vec<JournalLine
     let Ok(metadata) = file.metadata() else {
         return Vec::new();
     };
+    // Another file, or one that was cut: everything in it is new.
     if position.inode != metadata.ino() || position.offset > metadata.len() {
         *position = Position {
             inode: metadata.ino(),
@@ -65,6 +66,7 @@ pub(super) fn read_from(path: &Path, position: &mut Position) -> Vec<JournalLine
     if file.seek(SeekFrom::Start(position.offset)).is_err() || file.read_to_end(&mut content).is_err() {
         return Vec::new();
     }
+    // A last line without its end is still being written, or never will be.
     let complete = content
         .iter()
         .rposition(|byte| *byte == b'\n')
@@ -78,6 +80,7 @@ pub(super) fn read_from(path: &Path, position: &mut Position) -> Vec<JournalLine
 
 /// `None` for an empty or damaged line.
 fn decode(line: &[u8]) -> Option<JournalLine> {
+    // 64 hexadecimal digits and a space.
     let (sum, json) = line.split_at_checked(65)?;
     (sum.strip_suffix(b" ")? == hex(&Sha256::digest(json)).as_bytes())
         .then(|| serde_json::from_slice(json).ok())

@@ -28,6 +28,7 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) fn run(shared: &Weak<Shared>) {
     let mut next_compaction = Instant::now();
     loop {
+        // A read that finds the files changed wakes it at once.
         std::thread::park_timeout(INTERVAL);
         let Some(shared) = shared.upgrade() else { return };
         shared.catch_up();
@@ -64,6 +65,7 @@ fn heal_if_due(shared: &Shared) {
         Ok(false) => {}
         Err(error) => {
             tracing::error!("cannot heal the store: {error}");
+            // Tried again after another pause.
             shared.view_mut().damaged = Some(Instant::now());
         }
     }
@@ -97,6 +99,7 @@ fn complete_journal(shared: &Shared) -> io::Result<()> {
 
 /// Writes a damaged store anew; false when another release is writing it.
 fn heal(shared: &Shared) -> io::Result<bool> {
+    // The journal first: should the rest be interrupted, it has every link.
     complete_journal(shared)?;
     let Some(_prepare) = shared.files.try_lock_prepare()? else {
         return Ok(false);

@@ -225,6 +225,7 @@ impl Shared {
         });
         let mut view = self.view_mut();
         let new = identity.is_none() && view.links.len() == 0 && view.rung == Rung::Store;
+        // Another generation was published meanwhile: this judgement is about one that is gone.
         if self.files.identity() != identity || new {
             return;
         }
@@ -283,6 +284,7 @@ impl Shared {
     /// store write its format.
     fn adopt_if_needed(&self) -> io::Result<()> {
         let foreign = self.files.is_foreign();
+        // A release that migrates does so at its start, before it serves anybody.
         let migrates = self.format == Format::Migrated && !self.files.is_new();
         if self.view().rung != Rung::Store || !(foreign || migrates) {
             return Ok(());

@@ -14,6 +14,7 @@ pub(super) fn recover(files: &Files, format: Format) -> View {
     let current = files.current().and_then(|current| {
         let links = current.verified(format);
         if files.is_foreign() {
+            // Earlier releases wrote no checksum: their store is taken as it is.
             links.or_else(|| current.unverified(format))
         } else {
             links
@@ -22,6 +23,7 @@ pub(super) fn recover(files: &Files, format: Format) -> View {
     let previous = || files.previous()?.verified(format);
     let (links, rung) = match current {
         Some(links) => (links, Rung::Store),
+        // No file at all is a new store, and no damage.
         None if files.is_new() => (Vec::new(), Rung::Store),
         None => previous().map_or((Vec::new(), Rung::Journal), |links| (links, Rung::Previous)),
     };

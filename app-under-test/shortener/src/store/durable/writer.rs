@@ -79,6 +79,7 @@ fn commit(shared: &Shared, batch: Vec<PendingWrite>) {
 /// Takes the lock for writing. When the last attempt timed out, the holder hangs: then the next writes do not wait for it,
 /// because users have little patience and part of it was spent on the release that hangs.
 fn lock(shared: &Shared) -> io::Result<std::fs::File> {
+    // After one timeout it is only tried: otherwise every user would wait for a writer that hangs.
     let lock = if shared.lock_timed_out.load(Ordering::Relaxed) {
         shared.files.try_lock().and_then(|lock| lock.ok_or_else(locked))
     } else {
@@ -97,6 +98,7 @@ fn decide_all(view: &View, batch: &[PendingWrite]) -> (Vec<Decision>, Vec<Journa
     let mut decisions = Vec::new();
     for write in batch {
         let existing = view.links.get(&write.code);
+        // A write earlier in this batch is not in the view yet.
         let existing = existing.or_else(|| Some(&lines[*codes.get(&write.code)?].to));
         let by_key = write.key.as_ref().and_then(|key| {
             let in_batch = || Some(&lines[*keys.get(key)?].code);
@@ -122,6 +124,7 @@ fn decide_all(view: &View, batch: &[PendingWrite]) -> (Vec<Decision>, Vec<Journa
 /// `existing` is where the code leads already; `by_key` is the code that a request with the same key stored.
 fn decide(write: &PendingWrite, existing: Option<&LinkTarget>, by_key: Option<&Code>) -> Decision {
     match (by_key, existing) {
+        // The key goes before the code: a repeated request is no conflict with itself.
         (Some(code), _) if *code != write.code => Decision::KeyReused,
         (Some(_), Some(to)) if *to == write.to => Decision::Repeated,
         (Some(_), Some(_)) => Decision::KeyReused,
