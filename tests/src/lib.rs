@@ -25,6 +25,7 @@ fn profile() -> PathBuf {
 
 /// The binary, built once a test run: what is tested is what lies in the tree.
 pub fn firedrill() -> &'static Path {
+    // Cargo gives a package's tests only the binaries of that package, and this one is another's.
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let profile = profile();
@@ -63,6 +64,7 @@ pub fn command(runs: &Path, args: &[&str]) -> Command {
     command
         .env("FIREDRILL_RUNS", runs)
         .env("NO_COLOR", "1")
+        // A drill must not see how the tests are run.
         .env_remove("INSTA_UPDATE");
     command
 }
@@ -105,6 +107,7 @@ pub fn run(runs: &Path, args: &[&str]) -> Ended {
 /// Runs a suite of drills to its end, while no other of this program runs: neither is to disturb the other's timing.
 pub fn run_alone(runs: &Path, args: &[&str]) -> Ended {
     static RUNNING: Mutex<()> = Mutex::new(());
+    // Two suites at once would disturb each other's measurements.
     let _one = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     run(runs, args)
 }
@@ -122,6 +125,7 @@ pub fn no_engine() -> Option<String> {
             .err()
             .map(|error| error.to_string())
     };
+    // Asked once: an engine that comes or goes during a run would skip only some of its tests.
     let why = ANSWER.get_or_init(ask).clone();
     let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
     assert!(

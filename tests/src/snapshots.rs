@@ -67,6 +67,7 @@ impl Snapshot {
         };
         let read = |name: &str| accepted(&folder.join(format!("{name}.snap")));
         let accepted = read(&name);
+        // A second snapshot that says the same would be reviewed twice for nothing.
         if why.is_some() && accepted.is_some() && accepted == read(scenario) {
             let scenario = scenario.to_owned();
             return Err(SnapshotError::Equal { scenario });

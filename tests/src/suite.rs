@@ -126,7 +126,9 @@ impl Suite {
         let mut drills = self.drills.values();
         match self.code {
             Some(AS_STATED) => true,
+            // A suite of which every drill was skipped proves nothing, and says so by its exit code.
             Some(UNDECIDED) if drills.clone().all(|drill| matches!(drill, Drill::Skipped)) => true,
+            // The exit code must follow from some drill: otherwise the suite failed by itself.
             Some(BREACHED | UNDECIDED | ENVIRONMENT) => drills.any(amiss),
             _ => false,
         }

@@ -70,6 +70,7 @@ fn main() -> ExitCode {
         count(runs, "run"),
         count(scenarios.len(), "scenario")
     );
+    // No runs at all is a mistake in the arguments, not a success.
     if runs == 0 || differ > 0 {
         return ExitCode::FAILURE;
     }

@@ -68,6 +68,7 @@ impl Bystanders {
 
     /// Started when, under which pid: changes with every restart.
     pub(crate) fn life(&self) -> Result<String, Failure> {
+        // With the start time and the number of restarts: a container that was restarted looks the same otherwise.
         let format = "{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}}";
         if self.docker {
             docker_command(&["inspect", "-f", format, &self.container])

@@ -89,6 +89,7 @@ impl Choices {
 
     /// The next fault's turn, of those that a scenario has.
     pub(crate) fn next(&mut self) -> Result<Choice, Failure> {
+        // Turns that ended without a kill come first, so that each fault has as many.
         while let Some(pair) = self.again.pop() {
             if let Some(choice) = self.of(pair) {
                 return Ok(choice);
@@ -139,6 +140,7 @@ impl Choices {
         let whole = timing.steady.0 + last.unwrap_or_default() + timing.quiet.0;
         let random = &mut self.random;
         match random.random_range(0..10) {
+            // One in ten before the drill begins, two at any time of it, the others while the fault is in effect.
             0 => Moment::Started(part(random, Duration::from_secs(2))),
             1 | 2 => Moment::Begun(part(random, whole)),
             _ => Moment::Injecting(step, part(random, lasts(&steps[step]))),

@@ -16,6 +16,7 @@ pub(crate) async fn nothing_left(args: &Args, runs: &Path, ids: &[String]) -> Re
             for list in [&["ps", "-a"][..], &["network", "ls"], &["volume", "ls"]] {
                 empty(&list.join(" "), &docker_command(&[list, &label].concat())?)?;
             }
+            // The lists above would miss a container that has lost its label.
             let named = format!("name=firedrill-{id}");
             empty(
                 "containers without a label",
@@ -74,6 +75,7 @@ fn processes(runs: &Path, ids: &[String]) -> Vec<String> {
         let marked = ids
             .iter()
             .any(|id| environment.contains(&format!("FIREDRILL_RUN={id}")));
+        // By its folder as well: a process may have replaced its environment.
         let here = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(runs));
         (marked || here).then(|| entry.file_name().to_string_lossy().into_owned())
     });

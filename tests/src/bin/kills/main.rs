@@ -97,6 +97,7 @@ fn all(args: &Args) -> Result<(), Failure> {
         for (seen, choice) in at_once(args, &bystanders, &life, round)? {
             let (ended, seen) = seen.map_err(|failure| format!("{choice}: {failure}"))?;
             tries += 1;
+            // A kill before the drill began is no test of its cleanup.
             let counts = ended == Ended::Killed && seen.begun;
             if counts {
                 kills += 1;
@@ -205,6 +206,7 @@ async fn after(args: &Args, runs: &Path, bystanders: &Bystanders, life: &str) ->
     nothing_left(args, runs, &ids).await?;
     bystanders.untouched(life)?;
     histories(args, runs)?;
+    // So that the next drill finds its own folder alone.
     drop(std::fs::remove_dir_all(runs));
     let mut phases = events.iter().filter_map(|event| event.get("phase")?.as_str());
     Ok(Seen {
@@ -263,6 +265,7 @@ async fn kill(args: &Args, runs: &Path, choice: &Choice) -> Result<Ended, Failur
     child.kill().map_err(|error| error.to_string())?;
     let status = child.wait().map_err(|error| error.to_string())?;
     Ok(match status.signal() {
+        // Any other end came before the signal.
         Some(9) => Ended::Killed,
         _ => Ended::ByItself,
     })
@@ -278,6 +281,7 @@ async fn reached(child: &mut Child, runs: &Path, wanted: impl Fn(&Value) -> bool
             .iter()
             .flat_map(|run| events(run))
             .any(|event| wanted(&event));
+        // A drill that is over cannot reach its moment any more.
         let over = !matches!(child.try_wait(), Ok(None));
         std::future::ready(if there || over {
             Poll::Done(())
@@ -344,6 +348,7 @@ fn histories(args: &Args, runs: &Path) -> Result<(), Failure> {
             .arg(&run)
             .output()
             .map_err(|error| error.to_string())?;
+        // Met, breached, undecided: each means that the history was read.
         if !matches!(output.status.code(), Some(0 | 1 | 3)) {
             return Err(format!("report {}: {}", run.display(), transcript(&output)));
         }
