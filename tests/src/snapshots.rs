@@ -104,6 +104,7 @@ fn differences(folder: &Path) -> BTreeMap<String, String> {
 
 /// The text of a stored snapshot, without its header.
 fn accepted(path: &Path) -> Option<String> {
+    // No snapshot yet: the scenario is new.
     let stored = fs::read_to_string(path).ok()?;
     let (_, text) = stored.strip_prefix("---\n")?.split_once("\n---\n")?;
     Some(text.to_owned())

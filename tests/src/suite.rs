@@ -155,9 +155,11 @@ fn calls(runs: &Path) -> Vec<Done> {
     let files = std::fs::read_dir(runs).into_iter().flatten().flatten();
     let texts = files
         .map(|entry| entry.path())
+        // Run folders lie beside the suite logs.
         .filter(|path| path.extension().is_some_and(|ending| ending == "jsonl"))
         .filter_map(|path| std::fs::read_to_string(path).ok());
     let done = |text: String| {
+        // A suite log begins with lines of another kind.
         let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
         lines.collect::<Vec<Done>>()
     };

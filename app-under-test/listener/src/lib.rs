@@ -129,6 +129,7 @@ async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+    // Before the accept: clients beyond the limit wait in the kernel's queue, which costs no descriptor.
     let slot = Arc::clone(slots).acquire_owned().await;
     let slot = slot.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
@@ -145,6 +146,7 @@ impl AcceptFailures {
     /// Waits before the next attempt, up to a second: the failed connection stays in the queue, so without a pause the
     /// loop would use a whole core and fill the disk with its log. Only the first failure and every hundredth are logged.
     async fn pause(&mut self, error: &io::Error) {
+        // Not each time: a log line for every attempt would fill the disk.
         if self.count.is_multiple_of(100) {
             tracing::error!("cannot accept a connection: {error}");
         }

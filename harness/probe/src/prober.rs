@@ -452,5 +452,6 @@ fn nth(i: u64, rate: f64) -> Duration {
     reason = "a rate of at most 20000/s times minutes"
 )]
 fn in_flight_limit(rate: f64, timeout: Duration, deadline: Duration) -> usize {
+    // As many probes as can be unanswered at once: sent late by half a deadline at most, answered within the timeout.
     ((rate * (timeout + deadline / 2).as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
 }

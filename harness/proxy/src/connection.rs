@@ -87,6 +87,7 @@ async fn until_reset(list: &mut watch::Receiver<ToxicList>, number: u64) -> End 
 fn first_reset(list: &ToxicList, number: u64, accepted: Instant) -> Option<(Instant, Arc<ActiveToxic>)> {
     let due = list.iter().filter_map(|active| {
         let after = active.toxic.reset_after(&mut active.random(number, None, 0))?;
+        // From the injection for connections that were open then, from the accept for later ones.
         Some((active.since.max(accepted) + after, Arc::clone(active)))
     });
     due.min_by_key(|(due, _)| *due)
@@ -108,6 +109,7 @@ async fn both_directions(
     number: u64,
     list: watch::Receiver<ToxicList>,
 ) -> End {
+    // Clients see a service that cannot be reached as one that resets.
     let Ok(dialled) = dial(upstream.address, number, list.clone()).await else {
         return End::Reset;
     };

@@ -48,7 +48,9 @@ pub(crate) async fn forward(
     });
     let server = hyper::server::conn::http1::Builder::new()
         .preserve_header_case(true)
+        // The answer stays as the service wrote it.
         .auto_date_header(false)
+        // A client may close its side after its last request and still wait for the answer.
         .half_close(true)
         .serve_connection(
             TokioIo::new(near),
@@ -120,6 +122,7 @@ impl Exchange {
                     hit.push(active.id);
                 }
             }
+            // Counted from the arrival: a toxic that is injected or reverted meanwhile changes only what is left.
             if arrived + total <= Instant::now() {
                 return;
             }

@@ -104,6 +104,7 @@ fn verdict(comparison: &Comparison) -> String {
             )
         }
         (0, ..) => "Inconclusive: no scenario was drilled on both sides.".to_owned(),
+        // Every row has evidence on both sides, and none is worse.
         (_, 0, 0) => "No regression.".to_owned(),
         (_, 0, some) => format!("Inconclusive in {some} of {}.", count(rows, "row")),
         (_, regressions, _) => format!("{}.", count(regressions, "regression")),

@@ -126,6 +126,7 @@ impl DrillReport {
     pub(super) fn outage(&self) -> Option<&Outage> {
         let length = |outage: &&Outage| {
             let first = std::cmp::Reverse(outage.first_bad);
+            // The longest one, by its upper bound: a short outage must not hide it.
             // `None` as a bound sorts first, so *still down* must be compared before it.
             (outage.still_down, outage.bounds().high, first)
         };
@@ -140,6 +141,7 @@ impl DrillReport {
     pub(super) fn trigger(&self) -> Option<&FaultSpan> {
         // Without an outage, the first error stands for its onset.
         let error = || self.culprit().and_then(|(_, entry)| self.logged_at(entry));
+        // A fault is the trigger by its time alone; what it is said to do is not compared.
         let onset = self.outage().map(|outage| outage.onset).or_else(|| {
             let at = error()?;
             Some(Interval { from: at, until: at })

@@ -171,6 +171,7 @@ fn by_scenario<'a>(lines: &[&'a DrillSummary]) -> Vec<Repeats<'a>> {
     }
     let repeats = |all: Vec<&'a DrillSummary>| {
         // `min_by_key`: the most urgent result has the lowest number.
+        // A scenario is shown by its worst drill; the others only count.
         let worst = *all.iter().min_by_key(|line| weight(line))?;
         Some(Repeats { worst, all })
     };

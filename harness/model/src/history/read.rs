@@ -107,6 +107,7 @@ fn file_error(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
 /// [`ReadError`]; a history that was cut off is no error: [`History::torn`] says what is missing.
 pub fn read(folder: &Path) -> Result<History, ReadError> {
     let mut torn = Vec::new();
+    // The events first: a newer format is refused before the samples are looked at.
     let events = read_events(&folder.join(EVENTS), &mut torn)?;
     let path = folder.join(EVENTS);
     let Some(Event::Start(start)) = events.first().map(|first| first.event.clone()) else {
@@ -131,6 +132,7 @@ fn labels(events: &[Stamped]) -> Vec<String> {
     let mut labels = vec![String::new()];
     for event in events {
         if let Event::Label { label, text } = &event.event {
+            // Labels of a damaged history may have gaps.
             let at = usize::from(label.0);
             if labels.len() <= at {
                 labels.resize(at + 1, String::new());
@@ -164,6 +166,7 @@ fn read_events(path: &Path, torn: &mut Vec<Missing>) -> Result<Vec<Stamped>, Rea
         line.clear();
         let read = lines
             .by_ref()
+            // A file without line ends would otherwise be read into memory as a whole.
             .take(LONGEST_LINE)
             .read_until(b'\n', &mut line)
             .map_err(file_error(path))?;

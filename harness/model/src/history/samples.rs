@@ -66,6 +66,7 @@ pub(super) fn decode(record: &[u8; RECORD]) -> Option<Sample> {
         sent: Micros(sent),
         first: Micros(sent.checked_add(u64::from(u32_at(record, 12)))?),
         ended: Micros(sent.checked_add(u64::from(u32_at(record, 16)))?),
+        // A newer version may know more outcomes: such a sample is left out and counted.
         outcome: Outcome::from_code(record[28])?,
         status: u16_at(record, 22),
         release: Label(u16_at(record, 24)),

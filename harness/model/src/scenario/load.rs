@@ -107,6 +107,7 @@ impl<'a, F> Loader<'a, F> {
         let named = file.get(at!["system"]).and_then(Node::as_text)?;
         let system_path = file::tidy(&folder.join(named));
         let system = self.system(&system_path, &file);
+        // After its system has been checked, which needs only the name.
         let scenario = scenario?;
         let subject = InScenario {
             file: &file,

@@ -181,6 +181,7 @@ impl<'a> Check<'a> {
     }
 
     fn table(&mut self, schema: &'a Value, entries: &mut Vec<Entry>, span: &Range<usize>) {
+        // A closed table without properties accepts no key at all.
         let none = Map::new();
         let properties = schema["properties"].as_object();
         // Unknown keys first: a misspelt key gets its right name, so it is not reported as missing too.
@@ -190,6 +191,7 @@ impl<'a> Check<'a> {
             self.names(entries, &names);
         }
         for entry in entries.iter_mut() {
+            // Tables by name, such as `[service.NAME]`, have one schema for every key.
             let known = properties.and_then(|properties| properties.get(&entry.key));
             if let Some(schema) = known.or_else(|| schema.get("additionalProperties")) {
                 self.node(schema, &mut entry.value);
@@ -210,6 +212,7 @@ impl<'a> Check<'a> {
 
     /// Reports unknown keys. A near miss gets the name that was meant; the others are removed.
     fn names(&mut self, entries: &mut Vec<Entry>, names: &[&str]) {
+        // Before the others: an old name may also be near another key.
         self.renamed_keys(entries, names);
         let mut at = 0;
         while let Some(entry) = entries.get(at) {
@@ -243,6 +246,7 @@ impl<'a> Check<'a> {
     /// Gives keys of an earlier version their present names, with a hint; not where the present one is there too.
     fn renamed_keys(&mut self, entries: &mut [Entry], names: &[&str]) {
         for (old, new) in RENAMED.iter().filter(|(_, new)| names.contains(new)) {
+            // With both names there, the old one is reported as unknown.
             let taken = entries.iter().any(|entry| entry.key == *new);
             let entry = entries.iter_mut().find(|entry| entry.key == *old);
             if let (false, Some(entry)) = (taken, entry) {
@@ -259,6 +263,7 @@ impl<'a> Check<'a> {
         if options.iter().all(|option| option.get("const").is_some()) {
             return self.choice(options.iter().map(|option| &option["const"]), node);
         }
+        // Each form with a key of its own: that key says which form was meant.
         let tags: Vec<&str> = options.iter().filter_map(tag).collect();
         if tags.len() == options.len() {
             return self.tagged(options, &tags, node);
@@ -329,6 +334,7 @@ impl<'a> Check<'a> {
             return self.wrong_type("object", node);
         };
         let is_time = |entry: &Entry| STEP_TIMES.contains(&entry.key.as_str());
+        // Names first: the count of faults below needs the ones that were meant.
         for at in 0..entries.len() {
             self.fault_name(entries, at);
         }
@@ -382,6 +388,7 @@ impl<'a> Check<'a> {
 
     /// A fault's parameters against their schema. Those that do not fit are not parsed later, to be refused again.
     fn step_entry(&mut self, schema: &'a Value, entry: &mut Entry) {
+        // An unknown fault has no parameters to check.
         let Some(parameters) = schema["properties"].get(&entry.key) else {
             return;
         };

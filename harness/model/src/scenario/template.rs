@@ -39,6 +39,7 @@ impl Template {
         let mut rest = text.chars().peekable();
         while let Some(c) = rest.next() {
             match c {
+                // Doubled braces first: they are text, also where a placeholder could begin.
                 '{' | '}' if rest.next_if_eq(&c).is_some() => literal.push(c),
                 '{' => {
                     let mut name = String::new();
@@ -52,6 +53,7 @@ impl Template {
                     if !literal.is_empty() {
                         parts.push(Part::Text(std::mem::take(&mut literal)));
                     }
+                    // `{ code }` is `{code}`.
                     parts.push(Part::Placeholder(name.trim().to_owned()));
                 }
                 '}' => return Err(TemplateError::LoneBrace),
@@ -109,6 +111,7 @@ pub fn record_field(
     n: u64,
     seed: u64,
 ) -> Option<String> {
+    // Only the first dot: names of fields have none.
     let (record, field) = placeholder.split_once('.')?;
     let text = records.get(record)?.fields.get(field)?;
     render(text, |name| match name {

@@ -56,6 +56,7 @@ pub fn html(drills: &[DrillOutcome]) -> Result<String, minijinja::Error> {
         script => Value::from_safe_string(SCRIPT.to_owned()),
         how_many => how_many(drills),
         counts => counts(drills),
+        // Rows and sections have the same numbers, so that a row links to its section.
         rows => sorted.iter().enumerate().map(|(n, drill)| row(n, drill)).collect::<Vec<_>>(),
         drills => sorted.iter().enumerate().filter_map(|(n, drill)| Some(section(n, drill, drill.report()?))).collect::<Vec<_>>(),
     })

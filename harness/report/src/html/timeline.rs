@@ -108,6 +108,7 @@ pub(super) fn timeline(report: &DrillReport, id: &str) -> Chart {
         picture: Picture::default(),
         y: 4,
     };
+    // Computed before it is drawn: the ground covers all lanes.
     let height = sheet.height();
     // The ground first: later shapes cover earlier ones.
     sheet.ground(height);

@@ -280,6 +280,7 @@ impl Draft<'_> {
 
     fn five_whys(&self) -> String {
         let down: Vec<String> = self.down().map(|journey| escaped(&journey.name, 60)).collect();
+        // A drill without an outage still has a draft: an error may have been kept from users.
         let first = if down.is_empty() {
             "Users were not affected.".to_owned()
         } else {

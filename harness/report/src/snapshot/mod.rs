@@ -121,6 +121,7 @@ fn releases(measured: &Measured) -> String {
         .rollback
         .iter()
         .map(|rollback| rollback.to.as_str());
+    // The rollback at the end: the release that came back has answered before, and is not new.
     let names: Vec<&str> = answered.chain(rolled_back).collect();
     if names.is_empty() {
         NONE.to_owned()

@@ -21,6 +21,7 @@ pub(crate) struct Bystanders {
 impl Bystanders {
     pub(crate) fn start(args: &Args, folder: &Path) -> Result<Self, Failure> {
         let docker = args.backend != "process";
+        // The process first: without it there is nothing to clean up in the engine.
         let process = Command::new(&args.bystander);
         let process = server(process, folder)
             .spawn()

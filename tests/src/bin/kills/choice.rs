@@ -72,6 +72,7 @@ impl Choices {
         let paths = scenario::find(scenarios, Path::new(".")).map_err(|problems| format!("{problems:?}"))?;
         let plans = scenario::load_all(&paths, &faults).map_err(|problems| format!("{problems:?}"))?;
         let mut names: Vec<&'static str> = faults.kinds().iter().map(|fault| fault.name).collect();
+        // In an order of the seed: a run of few kills reaches other faults each time.
         names.shuffle(&mut random);
         let pairs = names
             .iter()
@@ -136,6 +137,7 @@ impl Choices {
         let timing = &plan.scenario.timing;
         let steps = &plan.scenario.steps;
         let lasts = |step: &scenario::Step| step.lasting.map_or(timing.quiet.0, |lasting| lasting.0);
+        // The step that is over last need not be the last one in the file.
         let last = steps.iter().map(|step| step.at.0 + lasts(step)).max();
         let whole = timing.steady.0 + last.unwrap_or_default() + timing.quiet.0;
         let random = &mut self.random;

@@ -17,6 +17,7 @@ pub(crate) struct Tally {
 
 /// The faults that a run's undo log names as begun and not undone.
 pub(crate) fn in_effect(run: &Path) -> BTreeSet<String> {
+    // Read before cleanup removes it: a fault that is pending was in effect when the kill came.
     let pending = drill::pending_undo(run).unwrap_or_default().into_iter();
     let faults = pending.filter_map(|entry| match entry {
         UndoEntry::Pending { fault, .. } => Some(fault),

@@ -280,6 +280,7 @@ impl From<&scenario::Scenario> for Scenario {
 
 impl From<&scenario::Expect> for Expect {
     fn from(expect: &scenario::Expect) -> Self {
+        // Key by key: a change of the files' model must not change what histories store.
         let alert = |alert: &scenario::ExpectedAlert| ExpectedAlert {
             kind: alert.kind.clone(),
             within: alert.within,

@@ -163,6 +163,7 @@ impl<'de> Deserialize<'de> for Step {
             .map_err(Error::custom)?
             .ok_or_else(|| Error::missing_field("at"))?;
         let lasting = time("for").map_err(Error::custom)?;
+        // Without its times, a step has one key: the fault.
         match (table.pop_first(), table.is_empty()) {
             (Some((name, params)), true) => Ok(Self {
                 at,

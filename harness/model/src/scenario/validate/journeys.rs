@@ -75,6 +75,7 @@ fn journey_names(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
 fn total_rate(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let total: f64 = system.journeys.iter().map(|journey| journey.rate.0).sum();
     if total > HIGHEST_RATE {
+        // At the highest rate, which is the one to lower.
         let highest = system
             .journeys
             .iter()
@@ -156,6 +157,7 @@ fn remembered(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
             continue;
         };
         let path = |key: &'static str| [Step::Key("journey"), at.into(), "remember".into(), key.into()];
+        // The placeholder has a value only where the acknowledgement or a template gives one.
         let link = remember.link_header.is_some() || remember.link.is_some();
         let placeholders = |placeholder: &str| {
             templates::of_journey(system, link, placeholder).map_err(|mut unknown| {
@@ -186,6 +188,7 @@ fn seed(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             let unknown = names::records(system, &seed.records);
             found.push(unknown.at_value(file, at!["seed", "records"]));
         }
+        // Records without a count are new ones at every use.
         Some(records) if records.count.is_none() => {
             let message = format!(
                 "the records `{}` have no count: seeding would never end",
@@ -301,6 +304,7 @@ pub(super) fn absolute(file: &Document, place: &[Step<'_>], path: &str, found: &
             format!("the path `{path}` does not start with `/`"),
         );
         found.push(problem.help(format!("write \"/{path}\"")));
+    // A fragment is never sent, so a path with one would ask for something else.
     } else if let Some(wrong) = path.chars().find(|c| !c.is_ascii_graphic() || *c == '#') {
         let message = format!(
             "the path contains `{}`, which a path cannot",
@@ -314,6 +318,7 @@ pub(super) fn absolute(file: &Document, place: &[Step<'_>], path: &str, found: &
 }
 
 fn status(file: &Document, path: &[Step<'_>], status: u16, found: &mut Vec<Problem>) {
+    // Statuses below 200 announce an answer and are none.
     if !(200..=599).contains(&status) {
         let problem = file.value(
             Code::BadStatus,

@@ -29,6 +29,7 @@ pub(super) const RULES: &[SystemRule] = &[
 
 fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     match &system.entry {
+        // Before the entry: without services its name cannot be right.
         _ if system.services.is_empty() => {
             let problem = file.key(Code::NoServices, at!["service"], "the system has no services");
             found.push(problem.help("add one: `[service.app]`"));
@@ -38,6 +39,7 @@ fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
                 found.push(unknown.at_value(file, at!["entry"]));
             }
         }
+        // With one service there is no choice.
         None if system.services.len() > 1 => {
             let message = "missing key `entry`: with several services, it names the one that users talk to";
             let problem = file.key(Code::EntryMissing, at!["service"], message);
@@ -178,6 +180,7 @@ fn shares(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         for (key, share) in &service.shares {
             let path = at!["service", name, "shares", key];
+            // Its own volumes and the shared ones are one list of placeholders: `{volume.NAME}`.
             if service.volumes.contains_key(key) {
                 let message = format!("`{name}` already has a volume `{key}`");
                 found.push(file.key(Code::DuplicateVolume, path, message));
@@ -197,6 +200,7 @@ fn shares(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
 fn is_shared(system: &System, name: &str, share: &str) -> bool {
     share.split_once('/').is_some_and(|(service, volume)| {
         let owner = system.services.get(service);
+        // A share of one's own volume would be a second mount of it.
         service != name && owner.is_some_and(|owner| owner.volumes.contains_key(volume))
     })
 }
@@ -218,6 +222,7 @@ fn volume_limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
     for (name, service) in &system.services {
         for volume in service.limits.volume.keys() {
             let path = at!["service", name, "limits", "volume", volume];
+            // The owner makes the volume, so only its limit can have an effect.
             if let Some(share) = service.shares.get(volume) {
                 let message = format!("`{volume}` is shared from `{share}`: set its limit there");
                 found.push(file.key(Code::UnknownVolume, path, message));
@@ -288,6 +293,7 @@ fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             } => {
                 let asked = names::service(system, service)
                     .map_err(|unknown| unknown.at_value(file, at!["deploy", at, "request", "service"]));
+                // The port of an unknown service is not reported: one mistake, one problem.
                 let port = asked.and_then(|service| match port {
                     Some(port) => names::port(service, port)
                         .map_err(|unknown| unknown.at_value(file, at!["deploy", at, "request", "port"])),

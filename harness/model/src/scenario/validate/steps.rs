@@ -36,6 +36,7 @@ fn too_many(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
 fn lasting(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     for (at, step) in subject.scenario.steps.iter().enumerate() {
         let kind = subject.faults.iter().find(|kind| kind.name == step.fault.name);
+        // An unknown fault is reported by the structural check.
         if step.lasting.is_some() && kind.is_some_and(|kind| !kind.lasts) {
             let message = format!("`{}` has nothing to revert after a time", step.fault.name);
             let problem = subject
@@ -140,6 +141,7 @@ fn leads(
         // A missing entry is reported by another rule.
         let only = system.services.keys().next();
         let entry = system.entry.as_ref().or(only).map_or(to, String::as_str);
+        // Journeys use the entry's main port; a proxy anywhere else would see none of their requests.
         return if entry == to && port.is_none() {
             Ok(())
         } else {

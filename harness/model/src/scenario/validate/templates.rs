@@ -30,6 +30,7 @@ pub(super) fn one(
     };
     for placeholder in template.placeholders() {
         if let Err(unknown) = placeholders(placeholder) {
+            // The placeholder alone is marked, not the whole text.
             let part = format!("{{{placeholder}}}");
             let problem = file.part(unknown.code, path, &part, unknown.message);
             found.push(problem.help(unknown.help));
