@@ -10,8 +10,6 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::scenario::Never;
-
 /// Which check. Its text is stable: files, reports and stored histories use it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -52,6 +50,32 @@ pub enum CheckId {
     Log(String),
     /// A name that this version does not know, from a history that a newer version wrote. No judgement makes it.
     Unknown(String),
+}
+
+/// What must not happen in a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Never {
+    /// A rollback from a later release to an earlier one.
+    Rollback,
+    /// Any alert.
+    Alert,
+    /// Any answer by a fallback.
+    Fallback,
+}
+
+impl Never {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rollback, Self::Alert, Self::Fallback];
+
+    /// Its word in a scenario file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rollback => "rollback",
+            Self::Alert => "alert",
+            Self::Fallback => "fallback",
+        }
+    }
 }
 
 /// A text that names no check.

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::release::action;
 use crate::backend::State;
-use firedrill_model::scenario::LARGEST_FILLED;
+use firedrill_model::format;
+use firedrill_model::scenario::{LARGEST_FILLED, template};
 use firedrill_model::units::Size;
 
 /// A fault's failure: what was tried, on what, and the cause.
@@ -33,10 +33,61 @@ pub enum Error {
     NotInEffect(#[from] NotInEffect),
     /// An action of a deploy could not be carried out.
     #[error("not in effect: {0}")]
-    Action(#[from] action::Error),
+    Action(#[from] ActionError),
     /// The fault has no revert.
     #[error("{0} cannot be reverted")]
     NoRevert(&'static str),
+}
+
+/// Why an action of a deploy could not be carried out. A refusal is an answer, and none of these.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActionError {
+    /// A text has a placeholder that nothing fills.
+    #[error("`{text}`: {source}")]
+    Template {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        source: template::TemplateError,
+    },
+    /// A request's method is none.
+    #[error("`{method}` is not an HTTP method")]
+    Method {
+        /// The method, as the system file has it.
+        method: String,
+        /// What is wrong with it.
+        source: http::method::InvalidMethod,
+    },
+    /// A request was not answered.
+    #[error("{method} {path}: {source}")]
+    Request {
+        /// Its method.
+        method: String,
+        /// Its path, as the system file has it.
+        path: String,
+        /// The cause.
+        source: reqwest::Error,
+    },
+    /// A command is an empty list.
+    #[error("the deploy command is empty")]
+    EmptyCommand,
+    /// A command could not be run.
+    #[error("cannot run {program}: {source}")]
+    Command {
+        /// The program.
+        program: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A command did not end in time.
+    #[error("{program} did not end within {}", format::span(*within))]
+    TimedOut {
+        /// The program.
+        program: String,
+        /// How long it had.
+        within: Duration,
+    },
 }
 
 /// Why a fault is not in effect: what was expected and what was seen.

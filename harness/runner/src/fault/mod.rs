@@ -21,6 +21,5 @@ mod store;
 pub use alerts::receiver;
 pub use catalogue::{CATALOGUE, Describe, Entry, catalogue};
 pub use contract::{Context, Deployed, Fault, HitCount, Injected};
-pub use error::{Error, NotInEffect};
+pub use error::{ActionError, Error, NotInEffect};
 pub use overlaps::Overlaps;
-pub use release::action::Error as ActionError;

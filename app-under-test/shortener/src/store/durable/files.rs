@@ -24,7 +24,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::super::{FILE, Format};
-use super::view::Link;
+use crate::link::{Code, LinkTarget};
 
 /// The paths of a store.
 #[derive(Debug, Clone)]
@@ -38,6 +38,23 @@ pub(super) struct Identity {
     pub(super) bytes: u64,
     modified: Option<std::time::SystemTime>,
     inode: u64,
+}
+
+/// A link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) code: Code,
+    pub(super) to: LinkTarget,
+}
+
+impl Link {
+    /// A member of a generation; `None` when it is not a link.
+    pub(super) fn from_json((code, to): (String, serde_json::Value)) -> Option<Self> {
+        Some(Self {
+            code: Code::new(&code)?,
+            to: serde_json::from_value(to).ok()?,
+        })
+    }
 }
 
 /// The content of a generation, read but not yet verified.

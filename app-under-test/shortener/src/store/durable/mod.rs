@@ -292,7 +292,7 @@ impl Shared {
         let _lock = self.files.lock(LOCK_TIMEOUT_AT_START)?;
         if foreign {
             let links = self.view().links.snapshot();
-            let line = |link: &Arc<view::Link>| JournalLine {
+            let line = |link: &Arc<files::Link>| JournalLine {
                 code: link.code.clone(),
                 to: link.to.clone(),
                 key: None,
@@ -409,7 +409,7 @@ mod tests {
             // The fourth link is in the journal; publishing its generation is interrupted after `done` steps.
             let (files, (code, to)) = (Files::new(folder.path()), link(3));
             let mut links = files.current().unwrap().verified(Format::Original).unwrap();
-            links.push(view::Link {
+            links.push(files::Link {
                 code: code.clone(),
                 to: to.clone(),
             });

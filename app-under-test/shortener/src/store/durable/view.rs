@@ -5,26 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::Rung;
-use super::files::Identity;
+use super::files::{Identity, Link};
 use super::journal::{JournalLine, Position};
 use crate::link::{Code, LinkTarget};
-
-/// A link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) code: Code,
-    pub(super) to: LinkTarget,
-}
-
-impl Link {
-    /// A member of a generation; `None` when it is not a link.
-    pub(super) fn from_json((code, to): (String, serde_json::Value)) -> Option<Self> {
-        Some(Self {
-            code: Code::new(&code)?,
-            to: serde_json::from_value(to).ok()?,
-        })
-    }
-}
 
 /// All links, in the order in which they were stored. Links are added and never changed or removed.
 #[derive(Debug, Default)]

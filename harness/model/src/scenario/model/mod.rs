@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::Problem;
 
+pub use crate::check::Never;
 pub use project::*;
 pub use scenario::*;
 pub use system::*;

@@ -8,7 +8,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Texts, is_true, yes};
-use crate::check::CheckId;
+use crate::check::{CheckId, Never};
 use crate::units::{Rate, Span};
 
 /// One scenario: which system, what happens to it, and what must hold.
@@ -260,32 +260,6 @@ pub struct ExpectedAlert {
     /// A text that its body must contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
-}
-
-/// What must not happen in a drill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Never {
-    /// A rollback from a later release to an earlier one.
-    Rollback,
-    /// Any alert.
-    Alert,
-    /// Any answer by a fallback.
-    Fallback,
-}
-
-impl Never {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Rollback, Self::Alert, Self::Fallback];
-
-    /// Its word in a scenario file.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rollback => "rollback",
-            Self::Alert => "alert",
-            Self::Fallback => "fallback",
-        }
-    }
 }
 
 /// Why a scenario must breach, and in which checks.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use firedrill_model::format;
+use crate::fault::error::ActionError as Error;
 use firedrill_model::scenario::{self, template};
 use firedrill_probe::form;
 
@@ -12,57 +12,6 @@ use firedrill_probe::form;
 pub(super) enum Answer {
     Accepted(String),
     Refused(String),
-}
-
-/// Why an action could not be carried out. A refusal is an answer, and none of these.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A text has a placeholder that nothing fills.
-    #[error("`{text}`: {source}")]
-    Template {
-        /// The text.
-        text: String,
-        /// What is wrong with it.
-        source: template::TemplateError,
-    },
-    /// A request's method is none.
-    #[error("`{method}` is not an HTTP method")]
-    Method {
-        /// The method, as the system file has it.
-        method: String,
-        /// What is wrong with it.
-        source: http::method::InvalidMethod,
-    },
-    /// A request was not answered.
-    #[error("{method} {path}: {source}")]
-    Request {
-        /// Its method.
-        method: String,
-        /// Its path, as the system file has it.
-        path: String,
-        /// The cause.
-        source: reqwest::Error,
-    },
-    /// A command is an empty list.
-    #[error("the deploy command is empty")]
-    EmptyCommand,
-    /// A command could not be run.
-    #[error("cannot run {program}: {source}")]
-    Command {
-        /// The program.
-        program: String,
-        /// The cause.
-        source: std::io::Error,
-    },
-    /// A command did not end in time.
-    #[error("{program} did not end within {}", format::span(*within))]
-    TimedOut {
-        /// The program.
-        program: String,
-        /// How long it had.
-        within: Duration,
-    },
 }
 
 /// The text with the values of its placeholders.

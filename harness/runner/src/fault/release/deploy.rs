@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::action::{self, Answer};
 use crate::backend;
+use crate::fault::error::ActionError;
 use crate::fault::process::{start_ready, stop};
 use crate::fault::{Context, Deployed, Describe, Error, Fault, Injected};
 use firedrill_model::format;
@@ -134,7 +135,7 @@ impl Deploy {
     }
 
     /// A text of the recipe with the values of its placeholders: the release, the service, and what is the same for every service.
-    fn render(&self, context: &Context<'_>, text: &str) -> Result<String, action::Error> {
+    fn render(&self, context: &Context<'_>, text: &str) -> Result<String, ActionError> {
         action::render(text, |placeholder| match placeholder {
             "release" => Some(self.release.clone()),
             "service" => Some(self.service.clone()),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::stored::{read, write_synced};
+use super::files::{read, write_synced};
 use crate::fault::Error;
 use crate::fault::error::failed;
 use crate::fault::overlaps::{Claim, Claims, Overlaps};

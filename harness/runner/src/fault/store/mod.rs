@@ -2,6 +2,7 @@
 
 mod access_time;
 mod backup;
+mod files;
 mod permissions;
 mod stored;
 

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::access_time::{AccessTimes, read_untraced};
 use super::backup::{Backups, Restore};
+use super::files::{beside, read, write_synced};
 use super::permissions;
 use crate::fault::error::{NotInEffect, failed};
 use crate::fault::{Context, Error, Fault, HitCount, Injected};
@@ -239,24 +240,6 @@ impl Stored {
             .and_then(|_| fs::rename(&new, &path))
             .map_err(failed("copy", &path))
     }
-}
-
-/// Where a file is written before it is renamed into place.
-fn beside(path: &Path) -> PathBuf {
-    path.with_extension("firedrill")
-}
-
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
-    read_untraced(path).map_err(failed("read", path))
-}
-
-pub(super) fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let write = || -> io::Result<()> {
-        let mut file = fs::File::create(path)?;
-        file.write_all(content)?;
-        file.sync_all()
-    };
-    write().map_err(failed("write", path))
 }
 
 /// Changes the file itself, not a copy that is renamed over it: a service that has it open sees the change. Returns the
