@@ -1,11 +1,12 @@
 //! Seeding the store before a drill and reading back what was acknowledged after it, both through the entry.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
+use tokio::time::Instant;
 
 use super::connection::Way;
 use super::prepared::{Prepared, Want};
@@ -20,6 +21,8 @@ use firedrill_wait::Poll;
 const LIMIT: Duration = Duration::from_secs(5);
 /// A record that no definite answer speaks of is asked for again for so long.
 const PERSISTENCE: Duration = Duration::from_millis(1500);
+/// The least time that an answer is waited for, however long nothing definite has been heard.
+const ONE_ANSWER: Duration = Duration::from_millis(250);
 /// Reads in flight at once.
 const AT_ONCE: usize = 16;
 
@@ -66,9 +69,10 @@ pub async fn read_back(
     writes: &[Write],
 ) -> Vec<(Write, Found)> {
     let way = Arc::new(Way::new(entry, Mode::Reused));
+    let patience = Arc::new(Patience::new());
     let reads = writes.iter().cloned().map(|write| {
-        let (users, way) = (Arc::clone(users), Arc::clone(&way));
-        async move { read_one(&users, seed, &way, &write).await }
+        let (users, way, patience) = (Arc::clone(users), Arc::clone(&way), Arc::clone(&patience));
+        async move { read_one(&users, seed, &way, &patience, &write).await }
     });
     stream::iter(reads)
         .buffered(AT_ONCE)
@@ -77,7 +81,37 @@ pub async fn read_back(
         .await
 }
 
-async fn read_one(users: &Users, seed: u64, way: &Way, write: &Write) -> Option<(Write, Found)> {
+/// For how long records are asked for again: all reads share it, since a store that gives no record a definite answer
+/// for [`PERSISTENCE`] is broken as a whole. Asking again for each of a thousand records would only take a minute longer.
+struct Patience {
+    definite: Mutex<Instant>,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self {
+            definite: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// A definite answer came.
+    fn renew(&self) {
+        *self.definite.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn left(&self) -> Duration {
+        let definite = *self.definite.lock().unwrap_or_else(PoisonError::into_inner);
+        PERSISTENCE.saturating_sub(definite.elapsed())
+    }
+}
+
+async fn read_one(
+    users: &Users,
+    seed: u64,
+    way: &Way,
+    patience: &Patience,
+    write: &Write,
+) -> Option<(Write, Found)> {
     let journey = users
         .system
         .journeys
@@ -99,8 +133,12 @@ async fn read_one(users: &Users, seed: u64, way: &Way, write: &Write) -> Option<
             .is_ok_and(|answer| answer.status.is_server_error());
         refused.store(error, Ordering::Relaxed);
         match found(&concrete.want, remember.gone, result) {
-            Found::Unknown => Poll::<Found, Found>::NotYet(String::new()),
-            definite => Poll::Done(definite),
+            Found::Unknown if patience.left().is_zero() => Poll::Never(()),
+            Found::Unknown => Poll::NotYet(String::new()),
+            definite => {
+                patience.renew();
+                Poll::Done(definite)
+            }
         }
     };
     // A service that answers, and answers nothing but errors, does not have it; one that does not answer says nothing.
@@ -111,7 +149,8 @@ async fn read_one(users: &Users, seed: u64, way: &Way, write: &Write) -> Option<
             Found::Unknown
         }
     };
-    let found = firedrill_wait::until("a definite answer", PERSISTENCE, look)
+    let within = patience.left().max(ONE_ANSWER);
+    let found = firedrill_wait::until("a definite answer", within, look)
         .await
         .unwrap_or_else(given_up);
     Some((write.clone(), found))
@@ -133,5 +172,77 @@ fn found(want: &Want, gone: u16, result: Result<super::answer::Answer, Outcome>)
             Some(Bad::Status) if answer.status.is_client_error() => Found::Lost,
             Some(_) => Found::Corrupt,
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use firedrill_model::sample::{Ack, StreamId};
+
+    /// Answers 500 to every request, and counts how often each path was asked for.
+    async fn broken_store(listener: TcpListener, asked: Arc<Mutex<HashMap<String, usize>>>) {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let asked = Arc::clone(&asked);
+            tokio::spawn(async move {
+                let mut head = [0; 1024];
+                while let Ok(read @ 1..) = connection.read(&mut head).await {
+                    let line = String::from_utf8_lossy(&head[..read]);
+                    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+                    *asked.lock().unwrap().entry(path).or_default() += 1;
+                    let answer = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n";
+                    if connection.write_all(answer).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    }
+
+    fn users() -> Arc<Users> {
+        let system = serde_json::from_value(serde_json::json!({
+            "summary": "a store",
+            "service": { "app": { "build": { "image": "app" }, "port": 80 } },
+            "journey": [{
+                "name": "put", "rate": "10/s",
+                "request": { "method": "POST", "path": "/put" }, "answer": { "status": 200 },
+                "remember": { "link": "/x", "request": { "path": "{link}" }, "answer": { "status": 200 } },
+            }],
+        }));
+        Arc::new(Users {
+            system: system.unwrap(),
+            seeded: true,
+        })
+    }
+
+    fn write(n: u64) -> Write {
+        Write {
+            stream: StreamId(0),
+            journey: "put".into(),
+            n,
+            ack: Ack::Acknowledged,
+            link: Some(format!("/{n}")),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_only_fails_is_asked_again_for_the_first_records_alone() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let entry = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(HashMap::new()));
+        let store = tokio::spawn(broken_store(listener, Arc::clone(&asked)));
+        let writes: Vec<Write> = (0..64).map(write).collect();
+        let read = read_back(&users(), 7, entry, &writes).await;
+        assert_eq!(read.len(), writes.len());
+        assert!(read.iter().all(|(_, found)| *found == Found::Lost), "{read:?}");
+        let times = |n: u64| asked.lock().unwrap()[&format!("/{n}")];
+        assert!(times(0) > 1, "the first record was asked for once");
+        assert_eq!(times(63), 1, "the last record, after all patience was used up");
+        store.abort();
     }
 }
