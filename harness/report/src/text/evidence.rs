@@ -81,10 +81,18 @@ fn begin_of_json(text: &str) -> Option<usize> {
     })
 }
 
-/// The words of the JSON value at the start of a text, and its length in bytes. The value may be cut: histories keep the
-/// beginning of an answer only, so a parser that refuses the rest is of no use here.
+/// The members that say in plain words what an answer means, the most telling first: errors of JSON APIs, and the
+/// problem details of RFC 9457.
+const SAYS: [&str; 6] = ["message", "detail", "error", "title", "reason", "description"];
+
+/// The words of the JSON value at the start of a text, and its length in bytes: what it says by one of [`SAYS`], else all
+/// of its members. The value may be cut: histories keep the beginning of an answer only, so a parser that refuses the
+/// rest is of no use here.
 fn json_in_words(text: &str) -> (String, usize) {
-    let mut words = String::new();
+    let mut members = Members {
+        object: text.starts_with('{'),
+        members: vec![(String::new(), String::new())],
+    };
     let mut depth = 0usize;
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
@@ -94,17 +102,74 @@ fn json_in_words(text: &str) -> (String, usize) {
                 // A text that was cut may close more than it opened.
                 depth = depth.saturating_sub(1);
                 if depth == 0 {
-                    return (words, at + c.len_utf8());
+                    return (members.in_words(), at + c.len_utf8());
                 }
             }
-            '"' => words.push_str(&string(&mut chars)),
-            // Outside of strings these are punctuation of JSON; inside they were taken with their string.
-            ':' => words.push(' '),
-            ',' => words.push_str(", "),
-            c => words.push(c),
+            '"' => {
+                let string = string(&mut chars);
+                let is_key = depth == 1 && chars.as_str().trim_start().starts_with(':');
+                members.string(string, is_key);
+            }
+            c => members.punctuation(c, depth),
         }
     }
-    (words, text.len())
+    (members.in_words(), text.len())
+}
+
+/// The members of a JSON object, in words. An array, or what stands before the first key, has an empty key.
+struct Members {
+    object: bool,
+    members: Vec<(String, String)>,
+}
+
+impl Members {
+    fn string(&mut self, string: String, is_key: bool) {
+        if is_key && self.object {
+            self.members.push((string, String::new()));
+        } else {
+            self.push(&string);
+        }
+    }
+
+    /// What stands outside of strings: punctuation, numbers, `true`, `false` and `null`.
+    fn punctuation(&mut self, c: char, depth: usize) {
+        match c {
+            // Between the members of the object itself: they are joined at the end.
+            ':' | ',' if depth == 1 && self.object => {}
+            ':' => self.push(" "),
+            ',' => self.push(", "),
+            c => self.push(c.encode_utf8(&mut [0; 4])),
+        }
+    }
+
+    fn push(&mut self, text: &str) {
+        if let Some((_, words)) = self.members.last_mut() {
+            words.push_str(text);
+        }
+    }
+
+    fn in_words(&self) -> String {
+        let says = |name: &&str| {
+            let member = self
+                .members
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(name));
+            member
+                .map(|(_, words)| words.trim())
+                .filter(|words| !words.is_empty())
+        };
+        if let Some(words) = SAYS.iter().find_map(says) {
+            return words.to_owned();
+        }
+        let member = |(key, words): &(String, String)| format!("{key} {}", words.trim()).trim().to_owned();
+        let members: Vec<String> = self
+            .members
+            .iter()
+            .map(member)
+            .filter(|member| !member.is_empty())
+            .collect();
+        members.join(", ")
+    }
 }
 
 /// The rest of a JSON string, its quotes and escapes undone; to the end of the text where it was cut.
@@ -138,10 +203,17 @@ mod tests {
             in_words(text),
             "POST /releases answered 200: release v2, stage passed, evidence unit gate: off, staging gate: off; ready"
         );
-        assert_eq!(
-            in_words(r#"{"error":"no \"x\"","undecided":false}"#),
-            r#"error no "x", undecided false"#
-        );
+        assert_eq!(in_words(r#"{"error":"no \"x\"","undecided":false}"#), r#"no "x""#);
+    }
+
+    #[test]
+    fn an_answer_that_says_what_it_means_is_reduced_to_that() {
+        let answered =
+            r#"{"error":"v2 was rejected: exit status: 1","undecided":false,"evidence":["FAIL  500"]}"#;
+        assert_eq!(in_words(answered), "v2 was rejected: exit status: 1");
+        let problem = r#"{"type":"about:blank","title":"Out of credit","detail":"Your balance is 30."#;
+        assert_eq!(in_words(problem), "Your balance is 30.");
+        assert_eq!(in_words(r#"{"message": "", "status": 7}"#), "message, status 7");
     }
 
     #[test]
