@@ -114,7 +114,7 @@ impl Suite {
 
     /// Whether what became of the drills is why the call ended as it did.
     fn is_explained(&self) -> bool {
-        const AS_STATED: i32 = 0;
+        const AS_EXPECTED: i32 = 0;
         const BREACHED: i32 = 1;
         const UNDECIDED: i32 = 3;
         const ENVIRONMENT: i32 = 4;
@@ -125,7 +125,7 @@ impl Suite {
         };
         let mut drills = self.drills.values();
         match self.code {
-            Some(AS_STATED) => true,
+            Some(AS_EXPECTED) => true,
             // A suite of which every drill was skipped proves nothing, and says so by its exit code.
             Some(UNDECIDED) if drills.clone().all(|drill| matches!(drill, Drill::Skipped)) => true,
             // The exit code must follow from some drill: otherwise the suite failed by itself.

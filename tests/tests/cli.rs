@@ -96,7 +96,7 @@ fn a_fault_that_does_not_take_effect_exits_3() {
 }
 
 #[test]
-fn after_many_drills_what_is_not_as_stated_is_named_first_with_its_report() {
+fn after_many_drills_the_unexpected_ones_are_named_first_with_their_reports() {
     let case = Case::new(
         "[[step]]\nat = \"100ms\"\nkill = { service = \"app\" }\n[expect]\ndowntime = { at_most = \"0s\" }\n",
     );
