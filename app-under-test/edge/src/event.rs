@@ -34,7 +34,7 @@ pub struct Pair {
     pub at: jiff::Timestamp,
     /// Method and path, without the query.
     pub request: String,
-    /// How the new release failed: "500 Internal Server Error", "no answer within 120ms", …
+    /// How the new release failed: "500 Internal Server Error", "no answer within 120 ms", …
     pub new: String,
     /// The status of the last working release's answer.
     pub old: u16,
@@ -157,6 +157,24 @@ pub enum Event {
 }
 
 impl Event {
+    /// Its kind, as receivers and scenarios know it; serde writes the same word.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::StateDamaged { .. } => "state-damaged",
+            Self::Registered { .. } => "registered",
+            Self::GatePassed { .. } => "gate-passed",
+            Self::GateSkipped { .. } => "gate-skipped",
+            Self::Rejected { .. } => "rejected",
+            Self::Promoted { .. } => "promoted",
+            Self::RolledBack { .. } => "rolled-back",
+            Self::SharedCause { .. } => "shared-cause",
+            Self::Failing { .. } => "failing",
+            Self::StandbyAnswers { .. } => "standby-answers",
+            Self::Settled { .. } => "settled",
+        }
+    }
+
     /// The release that the event is about.
     pub fn release(&self) -> &str {
         match self {
@@ -226,6 +244,29 @@ pub trait Listener: Send + Sync + 'static {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_kind_is_the_word_that_is_stored() {
+        let events = [
+            Event::Settled { release: "v2".into() },
+            Event::GateSkipped {
+                release: "v2".into(),
+                gate: Gate::Unit,
+            },
+            Event::StateDamaged {
+                release: "v1".into(),
+                reason: "cut short".into(),
+            },
+            Event::StandbyAnswers {
+                release: "v2".into(),
+                standby: "v1".into(),
+                reason: "500".into(),
+            },
+        ];
+        for event in events {
+            assert_eq!(serde_json::to_value(&event).unwrap()["kind"], event.kind());
+        }
+    }
 
     #[test]
     fn a_record_is_one_object_with_its_number_first() {

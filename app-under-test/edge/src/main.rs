@@ -159,7 +159,8 @@ async fn run(cli: &Cli) -> Result<(), Box<dyn std::error::Error>> {
     );
     if !finished {
         tracing::warn!(
-            "requests were still in flight after {SHUTDOWN_TIMEOUT:?}; their connections are closed"
+            "requests were still in flight after {} s; their connections are closed",
+            SHUTDOWN_TIMEOUT.as_secs()
         );
     }
     Ok(())

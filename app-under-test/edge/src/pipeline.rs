@@ -11,6 +11,7 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 
 use crate::config::{Placed, Staging, Unit};
 use crate::control::Control;
+use crate::duration::words;
 use crate::event::{Event, Gate};
 use crate::gate::ready::{self, NotReady};
 use crate::gate::{Outcome, staging, unit};
@@ -239,7 +240,7 @@ impl<U: Upstream> Pipeline<U> {
                 })
             }
             Err(last) => {
-                let reason = format!("not ready after {:?}: {last}", self.control.ready.within);
+                let reason = format!("not ready after {}: {last}", words(self.control.ready.within));
                 let evidence = vec![format!("last answer from slot {}: {last}", new.slot)];
                 self.finish_gate(&new, Gate::Ready, Outcome::Rejected { reason, evidence })
                     .await

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::duration::words;
 use crate::event::Pair;
 
 /// How a release failed a request.
@@ -22,7 +23,7 @@ impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Status(status) => write!(f, "{status}"),
-            Self::Late(within) => write!(f, "no answer within {within:?}"),
+            Self::Late(within) => write!(f, "no answer within {}", words(*within)),
             Self::Broken(cause) => write!(f, "connection: {cause}"),
         }
     }

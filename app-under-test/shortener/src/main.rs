@@ -164,7 +164,8 @@ async fn run(serve: Serve) -> Result<(), Box<dyn std::error::Error>> {
     };
     if !listener::serve(socket, limits, answer, termination(), SHUTDOWN_TIMEOUT).await {
         tracing::warn!(
-            "requests were still in flight after {SHUTDOWN_TIMEOUT:?}; their connections are closed"
+            "requests were still in flight after {} s; their connections are closed",
+            SHUTDOWN_TIMEOUT.as_secs()
         );
     }
     // After the last request, so that the file of links has all of them.

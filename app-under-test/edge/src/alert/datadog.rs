@@ -120,7 +120,7 @@ fn value(notice: &Notice, name: &str) -> String {
             notice.release,
             last_working()
         ),
-        "KIND" => notice.kind.clone(),
+        "KIND" => notice.kind.to_owned(),
         "RELEASE" => notice.release.clone(),
         "LAST_WORKING" => last_working(),
         "REASON" => notice.reason.clone(),

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout};
 use super::cursor::DeliveryCursors;
 use super::request::AlertRequest;
 use super::{Notice, Receiver, tls};
-use crate::duration::with_unit;
+use crate::duration::{with_unit, words};
 use crate::upstream::with_causes;
 
 /// How delivery is repeated.
@@ -128,7 +128,7 @@ async fn attempt(client: &tls::Client, request: &AlertRequest, within: Duration)
         Err(error) => return Attempt::Refused(error.to_string()),
     };
     match timeout(within, client.request(request)).await {
-        Err(_) => Attempt::Retry(format!("no answer within {within:?}")),
+        Err(_) => Attempt::Retry(format!("no answer within {}", words(within))),
         // The error does not contain the address, which may hold a token.
         Ok(Err(error)) => Attempt::Retry(with_causes(&error)),
         Ok(Ok(answer)) => match answer.status() {

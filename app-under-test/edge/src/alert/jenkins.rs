@@ -31,7 +31,7 @@ pub struct Settings {
 /// The request that carries an alert.
 pub(super) fn request(settings: &Settings, notice: &Notice) -> AlertRequest {
     let mut form = vec![
-        ("kind", notice.kind.clone()),
+        ("kind", notice.kind.to_owned()),
         ("id", notice.id()),
         ("release", notice.release.clone()),
         ("last_working", notice.last_working.clone().unwrap_or_default()),

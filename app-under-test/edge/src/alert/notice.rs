@@ -36,7 +36,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Notice {
     /// The kind of event: `rolled-back`, `rejected`, …
-    pub kind: String,
+    pub kind: &'static str,
     /// What happened, in one line.
     pub title: String,
     /// How bad it is.
@@ -168,12 +168,8 @@ impl Notice {
             .last_working
             .as_ref()
             .map(|old| difference::compare((old, details(old)), (release, details(release))));
-        // The name that scenarios and receivers know is the one of serde.
-        let kind = serde_json::to_value(&record.event)
-            .ok()
-            .and_then(|event| Some(event.get("kind")?.as_str()?.to_owned()));
         Self {
-            kind: kind.unwrap_or_default(),
+            kind: record.event.kind(),
             title: summary.title,
             severity: summary.severity,
             release: release.to_owned(),
@@ -291,9 +287,6 @@ pub(super) mod tests {
             "{}",
             notice.excerpt
         );
-        assert_eq!(
-            (notice.kind.as_str(), notice.severity),
-            ("rolled-back", Severity::Error)
-        );
+        assert_eq!((notice.kind, notice.severity), ("rolled-back", Severity::Error));
     }
 }

@@ -10,6 +10,7 @@ use tower::ServiceExt;
 
 use super::process::replace_placeholders;
 use crate::config::{Journey, Known, Over};
+use crate::duration::words;
 use crate::upstream::{Broken, Fresh, Slot};
 
 /// A record of the store: its key, and the target it leads to.
@@ -95,7 +96,7 @@ enum Wrong {
     #[error(transparent)]
     InvalidRequest(#[from] http::Error),
     /// It took too long.
-    #[error("no answer within {ANSWER_TIMEOUT:?}")]
+    #[error("no answer within {}", words(ANSWER_TIMEOUT))]
     Late,
     /// It was not complete.
     #[error(transparent)]

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::body::Body;
+use crate::duration::words;
 use crate::upstream::{Broken, Fresh, Upstream};
 
 /// How long one answer may take.
@@ -22,7 +23,7 @@ pub(crate) enum NotReady {
     #[error("no answer yet")]
     NoAnswer,
     /// The answer took too long.
-    #[error("no answer within {ANSWER_TIMEOUT:?}")]
+    #[error("no answer within {}", words(ANSWER_TIMEOUT))]
     Late,
     /// There was no complete answer.
     #[error(transparent)]

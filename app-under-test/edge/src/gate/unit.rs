@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use super::Outcome;
 use super::process::{command, last_lines};
 use crate::config::Unit;
+use crate::duration::words;
 
 /// Runs the checks of a release.
 pub async fn unit(gate: Option<&Unit>, release: &str) -> Outcome {
@@ -18,7 +19,7 @@ pub async fn unit(gate: Option<&Unit>, release: &str) -> Outcome {
     };
     match timeout(gate.within, command.output()).await {
         Err(_) => Outcome::Rejected {
-            reason: format!("its checks did not finish within {:?}", gate.within),
+            reason: format!("its checks did not finish within {}", words(gate.within)),
             evidence: Vec::new(),
         },
         // Checks that never ran say nothing about the release; it does not pass either.
