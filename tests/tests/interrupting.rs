@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use acceptance::trials::{missing, trial};
 use acceptance::{home, shortener};
-use firedrill::backend::{Kind, Owner, Process};
+use firedrill::backend::{self, Kind, Owner, Process};
+use firedrill::scenario::load;
 use firedrill::wait::{self, Poll};
+use firedrill::{drill, fault, history};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A folder with a system of one program and a scenario.
@@ -169,14 +171,73 @@ async fn sleeps_within(seconds: &str, wanted: bool) {
 const FROZEN: &str = "[[step]]\nat = \"100ms\"\nfor = \"60s\"\npause = { service = \"app\" }\n";
 
 async fn stopped_once_it_reverts_and_removes() {
-    let folder = Folder::new("20/s", FROZEN);
-    let child = folder.run();
-    folder.event("injected").await;
-    signal(&child, Signal::INT);
-    let output = end(child).await;
-    assert_eq!(output.status.code(), Some(130), "{}", transcript(&output));
-    folder.event("reverted").await;
-    assert!(!folder.left(), "{}", transcript(&output));
+    for how in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        let folder = Folder::new("20/s", FROZEN);
+        let child = folder.run();
+        folder.event("injected").await;
+        signal(&child, how);
+        let output = end(child).await;
+        assert_eq!(
+            output.status.code(),
+            Some(130),
+            "{how:?}: {}",
+            transcript(&output)
+        );
+        folder.event("reverted").await;
+        assert!(!folder.left(), "{how:?}: {}", transcript(&output));
+    }
+}
+
+/// A cargo that knows the workspace and builds for ever, as a slow one does.
+fn slow_cargo(folder: &Folder, seconds: &str) -> PathBuf {
+    let path = folder.0.path().join("cargo.sh");
+    let cargo = env!("CARGO");
+    let script =
+        format!("#!/bin/sh\n[ \"$1\" = build ] || exec '{cargo}' \"$@\"\nsleep {seconds} &\nwait\nexit 1\n");
+    std::fs::write(&path, script).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&path, executable).unwrap();
+    path
+}
+
+#[cfg(target_os = "linux")]
+async fn stopped_while_a_service_is_built_it_starts_nothing_more() {
+    for how in [Signal::INT, Signal::TERM] {
+        let (seconds, folder) = (seconds(), Folder::new("20/s", FROZEN));
+        let mut run = folder.firedrill(&["run", "./one.toml", "--backend", "process", "-n", "2"]);
+        let child = run.env("CARGO", slow_cargo(&folder, &seconds)).spawn().unwrap();
+        sleeps_within(&seconds, true).await;
+        signal(&child, how);
+        let output = end(child).await;
+        let said = transcript(&output);
+        assert_eq!(output.status.code(), Some(130), "{said}");
+        assert!(said.contains("interrupted: 0 of 2 drills ended"), "{said}");
+        assert!(!said.contains("error") && folder.folder().is_none(), "{said}");
+        sleeps_within(&seconds, false).await;
+    }
+}
+
+/// Before its first event, even: what it leaves is a history all the same.
+async fn a_drill_that_is_stopped_before_it_begins_leaves_a_history() {
+    let folder = Folder::new("20/s", "");
+    let plan = load(&folder.0.path().join("one.toml"), &fault::catalogue()).unwrap();
+    let run = drill::RunFolder::create(&folder.runs(), drill::new_run_id("one", 1)).unwrap();
+    let backend = backend::open(Kind::Process, &run.id, &run.path).await.unwrap();
+    let stop = tokio_util::sync::CancellationToken::new();
+    stop.cancel();
+    let order = drill::Order {
+        plan: std::sync::Arc::new(plan),
+        backend: std::sync::Arc::clone(&backend),
+        sources: Default::default(),
+        folder: run.clone(),
+        seed: 7,
+        repeat: (1, 1),
+        watch: std::sync::Arc::new(|_| {}),
+    };
+    assert!(drill::run(order, stop).await.interrupted);
+    let history = history::read(&run.path).unwrap();
+    assert_eq!(history.start.run, run.id);
+    backend.clean().await.unwrap();
 }
 
 /// While its network and its containers are made: what the engine was asked for last comes to be after the signal.
@@ -408,6 +469,8 @@ macro_rules! local {
 fn main() {
     let mut trials = local! {
         stopped_once_it_reverts_and_removes
+        stopped_while_a_service_is_built_it_starts_nothing_more
+        a_drill_that_is_stopped_before_it_begins_leaves_a_history
         stopped_three_times_it_leaves_at_once_and_says_what_to_run
         after_a_kill_the_next_run_says_so_and_clean_undoes_it
         a_fault_that_cannot_take_effect_leaves_the_drill_undecided

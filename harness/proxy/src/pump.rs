@@ -28,7 +28,7 @@ pub(crate) enum Stopped {
     /// A toxic closed the connection.
     ByToxic,
     /// One side failed, or the proxy was dropped.
-    Broken(#[expect(dead_code, reason = "shown in a debugger and by tests")] io::Error),
+    Broken(#[cfg_attr(not(test), expect(dead_code, reason = "shown in a debugger"))] io::Error),
 }
 
 impl From<io::Error> for Stopped {
@@ -97,8 +97,12 @@ impl Pump {
         loop {
             buffer.resize(CHUNK, 0);
             let read = poll_fn(|context| {
-                if self.list.has_changed().unwrap_or(true) {
-                    return Poll::Ready(Ok(None));
+                match self.list.has_changed() {
+                    Ok(false) => {}
+                    Ok(true) => return Poll::Ready(Ok(None)),
+                    // The proxy was dropped. That is the end, not a change: the list would stay "changed" for good, and
+                    // reading it again and again would never yield to the task that ends this connection.
+                    Err(_) => return Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
                 }
                 let mut space = ReadBuf::new(buffer);
                 Pin::new(&mut *from)
@@ -171,5 +175,36 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), piece: Option<&[u8]>) -> io::
     match to.write(piece.unwrap_or_default()).await? {
         0 => Err(io::ErrorKind::WriteZero.into()),
         written => Ok(written),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// On a thread of its own: a pump that spins never yields, so no timer of its runtime would ever fire.
+    #[test]
+    fn a_pump_ends_when_its_proxy_is_dropped() {
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let (list, receiver) = watch::channel::<ToxicList>(Arc::from([]));
+            let pump = Pump::new(Direction::Requests, 0, receiver);
+            // Open and silent: nothing but the drop can end it.
+            let (from, _client) = tokio::io::duplex(64);
+            let (to, _service) = tokio::io::duplex(64);
+            drop(list);
+            let stopped = runtime.block_on(pump.run(from, to));
+            // The test may have given up.
+            let _ = done.send(stopped);
+        });
+        let stopped = ended.recv_timeout(Duration::from_secs(20));
+        let stopped = stopped.expect("the pump does not end: it spins");
+        assert!(
+            matches!(stopped, Err(Stopped::Broken(error)) if error.kind() == io::ErrorKind::NotConnected)
+        );
     }
 }

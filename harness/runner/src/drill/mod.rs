@@ -163,6 +163,13 @@ impl Drill {
     /// Runs the phases until they end or are stopped, then does what must be done in any case.
     async fn carry_through(self, stop: CancellationToken) -> Ended {
         let this = Arc::new(self);
+        // Before anything can stop the drill: a history without its first event cannot be read.
+        if let Err(error) = this.recorder.event(Event::Start(Box::new(this.start()))) {
+            return Ended {
+                interrupted: false,
+                error: Some(error),
+            };
+        }
         // A task of its own: a panic in a phase is then an error, and the faults are still reverted.
         let work = tokio::spawn({
             let this = Arc::clone(&this);
@@ -191,7 +198,6 @@ impl Drill {
     }
 
     async fn phases(&self) -> Result<(), Error> {
-        self.recorder.event(Event::Start(Box::new(self.start())))?;
         self.phase(Phase::Prepare)?;
         // Held to the end: dropping the receiver closes it.
         let _alerts = self.prepare().await?;

@@ -5,6 +5,7 @@ use super::super::output;
 use super::super::render::{self, Reported};
 use super::drill::Finished;
 use super::session::Session;
+use firedrill_model::format;
 use firedrill_report::{DrillOutcome, DrillSummary};
 
 /// Writes the reports, prints the summary, and returns the worst exit code of all drills.
@@ -18,6 +19,12 @@ pub(super) fn conclude(session: &Session, mut drills: Vec<Finished>) -> Exit {
     let exit = drills.iter().fold(start, |worst, drill| worst.worst(drill.exit));
     if interrupted {
         // What is missing from the summary was never run; a verdict on the rest would mislead.
+        let ended = drills.iter().filter(|drill| drill.exit != Exit::Interrupted);
+        output::note(&format!(
+            "interrupted: {} of {} ended",
+            ended.count(),
+            format::count(session.drills, "drill")
+        ));
         return exit;
     }
     if !session.args.json && !session.single {

@@ -67,11 +67,12 @@ impl Finished {
     }
 }
 
-/// Runs one drill to its end, and records its result.
-pub(super) async fn run(session: &Arc<Session>, scheduled: Scheduled) -> Finished {
+/// Runs one drill to its end, and records its result. `None` when it was interrupted before it started: like a drill
+/// whose turn never came, it has no result.
+pub(super) async fn run(session: &Arc<Session>, scheduled: Scheduled) -> Option<Finished> {
     let id = drill::new_run_id(&scheduled.plan.name, scheduled.repeat);
     let mut finished = match RunFolder::create(&scheduled.runs, id) {
-        Ok(folder) => in_folder(session, &scheduled, folder).await,
+        Ok(folder) => in_folder(session, &scheduled, folder).await?,
         Err(error) => {
             let runs = scheduled.runs.display();
             Finished::failed(
@@ -94,11 +95,21 @@ pub(super) async fn run(session: &Arc<Session>, scheduled: Scheduled) -> Finishe
     if let Some(side) = scheduled.side {
         finished.summary.note(side.name());
     }
-    finished
+    Some(finished)
 }
 
-async fn in_folder(session: &Arc<Session>, scheduled: &Scheduled, folder: RunFolder) -> Finished {
-    let (backend, order) = match prepare(session, scheduled, &folder).await {
+async fn in_folder(session: &Arc<Session>, scheduled: &Scheduled, folder: RunFolder) -> Option<Finished> {
+    let prepared = tokio::select! {
+        // The interrupt first: what is prepared after it would not be run.
+        biased;
+        () = session.stop.cancelled() => {
+            // Nothing was started, so the run folder says nothing. Dropping the preparation ends a build under way.
+            drop(std::fs::remove_dir_all(&folder.path));
+            return None;
+        }
+        prepared = prepare(session, scheduled, &folder) => prepared,
+    };
+    let (backend, order) = match prepared {
         Ok(prepared) => prepared,
         Err(not_ready) => {
             let finished = match not_ready {
@@ -110,10 +121,10 @@ async fn in_folder(session: &Arc<Session>, scheduled: &Scheduled, folder: RunFol
                 NotReady::Failed(why) => Finished::failed(scheduled, why),
             };
             session.progress.done(&finished.summary.text(output::color()));
-            return finished;
+            return Some(finished);
         }
     };
-    // On the second Ctrl-C the drill is dropped where it stands. `clean_up` below still removes its services.
+    // On the second signal the drill is dropped where it stands. `clean_up` below still removes its services.
     let ended = tokio::select! {
         ended = drill::run(order, session.stop.clone()) => Some(ended),
         () = session.hurry.cancelled() => None,
@@ -134,7 +145,12 @@ async fn in_folder(session: &Arc<Session>, scheduled: &Scheduled, folder: RunFol
     if !clean_up(session, scheduled, &folder, backend.as_ref()).await {
         exit = Exit::Unclean;
     }
-    Finished::new(scheduled, DrillResult::Run(folder.id), exit, summary)
+    Some(Finished::new(
+        scheduled,
+        DrillResult::Run(folder.id),
+        exit,
+        summary,
+    ))
 }
 
 /// Why a drill cannot start.

@@ -21,6 +21,7 @@ use args::BackendChoice;
 use drill::Finished;
 use schedule::Scheduled;
 use session::Session;
+use signals::Signals;
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -38,7 +39,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let drills = schedule(&args, plans, kind, seed)?;
     let session = Arc::new(Session::new(args, kind, seed, drills.len()));
-    let signals = tokio::spawn(signals::listen(
+    // Open before the first drill starts: from here on no signal ends the process without a cleanup.
+    let signals = Signals::open().map_err(Failure::environment)?;
+    let signals = tokio::spawn(signals.listen(
         session.stop.clone(),
         session.hurry.clone(),
         clean::command(&session.args.runs, ""),
@@ -96,7 +99,7 @@ async fn run_all(session: &Arc<Session>, drills: Vec<Scheduled>) -> Vec<Finished
             }
             // A task of its own: a drill that panics does not end the others.
             let task = tokio::spawn(async move { drill::run(&session, scheduled).await });
-            task.await.ok()
+            task.await.ok().flatten()
         }
     });
     stream::iter(drills)

@@ -14,12 +14,14 @@ pub(super) struct Session {
     pub(super) kind: Kind,
     /// The random seed.
     pub(super) seed: u64,
-    /// Cancelled by the first Ctrl-C: drills stop and revert their faults.
+    /// Cancelled by the first signal: builds end, drills stop and revert their faults.
     pub(super) stop: CancellationToken,
-    /// Cancelled by the second Ctrl-C: drills end without waiting for their reverts; removing the services undoes them.
+    /// Cancelled by the second signal: drills end without waiting for their reverts; removing the services undoes them.
     pub(super) hurry: CancellationToken,
     /// What is shown while drills run.
     pub(super) progress: Progress,
+    /// How many drills were scheduled.
+    pub(super) drills: usize,
     /// Whether this is the only drill: its full report is printed, and no summary.
     pub(super) single: bool,
 }
@@ -32,6 +34,7 @@ impl Session {
             stop: CancellationToken::new(),
             hurry: CancellationToken::new(),
             progress: Progress::new(drills, args.json),
+            drills,
             single: drills == 1,
             args,
         }

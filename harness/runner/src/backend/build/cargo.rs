@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -109,12 +110,14 @@ pub(super) async fn build(
     let metadata = metadata(folder).await?;
     let id = metadata.package(package)?;
     let mut child = run(command(&metadata, package, id, bin, folder).await?)?;
+    let group = Group::of(&child);
     // Both pipes are read to their end at the same time: cargo would block on a full one.
     let (artefacts, status_lines) = tokio::join!(
         read_all(child.stdout.take()),
         status_lines(child.stderr.take(), package, show),
     );
     let status = child.wait().await.map_err(not_run("cargo"))?;
+    group.ended();
     let (crates, output) = status_lines;
     if !status.success() {
         show(Building::Failed {
@@ -196,8 +199,35 @@ fn cargo(folder: &Path) -> Command {
 }
 
 fn run(mut command: Command) -> Result<Child, CargoError> {
+    // A group of its own, so that an interrupted build ends with its compilers and build scripts.
+    command.process_group(0);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     child.map_err(not_run("cargo"))
+}
+
+/// The process group of a build. Dropped before the build has ended, it kills cargo and everything that cargo started;
+/// cargo takes up an interrupted build where it stood.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        Self(pid.and_then(Pid::from_raw))
+    }
+
+    /// The build has ended by itself. Its group may be somebody else's from now on.
+    fn ended(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // A group that is empty has ended.
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
 }
 
 fn not_run(program: &str) -> impl FnOnce(std::io::Error) -> CargoError {
