@@ -177,14 +177,15 @@ fn say_missed(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measure
 
 /// Holds each outage that was measured against its truth.
 fn report(table: &mut Table, kind: &Kind, darks: &[Dark], measured: &Measured) {
-    // Outages too near to each other for what was seen between them are one episode: their truth is from the first
-    // one's start to the last one's end.
+    // Outages close together are one episode: its truth is from the first one's start to the last one's end, and its
+    // downtime that of each, without the light between them.
     let darks_in = |outage: &&Outage| {
         let touches = |dark: &&Dark| dark.from.0 < outage.hull.until && outage.hull.from < dark.until.1;
         let inside: Vec<&Dark> = darks.iter().filter(touches).collect();
         let (first, last) = (inside.first()?, inside.last()?);
         let (from, until) = (first.from, last.until);
-        let (shortest, longest) = Dark { from, until }.length();
+        let shortest: Duration = inside.iter().map(|dark| dark.length().0).sum();
+        let longest: Duration = inside.iter().map(|dark| dark.length().1).sum();
         let bounds = outage.bounds();
         let began = outage.onset.from <= from.1 && from.0 <= outage.onset.until;
         let ended = outage.end.from <= until.1 && until.0 <= outage.end.until;

@@ -1,6 +1,6 @@
 //! What the same outages bill under each contract.
 //!
-//! * `strict`: any essential journey's episode, from its start to its end.
+//! * `strict`: the downtime of every episode of an essential journey.
 //! * `request`: Σ over 1-s slices of bad/(good+bad) × 1 s; a slice with fewer than 5 valid samples is unknown.
 //! * `minute(θ)`: a calendar minute is down if its error ratio is above θ (1 %, 5 %, 10 %).
 //! * `full-minutes`: only whole consecutive minutes of an outage.
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::measure::{Bounds, Measured, Outage};
+use crate::measure::{Bounds, Interval, Measured, Outage};
 use firedrill_model::history::History;
 use firedrill_model::sample::Outcome;
 use firedrill_model::scenario::Contract;
@@ -227,21 +227,16 @@ fn share_above(from: f64, to: f64, limit: f64) -> f64 {
     }
 }
 
-/// `full-minutes`: the whole minutes of each outage.
+/// `full-minutes`: the whole minutes of each run of an outage. The good time between two runs ends a minute.
 #[expect(clippy::cast_precision_loss, reason = "minutes")]
 fn full_minutes(outages: &[Outage]) -> Range {
-    let whole = |length: Duration| (length.as_secs() / 60 * 60) as f64;
-    let of = |outage: &Outage| {
-        let bounds = outage.bounds();
-        (whole(bounds.low), whole(bounds.high.unwrap_or(bounds.low)))
-    };
-    outages
-        .iter()
-        .map(of)
-        .fold(Range { low: 0.0, high: 0.0 }, |sum, (low, high)| Range {
-            low: sum.low + low,
-            high: sum.high + high,
-        })
+    let whole = |interval: &Interval| (interval.length().as_secs() / 60 * 60) as f64;
+    let low = outages.iter().flat_map(|outage| &outage.core).map(whole).sum();
+    let high: f64 = outages.iter().flat_map(|outage| &outage.runs).map(whole).sum();
+    Range {
+        low,
+        high: high.max(low),
+    }
 }
 
 #[cfg(test)]
@@ -249,7 +244,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::measure::Interval;
     use firedrill_model::sample::Micros;
 
     /// `down` seconds of outage in a quiet time, beginning after `start` seconds.
@@ -323,6 +317,7 @@ mod tests {
             };
             Outage {
                 core: vec![interval(1, 1 + low)],
+                runs: vec![interval(0, high)],
                 hull: interval(0, high),
                 onset: interval(0, 1),
                 end: interval(1 + low, high),

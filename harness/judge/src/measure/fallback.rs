@@ -179,6 +179,7 @@ mod tests {
     fn outage(from: u64, until: u64, still_down: bool) -> Outage {
         Outage {
             core: vec![time(from, until)],
+            runs: vec![time(from, until)],
             hull: time(from, until),
             onset: time(from, from),
             end: time(until, until),

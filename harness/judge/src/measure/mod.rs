@@ -13,6 +13,7 @@ mod outage;
 mod over_time;
 mod prober;
 mod releases;
+mod run;
 mod streams;
 
 use std::time::Duration;

@@ -1,40 +1,29 @@
-//! Runs, episodes and blips, with the bounds of each outage.
+//! Outages and blips, of streams, journeys and the service.
 //!
-//! For the bad samples *B* of a run and the good ones *G* around it (`docs/measuring.md`, *Outages, with bounds*):
-//!
-//! ```text
-//! E = min ē over B                        L = max s over B
-//! a = max{ s_j : j ∈ G, ē_j < L }         b = min{ ē_j : j ∈ G, s_j > E }
-//! low = max(0, L − E)                     high = b − a
-//! ```
-//!
-//! The outage began in (a, E] and ended in [L, b): every bad interval `[s, ē]` touches it, and no good one lies inside it.
-//!
-//! An episode of several runs began with its first run and ended with its last: `a`, with its `L`, is the first run's; `b`,
-//! with its `E`, is the last run's. A good sample between them says nothing of the edges.
+//! Downtime is the union of the runs' intervals (see `run`) and of nothing else. An episode of several runs is shown and
+//! counted as one outage, from the start of the first to the end of the last, but the good time between them stays good.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
 use super::interval::{self, Bounds, Interval};
+use super::run::{Run, RunBounds, episodes};
 use super::streams::Streams;
 use crate::tally;
 use firedrill_model::sample::{Bad, Micros, Outcome, Sample};
 
-/// Runs with fewer good samples than this between them are one episode …
-const GOOD_BETWEEN: usize = 10;
-/// … and so are runs with less good time than this between them.
-const GOOD_TIME_BETWEEN: Duration = Duration::from_secs(1);
 /// A single bad sample is a blip unless another one confirms it within this.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(1);
 
-/// An episode of outage.
+/// An episode of outage: one run, or several close together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outage {
-    /// When it was certainly under way: the parts (E, L) of the streams that saw it. Empty when none proves any length.
+    /// When it was certainly down: the intervals (E, L) of its runs. Empty when none proves any length.
     pub core: Vec<Interval>,
-    /// Outside of this it was certainly not under way: (a, b).
+    /// Outside of these it was certainly not down: the intervals (a, b) of its runs, joined where they overlap.
+    pub runs: Vec<Interval>,
+    /// From the start of its first run to the end of its last.
     pub hull: Interval,
     /// It began in this interval: (a, E].
     pub onset: Interval,
@@ -62,21 +51,14 @@ pub struct Blip {
 }
 
 impl Outage {
-    /// How long it lasted.
+    /// How long it was down: the time of its runs, not that between them.
     pub fn bounds(&self) -> Bounds {
         let low = interval::total(&self.core);
         Bounds {
             low,
-            high: (!self.still_down).then(|| self.hull.length().max(low)),
+            high: (!self.still_down).then(|| interval::total(&self.runs).max(low)),
         }
     }
-}
-
-/// A run, or an episode of runs: the places of its first and last bad sample among the valid ones of its stream.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    first: usize,
-    last: usize,
 }
 
 /// The episodes of every stream, with its number, and the blips of all, as far as they reach into the judged time.
@@ -99,27 +81,46 @@ pub(super) fn of_streams(streams: &Streams<'_>) -> (Vec<(usize, Outage)>, Vec<Bl
         .map(|s| s.sent)
         .collect();
     bad_times.sort_unstable();
-    let (mut outages, mut blips) = (Vec::new(), Vec::new());
+    let mut outages: Vec<(usize, Outage)> = Vec::new();
+    let mut single = Vec::new();
     for (stream, valid) in valid.iter().enumerate() {
-        for run in episodes(valid, since) {
+        for runs in episodes(valid, since) {
+            let each = runs.iter().map(|run| of_run(streams, stream, valid, *run));
+            let Some(outage) = each.reduce(followed_by) else {
+                continue;
+            };
             // Confirmed by any stream, not only its own: two probes that fail at once are no glitch.
-            let first = valid[run.first];
-            if run.first == run.last && !confirmed(&bad_times, first.sent) {
-                let judged = streams.window().contains(first.sent);
-                blips.extend(bad(first).filter(|_| judged).map(|kind| Blip {
-                    journey: streams.journey(stream).to_owned(),
-                    at: first.sent,
-                    kind,
-                }));
-            } else {
-                let outage = outage(streams, stream, valid, run);
-                let judged = outage.hull.within(streams.window()).is_some();
-                outages.extend(judged.then_some((stream, outage)));
+            match alone(&runs).map(|at| valid[at]) {
+                Some(sample) if !confirmed(&bad_times, sample.sent) => single.push((stream, sample, outage)),
+                _ => outages.push((stream, outage)),
             }
         }
     }
+    let mut blips = Vec::new();
+    for (stream, sample, outage) in single {
+        // Amid an episode of another stream a single failure belongs to it.
+        let amid = outages.iter().any(|(_, other)| other.hull.contains(sample.sent));
+        match bad(sample).filter(|_| !amid) {
+            None => outages.push((stream, outage)),
+            Some(kind) if streams.window().contains(sample.sent) => blips.push(Blip {
+                journey: streams.journey(stream).to_owned(),
+                at: sample.sent,
+                kind,
+            }),
+            Some(_) => {}
+        }
+    }
+    outages.retain(|(_, outage)| outage.hull.within(streams.window()).is_some());
     blips.sort_by_key(|blip| blip.at);
     (outages, blips)
+}
+
+/// The only bad sample of an episode that has no more.
+fn alone(runs: &[Run]) -> Option<usize> {
+    match runs {
+        [run] if run.first == run.last => Some(run.first),
+        _ => None,
+    }
 }
 
 fn bad(sample: &Sample) -> Option<Bad> {
@@ -137,71 +138,45 @@ fn confirmed(bad_times: &[Micros], at: Micros) -> bool {
     until - from > 1
 }
 
-/// Runs, joined to episodes where too little is good between them.
-fn episodes(valid: &[&Sample], since: Micros) -> Vec<Run> {
-    let mut episodes: Vec<Run> = Vec::new();
-    for (at, sample) in valid
-        .iter()
-        .enumerate()
-        .filter(|(_, sample)| sample.outcome.is_bad() && sample.sent >= since)
-    {
-        if let Some(last) = episodes.last_mut() {
-            let good = at - last.last - 1;
-            // From the first good sample after the run to this one.
-            let good_time = sample.sent.since(valid[(last.last + 1).min(at)].sent);
-            if good < GOOD_BETWEEN || good_time < GOOD_TIME_BETWEEN {
-                last.last = at;
-                continue;
-            }
-        }
-        episodes.push(Run { first: at, last: at });
+/// A run as an episode of its own.
+fn of_run(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> Outage {
+    let evident = |sample: &Sample| streams.evident(stream, sample);
+    let bounds = RunBounds::of(run, valid, evident);
+    let hull = bounds.hull();
+    Outage {
+        core: bounds.core().into_iter().collect(),
+        runs: vec![hull],
+        hull,
+        onset: bounds.onset(),
+        end: bounds.end(),
+        still_down: bounds.b.is_none(),
+        first_bad: valid[run.first].sent,
+        first_good: valid.get(run.last + 1).map(|good| good.sent),
+        kinds: kinds(
+            valid[run.first..=run.last]
+                .iter()
+                .filter_map(|sample| bad(sample)),
+        ),
     }
-    episodes
 }
 
-/// An episode's bounds, by the formulas above.
-fn outage(streams: &Streams<'_>, stream: usize, valid: &[&Sample], run: Run) -> Outage {
-    let is_bad = |sample: &&&Sample| sample.outcome.is_bad();
-    let evident = |sample: &Sample| streams.evident(stream, sample);
-    let inside = &valid[run.first..=run.last];
-    let first_sent = valid[run.first].sent;
-    // The runs at the two edges of the episode: up to its first good sample, and from its last one.
-    let first_run = inside.iter().take_while(is_bad);
-    let last_run = inside.iter().rev().take_while(is_bad);
-    let first_l = first_run.map(|bad| bad.sent).max().unwrap_or(first_sent);
-    let last_e = last_run.map(|bad| evident(bad)).min().unwrap_or(first_sent);
-    let bads = || inside.iter().filter(is_bad);
-    let e = bads().map(|bad| evident(bad)).min().unwrap_or(first_sent);
-    let l = bads().map(|bad| bad.sent).max().unwrap_or(first_sent);
-    let before = valid[..run.first]
-        .iter()
-        .filter(|good| good.outcome.is_up() && evident(good) < first_l);
-    // a: without a good sample before it, it may have begun at any time.
-    let a = before.map(|good| good.sent).next_back().unwrap_or_default();
-    // b: in order of sending, not of ē, so that the minimum is over all.
-    let after = valid[run.last + 1..].iter().filter(|good| good.sent > last_e);
-    let b = after.map(|good| evident(good)).min();
-    // Without a good sample after it, nothing is known beyond the last sample.
-    let last_known = valid.last().map_or(l, |last| evident(last));
-    let until = b.unwrap_or(last_known).max(l);
-    // A single bad sample proves an instant, not a length.
-    let core = (e < l).then_some(Interval { from: e, until: l });
-    Outage {
-        core: core.into_iter().collect(),
-        hull: Interval {
-            from: a.min(e),
-            until: until.max(e),
-        },
-        onset: Interval {
-            from: a.min(e),
-            until: e,
-        },
-        end: Interval { from: l, until },
-        still_down: b.is_none(),
-        first_bad: first_sent,
-        first_good: valid.get(run.last + 1).map(|good| good.sent),
-        kinds: kinds(bads().filter_map(|sample| bad(sample))),
+/// The same episode with its next run: it began with the first one, and ended with the last.
+fn followed_by(mut episode: Outage, next: Outage) -> Outage {
+    episode.core = interval::union(episode.core.into_iter().chain(next.core));
+    episode.runs = interval::union(episode.runs.into_iter().chain(next.runs));
+    episode.hull.until = episode.hull.until.max(next.hull.until);
+    episode.end = next.end;
+    episode.still_down = next.still_down;
+    episode.first_good = next.first_good;
+    add(&mut episode.kinds, next.kinds);
+    episode
+}
+
+fn add(kinds: &mut Vec<(Bad, usize)>, more: Vec<(Bad, usize)>) {
+    for (kind, count) in more {
+        *tally::entry(kinds, kind) += count;
     }
+    kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
 }
 
 /// How answers failed, most frequent first.
@@ -233,6 +208,7 @@ pub(super) fn union(outages: impl Iterator<Item = Outage>) -> Vec<Outage> {
 fn join(into: &mut Outage, other: Outage) {
     into.hull.until = into.hull.until.max(other.hull.until);
     into.core = interval::union(into.core.iter().copied().chain(other.core));
+    into.runs = interval::union(into.runs.iter().copied().chain(other.runs));
     into.onset.from = into.onset.from.min(other.onset.from);
     into.onset.until = into.onset.until.min(other.onset.until);
     into.end.from = into.end.from.max(other.end.from);
@@ -241,10 +217,7 @@ fn join(into: &mut Outage, other: Outage) {
     into.first_bad = into.first_bad.min(other.first_bad);
     // With one of them still down, `zip` leaves none.
     into.first_good = into.first_good.zip(other.first_good).map(|(a, b)| a.max(b));
-    for (kind, count) in other.kinds {
-        *tally::entry(&mut into.kinds, kind) += count;
-    }
-    into.kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    add(&mut into.kinds, other.kinds);
 }
 
 /// The downtime of disjoint outages, as far as they lie in the window.
@@ -257,7 +230,7 @@ pub(super) fn downtime(outages: &[Outage], window: Interval) -> Bounds {
         .sum();
     let high: Duration = outages
         .iter()
-        .filter_map(|outage| inside(&outage.hull))
+        .flat_map(|outage| outage.runs.iter().filter_map(inside))
         .map(Interval::length)
         .sum();
     let still_down = outages

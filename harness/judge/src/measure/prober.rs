@@ -97,7 +97,10 @@ pub(super) fn prober(history: &History, streams: &Streams<'_>, outages: &[Outage
             until: gap.until + NEAR,
         };
         outages.iter().any(|outage| {
-            wide.contains(outage.hull.from) || (!outage.still_down && wide.contains(outage.hull.until))
+            // Each run has edges of its own. Where one was still down, its interval ends without an edge.
+            let open = outage.still_down.then_some(outage.hull.until);
+            let mut edges = outage.runs.iter().flat_map(|run| [run.from, run.until]);
+            edges.any(|edge| Some(edge) != open && wide.contains(edge))
         })
     };
     let gap_near_edge = gaps.iter().filter(|gap| gap.length() > LONG).any(near);

@@ -305,16 +305,15 @@ impl Sheet<'_> {
             let across = self.scale.across(outage.first_bad, until).visible();
             self.picture.rect("down", across, y, "down before the steps");
         }
-        let began = outage.core.first().map_or(outage.first_bad, |core| core.from);
-        let ended = outage.core.last().map_or(outage.first_bad, |core| core.until);
+        let (began, ended) = (outage.onset.until, outage.end.from);
         let title = format!(
             "began between {} and {}",
-            self.report.time(outage.hull.from),
+            self.report.time(outage.onset.from),
             self.report.time(began)
         );
         self.picture.rect(
             "unsure",
-            self.scale.across(outage.hull.from, began).visible(),
+            self.scale.across(outage.onset.from, began).visible(),
             y,
             &title,
         );
@@ -324,12 +323,12 @@ impl Sheet<'_> {
             format!(
                 "ended between {} and {}",
                 self.report.time(ended),
-                self.report.time(outage.hull.until)
+                self.report.time(outage.end.until)
             )
         };
         self.picture.rect(
             "unsure",
-            self.scale.across(ended, outage.hull.until).visible(),
+            self.scale.across(ended, outage.end.until).visible(),
             y,
             &title,
         );

@@ -98,7 +98,7 @@ pub(super) struct Range {
 /// An outage.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Outage<'a> {
-    /// How long it lasted.
+    /// How long it was down: the time of its runs, not that between them.
     pub(super) downtime: Bounds,
     /// When it began.
     pub(super) began: Edge,

@@ -81,10 +81,10 @@ pub(super) fn any_dark() -> impl Strategy<Value = Dark> {
     ]
 }
 
-/// One to three streams of 5 to 200 probes a second; the first is essential.
+/// One to three streams of 2 to 200 probes a second; the first is essential.
 pub(super) fn any_lines() -> impl Strategy<Value = Vec<Line>> {
     let line = (
-        prop::sample::select(vec![5u32, 20, 100, 200]),
+        prop::sample::select(vec![2u32, 5, 20, 100, 200]),
         0..100 * MS,
         any::<bool>(),
     );
@@ -115,6 +115,23 @@ pub(super) struct World<'w> {
 pub(super) struct Seen {
     pub(super) history: History,
     pub(super) felt: Vec<bool>,
+}
+
+impl Seen {
+    /// Whether every essential stream had a good answer between two outages, so that it can tell them apart.
+    pub(super) fn between(&self, before: &Truth, after: &Truth) -> bool {
+        let journeys = &self.history.start.plan.system.journeys;
+        let essential = (0u16..).zip(journeys).filter(|(_, journey)| journey.essential);
+        let mut streams = essential.map(|(at, _)| StreamId(at));
+        streams.all(|stream| {
+            let mut samples = self.history.samples.iter();
+            samples.any(|sample| {
+                let after_the_first = sample.sent.0 > before.from && sample.ended.0 > before.until;
+                let in_time = sample.sent.0 < after.from;
+                sample.stream == stream && sample.outcome.is_up() && after_the_first && in_time
+            })
+        })
+    }
 }
 
 impl World<'_> {
