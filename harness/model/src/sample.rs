@@ -117,6 +117,8 @@ pub struct Label(pub u16);
 impl Label {
     /// No such text in the answer.
     pub const NONE: Self = Self(0);
+    /// There was a text, but the drill had seen too many different ones to remember it: nobody knows which.
+    pub const TOO_MANY: Self = Self(u16::MAX);
 }
 
 /// One probe: when it was due and what became of it.
@@ -313,11 +315,11 @@ struct Known {
 }
 
 impl Labels {
-    /// As many different texts as one drill can tell apart; a service that answers with ever new ones gets
-    /// [`Label::NONE`] for the rest.
+    /// As many different texts as one drill can tell apart: more are request ids, not releases. All further ones get
+    /// [`Label::TOO_MANY`].
     pub const LIMIT: usize = 4096;
 
-    /// The label of a text, new or known. Empty text is [`Label::NONE`].
+    /// The label of a text, new or known. Empty text is [`Label::NONE`], a new one past the limit [`Label::TOO_MANY`].
     pub fn intern(&self, text: &str) -> Label {
         if text.is_empty() {
             return Label::NONE;
@@ -329,10 +331,10 @@ impl Labels {
         }
         // A header that differs in every answer would otherwise fill the memory.
         if known.texts.len() >= Self::LIMIT {
-            return Label::NONE;
+            return Label::TOO_MANY;
         }
         let Ok(id) = u16::try_from(known.texts.len() + 1) else {
-            return Label::NONE;
+            return Label::TOO_MANY;
         };
         known.texts.push(text.to_owned());
         known.by_text.insert(text.to_owned(), Label(id));
@@ -375,5 +377,20 @@ mod tests {
         assert_eq!(labels.intern("memory"), Label(2));
         assert_eq!(labels.intern("v1"), Label(1));
         assert_eq!(labels.after(1), ["memory"]);
+    }
+
+    #[test]
+    fn a_new_text_past_the_limit_is_not_taken_for_none() {
+        let labels = Labels::default();
+        for n in 0..Labels::LIMIT {
+            assert_ne!(labels.intern(&n.to_string()), Label::TOO_MANY);
+        }
+        assert_eq!(labels.intern("one more"), Label::TOO_MANY);
+        assert_eq!(
+            labels.intern("7"),
+            Label(8),
+            "a known one is told apart as before"
+        );
+        assert_eq!(labels.count(), Labels::LIMIT);
     }
 }

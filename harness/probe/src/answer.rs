@@ -1,6 +1,8 @@
 //! Whether an answer is the right one. Pure.
 
-use http::{HeaderMap, HeaderName, StatusCode};
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::prepared::Want;
 use firedrill_model::sample::{Ack, Bad, Label, Labels, Outcome};
@@ -29,15 +31,15 @@ impl ReleaseField {
         }
     }
 
-    fn read<'a>(&self, answer: &'a Answer) -> &'a str {
+    fn read<'a>(&self, answer: &'a Answer) -> Cow<'a, str> {
         match self {
             Self::Header(name) => text(&answer.headers, name),
             Self::Body(between) => std::str::from_utf8(&answer.body)
                 .ok()
                 .and_then(|body| body.split_once(between.after.as_str()))
                 .and_then(|(_, rest)| rest.split_once(between.until.as_str()))
-                // At most 100 bytes: where the text behind the name is missing, the "name" is the rest of a page.
-                .map_or("", |(name, _)| name.get(..100).unwrap_or(name)),
+                .map_or("", |(name, _)| name)
+                .into(),
         }
     }
 }
@@ -63,28 +65,30 @@ impl AnswerLabels {
     pub(super) fn release(&self, answer: &Answer, labels: &Labels) -> Label {
         self.release
             .as_ref()
-            .map_or(Label::NONE, |field| labels.intern(field.read(answer)))
+            .map_or(Label::NONE, |field| labels.intern(cut(&field.read(answer))))
     }
 
-    /// The fallback that an answer names; none for a normal answer.
-    pub(super) fn rung(&self, headers: &HeaderMap, labels: &Labels) -> Label {
-        match &self.fallback {
-            Some((name, normal)) => match text(headers, name) {
-                way if normal.iter().any(|n| n == way) => Label::NONE,
-                way => labels.intern(way),
-            },
-            None => Label::NONE,
-        }
+    /// The fallback that an answer names; none for a normal answer. Whether it is a fallback is decided by its text, not by
+    /// its label: a table of labels that is full must not make it a normal answer.
+    pub(super) fn rung(&self, headers: &HeaderMap, labels: &Labels) -> Option<Label> {
+        let (name, normal) = self.fallback.as_ref()?;
+        let way = text(headers, name);
+        let fallback = !way.is_empty() && !normal.iter().any(|normal| *normal == way);
+        fallback.then(|| labels.intern(cut(&way)))
     }
 }
 
-/// A header's text, cut to the length of a label.
-pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> &'h str {
-    let text = headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    text.get(..100).unwrap_or(text)
+/// A header's text. One that is not UTF-8 is a text all the same: it is not the normal way.
+pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, str> {
+    let value = headers.get(name).map(HeaderValue::as_bytes);
+    String::from_utf8_lossy(value.unwrap_or_default())
+}
+
+/// At most so many bytes of a text that names something, in whole characters: the "name" may be the rest of a page.
+fn cut(text: &str) -> &str {
+    const LONGEST: usize = 100;
+    let mut ends = (0..=LONGEST.min(text.len())).rev();
+    &text[..ends.find(|at| text.is_char_boundary(*at)).unwrap_or(0)]
 }
 
 impl Want {
@@ -108,13 +112,15 @@ impl Want {
     }
 }
 
-/// What the user of a write knows from how it ended: a late right answer is an acknowledgement all the same.
-pub(super) fn acknowledgement(outcome: Outcome) -> Ack {
+/// What the user of a write knows from how it ended: a late right answer is an acknowledgement all the same. Only an
+/// answer of 4xx says that nothing was stored. After any other failure (an error of the server, a broken connection, no
+/// answer) the write may be there or not, and both are right.
+pub(super) fn acknowledgement(outcome: Outcome, status: u16) -> Ack {
     match outcome {
         // Late is bad for the user, and yet a promise of the service.
         Outcome::Good | Outcome::Fallback | Outcome::Bad(Bad::Late) => Ack::Acknowledged,
-        Outcome::Bad(Bad::Status | Bad::Content | Bad::Refused) => Ack::Refused,
-        Outcome::Bad(Bad::Reset | Bad::Timeout) | Outcome::Void(_) => Ack::Unknown,
+        Outcome::Bad(Bad::Status) if (400..500).contains(&status) => Ack::Refused,
+        Outcome::Bad(_) | Outcome::Void(_) => Ack::Unknown,
     }
 }
 
@@ -156,6 +162,25 @@ mod tests {
     }
 
     #[test]
+    fn only_an_answer_of_4xx_says_that_a_write_was_refused() {
+        assert_eq!(acknowledgement(Outcome::Good, 201), Ack::Acknowledged);
+        assert_eq!(acknowledgement(Outcome::Bad(Bad::Late), 201), Ack::Acknowledged);
+        for status in [400, 409, 422, 429] {
+            assert_eq!(acknowledgement(Outcome::Bad(Bad::Status), status), Ack::Refused);
+        }
+        for status in [200, 302, 500, 503] {
+            assert_eq!(
+                acknowledgement(Outcome::Bad(Bad::Status), status),
+                Ack::Unknown,
+                "{status}"
+            );
+        }
+        for bad in [Bad::Content, Bad::Refused, Bad::Reset, Bad::Timeout] {
+            assert_eq!(acknowledgement(Outcome::Bad(bad), 0), Ack::Unknown, "{bad}");
+        }
+    }
+
+    #[test]
     fn the_normal_way_is_no_rung_and_every_other_value_is() {
         let fallback = scenario::Fallback {
             header: "x-served-by".into(),
@@ -166,8 +191,30 @@ mod tests {
         let by = |way: &'static str| {
             HeaderMap::from_iter([(HeaderName::from_static("x-served-by"), way.parse().unwrap())])
         };
-        assert_eq!(labels_of.rung(&by("store"), &labels), Label::NONE);
-        assert_eq!(labels_of.rung(&by("memory"), &labels), Label(1));
+        assert_eq!(labels_of.rung(&by("store"), &labels), None);
+        assert_eq!(labels_of.rung(&by("memory"), &labels), Some(Label(1)));
+        assert_eq!(labels_of.rung(&HeaderMap::new(), &labels), None);
+    }
+
+    #[test]
+    fn a_fallback_stays_one_when_its_name_cannot_be_read_or_kept() {
+        let fallback = scenario::Fallback {
+            header: "x-served-by".into(),
+            normal: vec!["store".into(), "s".repeat(150)],
+        };
+        let named = AnswerLabels::new(None, Some(&fallback));
+        let by = |way: &[u8]| {
+            let way = HeaderValue::from_bytes(way).unwrap();
+            HeaderMap::from_iter([(HeaderName::from_static("x-served-by"), way)])
+        };
+        let labels = Labels::default();
+        assert!(named.rung(&by(b"m\xe9moire"), &labels).is_some(), "not UTF-8");
+        assert_eq!(named.rung(&by("s".repeat(150).as_bytes()), &labels), None);
+        for n in 0..Labels::LIMIT {
+            labels.intern(&format!("v1+{n}"));
+        }
+        assert_eq!(named.rung(&by(b"memory"), &labels), Some(Label::TOO_MANY));
+        assert_eq!(named.rung(&by(b"store"), &labels), None);
     }
 
     #[test]

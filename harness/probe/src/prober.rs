@@ -314,7 +314,7 @@ impl Line {
         // Before the wait for the stall detector, during which nothing is in flight.
         drop(permit);
         let mut sample = self.sample(due, &exchange, &concrete);
-        let ack = acknowledgement(sample.outcome);
+        let ack = acknowledgement(sample.outcome, sample.status);
         if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
             && self.stalls.between(exchange.sent, exchange.ended).await
         {
@@ -326,7 +326,7 @@ impl Line {
             let link = exchange
                 .result
                 .ok()
-                .and_then(|answer| header.map(|name| text(&answer.headers, name).to_owned()));
+                .and_then(|answer| header.map(|name| text(&answer.headers, name).into_owned()));
             self.remember(n, ack, link.filter(|link| !link.is_empty()));
         }
     }
@@ -379,14 +379,14 @@ impl Line {
                 let outcome = match concrete.want.judge(answer) {
                     Some(bad) => Outcome::Bad(bad),
                     None if late => Outcome::Bad(Bad::Late),
-                    None if rung != Label::NONE => Outcome::Fallback,
+                    None if rung.is_some() => Outcome::Fallback,
                     None => Outcome::Good,
                 };
                 (
                     outcome,
                     answer.status.as_u16(),
                     self.identity.release(answer, &self.labels),
-                    rung,
+                    rung.unwrap_or(Label::NONE),
                 )
             }
         };
@@ -422,7 +422,7 @@ impl Line {
         }));
         // It was never sent, so it cannot have been stored.
         if self.writes && void == Void::Unsendable {
-            self.remember(self.record_number(i), Ack::Refused, None);
+            self.remember(self.record_number(i), Ack::Unknown, None);
         }
     }
 

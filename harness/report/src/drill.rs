@@ -4,6 +4,7 @@
 //! Takes a history with its measurement and judgement, gives a value of some kilobytes, however long the drill was: its
 //! samples are dropped. The caller owns it and hands it to a report.
 
+use super::surplus::without_surplus;
 use super::text::Evidence;
 use super::timeline::{self, Moment};
 use super::words;
@@ -61,6 +62,7 @@ pub struct DrillReport {
 impl DrillReport {
     /// The report of a history that was measured and judged, with the excerpts of its services' logs.
     pub fn new(history: &History, measured: Measured, judgement: Judgement, logs: Vec<LogSummary>) -> Self {
+        let measured = without_surplus(measured);
         let shown = shown(history, &measured);
         Self {
             start: history.start.clone(),

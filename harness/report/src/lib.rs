@@ -40,6 +40,7 @@ mod projection;
 mod snapshot;
 mod suite;
 mod summary;
+mod surplus;
 mod terminal;
 mod text;
 mod timeline;

@@ -14,6 +14,9 @@ use firedrill_model::sample::{Label, Outcome, Sample};
 /// Fallback answers further apart than this are two stretches.
 const APART: Duration = Duration::from_secs(1);
 
+/// The name of fallbacks past those that a drill can tell apart.
+const UNKNOWN_RUNG: &str = "others";
+
 /// A fallback that answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rung {
@@ -81,12 +84,9 @@ pub(super) fn fallback(
             )),
         }
     }
-    let name = |label: &Label| {
-        history
-            .labels
-            .get(usize::from(label.0))
-            .cloned()
-            .unwrap_or_default()
+    let name = |label: &Label| match *label {
+        Label::TOO_MANY => UNKNOWN_RUNG.to_owned(),
+        known => history.label(known).unwrap_or_default().to_owned(),
     };
     let rung = |(label, stretches): (&Label, &Vec<(Interval, usize)>)| Rung {
         name: name(label),

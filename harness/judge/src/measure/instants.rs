@@ -138,7 +138,7 @@ fn rollback(history: &History, streams: &Streams<'_>, releases: &[Release]) -> O
 /// A rollback that users saw: `to` answered, then `from`, and after the last answer of `from` only `to` again.
 fn by_answers(history: &History, streams: &Streams<'_>, to: &Release, from: &Release) -> Option<RolledBack> {
     let by = |sample: &Sample, release: &Release| {
-        history.labels.get(usize::from(sample.release.0)) == Some(&release.name) && sample.outcome.is_up()
+        history.label(sample.release) == Some(release.name.as_str()) && sample.outcome.is_up()
     };
     let back = |stream: usize| {
         streams

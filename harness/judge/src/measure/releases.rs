@@ -37,7 +37,7 @@ pub(super) fn releases(history: &History, streams: &Streams<'_>) -> Vec<Release>
     let mut seen: Vec<(Label, Release)> = Vec::new();
     for stream in streams.all() {
         let silent = (streams.interval(stream) * SILENT_PROBES).max(SILENT);
-        for sample in streams.samples(stream).filter(|s| s.release != Label::NONE) {
+        for sample in streams.samples(stream).filter(|s| is_named(s)) {
             let stamps = (sample.sent, sample.ended);
             let good = usize::from(sample.outcome.is_up());
             match seen.iter_mut().find(|(label, _)| *label == sample.release) {
@@ -87,14 +87,19 @@ fn dead(streams: &Streams<'_>) -> Vec<Interval> {
     interval::union(intervals.filter(|interval| interval.from < interval.until))
 }
 
+/// Whether an answer names a release that is known. One past those that a drill can tell apart is some release, nobody
+/// knows which.
+fn is_named(sample: &Sample) -> bool {
+    ![Label::NONE, Label::TOO_MANY].contains(&sample.release)
+}
+
 fn is_answered(sample: &Sample) -> bool {
     sample.outcome.is_up() || sample.release != Label::NONE
 }
 
 fn release(history: &History, label: Label, good: usize, stamps: (Micros, Micros)) -> Release {
-    let name = history.labels.get(usize::from(label.0));
     Release {
-        name: name.cloned().unwrap_or_default(),
+        name: history.label(label).unwrap_or_default().to_owned(),
         answers: (1, good),
         first: stamps,
         last: stamps,

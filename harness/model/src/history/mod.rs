@@ -25,7 +25,7 @@ pub use samples::SamplesError;
 pub use state::StateChange;
 pub use write::Writer;
 
-use crate::sample::Sample;
+use crate::sample::{Label, Labels, Sample};
 
 /// The version of the format. A reader refuses a newer one and keeps reading older ones.
 pub const FORMAT: u32 = 2;
@@ -52,6 +52,19 @@ pub struct History {
     pub labels: Vec<String>,
     /// What is missing because the writer was cut off; empty for a whole history.
     pub torn: Vec<Missing>,
+}
+
+impl History {
+    /// The text of a label: a release or a fallback, as answers named it. `None` for one that is not known.
+    pub fn label(&self, label: Label) -> Option<&str> {
+        self.labels.get(usize::from(label.0)).map(String::as_str)
+    }
+
+    /// Whether answers named more releases and fallbacks than a drill can tell apart.
+    pub fn has_too_many_labels(&self) -> bool {
+        // Older histories have no mark for it: theirs are full.
+        self.labels.len() > Labels::LIMIT
+    }
 }
 
 /// A made-up beginning of a history, for tests of what reads one: a service, and these journeys.

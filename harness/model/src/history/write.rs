@@ -70,7 +70,8 @@ impl Writer {
     /// When the disk does not take it.
     pub fn sample(&mut self, sample: &Sample) -> io::Result<()> {
         // Before the sample, so that a cut-off history has no number without its text.
-        if usize::from(sample.release.0.max(sample.rung.0)) > self.written {
+        let new = |label: Label| label != Label::TOO_MANY && usize::from(label.0) > self.written;
+        if new(sample.release) || new(sample.rung) {
             self.write_labels()?;
         }
         samples::write(&mut self.samples, sample)
