@@ -16,6 +16,7 @@ use firedrill_model::check::CheckId;
 use firedrill_model::history::Missing;
 use firedrill_model::sample::Void;
 use firedrill_model::scenario::Tolerance;
+use firedrill_model::units::Share;
 
 /// One requirement with what was found, and its verdict.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +50,14 @@ pub enum Required {
         at_most: Option<Duration>,
     },
     /// What a journey may suffer.
-    Journey(Tolerance),
+    Journey {
+        /// What may happen to it.
+        tolerance: Tolerance,
+        /// The share of its answers that may be bad.
+        bad: Option<Share>,
+    },
+    /// Not more than this share of all answers is bad.
+    BadAnswers(Share),
     /// Not more than so many.
     AtMost(u64),
     /// Users are served by an earlier release again.
@@ -74,6 +82,8 @@ pub enum Required {
     LogContains(String),
     /// Every journey is good before the first fault.
     SteadyState,
+    /// No steady state: a control that says that its service is broken from the start.
+    SteadyStateNotNeeded,
     /// A fault took effect.
     FaultInEffect {
         /// It counts what it hits, so that at least one hit is required, too.
@@ -83,6 +93,8 @@ pub enum Required {
     FewVoids,
     /// No stall of the prober near an outage's edge.
     NoStallNearEdge,
+    /// The releases and fallbacks that answers named can be told apart.
+    FewLabels,
     /// The drill ran to its end.
     Complete,
 }
@@ -99,6 +111,8 @@ pub enum Found {
     Downtime(Bounds),
     /// What a journey was, in order.
     Journey(JourneyFound),
+    /// The bad answers of all journeys.
+    BadAnswers(BadAnswers),
     /// What became of acknowledged writes.
     Writes(Data),
     /// So many.
@@ -126,6 +140,8 @@ pub enum Found {
     },
     /// So many stalls of the prober, at least one of them near an outage's edge.
     Stalls(usize),
+    /// Answers named more different releases and fallbacks than this.
+    TooManyLabels(usize),
     /// How the drill ended.
     End(EndFound),
 }
@@ -138,8 +154,32 @@ pub enum JourneyFound {
     NotProbed,
     /// It was probed, but no probe was due in the judged time.
     NoAnswers,
-    /// Its states, in order and without repetition.
-    States(Vec<StateSeen>),
+    /// It was probed.
+    Seen {
+        /// Its states, in order and without repetition.
+        states: Vec<StateSeen>,
+        /// Single bad answers that nothing confirmed: no downtime, but users failed.
+        blips: usize,
+        /// Its bad answers, where their share has a limit.
+        bad: Option<BadAnswers>,
+    },
+}
+
+/// Bad answers among those that say something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BadAnswers {
+    /// So many were bad.
+    pub bad: usize,
+    /// Of so many: void probes are no answers.
+    pub answers: usize,
+}
+
+impl BadAnswers {
+    /// The share, from 0 to 1; `None` without an answer.
+    #[expect(clippy::cast_precision_loss, reason = "counts below 2^53")]
+    pub fn share(self) -> Option<f64> {
+        (self.answers > 0).then(|| self.bad as f64 / self.answers as f64)
+    }
 }
 
 /// A state that a journey was in for a while.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::contract::Bill;
+use super::evidence;
 use crate::measure::{Bounds, Measured};
 use firedrill_model::history::History;
 
@@ -22,8 +23,10 @@ pub struct Share {
 pub struct Cost {
     /// The downtime that the verdict's contract bills.
     pub billed: Option<Bounds>,
-    /// For an outage that was still down: the scenario's `manual_recovery`, if it has one.
+    /// For an outage that was still down after the whole settle time: the scenario's `manual_recovery`, if it has one.
     pub priced: Option<Duration>,
+    /// An outage was open when the drill was stopped, or its history ends: nobody knows how long it would have been.
+    pub cut_off: bool,
     /// The downtime that the budget allows.
     pub budget: Duration,
     /// The budget's window.
@@ -53,7 +56,8 @@ pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Co
     let still_down = billed.high.is_none();
     let priced = plan
         .manual_recovery()
-        .filter(|_| still_down)
+        // Stopped earlier, nobody knows whether it would have recovered by itself.
+        .filter(|_| still_down && evidence::settle_time_watched(history))
         // A price below what was measured cannot be true.
         .map(|price| price.0.max(billed.low));
     // A price replaces both bounds: it is what the outage is said to cost in the end.
@@ -79,6 +83,7 @@ pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Co
     Cost {
         billed: Some(billed),
         priced,
+        cut_off: still_down && !evidence::settle_time_watched(history),
         budget,
         window,
         share,

@@ -2,12 +2,14 @@
 //!
 //! Takes the history and gives the evidence checks: steady state, one a fault, voids, stalls and the drill's end.
 
+use std::time::Duration;
+
 use super::Verdict;
 use super::check::{Check, EndFound, FaultFound, Found, Hits, Required};
 use crate::measure::Measured;
 use firedrill_model::check::CheckId;
 use firedrill_model::history::{Event, History, Phase};
-use firedrill_model::sample::{Bad, Micros, Outcome};
+use firedrill_model::sample::{Bad, Labels, Micros, Outcome};
 
 /// With a larger share of voids the probing itself is in doubt.
 const MOST_VOIDS: f64 = 0.001;
@@ -37,6 +39,10 @@ pub(super) fn checks(history: &History, measured: &Measured) -> Vec<Check> {
             false,
         ));
     }
+    if history.has_too_many_labels() {
+        let found = Found::TooManyLabels(Labels::LIMIT);
+        checks.push(check(CheckId::EvidenceLabels, Required::FewLabels, found, false));
+    }
     checks.push(end(history));
     checks
 }
@@ -47,12 +53,53 @@ pub(super) fn reached_steps(history: &History) -> bool {
     events.any(|event| matches!(event.event, Event::Phase { phase: Phase::Steps }))
 }
 
+/// Whether every fault took effect. What the scenario requires *because of* a fault proves nothing without it.
+pub(super) fn faults_in_effect(history: &History) -> bool {
+    let mut steps = 0..history.start.plan.scenario.steps.len();
+    steps.all(|step| {
+        let found = FaultRecord::of(history, step).found(history, step);
+        // One that could not be reverted was in effect all the same.
+        matches!(found, FaultFound::InEffect { .. } | FaultFound::NotReverted(_))
+    })
+}
+
+/// Whether the drill reached its own end: nobody and nothing stopped it, and its history is whole.
+pub(super) fn complete(history: &History) -> bool {
+    end_found(history) == EndFound::Complete
+}
+
+/// Whether an outage that is open at the end was watched for the whole settle time, so that it may be said that the
+/// service does not recover by itself.
+pub(super) fn settle_time_watched(history: &History) -> bool {
+    let began = |wanted: Phase| {
+        let mut events = history.events.iter();
+        let found = events.find(|event| matches!(event.event, Event::Phase { phase } if phase == wanted));
+        found.map(|event| event.at)
+    };
+    let watched = began(Phase::Quiet).zip(began(Phase::ReadBack));
+    let watched = watched.map_or(Duration::ZERO, |(from, until)| until.since(from));
+    // Older histories do not say how long it was; their drills waited for it all the same.
+    let settle = history.start.plan.scenario.settle.unwrap_or_default().0;
+    complete(history) && watched >= settle
+}
+
 fn steady(history: &History) -> Check {
     let seen = history.events.iter().find_map(|event| match &event.event {
         Event::Steady { good, evidence } => Some((*good, Found::SteadyState(evidence.clone()))),
         _ => None,
     });
     let (good, found) = seen.unwrap_or((false, Found::NotReached));
+    let control = history.start.plan.scenario.control.as_ref();
+    if control.is_some_and(|control| !control.steady) {
+        // A control on a service that is broken from the start: it only has to have been looked at.
+        let looked = found != Found::NotReached;
+        return check(
+            CheckId::EvidenceSteady,
+            Required::SteadyStateNotNeeded,
+            found,
+            looked,
+        );
+    }
     check(CheckId::EvidenceSteady, Required::SteadyState, found, good)
 }
 
@@ -199,18 +246,22 @@ fn voids(measured: &Measured) -> Check {
 }
 
 fn end(history: &History) -> Check {
+    let found = end_found(history);
+    let good = found == EndFound::Complete;
+    check(CheckId::EvidenceEnd, Required::Complete, Found::End(found), good)
+}
+
+fn end_found(history: &History) -> EndFound {
     let ended = history.events.iter().rev().find_map(|event| match &event.event {
         Event::End { interrupted, error } => Some((*interrupted, error.as_ref())),
         _ => None,
     });
-    let found = match ended {
+    match ended {
         Some((true, _)) => EndFound::Interrupted,
         Some((false, Some(error))) => EndFound::Failed(error.clone()),
         Some((false, None)) if history.torn.is_empty() => EndFound::Complete,
         Some((false, None)) | None => EndFound::CutOff(history.torn.clone()),
-    };
-    let good = found == EndFound::Complete;
-    check(CheckId::EvidenceEnd, Required::Complete, Found::End(found), good)
+    }
 }
 
 #[cfg(test)]

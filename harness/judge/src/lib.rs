@@ -60,6 +60,8 @@ mod contract;
 mod cost;
 mod evidence;
 mod judgement;
+#[cfg(test)]
+mod made_up;
 pub mod measure;
 pub mod statistics;
 mod tally;

@@ -3,13 +3,16 @@
 use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
-use crate::check::{AlertFound, EndFound, FaultFound, Found, Hits, JourneyFound, Required, StateSeen};
+use crate::check::{
+    AlertFound, BadAnswers, EndFound, FaultFound, Found, Hits, JourneyFound, Required, StateSeen,
+};
 use crate::cost::Cost;
 use crate::measure::{Bounds, Data, RolledBack};
 use firedrill_model::format::{self, NONE, span};
 use firedrill_model::history::Missing;
-use firedrill_model::sample::Void;
+use firedrill_model::sample::{Labels, Void};
 use firedrill_model::scenario::Tolerance;
+use firedrill_model::units::Share;
 
 /// More states than this are shortened to the first and the last ones.
 const MOST_STATES: usize = 9;
@@ -23,12 +26,19 @@ impl Display for Required {
                 write!(f, "{} in {}", format::at_most(*downtime), span(*window))
             }
             Self::Downtime { at_least, at_most } => f.write_str(&limits(*at_least, *at_most)),
-            Self::Journey(tolerance) => f.write_str(match tolerance {
-                Tolerance::AlwaysGood => "always good",
-                Tolerance::NeverDown => "never down",
-                Tolerance::MayBeDown => "may be down",
-                Tolerance::GoesDown => "goes down",
-            }),
+            Self::Journey { tolerance, bad } => {
+                f.write_str(match tolerance {
+                    Tolerance::AlwaysGood => "always good",
+                    Tolerance::NeverDown => "never down",
+                    Tolerance::MayBeDown => "may be down",
+                    Tolerance::GoesDown => "goes down",
+                })?;
+                match bad {
+                    Some(limit) => write!(f, ", {}", most_bad(*limit)),
+                    None => Ok(()),
+                }
+            }
+            Self::BadAnswers(limit) => f.write_str(&most_bad(*limit)),
             Self::AtMost(0) => f.write_str(NONE),
             Self::AtMost(count) => write!(f, "≤ {count}"),
             Self::Rollback { to, within } => write!(f, "back to {to} within {}", span(*within)),
@@ -46,10 +56,12 @@ impl Display for Required {
             Self::Answers => f.write_str("≥ 1 answer"),
             Self::LogContains(text) => write!(f, "contains `{text}`"),
             Self::SteadyState => f.write_str("every journey good before the first fault"),
+            Self::SteadyStateNotNeeded => f.write_str("none: the control says `steady = false`"),
             Self::FaultInEffect { counts_hits: true } => f.write_str("confirmed, and requests hit it"),
             Self::FaultInEffect { counts_hits: false } => f.write_str("confirmed while probes were sent"),
             Self::FewVoids => f.write_str("≤ 0.1 % void"),
             Self::NoStallNearEdge => f.write_str("no stall of the prober near an outage's edge"),
+            Self::FewLabels => write!(f, "≤ {} names of releases and fallbacks", Labels::LIMIT),
             Self::Complete => f.write_str("the drill ran to its end"),
         }
     }
@@ -65,6 +77,7 @@ impl Display for Found {
             }
             Self::Downtime(bounds) => bounds.fmt(f),
             Self::Journey(found) => found.fmt(f),
+            Self::BadAnswers(found) => found.fmt(f),
             Self::Writes(data) => f.write_str(&writes(data)),
             Self::Count(count) => f.write_str(&none_or(*count)),
             Self::Answers(count) => f.write_str(&format::count(*count, "answer")),
@@ -80,6 +93,10 @@ impl Display for Found {
             Self::Fault(found) => found.fmt(f),
             Self::Voids { probes, voids } => f.write_str(&share_of_probes(*probes, voids)),
             Self::Stalls(count) => write!(f, "{}, one within 5 s of an edge", format::count(*count, "stall")),
+            Self::TooManyLabels(limit) => write!(
+                f,
+                "over {limit} different names: a header that names releases or fallbacks has a value of its own in each answer"
+            ),
             Self::End(found) => found.fmt(f),
         }
     }
@@ -90,7 +107,26 @@ impl Display for JourneyFound {
         match self {
             Self::NotProbed => f.write_str("not probed"),
             Self::NoAnswers => f.write_str("no probe was due in the judged time"),
-            Self::States(states) => f.write_str(&sequence(states)),
+            Self::Seen { states, blips, bad } => {
+                f.write_str(&sequence(states))?;
+                if *blips > 0 {
+                    write!(f, "; {}", format::count(*blips, "blip"))?;
+                }
+                match bad {
+                    Some(bad) => write!(f, "; {bad}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl Display for BadAnswers {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let counted = format::of_all(self.bad, self.answers, "answer");
+        match self.share() {
+            Some(share) if self.bad > 0 => write!(f, "{counted} bad ({})", format::percent(100.0 * share)),
+            _ => write!(f, "{counted} bad"),
         }
     }
 }
@@ -193,6 +229,14 @@ fn limits(at_least: Option<Duration>, at_most: Option<Duration>) -> String {
     format::list(least.into_iter().chain(most))
 }
 
+/// The share of answers that may be bad. As the scenario wrote it: rounded, 0.1 % would read 0.10 %.
+fn most_bad(limit: Share) -> String {
+    match limit.to_string().trim_end_matches('%') {
+        "0" => "no bad answer".into(),
+        percent => format!("≤ {percent} % bad answers"),
+    }
+}
+
 /// What a drill cost of its budget: by the upper bound, or by the price of an outage without one.
 fn share_of_budget(cost: &Cost) -> String {
     let billed = cost.billed.unwrap_or(Bounds::ZERO);
@@ -206,6 +250,7 @@ fn share_of_budget(cost: &Cost) -> String {
         (Some(high), None) => format!("{billed}, ≤ {} of the budget", format::percent(high)),
         // The lower bound alone may be more than the budget; only otherwise does the price matter.
         (None, None) if billed.low > cost.budget => format!("still down when the drill ended ({billed})"),
+        (None, None) if cost.cut_off => format!("still down when observation ended ({billed})"),
         (None, None) => {
             format!("still down when the drill ended ({billed}), and no `manual_recovery` prices it")
         }

@@ -22,6 +22,8 @@ pub enum CheckId {
     EvidenceVoids,
     /// `evidence.gaps`: the prober did not stall near the edge of an outage.
     EvidenceGaps,
+    /// `evidence.labels`: the releases and fallbacks that answers named could be told apart.
+    EvidenceLabels,
     /// `evidence.end`: the drill ran to its end.
     EvidenceEnd,
     /// `budget`: one such event fits the yearly budget.
@@ -30,6 +32,8 @@ pub enum CheckId {
     Downtime,
     /// `journey.NAME`: what that journey may suffer.
     Journey(String),
+    /// `bad-answers`: the share of bad answers, over all journeys.
+    BadAnswers,
     /// `lost-writes`: acknowledged writes that were gone when they were read back.
     LostWrites,
     /// `corrupt-writes`: acknowledged writes that came back with another content.
@@ -87,13 +91,15 @@ pub struct UnknownCheck {
 }
 
 /// The checks whose name has no parameter, with that name.
-const PLAIN: [(CheckId, &str); 10] = [
+const PLAIN: [(CheckId, &str); 12] = [
     (CheckId::EvidenceSteady, "evidence.steady"),
     (CheckId::EvidenceVoids, "evidence.voids"),
     (CheckId::EvidenceGaps, "evidence.gaps"),
+    (CheckId::EvidenceLabels, "evidence.labels"),
     (CheckId::EvidenceEnd, "evidence.end"),
     (CheckId::Budget, "budget"),
     (CheckId::Downtime, "downtime"),
+    (CheckId::BadAnswers, "bad-answers"),
     (CheckId::LostWrites, "lost-writes"),
     (CheckId::CorruptWrites, "corrupt-writes"),
     (CheckId::PhantomWrites, "phantom-writes"),
@@ -122,14 +128,16 @@ impl CheckId {
                 | Self::EvidenceFault(_)
                 | Self::EvidenceVoids
                 | Self::EvidenceGaps
+                | Self::EvidenceLabels
                 | Self::EvidenceEnd
         )
     }
 
     /// How checks are named that a scenario can require to breach.
-    pub(crate) const NAMES: [&'static str; 12] = [
+    pub(crate) const NAMES: [&'static str; 13] = [
         "budget",
         "downtime",
+        "bad-answers",
         "lost-writes",
         "corrupt-writes",
         "phantom-writes",
@@ -243,7 +251,7 @@ impl JsonSchema for CheckId {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "The name of a check: budget, downtime, lost-writes, corrupt-writes, phantom-writes, rollback, \
+            "description": "The name of a check: budget, downtime, bad-answers, lost-writes, corrupt-writes, phantom-writes, rollback, \
                 journey.NAME, alert.KIND, never.WHAT, rung.NAME, release.NAME or log.SERVICE.",
         })
     }

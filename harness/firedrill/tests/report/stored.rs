@@ -164,7 +164,11 @@ fn a_blip_is_counted_for_its_journey_and_marked_on_its_lane() {
     let (drill, measured) = (report_of(&history), measure::measure(&history));
     assert_eq!((measured.blips.len(), measured.outages.len()), (1, 0));
     let terminal = report::terminal(&drill, 100, false);
-    assert_eq!(terminal.matches("1 blip").count(), 1, "{terminal}");
+    assert_eq!(terminal.matches("· 1 blip ·").count(), 1, "{terminal}");
+    assert!(
+        terminal.contains("up; 1 blip"),
+        "it breaks `never down`: {terminal}"
+    );
     let one = [DrillOutcome::Judged(Box::new(drill))];
     let markdown = report::markdown(&one);
     assert!(

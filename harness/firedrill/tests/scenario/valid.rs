@@ -26,7 +26,35 @@ fn a_scenario_its_system_and_the_project_file_become_one_plan() {
     assert_eq!(plan.project.budget.downtime, Span::from_secs(300));
     assert_eq!(plan.scenario.steps[1].fault.name, "truncate-file");
     assert_eq!(plan.scenario.steps[1].lasting, Some(Span::from_millis(500)));
-    assert_eq!(plan.scenario.expect.journeys["shorten"], Tolerance::NeverDown);
+    assert_eq!(
+        plan.scenario.expect.journeys["shorten"].tolerance,
+        Tolerance::NeverDown
+    );
+}
+
+#[test]
+fn a_share_of_bad_answers_is_of_all_journeys_or_of_one() {
+    let bad = "bad = { at_most = \"0.1%\" }";
+    let table = format!("shorten = {{ tolerance = \"fallback allowed\", {bad} }}");
+    let scenario = SCENARIO
+        .replace("shorten = \"fallback allowed\"", &table)
+        .replace("[expect]\n", "[expect]\nbad = { at_most = \"2%\" }\n");
+    let plan = load(&Folder::new(&scenario, SYSTEM).scenario(), &faults()).unwrap();
+    let shorten = plan.scenario.expect.journeys["shorten"];
+    assert_eq!(shorten.tolerance, Tolerance::NeverDown);
+    let stored = history::plan::Plan::from(&plan).scenario.expect;
+    let share = |journey| stored.bad_of(journey).map(|share| share.to_string());
+    assert_eq!(share("shorten").as_deref(), Some("0.1%"));
+    assert_eq!(share("resolve").as_deref(), Some("2%"));
+    for (wrong, code) in [
+        (table.replace("tolerance", "tolerence"), "unknown-key"),
+        (table.replace("0.1%", "0.1"), "bad-quantity"),
+        ("shorten = \"fallback alowed\"".into(), "unknown-value"),
+        ("shorten = 3".into(), "wrong-type"),
+    ] {
+        let scenario = SCENARIO.replace("shorten = \"fallback allowed\"", &wrong);
+        assert_eq!(Folder::new(&scenario, SYSTEM).codes(), [code], "{wrong}");
+    }
 }
 
 #[test]

@@ -268,6 +268,7 @@ impl<'a> Check<'a> {
         if tags.len() == options.len() {
             return self.tagged(options, &tags, node);
         }
+        let is_table = matches!(node.kind, Kind::Table(_));
         // The option with the fewest problems is the one that was most likely meant.
         let best = options
             .iter()
@@ -278,13 +279,20 @@ impl<'a> Check<'a> {
                     ..*self
                 }
                 .node(option, &mut mended);
-                (found, mended)
+                (option, found, mended)
             })
-            .min_by_key(|(found, _)| found.len());
-        if let Some((found, mended)) = best {
+            // Of two forms that fit no better, the one for a table says more of a table.
+            .min_by_key(|(option, found, _)| (found.len(), is_table != self.is_table(option)));
+        if let Some((_, found, mended)) = best {
             self.found.extend(found);
             *node = mended;
         }
+    }
+
+    /// Whether a form is a table.
+    fn is_table(&self, form: &Value) -> bool {
+        let name = form["$ref"].as_str().and_then(|at| at.strip_prefix("#/$defs/"));
+        name.map_or(form, |name| &self.root["$defs"][name])["type"] == "object"
     }
 
     fn tagged(&mut self, options: &'a [Value], tags: &[&str], node: &mut Node) {

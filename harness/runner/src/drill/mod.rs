@@ -336,43 +336,48 @@ impl Drill {
         })
     }
 
-    /// Waits until all journeys are good for long enough. If they never are, the drill ends here, undecided.
+    /// Waits until all journeys are good for long enough. If they never are, the drill ends here, undecided; unless it is
+    /// a control that needs no steady state. Returns whether the drill goes on.
     async fn steady(&self, journeys: &Journeys) -> Result<bool, Error> {
-        let wanted = self.order.plan.scenario.timing.steady.0;
+        let scenario = &self.order.plan.scenario;
+        let wanted = scenario.timing.steady.0;
+        let required = scenario.control.as_ref().is_none_or(|control| control.steady);
+        // A service that is broken from the start is not waited for.
+        let limit = if required { wanted + WARM_UP } else { wanted };
         let look = || {
             std::future::ready(match journeys.good_for(&self.clock) {
                 good if good >= wanted => Poll::<_, std::convert::Infallible>::Done(good),
                 _ => Poll::NotYet(journeys.complaint(&self.clock)),
             })
         };
-        let (good, evidence) = match firedrill_wait::until("all journeys good", wanted + WARM_UP, look).await
-        {
+        let (good, evidence) = match firedrill_wait::until("all journeys good", limit, look).await {
             Ok(good) => (true, format!("every journey good for {}", format::latency(good))),
             Err(error) => (false, error.to_string()),
         };
         self.recorder.event(Event::Steady { good, evidence })?;
-        Ok(good)
+        Ok(good || !required)
     }
 
-    /// Waits until all journeys have been good for the quiet period. Returns whether they have: after the settle time the
-    /// service counts as still down.
+    /// Waits until all journeys have been good for the quiet period, and every expected alert has arrived: one that may
+    /// still come is not missing. Returns whether the journeys have been: after the settle time the service counts as
+    /// still down.
     async fn quiet(&self, journeys: &Journeys) -> bool {
-        let timing = &self.order.plan.scenario.timing;
+        let scenario = &self.order.plan.scenario;
+        let timing = &scenario.timing;
         let since = self.clock.now();
+        // Only the time since the steps ended: a streak from before them shows no recovery.
+        let is_quiet = || journeys.good_for(&self.clock).min(self.clock.now().since(since)) >= timing.quiet.0;
+        let arrived = || (scenario.expect.alerts.iter()).all(|alert| self.recorder.has_alert(&alert.kind));
         let look = || {
-            // Only the time since the steps ended: a streak from before them shows no recovery.
-            let good = journeys.good_for(&self.clock).min(self.clock.now().since(since));
-            let quiet = good >= timing.quiet.0;
-            std::future::ready(if quiet {
+            std::future::ready(if is_quiet() && arrived() {
                 Poll::<_, std::convert::Infallible>::Done(())
             } else {
                 Poll::NotYet(String::new())
             })
         };
         // A settle time below the quiet period could never be enough.
-        firedrill_wait::until("recovery", timing.settle.0.max(timing.quiet.0), look)
-            .await
-            .is_ok()
+        let waited = firedrill_wait::until("recovery", timing.settle.0.max(timing.quiet.0), look).await;
+        waited.is_ok() || is_quiet()
     }
 
     async fn read_back(&self, writes: &[probe::Write]) -> Result<(), Error> {

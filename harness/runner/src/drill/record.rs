@@ -1,5 +1,6 @@
 //! The writer of the history: every event goes through here, to the disk and to the watcher.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +16,8 @@ pub type Watch = Arc<dyn Fn(&Stamped) + Send + Sync>;
 pub(super) struct Recorder {
     writer: Arc<Mutex<Writer>>,
     watch: Watch,
+    /// The kinds of the alerts that arrived and were accepted.
+    alerts: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl fmt::Debug for Recorder {
@@ -28,6 +31,7 @@ impl Recorder {
         Self {
             writer: Arc::new(Mutex::new(writer)),
             watch,
+            alerts: Arc::default(),
         }
     }
 
@@ -40,7 +44,23 @@ impl Recorder {
         let stamped = self.writer().event(event).map_err(Error::History)?;
         // After the write and without the lock: what is shown is on disk, and a slow terminal delays no probe.
         (self.watch)(&stamped);
+        if let Event::Alert { kind, answered, .. } = stamped.event
+            && answered < 400
+        {
+            self.alerts
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .insert(kind);
+        }
         Ok(())
+    }
+
+    /// Whether an alert of this kind arrived and was accepted.
+    pub(super) fn has_alert(&self, kind: &str) -> bool {
+        self.alerts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(kind)
     }
 
     /// Records samples and hands them to the operating system.

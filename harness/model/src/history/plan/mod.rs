@@ -19,7 +19,7 @@ pub use fault::{Fault, FaultName, Step};
 
 use crate::check::CheckId;
 use crate::scenario::{self, Contract, Never, Tolerance};
-use crate::units::Span;
+use crate::units::{Share, Span};
 
 /// The plan of a drill.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,9 @@ pub struct Scenario {
     /// The contract of the verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
+    /// How long recovery was waited for after the last step or revert; older histories do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle: Option<Span>,
     /// The faults, on schedule.
     #[serde(default, rename = "step")]
     pub steps: Vec<Step>,
@@ -97,6 +100,12 @@ pub struct Expect {
     /// What each journey might suffer.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub journeys: BTreeMap<String, Tolerance>,
+    /// The share of all answers that might be bad.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad: Option<Share>,
+    /// The share of a journey's answers that might be bad, for those that had one of their own.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub bad_of_journeys: BTreeMap<String, Share>,
     /// The rollback that had to happen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -164,6 +173,9 @@ pub struct Control {
     /// Exactly the checks that had to breach.
     #[serde(deserialize_with = "stored_checks")]
     pub breaches: Vec<CheckId>,
+    /// Whether a steady state was required before the first step.
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub steady: bool,
 }
 
 /// A check of a newer version stays what it is, unknown, so that the rest of its history can be read.
@@ -210,6 +222,14 @@ pub struct Journey {
 /// Format 1 left `essential` out where it was true.
 fn yes() -> bool {
     true
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_true(value: &bool) -> bool {
+    *value
 }
 
 /// The default of system files.
@@ -268,11 +288,13 @@ impl From<&scenario::Scenario> for Scenario {
             }),
             manual_recovery: scenario.manual_recovery,
             contract: scenario.contract,
+            settle: Some(scenario.timing.settle.max(scenario.timing.quiet)),
             steps: scenario.steps.iter().map(Step::from).collect(),
             expect: (&scenario.expect).into(),
             control: scenario.control.as_ref().map(|control| Control {
                 because: control.because.clone(),
                 breaches: control.breaches.clone(),
+                steady: control.steady,
             }),
         }
     }
@@ -291,7 +313,13 @@ impl From<&scenario::Expect> for Expect {
                 at_most: limits.at_most,
                 at_least: limits.at_least,
             }),
-            journeys: expect.journeys.clone(),
+            journeys: (expect.journeys.iter())
+                .map(|(name, allowed)| (name.clone(), allowed.tolerance))
+                .collect(),
+            bad: expect.bad.map(|bad| bad.at_most),
+            bad_of_journeys: (expect.journeys.iter())
+                .filter_map(|(name, allowed)| Some((name.clone(), allowed.bad?.at_most)))
+                .collect(),
             rollback: expect.rollback.as_ref().map(|rollback| Rollback {
                 to: rollback.to.clone(),
                 within: rollback.within,
@@ -304,6 +332,13 @@ impl From<&scenario::Expect> for Expect {
             corrupt_writes: expect.corrupt_writes,
             logs: expect.logs.clone(),
         }
+    }
+}
+
+impl Expect {
+    /// The share of a journey's answers that might be bad: its own, else that of all.
+    pub fn bad_of(&self, journey: &str) -> Option<Share> {
+        self.bad_of_journeys.get(journey).copied().or(self.bad)
     }
 }
 

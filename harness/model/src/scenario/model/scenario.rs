@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Texts, is_true, yes};
 use crate::check::{CheckId, Never};
-use crate::units::{Rate, Span};
+use crate::units::{Rate, Share, Span};
 
 /// One scenario: which system, what happens to it, and what must hold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -182,9 +182,12 @@ pub struct Expect {
     /// The service's downtime, judged on its upper bound (`at_most`) and its lower bound (`at_least`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub downtime: Option<Limits>,
-    /// What may happen to each journey.
+    /// What may happen to each journey: a tolerance, or a table with a share of bad answers.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub journeys: BTreeMap<String, Tolerance>,
+    pub journeys: BTreeMap<String, Allowed>,
+    /// The share of all answers that may be bad, over all journeys (none). It also holds for each journey that names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bad: Option<BadAnswers>,
     /// The rollback that must happen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -222,20 +225,85 @@ pub struct Limits {
 }
 
 /// What may happen to a journey.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub enum Tolerance {
-    /// Every answer is good, and none is a fallback.
+    /// Not one bad answer, and no fallback.
     #[serde(rename = "always good")]
     AlwaysGood,
-    /// Never down. Fallbacks may answer.
+    /// Not one bad answer. Fallbacks may answer.
     #[serde(rename = "never down", alias = "fallback allowed")]
     NeverDown,
     /// May be down; an outage counts towards the downtime when the journey is essential.
+    #[default]
     #[serde(rename = "may be down")]
     MayBeDown,
     /// Must be down at least once.
     #[serde(rename = "goes down")]
     GoesDown,
+}
+
+/// What may happen to a journey: a tolerance alone, or with a share of bad answers.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "AllowedForms", into = "AllowedForms")]
+#[schemars(with = "AllowedForms")]
+pub struct Allowed {
+    /// The tolerance.
+    pub tolerance: Tolerance,
+    /// The share of its answers that may be bad.
+    pub bad: Option<BadAnswers>,
+}
+
+/// The two forms in a file: `page = "never down"`, and `page = { tolerance = "never down", bad = { at_most = "0.1%" } }`.
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "Allowed")]
+enum AllowedForms {
+    Tolerance(Tolerance),
+    Table(AllowedTable),
+}
+
+/// A tolerance with a share of bad answers.
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct AllowedTable {
+    /// The tolerance ("may be down").
+    #[serde(default)]
+    tolerance: Tolerance,
+    /// The share of the journey's answers that may be bad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bad: Option<BadAnswers>,
+}
+
+impl From<AllowedForms> for Allowed {
+    fn from(form: AllowedForms) -> Self {
+        match form {
+            AllowedForms::Tolerance(tolerance) => tolerance.into(),
+            AllowedForms::Table(AllowedTable { tolerance, bad }) => Self { tolerance, bad },
+        }
+    }
+}
+
+impl From<Allowed> for AllowedForms {
+    fn from(Allowed { tolerance, bad }: Allowed) -> Self {
+        match bad {
+            None => Self::Tolerance(tolerance),
+            Some(_) => Self::Table(AllowedTable { tolerance, bad }),
+        }
+    }
+}
+
+impl From<Tolerance> for Allowed {
+    fn from(tolerance: Tolerance) -> Self {
+        Self { tolerance, bad: None }
+    }
+}
+
+/// A share of answers that may be bad. Two bad answers in a row on one connection are an outage all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BadAnswers {
+    /// Not more than this.
+    pub at_most: Share,
 }
 
 /// A rollback that must happen.
@@ -270,4 +338,7 @@ pub struct Control {
     pub because: String,
     /// Exactly the checks that must breach: `budget`, `downtime`, `lost-writes`, `journey.NAME`, …
     pub breaches: Vec<CheckId>,
+    /// `false`: no steady state is required before the first step, for a service that is broken from the start (true).
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub steady: bool,
 }

@@ -92,6 +92,7 @@ fn checks_made(expect: &Expect) -> Vec<CheckId> {
     let mut made = CheckId::ALWAYS_MADE.to_vec();
     made.extend(expect.downtime.iter().map(|_| CheckId::Downtime));
     made.extend(expect.journeys.keys().cloned().map(CheckId::Journey));
+    made.extend(expect.bad.map(|_| CheckId::BadAnswers));
     made.extend(expect.rollback.iter().map(|_| CheckId::Rollback));
     made.extend(
         expect

@@ -1,0 +1,88 @@
+//! What may be concluded from what did not happen.
+//!
+//! A requirement that was not met is breached only where the drill could have seen it met: every fault took effect, and the
+//! drill ran to its end or at least past the requirement's time limit. Otherwise it is undecided.
+
+use std::time::Duration;
+
+use crate::measure::Outage;
+use crate::{Verdict, evidence};
+use firedrill_model::history::{Event, History};
+use firedrill_model::sample::Micros;
+
+/// How far the observation of a drill reaches.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grounds {
+    /// Every fault took effect.
+    faults_in_effect: bool,
+    /// The drill reached its own end.
+    complete: bool,
+    /// The releases and fallbacks that answers named could be told apart.
+    labels_known: bool,
+    /// When the first fault was about to be injected.
+    first_fault: Option<Micros>,
+    /// When observation ended.
+    until: Micros,
+}
+
+impl Grounds {
+    pub(super) fn of(history: &History) -> Self {
+        let last_event = history.events.last().map(|event| event.at);
+        let last_sample = history.samples.iter().map(|sample| sample.ended).max();
+        Self {
+            faults_in_effect: evidence::faults_in_effect(history),
+            complete: evidence::complete(history),
+            labels_known: !history.has_too_many_labels(),
+            first_fault: (history.events.iter())
+                .find(|event| matches!(event.event, Event::Injecting { .. }))
+                .map(|event| event.at),
+            until: last_event.max(last_sample).unwrap_or_default(),
+        }
+    }
+
+    /// The verdict on outages of which one must be because of a fault: one that ended before the first fault is not, and
+    /// where a fault did not take effect nobody knows.
+    pub(super) fn caused(self, outages: &[Outage]) -> Verdict {
+        let since = self.first_fault.unwrap_or_default();
+        let mut of_the_fault = outages.iter().filter(|outage| outage.hull.until >= since);
+        match of_the_fault.next() {
+            None => self.missing(),
+            Some(_) if self.faults_in_effect => Verdict::Met,
+            Some(_) => Verdict::Undecided,
+        }
+    }
+
+    /// The verdict on something that must happen at any time, and did not.
+    pub(super) fn missing(self) -> Verdict {
+        breached_if(self.faults_in_effect && self.complete)
+    }
+
+    /// The verdict on a release or fallback that must answer, and did not by name.
+    pub(super) fn missing_label(self) -> Verdict {
+        self.unless_unknown(self.missing())
+    }
+
+    /// The same verdict, or undecided where answers cannot be told apart by what they name.
+    pub(super) fn unless_unknown(self, verdict: Verdict) -> Verdict {
+        if self.labels_known {
+            verdict
+        } else {
+            Verdict::Undecided
+        }
+    }
+
+    /// The verdict on something that must happen within a limit since an instant, and did not. A drill that ran to its end
+    /// has waited for it, and one that was stopped only after the limit has seen that it did not.
+    pub(super) fn missing_within(self, limit: Duration, since: Micros) -> Verdict {
+        let watched = self.complete || self.until.since(since) > limit;
+        breached_if(self.faults_in_effect && watched)
+    }
+}
+
+fn breached_if(could_be_seen: bool) -> Verdict {
+    if could_be_seen {
+        Verdict::Breached
+    } else {
+        Verdict::Undecided
+    }
+}
