@@ -18,7 +18,7 @@ use crate::Users;
 use firedrill_model::sample::{
     Ack, Bad, Clock, Label, Labels, Micros, Mode, Outcome, Sample, StreamId, Void,
 };
-use firedrill_model::scenario::Journey;
+use firedrill_model::scenario::{Journey, uses_counted_records};
 
 /// One journey over one connection mode.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +47,7 @@ pub fn streams(users: &Users) -> Vec<Stream> {
         .system
         .journeys
         .iter()
-        .filter(|journey| users.seeded || !needs_records(users, journey))
+        .filter(|journey| users.seeded || !uses_counted_records(&users.system, journey))
         .collect();
     let mut streams = Vec::new();
     for (journey, stagger) in journeys.iter().zip(staggers(&journeys)) {
@@ -78,23 +78,6 @@ fn staggers(journeys: &[&Journey]) -> Vec<Duration> {
     let shortest = journeys.iter().map(|journey| journey.rate.interval()).min();
     let part = shortest.unwrap_or_default() / u32::try_from(journeys.len()).unwrap_or(1).max(1);
     (0u32..).zip(journeys).map(|(at, _)| part * at).collect()
-}
-
-/// Whether a journey uses counted records, which only a seeded store has.
-fn needs_records(users: &Users, journey: &Journey) -> bool {
-    let Ok(prepared) = Prepared::new(&journey.request, &journey.answer) else {
-        return false;
-    };
-    let counted = |placeholder: &str| {
-        let record = placeholder.split_once('.').map(|(record, _)| record);
-        record
-            .and_then(|record| users.system.records.get(record))
-            .is_some_and(|record| record.count.is_some())
-    };
-    prepared
-        .templates()
-        .flat_map(firedrill_model::scenario::Template::placeholders)
-        .any(counted)
 }
 
 /// Runs every stream until `stop`; then lets what is in flight end, which takes at most the longest timeout.

@@ -58,6 +58,28 @@ fn a_share_of_bad_answers_is_of_all_journeys_or_of_one() {
 }
 
 #[test]
+fn a_drill_waits_as_long_as_its_limits_unless_the_file_says_how_long() {
+    let settle = |timing: &str, expect: &str| {
+        let scenario =
+            format!("summary = \"s\"\nsystem = \"systems/valid.toml\"\n{timing}\n[expect]\n{expect}\n");
+        let plan = load(&Folder::new(&scenario, SYSTEM).scenario(), &faults()).unwrap();
+        plan.scenario.timing.settle.to_string()
+    };
+    assert_eq!(settle("", ""), "5s");
+    assert_eq!(settle("", "downtime = { at_most = \"30s\" }"), "30s");
+    assert_eq!(settle("", "rollback = { to = \"v1\", within = \"8s\" }"), "8s");
+    assert_eq!(
+        settle(
+            "timing = { quiet = \"1s\" }",
+            "alerts = [{ kind = \"failing\", within = \"9s\" }]"
+        ),
+        "9s"
+    );
+    let said = "timing = { settle = \"40s\" }";
+    assert_eq!(settle(said, "downtime = { at_most = \"30s\" }"), "40s");
+}
+
+#[test]
 fn the_scenarios_releases_environment_and_rates_are_put_onto_the_system() {
     let plan = load(&Folder::new(SCENARIO, SYSTEM).scenario(), &faults()).unwrap();
     assert_eq!(plan.system.services["app"].release, "v3");

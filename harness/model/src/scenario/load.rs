@@ -12,6 +12,7 @@ use super::problem::{Code, Problem, Problems};
 use super::tree::Node;
 use super::validate::{self, InScenario, InSystem};
 use super::{Catalogue, FaultError, Plan, Project, Scenario, System, file, schema, suggest};
+use crate::units::Span;
 
 /// The project file's name.
 const PROJECT: &str = "firedrill.toml";
@@ -108,7 +109,12 @@ impl<'a, F> Loader<'a, F> {
         let system_path = file::tidy(&folder.join(named));
         let system = self.system(&system_path, &file);
         // After its system has been checked, which needs only the name.
-        let scenario = scenario?;
+        let mut scenario = scenario?;
+        if file.get(at!["timing", "settle"]).is_none() {
+            // Long enough to see whether each limit holds.
+            let limits = scenario.expect.limits().into_iter();
+            scenario.timing.settle = limits.fold(scenario.timing.settle, Span::max);
+        }
         let subject = InScenario {
             file: &file,
             scenario: &scenario,

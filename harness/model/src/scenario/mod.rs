@@ -23,5 +23,5 @@ pub use load::{load, load_all, project};
 pub use model::*;
 pub use problem::{Code, Problem, Problems, Row};
 pub use schema::{project_schema, schema, system_schema};
-pub use template::{Template, record_field};
+pub use template::{Template, record_field, uses_counted_records};
 pub use validate::USER;

@@ -193,6 +193,22 @@ codes! {
     LimitsCrossed = "limits-crossed",
     /// Two expectations that exclude each other.
     Contradiction = "contradiction",
+    /// A requirement about releases, on a system whose answers name none.
+    NoIdentity = "no-identity",
+    /// A requirement about fallbacks, on a system that does not say what one is.
+    NoFallback = "no-fallback",
+    /// A limit that is longer than the drill waits.
+    SettleTooShort = "settle-too-short",
+    /// A steady state or a quiet period of no length, which shows nothing.
+    TimingZero = "timing-zero",
+    /// A requirement of a journey that does not run.
+    NotProbed = "not-probed",
+    /// A requirement about writes, of which none is read back.
+    NoReadBack = "no-read-back",
+    /// A journey that must go down, and no fault.
+    NoFault = "no-fault",
+    /// A journey that is asked too seldom to be seen steady.
+    RateTooLow = "rate-too-low",
     /// A budget of zero, or longer than its window.
     EmptyBudget = "empty-budget",
 }

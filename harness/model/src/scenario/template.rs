@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use super::{Journey, System};
+
 /// A parsed template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -120,6 +122,20 @@ pub fn record_field(
         _ => None,
     })
     .ok()
+}
+
+/// Whether a journey uses counted records, which only a seeded store has.
+pub fn uses_counted_records(system: &System, journey: &Journey) -> bool {
+    let Journey { request, answer, .. } = journey;
+    let texts = [&request.path].into_iter().chain(&request.body);
+    let texts = texts.chain(request.header.values()).chain(request.form.values());
+    let mut texts = texts.chain(answer.header.values()).chain(&answer.body_contains);
+    let counted = |placeholder: &str| {
+        let record = placeholder.split_once('.').map(|(record, _)| record);
+        let records = record.and_then(|record| system.records.get(record));
+        records.is_some_and(|records| records.count.is_some())
+    };
+    texts.any(|text| Template::parse(text).is_ok_and(|template| template.placeholders().any(counted)))
 }
 
 #[cfg(test)]

@@ -95,8 +95,8 @@ pub struct Timing {
     pub steady: Span,
     /// All journeys good for this long after the last step or revert: recovery has been seen (1500 ms).
     pub quiet: Span,
-    /// How long after the last step or revert the quiet period may take to begin and pass (5 s). What is down then stays
-    /// an outage that is still down.
+    /// How long after the last step or revert the quiet period may take to begin and pass (5 s, or the longest limit of
+    /// `expect` if that is longer). What is down then stays an outage that is still down.
     pub settle: Span,
 }
 
@@ -210,6 +210,16 @@ pub struct Expect {
     /// A text that must be in the log of a service.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub logs: BTreeMap<String, String>,
+}
+
+impl Expect {
+    /// The limits of time that a drill must be able to see passed: of the downtime, the rollback and the alerts.
+    pub(crate) fn limits(&self) -> Vec<Span> {
+        let downtime = self.downtime.as_ref().and_then(|limits| limits.at_most);
+        let rollback = self.rollback.as_ref().map(|rollback| rollback.within);
+        let alerts = self.alerts.iter().filter_map(|alert| alert.within);
+        downtime.into_iter().chain(rollback).chain(alerts).collect()
+    }
 }
 
 /// Limits of a length of time.

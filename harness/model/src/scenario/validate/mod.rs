@@ -6,6 +6,7 @@
 
 mod expectations;
 mod journeys;
+mod measurable;
 mod names;
 mod requirements;
 mod services;
@@ -44,7 +45,8 @@ pub(super) fn system(subject: &InSystem<'_>, found: &mut Vec<Problem>) {
 /// Runs all rules over a scenario.
 pub(super) fn scenario(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     summary(subject.file, &subject.scenario.summary, found);
-    for rule in steps::RULES.iter().chain(expectations::RULES) {
+    let rules = [steps::RULES, expectations::RULES, measurable::RULES];
+    for rule in rules.into_iter().flatten() {
         rule(subject, found);
     }
     // A system that cannot be read is reported by itself; every name in it would seem unknown.
@@ -53,6 +55,7 @@ pub(super) fn scenario(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
             steps::SYSTEM_RULES,
             requirements::SYSTEM_RULES,
             expectations::SYSTEM_RULES,
+            measurable::SYSTEM_RULES,
         ];
         for rule in rules.into_iter().flatten() {
             rule(subject, system, found);
