@@ -24,6 +24,10 @@ pub struct Gathered {
     pub other_kind: Vec<String>,
     /// How many drills have no evidence.
     pub undecided: usize,
+    /// Scenarios with a `per_year`, none of whose drills has evidence: nothing says what they cost.
+    pub unmeasured: Vec<String>,
+    /// How many runs could not be read. The caller sets it.
+    pub unreadable: usize,
     /// The systems that the risks were measured on. More than one is no single production.
     pub systems: Vec<String>,
 }
@@ -66,6 +70,11 @@ pub fn gather<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a Judgement)>, con
 }
 
 impl Gathered {
+    /// Whether something that belongs to the year is missing from it.
+    pub fn is_incomplete(&self) -> bool {
+        self.unreadable > 0 || !self.unmeasured.is_empty()
+    }
+
     fn add(&mut self, name: &str, plan: &Plan, drills: Vec<(f64, f64)>, unpriced: bool, controls: bool) {
         let name = name.to_owned();
         if plan.scenario.control.is_some() != controls {
@@ -77,9 +86,9 @@ impl Gathered {
         if unpriced {
             return self.unpriced.push(name);
         }
-        // All of them without evidence, and counted above.
+        // All of them without evidence.
         if drills.is_empty() {
-            return;
+            return self.unmeasured.push(name);
         }
         let system = plan.scenario.system.display().to_string();
         if !self.systems.contains(&system) {

@@ -90,9 +90,12 @@ fn scenario(part: &Contribution) -> [String; 5] {
     ]
 }
 
-fn conclusion(projection: &Projection) -> String {
+fn conclusion(projection: &Projection, gathered: &Gathered) -> String {
     let accepted = ACCEPTED * 100.0;
     match projection.conclusion {
+        Conclusion::Fits if gathered.is_incomplete() => {
+            "Inconclusive: what was measured is within budget, but drills are missing (see Confidence).".to_owned()
+        }
         Conclusion::Fits => {
             format!("Within budget: at most {accepted:.0} % of years exceed it, even with an unseen slow mode.")
         }
@@ -168,6 +171,10 @@ fn left_out(gathered: &Gathered, controls: bool) -> Vec<String> {
     for (names, why) in [
         (&gathered.other_kind, kind),
         (&gathered.without_rate, "no `per_year`, so its rate is unknown"),
+        (
+            &gathered.unmeasured,
+            "no drill with evidence, so the year is incomplete",
+        ),
     ] {
         if !names.is_empty() {
             lines.push(format!("left out, {why}: {}", first_of(names, MOST_NAMES)));
@@ -177,6 +184,12 @@ fn left_out(gathered: &Gathered, controls: bool) -> Vec<String> {
         lines.push(format!(
             "left out, no evidence: {}",
             count(gathered.undecided, "drill")
+        ));
+    }
+    if gathered.unreadable > 0 {
+        lines.push(format!(
+            "left out, unreadable, so the year is incomplete: {}",
+            count(gathered.unreadable, "run")
         ));
     }
     if gathered.systems.len() > 1 {
@@ -241,11 +254,11 @@ pub fn projection(projection: &Projection, gathered: &Gathered, controls: bool, 
     {
         let _ = writeln!(text, "  {line}");
     }
-    let conclusion = conclusion(projection);
+    let conclusion = conclusion(projection, gathered);
     let conclusion = match projection.conclusion {
-        Conclusion::Fits => paint.good(&conclusion),
+        Conclusion::Fits if !gathered.is_incomplete() => paint.good(&conclusion),
         Conclusion::DoesNotFit => paint.bad(&conclusion),
-        Conclusion::CannotSay { .. } => paint.warn(&conclusion),
+        Conclusion::Fits | Conclusion::CannotSay { .. } => paint.warn(&conclusion),
     };
     let _ = write!(text, "\n{conclusion}");
     text
@@ -253,7 +266,10 @@ pub fn projection(projection: &Projection, gathered: &Gathered, controls: bool, 
 
 /// The projection as Markdown.
 pub fn projection_markdown(projection: &Projection, gathered: &Gathered, controls: bool) -> String {
-    let mut text = format!("### Projected annual downtime\n\n{}\n\n", conclusion(projection));
+    let mut text = format!(
+        "### Projected annual downtime\n\n{}\n\n",
+        conclusion(projection, gathered)
+    );
     let _ = writeln!(
         text,
         "{}.\n\n| | {} | {} |\n|---|---|---|",

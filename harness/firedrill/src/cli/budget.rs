@@ -153,7 +153,9 @@ enum Error {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::File(FileError::Read { .. } | FileError::Write { .. }) => Self::environment(error),
+            Error::File(FileError::Missing(_) | FileError::Read { .. } | FileError::Write { .. }) => {
+                Self::environment(error)
+            }
             error => Self::usage(error),
         }
     }
@@ -194,15 +196,10 @@ fn settings(place: &Place) -> Result<Settings, Failure> {
     })
 }
 
-/// Reads the ledger, with a note if it does not exist and a warning for each line that cannot be read.
+/// Reads the ledger, with a warning for each line that cannot be read.
 fn read(settings: &Settings, now: Timestamp) -> Result<Ledger, FileError> {
     let path = output::short_path(&settings.ledger);
-    let text = ledger_file::read(&settings.ledger)?.unwrap_or_else(|| {
-        output::note(&format!(
-            "no ledger at {path} yet; `firedrill budget add` creates it"
-        ));
-        String::new()
-    });
+    let text = ledger_file::read(&settings.ledger)?;
     // A broken line must not hide the incidents in the others.
     let ledger = Ledger::read(&text, now);
     for unreadable in &ledger.unreadable {

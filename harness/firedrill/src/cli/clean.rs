@@ -82,6 +82,13 @@ pub(super) async fn run(args: Args) -> Exit {
             elsewhere: args.other_machines,
         },
     };
+    // Before a first run the default folder does not exist; any other that does not is a mistake.
+    if !args.runs.is_dir() && args.runs != Path::new("runs") {
+        output::warning(&format!(
+            "there is no folder {}: only processes and containers are looked for",
+            args.runs.display()
+        ));
+    }
     // Listed before the cleanup, which removes the folders that the undo logs are in.
     let pending = pending_faults(&args.runs);
     let cleanup = backend::clean_up(&scope, &args.runs).await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::stored_runs::{self, Found, Judged, NoRuns};
+use super::stored_runs::{self, FindError, Found, Judged, JudgedRuns};
 use super::suite_log::{self, DrillRecord, DrillResult};
 use firedrill_judge::compare::{ComparedDrill, Comparison, Finding, compare};
 
@@ -24,7 +24,7 @@ Exit codes:
   0  no regression
   1  a regression
   2  bad usage, or no run folders
-  3  undecided: fewer than 5 drills per side, or not run in turn")]
+  3  undecided: fewer than 5 drills per side, not run in turn, or a run that is missing or cannot be read")]
 pub(super) struct Args {
     /// Folder with the baseline's run folders (`firedrill run --baseline` writes both).
     baseline: PathBuf,
@@ -51,7 +51,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     } else {
         firedrill_report::comparison(&comparison, output::color())
     });
-    Ok(exit(&comparison))
+    // What is missing may be what got worse.
+    let missing = baseline.is_incomplete || head.is_incomplete;
+    Ok(match exit(&comparison) {
+        Exit::AsExpected if missing => Exit::Undecided,
+        exit => exit,
+    })
 }
 
 fn exit(comparison: &Comparison) -> Exit {
@@ -67,14 +72,19 @@ fn exit(comparison: &Comparison) -> Exit {
 struct Side {
     drills: Vec<ComparedDrill>,
     left_out: Vec<String>,
+    /// Whether a run or a suite log is missing, or cannot be read.
+    is_incomplete: bool,
 }
 
-fn side(folder: &PathBuf) -> Result<Side, NoRuns> {
+fn side(folder: &PathBuf) -> Result<Side, FindError> {
     let found = stored_runs::find(std::slice::from_ref(folder))?;
-    let runs = stored_runs::judge_all(&found.folders);
+    let JudgedRuns { runs, unreadable } = stored_runs::judge_all(&found.folders);
+    let (records, unreadable_logs) = records(&found.suite_logs);
+    let (left_out, missing) = not_comparable(&records, &found, &runs);
     let mut side = Side {
         drills: Vec::new(),
-        left_out: not_comparable(&found, &runs),
+        left_out,
+        is_incomplete: unreadable + unreadable_logs + missing > 0,
     };
     for run in &runs {
         let start = &run.history.start;
@@ -86,35 +96,49 @@ fn side(folder: &PathBuf) -> Result<Side, NoRuns> {
     Ok(side)
 }
 
-/// The scenarios of drills that could not be run, according to the suite logs, and of histories that cannot be read.
-fn not_comparable(found: &Found, read: &[Judged]) -> Vec<String> {
-    let records: Vec<DrillRecord> = found
-        .suite_logs
-        .iter()
-        .filter_map(|path| match suite_log::read(path) {
-            Ok((_, records)) => Some(records),
+/// What the suite logs say of their drills, and how many logs cannot be read.
+fn records(suite_logs: &[PathBuf]) -> (Vec<DrillRecord>, usize) {
+    let (mut records, mut unreadable) = (Vec::new(), 0);
+    for path in suite_logs {
+        match suite_log::read(path) {
+            Ok((_, more)) => records.extend(more),
             Err(error) => {
+                unreadable += 1;
                 let why = output::chain(&error);
                 output::warning(&format!("left out: {}: {why}", path.display()));
-                None
             }
-        })
-        .flatten()
-        .collect();
-    let failed = records
+        }
+    }
+    (records, unreadable)
+}
+
+/// The scenarios of drills that could not be run or whose runs are missing, according to the suite logs, and of histories
+/// that cannot be read; and how many runs are missing.
+fn not_comparable(records: &[DrillRecord], found: &Found, read: &[Judged]) -> (Vec<String>, usize) {
+    let ids: Vec<String> = found
+        .folders
         .iter()
-        .filter(|record| matches!(record.result, DrillResult::Failed(_)));
+        .map(|folder| stored_runs::file_name(folder))
+        .collect();
     let is_read = |id: &String| read.iter().any(|run| run.history.start.run == *id);
-    let ids = found.folders.iter().map(|folder| stored_runs::file_name(folder));
-    let unread = ids.filter(|id| !is_read(id));
+    let (mut left_out, mut missing) = (Vec::new(), 0);
+    for record in records {
+        match &record.result {
+            DrillResult::Failed(_) => left_out.push(record.scenario.clone()),
+            DrillResult::Run(id) if !ids.contains(id) && !is_read(id) => {
+                missing += 1;
+                output::warning(&format!("left out: the run folder {id} is missing"));
+                left_out.push(record.scenario.clone());
+            }
+            DrillResult::Run(_) | DrillResult::Skipped(_) => {}
+        }
+    }
     // An unreadable history does not name its scenario, but the suite log does.
     let scenario = |id: String| {
         let result = DrillResult::Run(id.clone());
         let record = records.iter().find(|record| record.result == result);
         record.map_or(id, |record| record.scenario.clone())
     };
-    failed
-        .map(|record| record.scenario.clone())
-        .chain(unread.map(scenario))
-        .collect()
+    left_out.extend(ids.into_iter().filter(|id| !is_read(id)).map(scenario));
+    (left_out, missing)
 }

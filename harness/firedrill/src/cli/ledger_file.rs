@@ -7,6 +7,13 @@ use std::path::{Path, PathBuf};
 /// The ledger's file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FileError {
+    /// There is none. A mistyped name must not look like a year without incidents.
+    #[error(
+        "there is no ledger {}: check the path; `firedrill budget add` creates it, and an empty file is a ledger without \
+         incidents",
+        .0.display()
+    )]
+    Missing(PathBuf),
     /// The folder does not exist. It is not created, since the path is more likely a mistake.
     #[error("there is no folder {}: create it, or name another ledger with --ledger", .0.display())]
     NoFolder(PathBuf),
@@ -28,11 +35,11 @@ pub(super) enum FileError {
     },
 }
 
-/// The ledger's text; none if there is no file yet.
-pub(super) fn read(path: &Path) -> Result<Option<String>, FileError> {
+/// The ledger's text.
+pub(super) fn read(path: &Path) -> Result<String, FileError> {
     match std::fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FileError::Missing(path.to_owned())),
         Err(source) => Err(FileError::Read {
             path: path.to_owned(),
             source,

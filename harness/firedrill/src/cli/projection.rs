@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::failure::Failure;
-use super::{output, stored_runs};
+use super::output;
+use super::stored_runs::{self, JudgedRuns};
 use firedrill_budget::Gathered;
-use firedrill_budget::projection::{Conclusion, Simulation, project};
+use firedrill_budget::projection::{Conclusion, Projection, Simulation, project};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -21,7 +22,7 @@ Exit codes:
   3  an outage without a price, or no scenario with `per_year`
   With --check also:
   1  the year does not fit the budget
-  3  too few drills to conclude")]
+  3  too few drills to conclude, a run that cannot be read, or a scenario whose drills have no evidence")]
 pub(super) struct Args {
     /// Run folders, or folders that contain them.
     #[arg(env = "FIREDRILL_RUNS", default_value = "runs")]
@@ -41,7 +42,8 @@ pub(super) struct Args {
     /// Print Markdown, for a job summary.
     #[arg(long)]
     markdown: bool,
-    /// Exit with 1 if the year does not fit the budget, and with 3 if there are too few drills to conclude.
+    /// Exit with 1 if the year does not fit the budget, and with 3 if the drills are too few to conclude, or some
+    /// cannot be read or have no evidence.
     #[arg(long)]
     check: bool,
 }
@@ -61,7 +63,7 @@ enum Error {
     /// No drill says anything about a year.
     #[error(
         "nothing to project: {other_kind} of these drills belong to the other projection (with or without \
-         --controls), {without_rate} have no `per_year`, {undecided} have no evidence. State how often to expect a \
+         --controls), {without_rate} have no `per_year`, {undecided} have no evidence, {unreadable} cannot be read. State how often to expect a \
          scenario: `per_year = {{ times = 24, because = \"…\" }}`"
     )]
     Nothing {
@@ -71,18 +73,24 @@ enum Error {
         without_rate: usize,
         /// Drills without evidence.
         undecided: usize,
+        /// Drills that cannot be read.
+        unreadable: usize,
     },
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let found = stored_runs::find(&args.runs).map_err(Failure::usage)?;
-    let mut drills = stored_runs::judge_all(&found.folders);
+    let folders = stored_runs::find_folders(&args.runs).map_err(Failure::usage)?;
+    let JudgedRuns {
+        runs: mut drills,
+        unreadable,
+    } = stored_runs::judge_all(&folders);
     // By date, so that the same runs give the same projection wherever their folders lie.
     drills.sort_by(|a, b| a.history.start.wall.cmp(&b.history.start.wall));
-    let gathered = firedrill_budget::gather(
+    let mut gathered = firedrill_budget::gather(
         drills.iter().map(|run| (&run.history.start.plan, &run.judgement)),
         args.controls,
     );
+    gathered.unreadable = unreadable;
     check(&gathered).map_err(Failure::undecided)?;
     let projection = project(
         &gathered.risks,
@@ -93,7 +101,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         },
     );
     output::print(&if args.json {
-        serde_json::json!(projection).to_string()
+        json(&projection, &gathered)
     } else if args.markdown {
         firedrill_report::projection_markdown(&projection, &gathered, args.controls)
     } else {
@@ -102,8 +110,18 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     Ok(match projection.conclusion {
         Conclusion::DoesNotFit if args.check => Exit::Breached,
         Conclusion::CannotSay { .. } if args.check => Exit::Undecided,
+        // What is missing may be what does not fit.
+        Conclusion::Fits if args.check && gathered.is_incomplete() => Exit::Undecided,
         _ => Exit::AsExpected,
     })
+}
+
+/// The projection, and what is missing from it.
+fn json(projection: &Projection, gathered: &Gathered) -> String {
+    let mut json = serde_json::json!(projection);
+    json["unmeasured"] = serde_json::json!(gathered.unmeasured);
+    json["unreadable"] = gathered.unreadable.into();
+    json.to_string()
 }
 
 /// Checks that the drills give an annual figure at all.
@@ -119,6 +137,7 @@ fn check(gathered: &Gathered) -> Result<(), Error> {
             other_kind: gathered.other_kind.len(),
             without_rate: gathered.without_rate.len(),
             undecided: gathered.undecided,
+            unreadable: gathered.unreadable,
         });
     }
     Ok(())

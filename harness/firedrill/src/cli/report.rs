@@ -68,7 +68,7 @@ enum Error {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let folders = stored_runs::find(&args.runs).map_err(Failure::usage)?.folders;
+    let folders = stored_runs::find_folders(&args.runs).map_err(Failure::usage)?;
     let drills = read(&folders)?;
     let exit = drills
         .iter()

@@ -1,11 +1,12 @@
 //! Stored runs as arguments: run folders, or folders that contain them at any depth, such as CI artifacts.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::output;
 use firedrill_judge::Judgement;
 use firedrill_judge::measure::{self, Measured};
-use firedrill_model::history::{self, EVENTS, History, ReadError};
+use firedrill_model::history::{self, EVENTS, History, ReadError, SAMPLES};
 
 /// What was found below the given paths, sorted.
 #[derive(Debug, Default)]
@@ -22,13 +23,28 @@ impl Found {
     }
 }
 
-/// A path without stored runs.
+/// Why no runs can be found.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "no run is stored in {}: give a run folder, or a folder that contains run folders (`firedrill run` writes to ./runs)",
-    .0.display()
-)]
-pub(super) struct NoRuns(PathBuf);
+pub(super) enum FindError {
+    /// A path has none below it.
+    #[error(
+        "no run is stored in {}: give a run folder, or a folder that contains run folders (`firedrill run` writes to \
+         ./runs)",
+        .0.display()
+    )]
+    NoRuns(PathBuf),
+    /// A path has suite logs below it, but no runs.
+    #[error("no run folder is in {}, only the log of a suite: its run folders were moved or removed", .0.display())]
+    OnlySuiteLogs(PathBuf),
+    /// A folder cannot be listed: the runs in it would be missing without anybody knowing.
+    #[error("cannot list {}: make it readable, or move it elsewhere", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
 
 /// A stored run, judged again.
 pub(super) struct Judged {
@@ -40,17 +56,17 @@ pub(super) struct Judged {
     pub(super) judgement: Judgement,
 }
 
-/// Finds the runs below the paths.
+/// Finds the runs and suite logs below the paths.
 ///
 /// # Errors
-/// [`NoRuns`] for the first path without any.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Found, NoRuns> {
+/// [`FindError`] for the first path without any, or below which a folder cannot be listed.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Found, FindError> {
     let mut found = Found::default();
     for path in paths {
         let before = found.len();
-        search(path, 0, &mut found);
+        search(path, 0, &mut found)?;
         if found.len() == before {
-            return Err(NoRuns(path.clone()));
+            return Err(FindError::NoRuns(path.clone()));
         }
     }
     // A folder may be given twice, by itself and within another.
@@ -61,25 +77,48 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, NoRuns> {
     Ok(found)
 }
 
-fn search(folder: &Path, depth: u32, found: &mut Found) {
-    const DEEPEST: u32 = 6; // symbolic links may go in circles
-    if folder.join(EVENTS).is_file() {
-        found.folders.push(folder.to_owned());
-        return;
+/// Finds run folders below the paths, at least one.
+///
+/// # Errors
+/// [`FindError`].
+pub(super) fn find_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
+    let folders = find(paths)?.folders;
+    match (folders.is_empty(), paths.first()) {
+        (true, Some(path)) => Err(FindError::OnlySuiteLogs(path.clone())),
+        _ => Ok(folders),
     }
-    for path in std::fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
+}
+
+fn search(folder: &Path, depth: u32, found: &mut Found) -> Result<(), FindError> {
+    const DEEPEST: u32 = 6; // symbolic links may go in circles
+    // Whatever lies under these names, and if one is missing: a run that cannot be read must be reported, not overlooked.
+    if [EVENTS, SAMPLES]
+        .iter()
+        .any(|name| folder.join(name).symlink_metadata().is_ok())
     {
+        found.folders.push(folder.to_owned());
+        return Ok(());
+    }
+    let cannot_list = |source| FindError::Folder {
+        path: folder.to_owned(),
+        source,
+    };
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Only a path that somebody gave: the caller says that nothing is there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(cannot_list(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(cannot_list)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() && depth < DEEPEST {
-            search(&path, depth + 1, found);
+            search(&path, depth + 1, found)?;
         } else if name.starts_with("call-") && name.ends_with(".jsonl") {
             found.suite_logs.push(path);
         }
     }
+    Ok(())
 }
 
 /// Reads a run folder and judges it again.
@@ -97,20 +136,34 @@ pub(super) fn judge(folder: &Path) -> Result<Judged, ReadError> {
     })
 }
 
+/// Several runs, judged.
+pub(super) struct JudgedRuns {
+    /// Those that can be read, without their samples.
+    pub(super) runs: Vec<Judged>,
+    /// How many cannot be read.
+    pub(super) unreadable: usize,
+}
+
 /// Judges every run folder that can be read, with a warning for each that cannot.
-pub(super) fn judge_all(folders: &[PathBuf]) -> Vec<Judged> {
-    let mut runs = Vec::new();
+pub(super) fn judge_all(folders: &[PathBuf]) -> JudgedRuns {
+    let mut judged = JudgedRuns {
+        runs: Vec::new(),
+        unreadable: 0,
+    };
     for folder in folders {
         match judge(folder) {
             Ok(mut run) => {
                 // The samples are measured now, and hundreds of runs would not fit into memory with them.
                 run.history.samples = Vec::new();
-                runs.push(run);
+                judged.runs.push(run);
             }
-            Err(error) => output::warning(&format!("left out: {}", output::chain(&error))),
+            Err(error) => {
+                judged.unreadable += 1;
+                output::warning(&format!("left out: {}", output::chain(&error)));
+            }
         }
     }
-    runs
+    judged
 }
 
 /// The last part of a path, as text.

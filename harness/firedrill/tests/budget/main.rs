@@ -7,5 +7,6 @@
 mod compare;
 mod ledger;
 mod merge;
+mod missing;
 mod projection;
 mod stored;

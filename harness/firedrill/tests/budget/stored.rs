@@ -27,6 +27,8 @@ pub(crate) struct Drill {
     pub(crate) manual_recovery: Option<&'static str>,
     /// It must breach.
     pub(crate) control: bool,
+    /// Every journey was good before the first step.
+    pub(crate) steady: bool,
     /// What ended it before its time.
     pub(crate) error: Option<&'static str>,
 }
@@ -42,6 +44,7 @@ pub(crate) fn drill(scenario: &'static str, down: u64) -> Drill {
         at_most: "2s",
         manual_recovery: Some("23m"),
         control: false,
+        steady: true,
         error: None,
     }
 }
@@ -118,8 +121,8 @@ impl Drill {
             (
                 400,
                 Event::Steady {
-                    good: true,
-                    evidence: "every journey good".into(),
+                    good: self.steady,
+                    evidence: "made up".into(),
                 },
             ),
             (500, phase(Phase::Steps)),

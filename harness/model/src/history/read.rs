@@ -127,6 +127,21 @@ pub fn read(folder: &Path) -> Result<History, ReadError> {
     })
 }
 
+/// The id of the run that a folder holds, as its history says: the same under every name that the folder may have. `None`
+/// when the history does not say; [`read`] says why.
+pub fn run_id(folder: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Head {
+        run: String,
+    }
+    let mut line = Vec::new();
+    let file = File::open(folder.join(EVENTS)).ok()?;
+    BufReader::new(file.take(LONGEST_LINE))
+        .read_until(b'\n', &mut line)
+        .ok()?;
+    serde_json::from_slice(&line).ok().map(|Head { run }| run)
+}
+
 /// The texts in the order of their numbers, with the empty one in front.
 fn labels(events: &[Stamped]) -> Vec<String> {
     let mut labels = vec![String::new()];

@@ -30,9 +30,10 @@ pub fn find(args: &[String], base: &Path) -> Result<Vec<PathBuf>, Problems> {
         }
     }
     // Also with arguments: they may be names of scenarios.
+    // A folder that cannot be listed is reported once it is asked for.
     let known = folder
         .as_deref()
-        .map(|folder| below(folder, 0))
+        .and_then(|folder| below(folder, 0).ok())
         .unwrap_or_default();
     for arg in args {
         add(one(arg, base, &known), &mut paths, &mut found);
@@ -75,7 +76,7 @@ fn one(arg: &str, base: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, Proble
 }
 
 fn of_folder(folder: &Path, arg: &str) -> Result<Vec<PathBuf>, Problem> {
-    let paths = below(folder, 0);
+    let paths = below(folder, 0)?;
     if paths.is_empty() {
         let message = format!("no scenarios in {}", file::shown(folder));
         return Err(Problem::of_file(Code::NoScenarios, arg, message).help(
@@ -104,23 +105,32 @@ fn name(path: &Path) -> String {
         .into_owned()
 }
 
-/// The scenario files in a folder and those below it, sorted. What cannot be listed holds none.
-fn below(folder: &Path, depth: u32) -> Vec<PathBuf> {
+/// The scenario files in a folder and those below it, sorted.
+fn below(folder: &Path, depth: u32) -> Result<Vec<PathBuf>, Problem> {
     const DEEPEST: u32 = 8; // symbolic links may go in circles
+    let unreadable = |cause: std::io::Error| {
+        let shown = file::shown(folder);
+        Problem::of_file(
+            Code::FileUnreadable,
+            &shown,
+            format!("cannot list {shown}: {cause}"),
+        )
+        .help("make it readable, or move it out of the folder of scenarios")
+    };
     let mut paths = Vec::new();
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for path in entries.map(|entry| entry.path()) {
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
             let skipped = path
                 .file_name()
                 .is_some_and(|name| NOT_SCENARIOS.iter().any(|skip| name == *skip));
             if !skipped && depth < DEEPEST {
-                paths.extend(below(&path, depth + 1));
+                paths.extend(below(&path, depth + 1)?);
             }
         } else if path.extension().is_some_and(|ending| ending == "toml") && name(&path) != "firedrill" {
             paths.push(path);
         }
     }
     paths.sort();
-    paths
+    Ok(paths)
 }

@@ -50,6 +50,16 @@ impl Finished {
         Self::new(scheduled, DrillResult::Failed(why), Exit::Environment, summary)
     }
 
+    /// It ended by a mistake of Firedrill's own, without removing its services.
+    pub(super) fn panicked(scheduled: &Scheduled, error: &tokio::task::JoinError) -> Self {
+        let clean = clean::command(&scheduled.runs, "");
+        let why = format!("a bug in Firedrill ended it: {error}; remove what it left with: {clean}");
+        Self {
+            exit: Exit::Unclean,
+            ..Self::failed(scheduled, why)
+        }
+    }
+
     /// Its run folder, or why there is none.
     pub(super) fn folder(&self) -> Result<PathBuf, DrillOutcome> {
         let name = self.name.clone();

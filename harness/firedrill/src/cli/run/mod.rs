@@ -97,9 +97,11 @@ async fn run_all(session: &Arc<Session>, drills: Vec<Scheduled>) -> Vec<Finished
             if session.stop.is_cancelled() {
                 return None;
             }
-            // A task of its own: a drill that panics does not end the others.
+            // A task of its own: a drill that panics does not end the others, and is not forgotten either.
+            let panicked = scheduled.clone();
             let task = tokio::spawn(async move { drill::run(&session, scheduled).await });
-            task.await.ok().flatten()
+            task.await
+                .unwrap_or_else(|error| Some(Finished::panicked(&panicked, &error)))
         }
     });
     stream::iter(drills)

@@ -302,12 +302,15 @@ mod tests {
         let runs = tempfile::tempdir().unwrap();
         let dead = dead().to_string();
         let told = folder(runs.path(), RUN, &dead, Some("{\"target\":\"process\"}\n"));
-        let side = runs.path().join("20261125-103000-against-1-0a1b2c/head");
-        let torn = folder(&side, "20261125-103001-killed-v3-1-0a1b2c", &dead, Some("{\"tar"));
+        let comparison = runs.path().join("20261125-103000-baseline-1-0a1b2c");
+        let torn = ["baseline", "head", "base"].map(|side| {
+            let run = "20261125-103001-killed-v3-1-0a1b2c";
+            folder(&comparison.join(side), run, &dead, Some("{\"tar"))
+        });
         let cleanup = clean_folders(runs.path(), None).await;
         assert!(cleanup.failed.is_empty() && cleanup.finished(RUN), "{cleanup:?}");
         assert!(told.join("events.jsonl").exists() && !told.join("volumes").exists());
-        assert!(!torn.exists());
+        assert!(torn.iter().all(|run| !run.exists()), "{torn:?}");
     }
 
     #[tokio::test]

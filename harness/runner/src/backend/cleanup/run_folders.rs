@@ -22,8 +22,8 @@ const SETTLED_AFTER: Duration = Duration::from_secs(3);
 pub const OVERLAPS_FOLDER: &str = "overlaps";
 /// What a run has there for its services. `aside` was the registry of older versions.
 pub(in crate::backend) const SERVICES: [&str; 4] = ["volumes", "processes", OVERLAPS_FOLDER, "aside"];
-/// The two sides of a comparison, each with runs of its own.
-const SIDES: [&str; 2] = ["base", "head"];
+/// The two sides of a comparison, each with runs of its own. `base` was the baseline's name in older versions.
+const SIDES: [&str; 3] = ["baseline", "head", "base"];
 
 /// A folder that is a run's by its name, and says whose that is.
 struct Run {
