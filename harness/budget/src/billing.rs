@@ -17,20 +17,51 @@ pub(super) fn between(from: Timestamp, until: Timestamp) -> Duration {
 }
 
 /// What is billed of each dated incident between two instants. A second under two incidents is billed once, to the
-/// earlier one.
+/// earlier one; incidents that overlap or touch are one outage, which is rounded as a whole.
 pub(super) fn dated(contract: Contract, ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Duration> {
     let mut billed = vec![Duration::ZERO; ledger.incidents.len()];
     let parts = parts(ledger, from, until);
     match chunk(contract) {
         Some(chunk) => chunks(&parts, chunk, &mut billed),
         None => {
-            // By the second: each part is billed where it is.
-            for part in parts {
-                billed[part.incident] += whole(contract, between(part.from, part.until));
+            for outage in parts.chunk_by(|part, next| part.until == next.from) {
+                let lengths = outage
+                    .iter()
+                    .map(|part| (part.incident, between(part.from, part.until)));
+                bill_as_one(contract, lengths, &mut billed);
             }
         }
     }
     billed
+}
+
+/// What is billed of each undated incident: as much as in the worst place of the calendar.
+pub(super) fn undated(contract: Contract, ledger: &Ledger) -> Vec<Duration> {
+    let mut billed = vec![Duration::ZERO; ledger.incidents.len()];
+    let incidents = ledger.incidents.iter().enumerate();
+    let undated = incidents.filter(|(_, (_, incident))| incident.start.is_none());
+    let lengths = undated.map(|(at, (_, incident))| (at, incident.downtime.0));
+    match chunk(contract) {
+        Some(chunk) => {
+            for (incident, length) in lengths {
+                billed[incident] += most(chunk, length);
+            }
+        }
+        // They may have followed one another without a break.
+        None => bill_as_one(contract, lengths, &mut billed),
+    }
+    billed
+}
+
+/// Bills the parts of one unbroken outage, in their order. Each incident is billed what its part adds to the outage so
+/// far, so that the sum is what the whole outage is billed, whatever lines it is written in.
+fn bill_as_one(contract: Contract, parts: impl Iterator<Item = (usize, Duration)>, billed: &mut [Duration]) {
+    let mut down = Duration::ZERO;
+    for (incident, length) in parts {
+        let before = rounded(contract, down);
+        down += length;
+        billed[incident] += rounded(contract, down).saturating_sub(before);
+    }
 }
 
 /// The part of an incident that is inside the window and under no earlier incident.
@@ -96,14 +127,11 @@ fn chunk(contract: Contract) -> Option<Chunk> {
     }
 }
 
-/// What a full outage of this length is billed when it has no date: the most, where its place in the calendar matters.
-pub(super) fn whole(contract: Contract, time: Duration) -> Duration {
-    if let Some(chunk) = chunk(contract) {
-        return most(chunk, time);
-    }
+/// What an unbroken full outage of this length is billed by a contract that does not look at the calendar.
+fn rounded(contract: Contract, time: Duration) -> Duration {
     match contract {
-        // A full outage fails every request: `request` bills as much as `strict`.
         Contract::FullMinutes => Duration::from_secs(time.as_secs() / 60 * 60),
+        // A full outage fails every request: `request` bills as much as `strict`.
         _ => time,
     }
 }

@@ -3,6 +3,7 @@
 //! Takes the ledger's text and gives incidents for the year's statement. A line that cannot be read is reported, never
 //! skipped in silence: a forgotten incident would promise downtime that is spent.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -56,6 +57,15 @@ impl Incident {
         self.start.and_then(|start| start.checked_add(downtime).ok())
     }
 
+    /// Whether another line seems to be the same incident. One of them may still be without the date that the other has.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let same_date = match (self.start, other.start) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        same_date && self.downtime == other.downtime && self.cause.trim() == other.cause.trim()
+    }
+
     /// Checks what the types do not.
     ///
     /// # Errors
@@ -106,12 +116,28 @@ pub enum LineError {
     /// A writer was killed, or the disk was full.
     #[error("the line is cut off")]
     CutOff,
+    /// A merge of two branches left its mark.
+    #[error(
+        "the line is the mark of a merge conflict: resolve the conflict, and keep the incidents of both sides"
+    )]
+    MergeConflict,
     /// It is not JSON, or not an incident.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// It is an incident that no ledger may contain.
     #[error(transparent)]
     Incident(#[from] IncidentError),
+}
+
+/// Two lines that seem to be the same incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Doubled {
+    /// The line of the first, from 1.
+    pub first: usize,
+    /// The line of the second.
+    pub second: usize,
+    /// Whether both count: of two dated lines, time under both is billed once.
+    pub counts_twice: bool,
 }
 
 /// A ledger as read.
@@ -127,6 +153,8 @@ impl Ledger {
     /// Reads a ledger's text. Empty lines are allowed.
     pub fn read(text: &str, now: Timestamp) -> Self {
         let mut ledger = Self::default();
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = (1..).zip(text.lines());
         for (line, text) in lines.filter(|(_, text)| !text.trim().is_empty()) {
             match incident(text, now) {
@@ -136,9 +164,44 @@ impl Ledger {
         }
         ledger
     }
+
+    /// Pairs of lines that seem to be the same incident: alike in all but, perhaps, that one of them has no date yet.
+    /// Each line is named once as the second.
+    pub fn doubled(&self) -> Vec<Doubled> {
+        let mut doubled = Vec::new();
+        // The first line with a downtime and a cause, by its start too, and whatever its start.
+        let mut dated: HashMap<_, (usize, Option<Timestamp>)> = HashMap::new();
+        let mut any: HashMap<_, (usize, Option<Timestamp>)> = HashMap::new();
+        for (line, incident) in &self.incidents {
+            let what = (incident.downtime, incident.cause.trim());
+            let first = match incident.start {
+                Some(start) => dated
+                    .get(&(what, Some(start)))
+                    .or_else(|| dated.get(&(what, None))),
+                None => any.get(&what),
+            };
+            if let Some((first, other)) = first.copied() {
+                doubled.push(Doubled {
+                    first,
+                    second: *line,
+                    counts_twice: incident.start.is_none() || other.is_none(),
+                });
+            }
+            let this = (*line, incident.start);
+            dated.entry((what, incident.start)).or_insert(this);
+            any.entry(what).or_insert(this);
+        }
+        doubled
+    }
 }
 
 fn incident(line: &str, now: Timestamp) -> Result<Incident, LineError> {
+    if ["<<<<<<<", "|||||||", "=======", ">>>>>>>"]
+        .iter()
+        .any(|mark| line.starts_with(mark))
+    {
+        return Err(LineError::MergeConflict);
+    }
     let incident: Incident = serde_json::from_str(line).map_err(|error| match error.is_eof() {
         true => LineError::CutOff,
         false => LineError::Json(error),
@@ -192,6 +255,47 @@ mod tests {
             with("a", "javascript:x").check(now()),
             Err(IncidentError::BadLink(_))
         ));
+    }
+
+    #[test]
+    fn the_marks_of_a_merge_conflict_are_named_and_the_incidents_of_both_sides_count() {
+        let line = incident("2026-01-01T00:00:00Z", "23m").line();
+        let text = format!("\u{feff}<<<<<<< HEAD\n{line}=======\n{line}>>>>>>> other\n");
+        let ledger = Ledger::read(&text, now());
+        assert_eq!(ledger.incidents.len(), 2);
+        let marks = ledger.unreadable.iter();
+        let marks = marks.filter(|line| matches!(line.why, LineError::MergeConflict));
+        assert_eq!(marks.count(), 3);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_incident() {
+        let line = incident("2026-01-01T00:00:00Z", "23m").line();
+        let ledger = Ledger::read(&format!("\u{feff}{line}"), now());
+        assert_eq!((ledger.incidents.len(), ledger.unreadable.len()), (1, 0));
+    }
+
+    #[test]
+    fn lines_that_seem_to_be_one_incident_are_named() {
+        let dated = incident("2026-01-01T00:00:00Z", "23m");
+        let other = incident("2026-02-01T00:00:00Z", "23m");
+        let undated = Incident {
+            start: None,
+            ..dated.clone()
+        };
+        let doubled = |incidents: &[&Incident]| {
+            let text: String = incidents.iter().map(|incident| incident.line()).collect();
+            Ledger::read(&text, now()).doubled()
+        };
+        let pair = |counts_twice| Doubled {
+            first: 1,
+            second: 2,
+            counts_twice,
+        };
+        assert_eq!(doubled(&[&dated, &other]), []);
+        assert_eq!(doubled(&[&dated, &dated]), [pair(false)]);
+        assert_eq!(doubled(&[&undated, &undated]), [pair(true)]);
+        assert_eq!(doubled(&[&undated, &dated]), [pair(true)]);
     }
 
     #[test]

@@ -44,6 +44,6 @@ mod statement;
 pub mod statistics;
 mod tolerable;
 
-pub use ledger::{Incident, IncidentError, Ledger, LineError, UnreadableLine};
+pub use ledger::{Doubled, Incident, IncidentError, Ledger, LineError, UnreadableLine};
 pub use risks::{Gathered, gather};
 pub use statement::{BilledIncident, BurnAlert, NoCalendarYear, RunsOut, Statement, Terms, burn_alerts};

@@ -205,10 +205,8 @@ impl Terms {
     /// What is billed of each incident between two instants; undated ones always in full.
     fn billed(&self, ledger: &Ledger, from: Timestamp, until: Timestamp) -> Vec<Duration> {
         let mut billed = billing::dated(self.contract, ledger, from, until);
-        for ((_, incident), billed) in ledger.incidents.iter().zip(&mut billed) {
-            if incident.start.is_none() {
-                *billed = billing::whole(self.contract, incident.downtime.0);
-            }
+        for (billed, undated) in billed.iter_mut().zip(billing::undated(self.contract, ledger)) {
+            *billed += undated;
         }
         billed
     }
@@ -445,6 +443,87 @@ mod tests {
             .map(|incident| incident.billed.as_secs())
             .collect();
         assert_eq!((statement.spent, billed), (minutes_of(6), vec![240, 120]));
+    }
+
+    /// Each line is an incident of a ledger: its start and its length in seconds.
+    fn full_minutes(lines: &[(u64, u64)]) -> u64 {
+        let start = at("2026-02-01T10:00:00Z");
+        let incidents: Vec<(Option<Timestamp>, Duration)> = lines
+            .iter()
+            .map(|(second, length)| {
+                let start = after(start, Duration::from_secs(*second));
+                (Some(start), Duration::from_secs(*length))
+            })
+            .collect();
+        let statement = terms(Contract::FullMinutes, Year::Rolling)
+            .statement(&ledger(&incidents), at("2026-06-01T00:00:00Z"))
+            .unwrap();
+        statement.spent.as_secs()
+    }
+
+    #[test]
+    fn an_outage_is_rounded_as_a_whole_however_many_lines_it_has() {
+        let pieces: Vec<(u64, u64)> = (0..80).map(|piece| (piece * 45, 45)).collect();
+        assert_eq!(full_minutes(&pieces), 3600, "an hour without a break");
+        assert_eq!(full_minutes(&[(0, 50), (40, 50)]), 60, "as 90 s in one line");
+        assert_eq!(full_minutes(&[(0, 200), (10, 20), (150, 100)]), 240);
+        assert_eq!(
+            full_minutes(&[(0, 45), (46, 45)]),
+            0,
+            "a second of good answers between"
+        );
+    }
+
+    #[test]
+    fn undated_incidents_are_rounded_as_if_one_had_followed_the_other() {
+        let undated = [(None, Duration::from_secs(45)), (None, Duration::from_secs(45))];
+        let statement = terms(Contract::FullMinutes, Year::Rolling)
+            .statement(&ledger(&undated), at("2026-06-01T00:00:00Z"))
+            .unwrap();
+        assert_eq!(statement.spent.as_secs(), 60);
+    }
+
+    proptest! {
+        /// However an outage is cut into lines, and however many of them say the same, each contract bills it the same.
+        #[test]
+        fn a_contract_bills_the_union_of_the_lines(
+            outages in prop::collection::vec((0u64..3_000, 1u64..400), 1..6),
+            cuts in prop::collection::vec((0usize..6, 0.0f64..1.0, 0.0f64..1.0), 0..6),
+            contract in prop::sample::select(vec![
+                Contract::Strict, Contract::Request, Contract::Minute1, Contract::Minute10, Contract::FullMinutes,
+                Contract::FiveMinuteMean,
+            ]),
+        ) {
+            let start = at("2026-02-01T10:00:00Z");
+            let line = |from: u64, millis: u64| {
+                (Some(after(start, Duration::from_millis(from))), Duration::from_millis(millis))
+            };
+            let spent = |lines: &[(Option<Timestamp>, Duration)]| {
+                let statement = terms(contract, Year::Rolling).statement(&ledger(lines), at("2026-06-01T00:00:00Z"));
+                statement.unwrap().spent
+            };
+            // The union of the outages, merged by hand.
+            let mut sorted: Vec<(u64, u64)> = outages.iter().map(|(from, length)| (*from, from + length)).collect();
+            sorted.sort_unstable();
+            let mut merged: Vec<(u64, u64)> = Vec::new();
+            for (from, until) in sorted {
+                match merged.last_mut() {
+                    Some(last) if from <= last.1 => last.1 = last.1.max(until),
+                    _ => merged.push((from, until)),
+                }
+            }
+            let whole: Vec<_> = merged.iter().map(|(from, until)| line(from * 1000, (until - from) * 1000)).collect();
+            // The outages as given, and parts of them once more.
+            let mut lines: Vec<_> = outages.iter().map(|(from, length)| line(from * 1000, length * 1000)).collect();
+            for (outage, from, length) in cuts {
+                let (start, whole) = outages[outage % outages.len()];
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "small")]
+                let part = |share: f64, of: u64| (share * of as f64) as u64;
+                let from = part(from, whole * 1000);
+                lines.push(line(start * 1000 + from, 1 + part(length, whole * 1000 - from - 1)));
+            }
+            prop_assert_eq!(spent(&lines), spent(&whole));
+        }
     }
 
     #[test]

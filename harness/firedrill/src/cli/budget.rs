@@ -10,7 +10,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::ledger_file::{self, FileError};
 use super::output;
-use firedrill_budget::{Incident, Ledger, RunsOut, Terms};
+use firedrill_budget::{Incident, Ledger, LineError, RunsOut, Terms};
 use firedrill_model::format;
 use firedrill_model::scenario::{self, Contract, Project, Year};
 use firedrill_model::units::Span;
@@ -203,9 +203,24 @@ fn read(settings: &Settings, now: Timestamp) -> Result<Ledger, FileError> {
     // A broken line must not hide the incidents in the others.
     let ledger = Ledger::read(&text, now);
     for unreadable in &ledger.unreadable {
+        let advice = match unreadable.why {
+            LineError::MergeConflict => "",
+            _ => ". Add the incident again and leave the line",
+        };
         output::warning(&format!(
-            "{path}:{}: left out: {}; the budget below does not include it. Add the incident again and leave the line",
+            "{path}:{}: left out: {}; the budget below does not include it{advice}",
             unreadable.line, unreadable.why
+        ));
+    }
+    for doubled in ledger.doubled() {
+        let advice = if doubled.counts_twice {
+            "and both count: if it was one, remove a line"
+        } else {
+            "and count once"
+        };
+        output::warning(&format!(
+            "{path}:{}: the incident of line {} once more, {advice}",
+            doubled.second, doubled.first
         ));
     }
     Ok(ledger)
@@ -270,9 +285,25 @@ fn incident(add: &Add, zone: &TimeZone) -> Result<Incident, Error> {
     })
 }
 
+/// Warns when the ledger seems to have the incident already. It is recorded all the same: two may be alike.
+fn warn_of_double(incident: &Incident, settings: &Settings, now: Timestamp) {
+    // A ledger that does not exist yet, or cannot be read, has nothing to compare with; writing to it says the rest.
+    let Ok(text) = ledger_file::read(&settings.ledger) else {
+        return;
+    };
+    let ledger = Ledger::read(&text, now);
+    if let Some((line, _)) = ledger.incidents.iter().find(|(_, other)| incident.is_like(other)) {
+        output::warning(&format!(
+            "{}:{line} is the same incident: if it is the same outage, remove one of the two lines",
+            output::short_path(&settings.ledger)
+        ));
+    }
+}
+
 fn record(add: &Add, settings: &Settings, now: Timestamp) -> Result<(), Error> {
     let incident = incident(add, &settings.zone)?;
     incident.check(now)?;
+    warn_of_double(&incident, settings, now);
     ledger_file::append(&settings.ledger, &incident.line())?;
     // As it was understood, so that a mistake in the time or its zone shows.
     let start = match incident.start {

@@ -178,6 +178,52 @@ fn the_project_file_says_where_the_ledger_is_and_which_year_counts() {
 }
 
 #[test]
+fn an_incident_in_the_ledger_twice_is_named_when_it_is_added_and_when_it_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let undated = ["--undated", "--duration", "8m"];
+    assert_eq!(
+        add(folder.path(), &undated).errors().matches("warning").count(),
+        0
+    );
+    let again = add(folder.path(), &undated).errors();
+    assert!(again.contains("ledger.jsonl:1 is the same incident"), "{again}");
+    let ran = firedrill(folder.path(), &["budget", "--check"]);
+    let doubled = "ledger.jsonl:2: the incident of line 1 once more, and both count";
+    assert!(ran.errors().contains(doubled), "{}", ran.errors());
+    ran.exits(1);
+}
+
+#[test]
+fn an_hour_in_lines_of_45_seconds_is_an_hour() {
+    let folder = tempfile::tempdir().unwrap();
+    let first: jiff::Timestamp = ago(48).parse().unwrap();
+    let lines = (0..80).map(|piece| {
+        let start = jiff::Timestamp::from_second(first.as_second() + piece * 45).unwrap();
+        serde_json::json!({ "start": start, "downtime": "45s", "cause": "piece" }).to_string() + "\n"
+    });
+    std::fs::write(folder.path().join("ledger.jsonl"), lines.collect::<String>()).unwrap();
+    let check = ["budget", "--contract", "full-minutes", "--check"];
+    let text = firedrill(folder.path(), &check).exits(1);
+    assert!(text.contains("spent      1 h (400.0 %)"), "{text}");
+}
+
+#[test]
+fn a_merge_conflict_in_the_ledger_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = serde_json::json!({ "start": ago(48), "downtime": "7m", "cause": "a" });
+    let text = format!("<<<<<<< HEAD\n{line}\n=======\n>>>>>>> other\n");
+    std::fs::write(folder.path().join("ledger.jsonl"), text).unwrap();
+    let ran = firedrill(folder.path(), &["budget", "--check"]);
+    let errors = ran.errors();
+    assert!(
+        errors.contains("ledger.jsonl:1: left out: the line is the mark of a merge conflict"),
+        "{errors}"
+    );
+    assert!(!errors.contains("Add the incident again"), "{errors}");
+    ran.exits(3);
+}
+
+#[test]
 fn twenty_writers_at_once_lose_no_line() {
     let folder = tempfile::tempdir().unwrap();
     let writers: Vec<_> = (1..=20)
