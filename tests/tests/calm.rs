@@ -45,6 +45,14 @@ fn an_undecided_run_is_skipped_only_on_request() {
 }
 
 #[test]
+fn a_run_with_two_names_counts_once() {
+    let runs = runs("wrong-loader-on-the-ladder", usize::MAX);
+    std::os::unix::fs::symlink("run", runs.path().join("latest")).unwrap();
+    let (_, said) = calm(runs.path(), &[]);
+    assert!(said.contains("1 run of 1 scenario"), "{said}");
+}
+
+#[test]
 fn no_runs_are_not_calm() {
     let runs = tempfile::tempdir().unwrap();
     assert!(!calm(runs.path(), &["--decided"]).0);

@@ -7,7 +7,7 @@
 
 #![expect(clippy::print_stdout, reason = "a program for people")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -39,7 +39,12 @@ struct Scenario {
 fn main() -> ExitCode {
     let mut scenarios: BTreeMap<String, Scenario> = BTreeMap::new();
     let args = Args::parse();
+    // A run counts once, also when it is stored under two names.
+    let mut seen = BTreeSet::new();
     for folder in args.runs.iter().flat_map(|runs| acceptance::run_folders(runs)) {
+        if history::run_id(&folder).is_some_and(|id| !seen.insert(id)) {
+            continue;
+        }
         let (name, difference) = compare(&folder, args.decided);
         let scenario = scenarios.entry(name).or_default();
         scenario.runs += 1;

@@ -1,11 +1,12 @@
 //! `firedrill compare`: compares two sets of repeats for regressions.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output;
-use super::stored_runs::{self, FindError, Found, Judged, JudgedRuns};
+use super::stored_runs::{self, FindError, Found, Judged, JudgedRuns, RunFolder};
 use super::suite_log::{self, DrillRecord, DrillResult};
 use firedrill_judge::compare::{ComparedDrill, Comparison, Finding, compare};
 
@@ -41,6 +42,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let baseline = side(&args.baseline).map_err(Failure::usage)?;
     let head = side(&args.head).map_err(Failure::usage)?;
+    if let Some(run) = baseline.ids.intersection(&head.ids).next() {
+        return Err(Failure::usage(OnBothSides(run.clone())));
+    }
     let mut comparison = compare(&baseline.drills, &head.drills);
     // Reported, not dropped: a head that cannot be run must not look as good as the baseline.
     comparison.left_out(&baseline.left_out, &head.left_out);
@@ -68,22 +72,30 @@ fn exit(comparison: &Comparison) -> Exit {
     }
 }
 
+/// A run that is compared with itself.
+#[derive(Debug, thiserror::Error)]
+#[error("run {0} is on both sides: give two folders that share no run")]
+struct OnBothSides(String);
+
 /// One side's drills, and the scenario of each drill that cannot be compared.
 struct Side {
     drills: Vec<ComparedDrill>,
     left_out: Vec<String>,
+    /// The ids of the runs that can be read.
+    ids: BTreeSet<String>,
     /// Whether a run or a suite log is missing, or cannot be read.
     is_incomplete: bool,
 }
 
 fn side(folder: &PathBuf) -> Result<Side, FindError> {
     let found = stored_runs::find(std::slice::from_ref(folder))?;
-    let JudgedRuns { runs, unreadable } = stored_runs::judge_all(&found.folders);
+    let JudgedRuns { runs, unreadable } = stored_runs::judge_all(&found.folders());
     let (records, unreadable_logs) = records(&found.suite_logs);
     let (left_out, missing) = not_comparable(&records, &found, &runs);
     let mut side = Side {
         drills: Vec::new(),
         left_out,
+        ids: runs.iter().map(|run| run.history.start.run.clone()).collect(),
         is_incomplete: unreadable + unreadable_logs + missing > 0,
     };
     for run in &runs {
@@ -115,11 +127,7 @@ fn records(suite_logs: &[PathBuf]) -> (Vec<DrillRecord>, usize) {
 /// The scenarios of drills that could not be run or whose runs are missing, according to the suite logs, and of histories
 /// that cannot be read; and how many runs are missing.
 fn not_comparable(records: &[DrillRecord], found: &Found, read: &[Judged]) -> (Vec<String>, usize) {
-    let ids: Vec<String> = found
-        .folders
-        .iter()
-        .map(|folder| stored_runs::file_name(folder))
-        .collect();
+    let ids: Vec<String> = found.runs.iter().map(RunFolder::id).collect();
     let is_read = |id: &String| read.iter().any(|run| run.history.start.run == *id);
     let (mut left_out, mut missing) = (Vec::new(), 0);
     for record in records {

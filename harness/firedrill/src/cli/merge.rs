@@ -2,13 +2,14 @@
 //!
 //! Takes the folders that `firedrill run --shard` wrote; gives the summary and the exit code of the whole suite.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::failure::Failure;
+use super::output;
+use super::stored_runs::{self, Found};
 use super::suite_log::{self, DrillRecord, DrillResult, LogError, Shard, Suite};
-use super::{output, stored_runs};
 use firedrill_model::format;
 use firedrill_model::history::{Event, History};
 use firedrill_report::DrillSummary;
@@ -109,12 +110,12 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let logs = read_logs(&found.suite_logs).map_err(Failure::usage)?;
     let merged = match common_suite(&logs).map_err(Failure::usage)? {
         // The logs know what was planned, so what is missing can be named.
-        Some(suite) => merge(suite, &logs, &found.folders),
+        Some(suite) => merge(suite, &logs, &found),
         None => {
             output::warning(
                 "no suite log (call-*.jsonl): drills that were skipped or never run are missing below",
             );
-            merge_histories(&found.folders)
+            merge_histories(&found.folders())
         }
     };
     print(args, &merged);
@@ -199,12 +200,14 @@ fn describe(suite: &Suite) -> String {
 }
 
 /// Every planned drill, sorted by name and repeat. A drill that no shard ran counts as not run.
-fn merge(suite: &Suite, logs: &[Log], folders: &[PathBuf]) -> Merged {
+fn merge(suite: &Suite, logs: &[Log], found: &Found) -> Merged {
     let records: BTreeMap<(&str, u32), &DrillRecord> = logs
         .iter()
         .flat_map(|log| &log.records)
         .map(|record| ((record.scenario.as_str(), record.repeat), record))
         .collect();
+    // One run is the result of one drill.
+    let mut used = BTreeSet::new();
     let mut names: Vec<&String> = suite.scenarios.iter().collect();
     // In the order of `run`, so that the summary of a merged suite equals that of a whole one.
     names.sort();
@@ -212,7 +215,7 @@ fn merge(suite: &Suite, logs: &[Log], folders: &[PathBuf]) -> Merged {
         .into_iter()
         .flat_map(|name| (1..=suite.repeat).map(move |repeat| (name, repeat)))
         .map(|(name, repeat)| match records.get(&(name.as_str(), repeat)) {
-            Some(record) => drill(record, folders),
+            Some(record) => drill(record, found, &mut used),
             None => Drill::failed(
                 Exit::Undecided,
                 name,
@@ -227,7 +230,7 @@ fn merge(suite: &Suite, logs: &[Log], folders: &[PathBuf]) -> Merged {
     }
 }
 
-fn drill(record: &DrillRecord, folders: &[PathBuf]) -> Drill {
+fn drill(record: &DrillRecord, found: &Found, used: &mut BTreeSet<String>) -> Drill {
     let (name, control) = (record.scenario.as_str(), record.control);
     match &record.result {
         DrillResult::Skipped(why) => Drill {
@@ -235,8 +238,12 @@ fn drill(record: &DrillRecord, folders: &[PathBuf]) -> Drill {
             summary: DrillSummary::skipped(name, control, why),
         },
         DrillResult::Failed(why) => Drill::failed(Exit::Environment, name, control, why),
-        DrillResult::Run(id) => match folders.iter().find(|folder| folder.ends_with(id)) {
-            Some(folder) => judge(folder, name, control),
+        DrillResult::Run(id) if !used.insert(id.clone()) => {
+            let why = format!("its run {id} is that of another drill");
+            Drill::failed(Exit::Undecided, name, control, &why)
+        }
+        DrillResult::Run(id) => match found.run(id) {
+            Some(run) => judge(&run.path, name, control),
             None => {
                 let why = format!("its run folder {id} is missing");
                 Drill::failed(Exit::Undecided, name, control, &why)

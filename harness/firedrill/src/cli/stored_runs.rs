@@ -1,5 +1,7 @@
 //! Stored runs as arguments: run folders, or folders that contain them at any depth, such as CI artifacts.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,15 +13,55 @@ use firedrill_model::history::{self, EVENTS, History, ReadError, SAMPLES};
 /// What was found below the given paths, sorted.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// Run folders.
-    pub(super) folders: Vec<PathBuf>,
-    /// Suite logs.
+    /// Run folders, each run once.
+    pub(super) runs: Vec<RunFolder>,
+    /// Suite logs, each file once.
     pub(super) suite_logs: Vec<PathBuf>,
 }
 
 impl Found {
     fn len(&self) -> usize {
-        self.folders.len() + self.suite_logs.len()
+        self.runs.len() + self.suite_logs.len()
+    }
+
+    /// The paths of the run folders.
+    pub(super) fn folders(&self) -> Vec<PathBuf> {
+        self.runs.iter().map(|run| run.path.clone()).collect()
+    }
+
+    /// The folder of a run.
+    pub(super) fn run(&self, id: &str) -> Option<&RunFolder> {
+        self.runs.iter().find(|run| run.id() == id)
+    }
+}
+
+/// A run folder that was found.
+#[derive(Debug, Clone)]
+pub(super) struct RunFolder {
+    /// Its path.
+    pub(super) path: PathBuf,
+    /// The run's own id; `None` when its history does not say it.
+    recorded: Option<String>,
+}
+
+impl RunFolder {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            recorded: history::run_id(path),
+        }
+    }
+
+    /// The run's own id, or the folder's name when the history cannot be read.
+    pub(super) fn id(&self) -> String {
+        self.recorded.clone().unwrap_or_else(|| file_name(&self.path))
+    }
+
+    /// Whether the folder still has the name that it was created with.
+    fn has_its_name(&self) -> bool {
+        self.recorded
+            .as_ref()
+            .is_some_and(|id| file_name(&self.path) == *id)
     }
 }
 
@@ -69,12 +111,48 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, FindError> {
             return Err(FindError::NoRuns(path.clone()));
         }
     }
-    // A folder may be given twice, by itself and within another.
-    found.folders.sort();
-    found.folders.dedup();
+    found.runs = distinct_runs(found.runs);
     found.suite_logs.sort();
-    found.suite_logs.dedup();
+    let mut seen = BTreeSet::new();
+    found.suite_logs.retain(|path| seen.insert(canonical(path)));
     Ok(found)
+}
+
+/// Each run once. A folder may be given twice, by itself and within another; a run may have a second name, as a link
+/// (`latest`) or as a copy. Two names are no second piece of evidence.
+fn distinct_runs(mut runs: Vec<RunFolder>) -> Vec<RunFolder> {
+    // A folder with the run's own name goes before links to it and copies of it.
+    runs.sort_by(|a, b| (!a.has_its_name(), &a.path).cmp(&(!b.has_its_name(), &b.path)));
+    let mut places = BTreeSet::new();
+    let mut by_id: BTreeMap<String, PathBuf> = BTreeMap::new();
+    runs.retain(|run| {
+        if !places.insert(canonical(&run.path)) {
+            return false;
+        }
+        let Some(id) = run.recorded.clone() else {
+            return true;
+        };
+        match by_id.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(run.path.clone());
+                true
+            }
+            Entry::Occupied(entry) => {
+                let (copy, first) = (run.path.display(), entry.get().display());
+                output::warning(&format!(
+                    "left out: {copy} is a copy of {first}, which counts once"
+                ));
+                false
+            }
+        }
+    });
+    runs.sort_by(|a, b| a.path.cmp(&b.path));
+    runs
+}
+
+/// The path without links; as it is when it leads nowhere.
+fn canonical(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// Finds run folders below the paths, at least one.
@@ -82,7 +160,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Found, FindError> {
 /// # Errors
 /// [`FindError`].
 pub(super) fn find_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
-    let folders = find(paths)?.folders;
+    let folders = find(paths)?.folders();
     match (folders.is_empty(), paths.first()) {
         (true, Some(path)) => Err(FindError::OnlySuiteLogs(path.clone())),
         _ => Ok(folders),
@@ -96,7 +174,7 @@ fn search(folder: &Path, depth: u32, found: &mut Found) -> Result<(), FindError>
         .iter()
         .any(|name| folder.join(name).symlink_metadata().is_ok())
     {
-        found.folders.push(folder.to_owned());
+        found.runs.push(RunFolder::new(folder));
         return Ok(());
     }
     let cannot_list = |source| FindError::Folder {

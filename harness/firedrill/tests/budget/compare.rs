@@ -105,6 +105,7 @@ fn stored_sides(folder: &Path, head: impl Fn(usize, Vec<Value>) -> Vec<Value>) {
             .map(|line| serde_json::from_str(line).unwrap())
             .collect();
         let minute = at * 2 + usize::from(side == "head");
+        events[0]["run"] = json!(format!("20260101-00{minute:02}00-rollback-{at}-{side}"));
         events[0]["wall"] = json!(format!("2026-01-01T00:{minute:02}:00Z"));
         if side == "head" {
             events = head(at, events);

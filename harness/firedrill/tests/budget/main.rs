@@ -5,6 +5,7 @@
 )]
 
 mod compare;
+mod identity;
 mod ledger;
 mod merge;
 mod missing;
