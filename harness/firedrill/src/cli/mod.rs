@@ -113,9 +113,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` and `--version` are errors to clap, but go to standard output and succeed.
-            let requested = !error.use_stderr();
-            drop(error.print());
-            return if requested { Exit::AsExpected } else { Exit::Usage }.into();
+            if error.use_stderr() {
+                let _ = error.print(); // nobody is left to tell
+                return Exit::Usage.into();
+            }
+            output::remember(error.print());
+            return finish(Exit::AsExpected).into();
         }
     };
     // Before the first output, and for everything that follows, also in the libraries.
@@ -125,12 +128,22 @@ pub fn main() -> ExitCode {
         .build()
         .map_err(Failure::environment)
         .and_then(|runtime| dispatch(cli.command, &runtime));
-    result
-        .unwrap_or_else(|failure| {
-            failure.print();
-            failure.exit()
-        })
-        .into()
+    let exit = result.unwrap_or_else(|failure| {
+        failure.print();
+        failure.exit()
+    });
+    finish(exit).into()
+}
+
+/// The exit code, once all is printed. A result that could not be printed must not look like one that was.
+fn finish(exit: Exit) -> Exit {
+    match output::finish() {
+        Ok(()) => exit,
+        Err(error) => {
+            output::error(&error);
+            exit.worst(Exit::Environment)
+        }
+    }
 }
 
 fn dispatch(command: Command, runtime: &Runtime) -> Result<Exit, Failure> {

@@ -1,8 +1,9 @@
 //! Printing: results go to standard output, everything else to standard error.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use firedrill_model::format;
@@ -44,15 +45,43 @@ pub(super) fn width() -> usize {
         .clamp(60, 160)
 }
 
-/// Prints a result. A closed pipe (`| head`) is not an error.
+/// The first failure to write to standard output.
+static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Standard output cannot be written: a full disk, say.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+pub(super) struct CannotPrint(#[source] io::Error);
+
+/// Prints a result. A failure is remembered, and ends the command with an error ([`finish`]): a drill that runs must be
+/// finished and cleaned up first.
 pub(super) fn print(text: &str) {
     let mut out = anstream::stdout().lock();
-    drop(writeln!(out, "{text}").and_then(|()| out.flush()));
+    remember(writeln!(out, "{text}").and_then(|()| out.flush()));
 }
 
-/// Prints a note to standard error.
+/// Keeps the first failure. A closed pipe (`| head`) is none: the reader has seen enough.
+pub(super) fn remember(written: io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        let mut failed = FAILED.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.get_or_insert(error);
+    }
+}
+
+/// Whether all that was printed could be written.
+///
+/// # Errors
+/// The first failure.
+pub(super) fn finish() -> Result<(), CannotPrint> {
+    let failed = FAILED.lock().unwrap_or_else(PoisonError::into_inner).take();
+    failed.map_or(Ok(()), |error| Err(CannotPrint(error)))
+}
+
+/// Prints a note to standard error. Where that cannot be written, there is nobody left to tell.
 pub(super) fn note(text: &str) {
-    drop(writeln!(anstream::stderr().lock(), "{text}"));
+    let _ = writeln!(anstream::stderr().lock(), "{text}");
 }
 
 /// Prints an error with its causes.

@@ -4,6 +4,7 @@
 
 mod command;
 mod help;
+mod output;
 mod regressions;
 mod schema;
 mod stored;
