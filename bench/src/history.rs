@@ -130,6 +130,7 @@ impl Recipe {
             status: if down { 0 } else { 200 },
             release: if down { Label::NONE } else { release },
             rung: Label::NONE,
+            reconnected: false,
         }
     }
 

@@ -32,6 +32,7 @@
 //!     status: 0,
 //!     release: Label::NONE,
 //!     rung: Label::NONE,
+//!     reconnected: false,
 //! };
 //! let stream = Event::Stream { stream: StreamId(0), journey: "get".into(), mode: Mode::New, rate: 100.0 };
 //! let steps = Event::Phase { phase: Phase::Steps };

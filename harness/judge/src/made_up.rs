@@ -73,5 +73,6 @@ pub(crate) fn sample(due: u64, bad: Option<Bad>) -> Sample {
         status: 0,
         release: Label::NONE,
         rung: Label::NONE,
+        reconnected: false,
     }
 }

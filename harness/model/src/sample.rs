@@ -142,6 +142,8 @@ pub struct Sample {
     pub release: Label,
     /// Which way it was answered, when that is a fallback (or whatever the system's fallback header says).
     pub rung: Label,
+    /// A kept connection had been closed while it was idle, and the request was repeated on a new one.
+    pub reconnected: bool,
 }
 
 /// What one probe proves about the service.

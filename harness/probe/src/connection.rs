@@ -1,17 +1,22 @@
-//! One request over one connection, with its stamps: no pool but our own, no retry, no redirect.
+//! One request over one connection, with its stamps: no pool but our own, no redirect, and no repeat but one: a request on
+//! a kept connection that turns out to be closed is sent again on a new one, as browsers and HTTP libraries do.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::Response;
+use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::answer::Answer;
+use super::counted::Counted;
 use super::prepared::Concrete;
 use firedrill_model::sample::{Bad, Mode, Outcome, Void};
 
@@ -24,17 +29,34 @@ pub(super) struct Exchange {
     pub(super) sent: Instant,
     pub(super) first: Option<Instant>,
     pub(super) ended: Instant,
+    /// The request was repeated on a new connection.
+    pub(super) reconnected: bool,
     pub(super) result: Result<Answer, Outcome>,
 }
 
 /// A way to the entry: new connections each time, or kept ones. Kept ones that the other side closed while idle are
-/// dropped before anything is sent on them, as every client does; one that breaks after that is a broken answer.
+/// dropped before anything is sent on them.
 #[derive(Debug)]
 pub(super) struct Way {
     entry: SocketAddr,
     host: HeaderValue,
     mode: Mode,
-    idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
+    idle: Mutex<Vec<Connection>>,
+}
+
+/// A connection to the entry.
+#[derive(Debug)]
+struct Connection {
+    requests: SendRequest<Full<Bytes>>,
+    /// How many bytes have come over it.
+    received: Arc<AtomicU64>,
+}
+
+/// What became known of an exchange on its way, also when it is given up.
+#[derive(Debug, Default)]
+struct Progress {
+    first: Option<Instant>,
+    reconnected: bool,
 }
 
 impl Way {
@@ -52,29 +74,49 @@ impl Way {
     pub(super) async fn exchange(&self, concrete: &Concrete, timeout: Duration) -> Exchange {
         // Before the connection is made, for which users wait too.
         let sent = Instant::now();
-        let mut first = None;
-        let result = match tokio::time::timeout(timeout, self.attempt(concrete, &mut first)).await {
+        let mut progress = Progress::default();
+        let result = match tokio::time::timeout(timeout, self.attempt(concrete, &mut progress)).await {
             Ok(result) => result,
             Err(_) => Err(Outcome::Bad(Bad::Timeout)),
         };
         Exchange {
             sent,
-            first,
+            first: progress.first,
             ended: Instant::now(),
+            reconnected: progress.reconnected,
             result,
         }
     }
 
-    async fn attempt(&self, concrete: &Concrete, first: &mut Option<Instant>) -> Result<Answer, Outcome> {
-        let mut connection = match self.idle_connection().await {
-            Some(connection) => connection,
-            None => self.dial().await?,
-        };
-        let answer = connection
-            .send_request(self.request(concrete))
-            .await
-            .map_err(|error| broken(&error))?;
-        *first = Some(Instant::now());
+    async fn attempt(&self, concrete: &Concrete, progress: &mut Progress) -> Result<Answer, Outcome> {
+        if let Some(mut kept) = self.idle_connection().await {
+            let received = kept.received();
+            match kept.requests.send_request(self.request(concrete)).await {
+                Ok(answer) => return self.answer(kept, answer, progress).await,
+                // The server may have closed it while the request was on its way. Without a byte of an answer nobody
+                // can tell, and for an idempotent method nobody has to (RFC 9110, 9.2.2).
+                Err(error)
+                    if concrete.method.is_idempotent() && !error.is_user() && kept.received() == received =>
+                {
+                    progress.reconnected = true;
+                }
+                Err(error) => return Err(broken(&error)),
+            }
+        }
+        let mut connection = self.dial().await?;
+        let sent = connection.requests.send_request(self.request(concrete)).await;
+        let answer = sent.map_err(|error| broken(&error))?;
+        self.answer(connection, answer, progress).await
+    }
+
+    /// Reads the rest of an answer whose head has come, and keeps the connection if this way keeps any.
+    async fn answer(
+        &self,
+        connection: Connection,
+        answer: Response<Incoming>,
+        progress: &mut Progress,
+    ) -> Result<Answer, Outcome> {
+        progress.first = Some(Instant::now());
         let (head, body) = answer.into_parts();
         let body = match Limited::new(body, LONGEST_BODY).collect().await {
             Ok(body) => body.to_bytes(),
@@ -95,28 +137,33 @@ impl Way {
     }
 
     /// An idle connection that is still open.
-    async fn idle_connection(&self) -> Option<SendRequest<Full<Bytes>>> {
+    async fn idle_connection(&self) -> Option<Connection> {
         loop {
             // The last one that was used: it has been idle for the shortest time.
             let mut connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if !connection.is_closed() && connection.ready().await.is_ok() {
+            if !connection.requests.is_closed() && connection.requests.ready().await.is_ok() {
                 return Some(connection);
             }
         }
     }
 
-    async fn dial(&self) -> Result<SendRequest<Full<Bytes>>, Outcome> {
+    async fn dial(&self) -> Result<Connection, Outcome> {
         let stream = TcpStream::connect(self.entry)
             .await
             .map_err(|error| not_connected(&error))?;
         // Otherwise the kernel may hold a small request back until earlier data is acknowledged.
         stream.set_nodelay(true).map_err(|error| not_connected(&error))?;
-        let (sender, connection) = handshake(TokioIo::new(stream))
+        let received = Arc::new(AtomicU64::new(0));
+        let counted = Counted {
+            stream,
+            received: Arc::clone(&received),
+        };
+        let (requests, connection) = handshake(TokioIo::new(counted))
             .await
             .map_err(|error| broken(&error))?;
         // It ends with the connection; its error reaches the request.
         tokio::spawn(async move { drop(connection.await) });
-        Ok(sender)
+        Ok(Connection { requests, received })
     }
 
     fn request(&self, concrete: &Concrete) -> Request<Full<Bytes>> {
@@ -132,6 +179,12 @@ impl Way {
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         request
+    }
+}
+
+impl Connection {
+    fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
     }
 }
 

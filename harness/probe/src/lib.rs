@@ -1,8 +1,9 @@
 //! What users see: journeys, sent on an open-loop schedule, each answer with an outcome.
 //!
 //! Takes a plan and the address of the system's entry, and gives every [`Sample`] and every [`Write`] as it happens; the
-//! drill owns it. It speaks plain HTTP/1.1 over TCP connections of its own, never retries, never follows a redirect,
-//! resolves no names, connects to the entry alone, and knows nothing of faults.
+//! drill owns it. It speaks plain HTTP/1.1 over TCP connections of its own, follows no redirect, repeats nothing but a
+//! request on a kept connection that was closed while idle, resolves no names, connects to the entry alone, and knows
+//! nothing of faults.
 //!
 //! ```
 //! use firedrill_probe::{Users, streams};
@@ -26,6 +27,7 @@
 
 mod answer;
 mod connection;
+mod counted;
 pub mod form;
 mod prepared;
 mod prober;

@@ -384,6 +384,7 @@ impl Line {
             status,
             release,
             rung,
+            reconnected: exchange.reconnected,
         }
     }
 
@@ -402,6 +403,7 @@ impl Line {
             status,
             release,
             rung,
+            reconnected: false,
         }));
         // It was never sent, so it cannot have been stored.
         if self.writes && void == Void::Unsendable {

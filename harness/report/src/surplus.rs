@@ -84,6 +84,7 @@ mod tests {
             fallback: 0,
             bad: Vec::new(),
             void: 0,
+            reconnects: 0,
             outages: Vec::new(),
             downtime: firedrill_judge::measure::Bounds::ZERO,
             rungs,

@@ -360,6 +360,9 @@ fn answers(journey: &Journey, blips: usize) -> String {
     if journey.void > 0 {
         parts.push(format!("{} void", journey.void));
     }
+    if journey.reconnects > 0 {
+        parts.push(count(journey.reconnects, "reconnect"));
+    }
     if !journey.outages.is_empty() {
         parts.push(format!("down {}", bounds(journey.downtime)));
     }

@@ -91,6 +91,7 @@ impl Drill {
             status: if bad { 0 } else { 200 },
             release: Label::NONE,
             rung: Label::NONE,
+            reconnected: false,
         }
     }
 

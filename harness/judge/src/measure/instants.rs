@@ -252,6 +252,7 @@ mod tests {
             status: 200,
             release,
             rung: Label::NONE,
+            reconnected: false,
         }
     }
 

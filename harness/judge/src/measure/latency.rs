@@ -57,6 +57,7 @@ mod tests {
             status: 200,
             release: Label::NONE,
             rung: Label::NONE,
+            reconnected: false,
         };
         let samples: Vec<Sample> = [1_000, 2_000, 1_000_000].map(sample).into();
         let latency = latency(samples.iter());

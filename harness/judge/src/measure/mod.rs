@@ -79,6 +79,8 @@ pub struct Journey {
     pub bad: Vec<(Bad, usize)>,
     /// Void probes.
     pub void: usize,
+    /// Requests that were repeated because a kept connection had been closed while it was idle.
+    pub reconnects: usize,
     /// Its outages: the union over its streams.
     pub outages: Vec<Outage>,
     /// Its downtime.
@@ -172,8 +174,10 @@ fn journey(
             Outcome::Bad(kind) => *tally::entry(&mut bad, kind) += 1,
         }
     }
+    let judged = of_journey.iter().flat_map(|stream| streams.judged(*stream));
     let (rungs, fallbacks) = fallback::fallback(history, streams, &of_journey);
     Journey {
+        reconnects: judged.filter(|sample| sample.reconnected).count(),
         name: journey.name.clone(),
         essential: journey.essential,
         downtime: outage::downtime(&outages, window),

@@ -155,6 +155,7 @@ mod tests {
                 status: 0,
                 release: if refused { Label::NONE } else { Label(1) },
                 rung: Label::NONE,
+                reconnected: false,
             }
         };
         let fast = (0..LENGTH / every).map(|i| sample(0, i * every));

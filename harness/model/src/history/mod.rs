@@ -123,6 +123,7 @@ mod tests {
                 status: 200,
                 release,
                 rung: Label::NONE,
+                reconnected: false,
             };
             writer.sample(&sample).unwrap();
         }

@@ -3,7 +3,8 @@
 //! ```text
 //! head    0  8  "FDSAMPLE"     8  4  format     12  4  bytes a record (32)
 //! record  0  8  due, µs        8  4  sent − due, µs      12  4  first byte − sent, µs    16  4  ended − sent, µs
-//!        20  2  stream        22  2  status   24  2  release   26  2  rung   28  1  outcome   29  3  zero
+//!        20  2  stream        22  2  status   24  2  release   26  2  rung   28  1  outcome
+//!        29  1  1: repeated on a new connection; 0 in older files        30  2  zero
 //! ```
 //! An hour at 1000 samples/s is 115 MB on disk. Offsets saturate after 71 minutes, far beyond any timeout.
 
@@ -43,6 +44,7 @@ pub(super) fn encode(sample: &Sample) -> [u8; RECORD] {
     record[24..26].copy_from_slice(&sample.release.0.to_le_bytes());
     record[26..28].copy_from_slice(&sample.rung.0.to_le_bytes());
     record[28] = sample.outcome.code();
+    record[29] = u8::from(sample.reconnected);
     record
 }
 
@@ -71,6 +73,8 @@ pub(super) fn decode(record: &[u8; RECORD]) -> Option<Sample> {
         status: u16_at(record, 22),
         release: Label(u16_at(record, 24)),
         rung: Label(u16_at(record, 26)),
+        // The other bits may get a meaning later.
+        reconnected: record[29] & 1 == 1,
     })
 }
 
@@ -183,8 +187,9 @@ mod tests {
             any::<u16>(),
             0..Outcome::ALL.len(),
             any::<[u16; 2]>(),
+            any::<bool>(),
         )
-            .prop_map(|(due, offset, stream, status, outcome, labels)| {
+            .prop_map(|(due, offset, stream, status, outcome, labels, reconnected)| {
                 let sent = u64::from(due) + u64::from(offset / 2);
                 Sample {
                     stream: StreamId(stream),
@@ -196,6 +201,7 @@ mod tests {
                     status,
                     release: Label(labels[0]),
                     rung: Label(labels[1]),
+                    reconnected,
                 }
             })
     }

@@ -60,6 +60,8 @@ pub(super) struct Report<'a> {
     pub(super) data: measure::Data,
     /// How well the prober followed its schedule.
     pub(super) prober: Prober<'a>,
+    /// Requests that were repeated on a new connection, as a kept one had been closed while it was idle.
+    pub(super) reconnects: usize,
     /// The same outages under each contract.
     pub(super) contracts: Vec<Bill>,
     /// What the drill cost of the budget.

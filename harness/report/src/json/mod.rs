@@ -68,6 +68,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
         instants: instants(&measured.instants),
         data: measured.data,
         prober: prober(&measured.prober),
+        reconnects: measured.journeys.iter().map(|journey| journey.reconnects).sum(),
         contracts: judgement.bills.iter().map(bill).collect(),
         budget: budget(&judgement.cost),
         torn: history.torn.iter().map(ToString::to_string).collect(),

@@ -105,6 +105,7 @@ mod tests {
             status: 0,
             release,
             rung,
+            reconnected: false,
         }
     }
 

@@ -249,6 +249,7 @@ pub(super) fn sample(due: u64, sent: u64, ended: u64, outcome: Outcome) -> Sampl
         status: 0,
         release: Label::NONE,
         rung: Label::NONE,
+        reconnected: false,
     }
 }
 
