@@ -200,11 +200,17 @@ pub enum Void {
     Unsendable,
     /// The prober stood still while it was under way: that it came too late may be the prober's doing.
     StoodStill,
+    /// The answer's body is larger than `body_limit`.
+    BodyLimit,
+    /// The answer has more header lines than `header_limit`, or more than 400 KiB of them.
+    HeaderLimit,
+    /// The answer's body is encoded in a way that the prober cannot decode.
+    Encoding,
 }
 
 impl Outcome {
     /// Every outcome, in the order of its [`Outcome::code`].
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Good,
         Self::Fallback,
         Self::Bad(Bad::Status),
@@ -220,6 +226,9 @@ impl Outcome {
         Self::Void(Void::Cancelled),
         Self::Void(Void::Unsendable),
         Self::Void(Void::StoodStill),
+        Self::Void(Void::BodyLimit),
+        Self::Void(Void::HeaderLimit),
+        Self::Void(Void::Encoding),
     ];
 
     /// The number that stands for it in a history's samples file. Never reused for another meaning.
@@ -274,6 +283,9 @@ impl fmt::Display for Void {
             Self::Cancelled => "cancelled",
             Self::Unsendable => "could not be sent",
             Self::StoodStill => "the prober stood still",
+            Self::BodyLimit => "answer over `body_limit`",
+            Self::HeaderLimit => "answer over `header_limit`",
+            Self::Encoding => "unknown content encoding",
         })
     }
 }

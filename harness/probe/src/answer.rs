@@ -1,8 +1,7 @@
 //! Whether an answer is the right one. Pure.
 
-use std::borrow::Cow;
-
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use memchr::memmem;
 
 use super::prepared::Want;
 use firedrill_model::sample::{Ack, Bad, Label, Labels, Outcome};
@@ -31,17 +30,21 @@ impl ReleaseField {
         }
     }
 
-    fn read<'a>(&self, answer: &'a Answer) -> Cow<'a, str> {
+    fn read(&self, answer: &Answer) -> String {
         match self {
-            Self::Header(name) => text(&answer.headers, name),
-            Self::Body(between) => std::str::from_utf8(&answer.body)
-                .ok()
-                .and_then(|body| body.split_once(between.after.as_str()))
-                .and_then(|(_, rest)| rest.split_once(between.until.as_str()))
-                .map_or("", |(name, _)| name)
-                .into(),
+            Self::Header(name) => joined(&answer.headers, name),
+            Self::Body(between) => between_texts(&answer.body, between).unwrap_or_default(),
         }
     }
+}
+
+/// The text between two others; the body need not be text as a whole.
+fn between_texts(body: &[u8], between: &scenario::Between) -> Option<String> {
+    let after = |bytes: &'_ [u8], text: &str| memmem::find(bytes, text.as_bytes());
+    let from = after(body, &between.after)? + between.after.len();
+    let rest = &body[from..];
+    let name = &rest[..after(rest, &between.until)?];
+    Some(String::from_utf8_lossy(name).into_owned())
 }
 
 /// Where a journey's answers name the release and the fallback that gave them.
@@ -68,20 +71,40 @@ impl AnswerLabels {
             .map_or(Label::NONE, |field| labels.intern(cut(&field.read(answer))))
     }
 
-    /// The fallback that an answer names; none for a normal answer. Whether it is a fallback is decided by its text, not by
-    /// its label: a table of labels that is full must not make it a normal answer.
+    /// Whether the body of an answer names the release.
+    pub(super) fn reads_body(&self) -> bool {
+        matches!(self.release, Some(ReleaseField::Body(_)))
+    }
+
+    /// The fallback that an answer names; none for a normal answer. Of several lines, one that is not normal counts,
+    /// unless all of them together are. Whether it is a fallback is decided by its text, not by its label: a table of
+    /// labels that is full must not make it a normal answer.
     pub(super) fn rung(&self, headers: &HeaderMap, labels: &Labels) -> Option<Label> {
         let (name, normal) = self.fallback.as_ref()?;
-        let way = text(headers, name);
-        let fallback = !way.is_empty() && !normal.iter().any(|normal| *normal == way);
-        fallback.then(|| labels.intern(cut(&way)))
+        let is_normal = |way: &str| way.is_empty() || normal.iter().any(|normal| normal == way);
+        if is_normal(&joined(headers, name)) {
+            return None;
+        }
+        let lines = headers.get_all(name).iter();
+        // One that is not UTF-8 is a text all the same: it is not the normal way.
+        let ways = lines.map(|line| String::from_utf8_lossy(line.as_bytes()));
+        let mut unusual = ways.filter(|way| !is_normal(way));
+        unusual.next().map(|way| labels.intern(cut(&way)))
     }
 }
 
-/// A header's text. One that is not UTF-8 is a text all the same: it is not the normal way.
-pub(super) fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Cow<'h, str> {
+/// A header's value: its lines joined as a list, as a proxy may do with them; equal lines are one.
+pub(super) fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let mut lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+    lines.dedup();
+    lines.join(", ")
+}
+
+/// The first line of a header; empty without one.
+pub(super) fn first(headers: &HeaderMap, name: &HeaderName) -> String {
     let value = headers.get(name).map(HeaderValue::as_bytes);
-    String::from_utf8_lossy(value.unwrap_or_default())
+    String::from_utf8_lossy(value.unwrap_or_default()).into_owned()
 }
 
 /// At most so many bytes of a text that names something, in whole characters: the "name" may be the rest of a page.
@@ -98,15 +121,12 @@ impl Want {
             return Some(Bad::Status);
         }
         let header = |(name, value): &(HeaderName, String)| {
-            answer
-                .headers
-                .get(name)
-                .is_some_and(|found| found.as_bytes() == value.as_bytes())
+            let mut lines = answer.headers.get_all(name).iter();
+            // A header that is missing is not the same as one with an empty value.
+            lines.any(|line| line.as_bytes() == value.as_bytes())
+                || answer.headers.contains_key(name) && joined(&answer.headers, name) == *value
         };
-        let body = |text: &String| {
-            let (body, text) = (&answer.body[..], text.as_bytes());
-            text.is_empty() || body.windows(text.len()).any(|window| window == text)
-        };
+        let body = |text: &String| memmem::find(&answer.body, text.as_bytes()).is_some();
         let right = self.headers.iter().all(header) && self.body_contains.as_ref().is_none_or(body);
         (!right).then_some(Bad::Content)
     }
@@ -142,6 +162,12 @@ mod tests {
             status: 302,
             headers: vec![(http::header::LOCATION, "http://right/".into())],
             body_contains: Some("with a".into()),
+            reads_body: true,
+            endless: false,
+            limits: crate::prepared::Limits {
+                body: 1 << 20,
+                headers: 100,
+            },
         }
     }
 
@@ -215,6 +241,61 @@ mod tests {
         }
         assert_eq!(named.rung(&by(b"memory"), &labels), Some(Label::TOO_MANY));
         assert_eq!(named.rung(&by(b"store"), &labels), None);
+    }
+
+    fn lines(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, line) in lines {
+            headers.append(*name, line.parse().unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn a_header_of_several_lines_has_the_value_of_each_and_of_all() {
+        let answer = Answer {
+            headers: lines(&[("vary", "Origin"), ("vary", "Accept-Encoding")]),
+            ..answer(302, "")
+        };
+        for (value, right) in [
+            ("Origin", true),
+            ("Accept-Encoding", true),
+            ("Origin, Accept-Encoding", true),
+            ("Accept", false),
+            ("", false),
+        ] {
+            let want = Want {
+                headers: vec![(http::header::VARY, value.into())],
+                ..want()
+            };
+            assert_eq!(want.judge(&answer).is_none(), right, "{value}");
+        }
+        let missing = Want {
+            headers: vec![(http::header::ETAG, String::new())],
+            ..want()
+        };
+        assert_eq!(missing.judge(&answer), Some(Bad::Content));
+    }
+
+    #[test]
+    fn a_fallback_in_any_line_and_in_any_script_is_one() {
+        let fallback = scenario::Fallback {
+            header: "x-served-by".into(),
+            normal: vec!["store".into(), "edge, store".into()],
+        };
+        let answers = AnswerLabels::new(None, Some(&fallback));
+        let labels = Labels::default();
+        let rung = |values: &[&str]| {
+            let values: Vec<_> = values.iter().map(|value| ("x-served-by", *value)).collect();
+            answers.rung(&lines(&values), &labels)
+        };
+        let named = |text: &str| Some(labels.intern(text));
+        assert_eq!(rung(&["store", "store"]), None);
+        assert_eq!(rung(&["edge", "store"]), None);
+        assert_eq!(rung(&["store", "memory"]), named("memory"));
+        assert_eq!(rung(&["Speicher für Notfälle"]), named("Speicher für Notfälle"));
+        let long = "é".repeat(80);
+        assert_eq!(rung(&[&long]), named(&"é".repeat(50)));
     }
 
     #[test]

@@ -8,20 +8,18 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::answer::Answer;
+use super::body;
 use super::counted::Counted;
-use super::prepared::Concrete;
+use super::prepared::{Concrete, Limits, Want};
 use firedrill_model::sample::{Bad, Mode, Outcome, Void};
-
-/// An answer's body is read up to here; a longer one is wrong content.
-const LONGEST_BODY: usize = 1 << 20;
 
 /// What one exchange came to: the answer, or why there is none; and when.
 #[derive(Debug)]
@@ -92,7 +90,7 @@ impl Way {
         if let Some(mut kept) = self.idle_connection().await {
             let received = kept.received();
             match kept.requests.send_request(self.request(concrete)).await {
-                Ok(answer) => return self.answer(kept, answer, progress).await,
+                Ok(answer) => return self.answer(kept, answer, &concrete.want, progress).await,
                 // The server may have closed it while the request was on its way. Without a byte of an answer nobody
                 // can tell, and for an idempotent method nobody has to (RFC 9110, 9.2.2).
                 Err(error)
@@ -103,10 +101,10 @@ impl Way {
                 Err(error) => return Err(broken(&error)),
             }
         }
-        let mut connection = self.dial().await?;
+        let mut connection = self.dial(concrete.want.limits).await?;
         let sent = connection.requests.send_request(self.request(concrete)).await;
         let answer = sent.map_err(|error| broken(&error))?;
-        self.answer(connection, answer, progress).await
+        self.answer(connection, answer, &concrete.want, progress).await
     }
 
     /// Reads the rest of an answer whose head has come, and keeps the connection if this way keeps any.
@@ -114,16 +112,14 @@ impl Way {
         &self,
         connection: Connection,
         answer: Response<Incoming>,
+        want: &Want,
         progress: &mut Progress,
     ) -> Result<Answer, Outcome> {
         progress.first = Some(Instant::now());
         let (head, body) = answer.into_parts();
-        let body = match Limited::new(body, LONGEST_BODY).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) => return Err(body_error(error.as_ref())),
-        };
-        // Only after the whole body: a connection with an unread rest cannot carry another request.
-        if self.mode == Mode::Reused {
+        let body = body::read(body, &head.headers, want).await?;
+        // A body that was left before its end is still on its way over the connection.
+        if self.mode == Mode::Reused && body.whole {
             self.idle
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
@@ -132,7 +128,7 @@ impl Way {
         Ok(Answer {
             status: head.status,
             headers: head.headers,
-            body,
+            body: body.bytes,
         })
     }
 
@@ -147,7 +143,7 @@ impl Way {
         }
     }
 
-    async fn dial(&self) -> Result<Connection, Outcome> {
+    async fn dial(&self, limits: Limits) -> Result<Connection, Outcome> {
         let stream = TcpStream::connect(self.entry)
             .await
             .map_err(|error| not_connected(&error))?;
@@ -158,7 +154,12 @@ impl Way {
             stream,
             received: Arc::clone(&received),
         };
-        let (requests, connection) = handshake(TokioIo::new(counted))
+        // Lenient where browsers are: folded headers, and blanks before the colon.
+        let (requests, connection) = Builder::new()
+            .max_headers(limits.headers)
+            .allow_obsolete_multiline_headers_in_responses(true)
+            .allow_spaces_after_header_name_in_responses(true)
+            .handshake(TokioIo::new(counted))
             .await
             .map_err(|error| broken(&error))?;
         // It ends with the connection; its error reaches the request.
@@ -171,7 +172,11 @@ impl Way {
         *request.method_mut() = concrete.method.clone();
         *request.uri_mut() = concrete.uri.clone();
         *request.headers_mut() = concrete.headers.clone();
-        request.headers_mut().insert(header::HOST, self.host.clone());
+        // A virtual host is asked for by its own name, at the entry's address.
+        request
+            .headers_mut()
+            .entry(header::HOST)
+            .or_insert_with(|| self.host.clone());
         if self.mode == Mode::New {
             // The side that closes first keeps the port for a minute: let that be the server's.
             request
@@ -212,14 +217,8 @@ fn broken(error: &hyper::Error) -> Outcome {
     if error.is_user() {
         // The request itself is invalid: nothing of it reached the service.
         Outcome::Void(Void::Unsendable)
-    } else {
-        Outcome::Bad(Bad::Reset)
-    }
-}
-
-fn body_error(error: &(dyn std::error::Error + 'static)) -> Outcome {
-    if error.is::<http_body_util::LengthLimitError>() {
-        Outcome::Bad(Bad::Content)
+    } else if error.is_parse_too_large() {
+        Outcome::Void(Void::HeaderLimit)
     } else {
         Outcome::Bad(Bad::Reset)
     }

@@ -26,6 +26,7 @@
 //! ```
 
 mod answer;
+mod body;
 mod connection;
 mod counted;
 pub mod form;

@@ -18,6 +18,9 @@ pub(super) struct Prepared {
     status: u16,
     want_headers: Vec<(HeaderName, Template)>,
     want_body: Option<Template>,
+    reads_body: bool,
+    endless: bool,
+    limits: Limits,
 }
 
 /// A request ready to be sent, with its right answer.
@@ -36,6 +39,20 @@ pub(super) struct Want {
     pub(super) status: u16,
     pub(super) headers: Vec<(HeaderName, String)>,
     pub(super) body_contains: Option<String>,
+    /// Something is read from the body: it has to be decoded.
+    pub(super) reads_body: bool,
+    /// The body has no end.
+    pub(super) endless: bool,
+    pub(super) limits: Limits,
+}
+
+/// What is read of an answer at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Bytes of the body.
+    pub(super) body: usize,
+    /// Lines of the head.
+    pub(super) headers: usize,
 }
 
 fn wrong(text: &str, why: impl ToString) -> Error {
@@ -81,7 +98,19 @@ impl Prepared {
             status: answer.status,
             want_headers: headers(answer.header.iter())?,
             want_body: answer.body_contains.as_deref().map(template).transpose()?,
+            reads_body: answer.body_contains.is_some(),
+            endless: answer.endless,
+            limits: Limits {
+                body: usize::try_from(answer.body_limit.0).unwrap_or(usize::MAX),
+                headers: usize::try_from(answer.header_limit).unwrap_or(usize::MAX),
+            },
         })
+    }
+
+    /// The same, with bodies that have to be read for something else too.
+    pub(super) fn reading_body(mut self, reads_body: bool) -> Self {
+        self.reads_body |= reads_body;
+        self
     }
 
     /// Every template of it.
@@ -112,7 +141,8 @@ impl Prepared {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let value = render(value)?;
-            headers.insert(
+            // Appended: names that differ in their case only are lines of one header.
+            headers.append(
                 name,
                 HeaderValue::from_str(&value).map_err(|error| wrong(&value, error))?,
             );
@@ -127,6 +157,9 @@ impl Prepared {
                 status: self.status,
                 headers: self.want_headers.iter().map(want).collect::<Result<_, Error>>()?,
                 body_contains: self.want_body.as_ref().map(render).transpose()?,
+                reads_body: self.reads_body,
+                endless: self.endless,
+                limits: self.limits,
             },
         })
     }

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{AnswerLabels, acknowledgement, text};
+use super::answer::{AnswerLabels, acknowledgement, first};
 use super::connection::{Exchange, Way};
 use super::prepared::{Concrete, Prepared};
 use super::records::Book;
@@ -222,7 +222,10 @@ impl Line {
             .journeys
             .iter()
             .find(|journey| journey.name == stream.journey)?;
-        let prepared = Prepared::new(&journey.request, &journey.answer).ok()?;
+        let identity = AnswerLabels::new(users.system.identity.as_ref(), journey.fallback.as_ref());
+        let prepared = Prepared::new(&journey.request, &journey.answer)
+            .ok()?
+            .reading_body(identity.reads_body());
         let cycle = Book { users, seed }
             .cycle(prepared.templates())
             .filter(|cycle| *cycle <= CACHED);
@@ -236,7 +239,7 @@ impl Line {
             timeout: journey.timeout.0,
             cache: (0..cycle.unwrap_or(0)).map(|_| OnceLock::new()).collect(),
             prepared,
-            identity: AnswerLabels::new(users.system.identity.as_ref(), journey.fallback.as_ref()),
+            identity,
             link_header: link.and_then(|name| name.parse().ok()),
             writes: journey.remember.is_some(),
             streams: streams as u64,
@@ -309,7 +312,7 @@ impl Line {
             let link = exchange
                 .result
                 .ok()
-                .and_then(|answer| header.map(|name| text(&answer.headers, name).into_owned()));
+                .and_then(|answer| header.map(|name| first(&answer.headers, name)));
             self.remember(n, ack, link.filter(|link| !link.is_empty()));
         }
     }

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill_model::sample::{Bad, Clock, Labels, Outcome, Sample};
+use firedrill_model::sample::{Bad, Clock, Labels, Outcome, Sample, Void};
 use firedrill_probe::{Seen, Users};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -153,4 +153,153 @@ async fn a_request_is_repeated_once_and_on_a_new_connection_never() {
     let samples = samples(address, json!({}), 10).await;
     assert_eq!(outcomes(&samples), [Outcome::Bad(Bad::Reset)]);
     assert!(samples.iter().all(|sample| !sample.reconnected));
+}
+
+fn gzipped(text: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text).unwrap();
+    packed.finish().unwrap()
+}
+
+fn raw_deflated(text: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text).unwrap();
+    packed.finish().unwrap()
+}
+
+fn zlib_deflated(text: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(text).unwrap();
+    packed.finish().unwrap()
+}
+
+/// Always this answer.
+fn always(head: &str, body: Vec<u8>) -> SocketAddr {
+    let head = format!("HTTP/1.1 200 OK\r\n{head}Content-Length: {}\r\n\r\n", body.len());
+    serve(move |_, _, stream| {
+        send(stream, &head);
+        send(stream, &body);
+        Then::Keep
+    })
+}
+
+const WELCOME: &[u8] = b"<h1>Welcome</h1>";
+
+fn welcome(more: Value) -> Value {
+    let mut answer = json!({ "status": 200, "body_contains": "Welcome" });
+    for (key, value) in more.as_object().unwrap() {
+        answer[key] = value.clone();
+    }
+    json!({ "answer": answer, "rate": "20/s" })
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_read_as_users_read_it() {
+    for (encoding, body) in [
+        ("gzip", gzipped(WELCOME)),
+        ("x-gzip", gzipped(WELCOME)),
+        ("deflate", zlib_deflated(WELCOME)),
+        ("deflate", raw_deflated(WELCOME)),
+        ("gzip, gzip", gzipped(&gzipped(WELCOME))),
+        ("identity", WELCOME.to_vec()),
+    ] {
+        let address = always(&format!("Content-Encoding: {encoding}\r\n"), body);
+        let samples = samples(address, welcome(json!({})), 3).await;
+        assert_eq!(outcomes(&samples), [Outcome::Good], "{encoding}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_unpack_is_wrong_and_an_unknown_encoding_says_nothing() {
+    let mut torn = gzipped(WELCOME);
+    torn.truncate(torn.len() - 4);
+    for (encoding, body, outcome) in [
+        ("gzip", torn, Outcome::Bad(Bad::Content)),
+        ("gzip", WELCOME.to_vec(), Outcome::Bad(Bad::Content)),
+        ("br", WELCOME.to_vec(), Outcome::Void(Void::Encoding)),
+        (
+            "gzip",
+            gzipped(&vec![0; 20 << 20]),
+            Outcome::Void(Void::BodyLimit),
+        ),
+    ] {
+        let address = always(&format!("Content-Encoding: {encoding}\r\n"), body);
+        let samples = samples(address, welcome(json!({})), 3).await;
+        assert_eq!(outcomes(&samples), [outcome], "{encoding}");
+    }
+    let address = always("Content-Encoding: br\r\n", WELCOME.to_vec());
+    let unread = samples(address, json!({}), 3).await;
+    assert_eq!(outcomes(&unread), [Outcome::Good], "nothing is read from it");
+}
+
+#[tokio::test]
+async fn a_body_of_ten_megabytes_is_read_and_one_over_its_limit_says_nothing() {
+    let mut body = vec![b'x'; 10 << 20];
+    body.extend_from_slice(WELCOME);
+    let address = always("", body);
+    let read = samples(address, welcome(json!({})), 3).await;
+    assert_eq!(outcomes(&read), [Outcome::Good]);
+    let limited = samples(address, welcome(json!({ "body_limit": "10MiB" })), 3).await;
+    assert_eq!(outcomes(&limited), [Outcome::Void(Void::BodyLimit)]);
+}
+
+#[tokio::test]
+async fn an_endless_body_is_right_once_its_text_has_come() {
+    let address = serve(|_, _, stream| {
+        send(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        for chunk in ["3\r\nWel\r\n", "4\r\ncome\r\n"] {
+            send(stream, chunk);
+        }
+        // Nothing more, for as long as the client stays.
+        let _ = stream.read(&mut [0]);
+        Then::Close
+    });
+    let endless = samples(address, welcome(json!({ "endless": true })), 5).await;
+    assert_eq!(outcomes(&endless), [Outcome::Good]);
+    let head = json!({ "answer": { "status": 200, "endless": true } });
+    assert_eq!(outcomes(&samples(address, head, 5).await), [Outcome::Good]);
+    let mut whole = welcome(json!({}));
+    (whole["deadline"], whole["timeout"]) = ("100ms".into(), "200ms".into());
+    let whole = samples(address, whole, 5).await;
+    assert_eq!(outcomes(&whole), [Outcome::Bad(Bad::Timeout)]);
+}
+
+#[tokio::test]
+async fn many_headers_and_folded_ones_are_read() {
+    let many: String = (0..900).map(|n| format!("x-{n}: {n}\r\n")).collect();
+    let odd = "x-folded: one\r\n two\r\nx-blank : three\r\n";
+    let address = always(&format!("{many}{odd}"), Vec::new());
+    let wanted = json!({ "answer": { "status": 200, "header": { "x-899": "899", "x-blank": "three" } } });
+    let read = samples(address, wanted, 3).await;
+    assert_eq!(outcomes(&read), [Outcome::Good]);
+    let limited = json!({ "answer": { "status": 200, "header_limit": 100 } });
+    let limited = samples(address, limited, 3).await;
+    assert_eq!(outcomes(&limited), [Outcome::Void(Void::HeaderLimit)]);
+}
+
+#[tokio::test]
+async fn a_virtual_host_is_asked_for_by_its_name() {
+    let address = serve(|_, head, stream| {
+        let named = head
+            .to_ascii_lowercase()
+            .matches("\r\nhost: shop.example\r\n")
+            .count()
+            == 1;
+        let one = head.to_ascii_lowercase().matches("\r\nhost:").count() == 1;
+        send(
+            stream,
+            if named && one {
+                OK
+            } else {
+                "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"
+            },
+        );
+        Then::Keep
+    });
+    let request = json!({ "request": { "path": "/", "header": { "Host": "shop.example" } } });
+    assert_eq!(outcomes(&samples(address, request, 3).await), [Outcome::Good]);
+    assert_eq!(
+        outcomes(&samples(address, json!({}), 3).await),
+        [Outcome::Bad(Bad::Status)]
+    );
 }

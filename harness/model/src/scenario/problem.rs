@@ -173,6 +173,10 @@ codes! {
     FormAndBody = "form-and-body",
     /// Not an HTTP header's name.
     BadHeaderName = "bad-header-name",
+    /// A request's header that only the client itself can set.
+    ReservedHeader = "reserved-header",
+    /// A limit of what is read of an answer that is zero, or more than memory has room for.
+    AnswerLimit = "answer-limit",
     /// Not a valid HTTP status.
     BadStatus = "bad-status",
     /// Seeding from records without a count, which never ends.

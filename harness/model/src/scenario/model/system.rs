@@ -265,7 +265,7 @@ pub struct Request {
     pub method: String,
     /// The path with its query.
     pub path: String,
-    /// Headers.
+    /// Headers. `Host` is the address of the entry unless it is given here.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub header: Texts,
     /// Form fields, sent as `application/x-www-form-urlencoded`.
@@ -286,12 +286,43 @@ fn get() -> String {
 pub struct Answer {
     /// The status, exactly.
     pub status: u16,
-    /// Headers that must have exactly these values, as templates.
+    /// Headers that must have exactly these values, as templates. A header that comes several times has the value of any
+    /// of its lines, and of all of them joined with `, `.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub header: Texts,
-    /// A text the body must contain, as a template.
+    /// A text the body must contain, as a template. A body with `Content-Encoding: gzip` or `deflate` is unpacked first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
+    /// The body has no end, such as a stream of events: the answer is whole once `body_contains` was read, or the head
+    /// if there is none, and the connection is closed then (false).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub endless: bool,
+    /// The largest body that is read, also unpacked; a larger one makes the probe void (16MiB).
+    #[serde(default = "body_limit", skip_serializing_if = "is_body_limit")]
+    pub body_limit: Size,
+    /// As many header lines are read; more of them, or more than 400 KiB, make the probe void (1000).
+    #[serde(default = "header_limit", skip_serializing_if = "is_header_limit")]
+    pub header_limit: u32,
+}
+
+fn body_limit() -> Size {
+    Size(16 << 20)
+}
+
+fn is_body_limit(limit: &Size) -> bool {
+    *limit == body_limit()
+}
+
+fn header_limit() -> u32 {
+    1000
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_header_limit(limit: &u32) -> bool {
+    *limit == header_limit()
 }
 
 /// How a right answer says that a fallback gave it.

@@ -11,6 +11,7 @@ use super::super::tree::Step;
 use super::super::{Answer, Identity, Journey, Request};
 use super::templates::{self, Placeholders};
 use super::{InSystem, SystemRule, names};
+use crate::units::Size;
 
 /// All rules.
 pub(super) const RULES: &[SystemRule] = &[
@@ -245,7 +246,9 @@ pub(super) fn request(
     }
     templates::one(file, &at("path"), &request.path, placeholders, found);
     for name in request.header.keys() {
-        header_key(file, &[path, at!["header", name]].concat(), name, found);
+        let path = [path, at!["header", name]].concat();
+        header_key(file, &path, name, found);
+        not_reserved(file, &path, name, found);
     }
     templates::table(file, &at("header"), &request.header, placeholders, found);
     templates::table(file, &at("form"), &request.form, placeholders, found);
@@ -262,6 +265,37 @@ pub(super) fn request(
     }
 }
 
+/// Refuses a header that follows from other keys: set to anything else, the request could not be understood.
+fn not_reserved(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
+    let help = match name.to_ascii_lowercase().as_str() {
+        "connection" => {
+            "use `connections` of the journey: [\"new\"] closes after each answer, [\"reused\"] keeps open"
+        }
+        "content-length" | "transfer-encoding" => "it follows from `body` or `form`",
+        _ => return,
+    };
+    let message = format!("the client itself sets `{name}`");
+    found.push(file.key(Code::ReservedHeader, path, message).help(help));
+}
+
+/// The most that is kept of one body: there may be many at a time.
+const LARGEST_BODY: Size = Size(1 << 30);
+/// More header lines than any server sends.
+const MOST_HEADERS: u32 = 100_000;
+
+fn answer_limits(file: &Document, path: &[Step<'_>], answer: &Answer, found: &mut Vec<Problem>) {
+    if !(1..=LARGEST_BODY.0).contains(&answer.body_limit.0) {
+        let message = format!("`body_limit` must be between 1B and {LARGEST_BODY}");
+        let path = [path, at!["body_limit"]].concat();
+        found.push(file.value(Code::AnswerLimit, &path, message));
+    }
+    if !(1..=MOST_HEADERS).contains(&answer.header_limit) {
+        let message = format!("`header_limit` must be between 1 and {MOST_HEADERS}");
+        let path = [path, at!["header_limit"]].concat();
+        found.push(file.value(Code::AnswerLimit, &path, message));
+    }
+}
+
 fn answer(
     file: &Document,
     path: &[Step<'_>],
@@ -271,6 +305,7 @@ fn answer(
 ) {
     let at = |key: &'static str| [path, at![key]].concat();
     status(file, &at("status"), answer.status, found);
+    answer_limits(file, path, answer, found);
     for name in answer.header.keys() {
         header_key(file, &[path, at!["header", name]].concat(), name, found);
     }
