@@ -60,8 +60,36 @@ pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Er
     Ok(count.into())
 }
 
-/// Reads every write back; the answers come in the writes' order. A write that nobody can say where to read is left
-/// out.
+/// Who may ask when. Reading back follows the journeys, and is no heavier: the service is used to all of them together.
+struct Pace {
+    interval: Duration,
+    next: Mutex<Instant>,
+}
+
+impl Pace {
+    fn new(users: &Users) -> Self {
+        let rate: f64 = users.system.journeys.iter().map(|journey| journey.rate.0).sum();
+        Self {
+            interval: Duration::from_secs_f64(1.0 / rate.max(1.0)),
+            next: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Waits for the next turn.
+    async fn turn(&self) {
+        let due = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            // Turns that nobody took are lost: catching up would be a burst.
+            let due = (*next).max(Instant::now());
+            *next = due + self.interval;
+            due
+        };
+        firedrill_wait::until_due(due.into_std()).await;
+    }
+}
+
+/// Reads every write back, at most at the rate of all journeys together; the answers come in the writes' order. A write
+/// that nobody can say where to read is left out.
 pub async fn read_back(
     users: &Arc<Users>,
     seed: u64,
@@ -69,10 +97,10 @@ pub async fn read_back(
     writes: &[Write],
 ) -> Vec<(Write, Found)> {
     let way = Arc::new(Way::new(entry, Mode::Reused));
-    let patience = Arc::new(Patience::new());
+    let limits = Arc::new((Patience::new(), Pace::new(users)));
     let reads = writes.iter().cloned().map(|write| {
-        let (users, way, patience) = (Arc::clone(users), Arc::clone(&way), Arc::clone(&patience));
-        async move { read_one(&users, seed, &way, &patience, &write).await }
+        let (users, way, limits) = (Arc::clone(users), Arc::clone(&way), Arc::clone(&limits));
+        async move { read_one(&users, seed, &way, &limits, &write).await }
     });
     stream::iter(reads)
         .buffered(AT_ONCE)
@@ -109,7 +137,7 @@ async fn read_one(
     users: &Users,
     seed: u64,
     way: &Way,
-    patience: &Patience,
+    (patience, pace): &(Patience, Pace),
     write: &Write,
 ) -> Option<(Write, Found)> {
     let journey = users
@@ -125,8 +153,13 @@ async fn read_one(
         .or_else(|| default_link(remember, &book, write.n))?;
     let prepared = Prepared::new(&remember.request, &remember.answer).ok()?;
     let concrete = prepared.concrete(&book, write.n, Some(&link)).ok()?;
-    let refused = AtomicBool::new(false);
+    let (refused, again) = (AtomicBool::new(false), AtomicBool::new(false));
+    // Before the wait for an answer, which would run out while others have their turn.
+    pace.turn().await;
     let look = || async {
+        if again.swap(true, Ordering::Relaxed) {
+            pace.turn().await;
+        }
         let result = way.exchange(&concrete, LIMIT).await.result;
         let error = result
             .as_ref()
@@ -209,7 +242,7 @@ mod tests {
             "summary": "a store",
             "service": { "app": { "build": { "image": "app" }, "port": 80 } },
             "journey": [{
-                "name": "put", "rate": "10/s",
+                "name": "put", "rate": "100/s",
                 "request": { "method": "POST", "path": "/put" }, "answer": { "status": 200 },
                 "remember": { "link": "/x", "request": { "path": "{link}" }, "answer": { "status": 200 } },
             }],

@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::io::{Read, Write};
+use std::io::{Read, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use firedrill_model::sample::{Bad, Clock, Labels, Outcome, Sample, Void};
-use firedrill_probe::{Seen, Users};
+use firedrill_model::sample::{Ack, Bad, Clock, Found, Labels, Outcome, Sample, StreamId, Void};
+use firedrill_probe::{Users, Write};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -153,6 +153,58 @@ async fn a_request_is_repeated_once_and_on_a_new_connection_never() {
     let samples = samples(address, json!({}), 10).await;
     assert_eq!(outcomes(&samples), [Outcome::Bad(Bad::Reset)]);
     assert!(samples.iter().all(|sample| !sample.reconnected));
+}
+
+#[tokio::test]
+async fn writes_are_read_back_no_faster_than_the_journeys_ran() {
+    let address = serve(|_, head, stream| {
+        let missing = head.starts_with("GET /7 ");
+        let (gone, error) = ("404 Not Found", "500 Internal Server Error");
+        let status = if missing { gone } else { "200 OK" };
+        let status = if head.starts_with("GET /8 ") {
+            error
+        } else {
+            status
+        };
+        send(stream, format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n"));
+        Then::Keep
+    });
+    let system = json!({
+        "summary": "it stores",
+        "service": { "app": { "build": { "image": "app" }, "port": 80 } },
+        "journey": [journey(&json!({ "remember": {
+            "link_header": "location", "request": { "path": "{link}" }, "answer": { "status": 200 },
+        } }))],
+    });
+    let users = Arc::new(Users {
+        system: serde_json::from_value(system).unwrap(),
+        seeded: true,
+    });
+    let writes: Vec<Write> = (0..30)
+        .map(|n| Write {
+            stream: StreamId(0),
+            journey: "page".into(),
+            n,
+            ack: Ack::Acknowledged,
+            link: Some(format!("/{n}")),
+        })
+        .collect();
+    let began = std::time::Instant::now();
+    let found = firedrill_probe::read_back(&users, 7, address, &writes).await;
+    // 29 intervals of 20 ms lie between 30 reads.
+    assert!(
+        began.elapsed() >= Duration::from_millis(580),
+        "{:?}",
+        began.elapsed()
+    );
+    for (at, (write, found)) in found.iter().enumerate() {
+        let expected = if matches!(write.n, 7 | 8) {
+            Found::Lost
+        } else {
+            Found::Intact
+        };
+        assert_eq!((write.n, *found), (at as u64, expected));
+    }
 }
 
 fn gzipped(text: &[u8]) -> Vec<u8> {

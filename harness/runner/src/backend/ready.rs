@@ -2,9 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use futures::stream::{FuturesUnordered, StreamExt};
+
 use super::{Backend, Error, State};
 use firedrill_model::scenario::Ready;
 use firedrill_wait::{Poll, WaitError};
+
+/// While a try is not answered, another one begins so often.
+const TRY_EVERY: Duration = Duration::from_secs(1);
+/// So many tries at a time: the service may be busy with starting.
+const MOST_TRIES: usize = 8;
 
 /// Waits until a service is ready; returns how long that took. A service whose process has ended is not waited for.
 ///
@@ -15,7 +22,7 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
     let address = backend.address(service, ready.port.as_deref())?;
     let client = client();
     let look = || async {
-        match answers(client.as_ref(), address, ready.path.as_deref()).await {
+        match overlapping(|| answers(client.as_ref(), address, ready)).await {
             Ok(()) => Poll::Done(()),
             Err(seen) => match backend.state(service).await {
                 Ok(State::Running(_) | State::Paused) => Poll::NotYet(seen),
@@ -43,21 +50,41 @@ fn client() -> Option<reqwest::Client> {
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
-    builder.timeout(Duration::from_secs(1)).build().ok()
+    builder.build().ok()
+}
+
+/// The first result of several tries. A slow page may take as long as the wait lasts, and a try that hangs must not hide
+/// that others would be answered: another one begins every second, beside those that are under way.
+async fn overlapping<Try: Future<Output = Result<(), String>>>(one: impl Fn() -> Try) -> Result<(), String> {
+    let mut tries = FuturesUnordered::new();
+    loop {
+        if tries.len() < MOST_TRIES {
+            tries.push(one());
+        }
+        let next = Instant::now() + TRY_EVERY;
+        tokio::select! {
+            Some(result) = tries.next() => return result,
+            () = firedrill_wait::until_due(next) => {}
+        }
+    }
 }
 
 async fn answers(
     client: Option<&reqwest::Client>,
     address: std::net::SocketAddr,
-    path: Option<&str>,
+    ready: &Ready,
 ) -> Result<(), String> {
-    let (Some(path), Some(client)) = (path, client) else {
+    let (Some(path), Some(client)) = (&ready.path, client) else {
         return tokio::net::TcpStream::connect(address)
             .await
             .map(drop)
             .map_err(|error| error.to_string());
     };
-    match client.get(format!("http://{address}{path}")).send().await {
+    let mut request = client.get(format!("http://{address}{path}"));
+    for (name, value) in &ready.header {
+        request = request.header(name, value);
+    }
+    match request.send().await {
         Ok(answer) if answer.status().as_u16() < 400 => Ok(()),
         Ok(answer) => Err(format!("{path} answered {}", answer.status().as_u16())),
         Err(error) => Err(error.without_url().to_string()),
@@ -70,4 +97,34 @@ pub(super) fn tail(log: &[u8]) -> String {
     let lines: Vec<&str> = text.lines().rev().take(5).collect();
     let text = lines.into_iter().rev().collect::<Vec<_>>().join(" | ");
     text.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_takes_longer_than_a_second_is_waited_for() {
+        let slow = async || {
+            firedrill_wait::until_due(Instant::now() + Duration::from_millis(1500)).await;
+            Ok(())
+        };
+        assert_eq!(overlapping(slow).await, Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_try_that_hangs_does_not_hide_the_next_one() {
+        let tries = std::cell::Cell::new(0);
+        let first_hangs = || {
+            tries.set(tries.get() + 1);
+            let hangs = tries.get() == 1;
+            async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok(())
+            }
+        };
+        assert_eq!(overlapping(first_hangs).await, Ok(()));
+    }
 }

@@ -131,7 +131,10 @@ pub struct Ready {
     /// The named port to ask; the main one without it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
-    /// At most this long (10 s).
+    /// Headers of the request, such as `Host`.
+    #[serde(skip_serializing_if = "Texts::is_empty")]
+    pub header: Texts,
+    /// At most this long (10 s). A single answer may take as long.
     pub within: Span,
 }
 
@@ -140,6 +143,7 @@ impl Default for Ready {
         Self {
             path: None,
             port: None,
+            header: Texts::new(),
             within: Span::from_secs(10),
         }
     }

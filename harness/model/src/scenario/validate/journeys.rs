@@ -245,10 +245,11 @@ pub(super) fn request(
         absolute(file, &at("path"), &request.path, found);
     }
     templates::one(file, &at("path"), &request.path, placeholders, found);
-    for name in request.header.keys() {
+    for (name, value) in &request.header {
         let path = [path, at!["header", name]].concat();
         header_key(file, &path, name, found);
         not_reserved(file, &path, name, found);
+        header_value(file, &path, value, found);
     }
     templates::table(file, &at("header"), &request.header, placeholders, found);
     templates::table(file, &at("form"), &request.form, placeholders, found);
@@ -371,9 +372,17 @@ fn header_name(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<P
     }
 }
 
-fn header_key(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
+pub(super) fn header_key(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
     if http::HeaderName::try_from(name).is_err() {
         let message = format!("`{name}` is not a valid header name");
         found.push(file.key(Code::BadHeaderName, path, message));
+    }
+}
+
+/// Reports a value that no header can have, whatever its placeholders become.
+pub(super) fn header_value(file: &Document, path: &[Step<'_>], value: &str, found: &mut Vec<Problem>) {
+    if http::HeaderValue::try_from(value).is_err() {
+        let message = "the value has a line break or another control character, which no header can have";
+        found.push(file.value(Code::BadHeaderName, path, message));
     }
 }

@@ -151,6 +151,11 @@ fn ready(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
         if let Some(path) = &service.ready.path {
             journeys::absolute(file, at!["service", name, "ready", "path"], path, found);
         }
+        for (header, value) in &service.ready.header {
+            let path = at!["service", name, "ready", "header", header];
+            journeys::header_key(file, path, header, found);
+            journeys::header_value(file, path, value, found);
+        }
         if let Some(Err(unknown)) = service.ready.port.as_ref().map(|port| names::port(service, port)) {
             found.push(unknown.at_value(file, at!["service", name, "ready", "port"]));
         }
