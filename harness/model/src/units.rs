@@ -115,7 +115,12 @@ impl fmt::Display for Span {
 }
 
 impl Rate {
-    const EXPECTED: &'static str = "a rate such as 100/s, 30/m or 6/h, above zero and at most 20000/s";
+    const EXPECTED: &'static str =
+        "a rate such as 100/s, 30/m or 6/h, at least one a day and at most 20000/s";
+    /// A slower one would not be seen in any drill.
+    const SLOWEST: f64 = 1.0 / 86_400.0;
+    /// What one prober can send on time (`validate::journeys::HIGHEST_RATE`).
+    const FASTEST: f64 = 20_000.0;
 
     /// The time between two of them.
     pub fn interval(self) -> Duration {
@@ -138,8 +143,7 @@ impl FromStr for Rate {
             Some(number / seconds)
         });
         per_second
-            // The limit is what one prober can send on time (`validate::journeys::HIGHEST_RATE`).
-            .filter(|r| r.is_finite() && *r > 0.0 && *r <= 20_000.0)
+            .filter(|r| (Self::SLOWEST..=Self::FASTEST).contains(r))
             .map(Self)
             .ok_or_else(|| UnitError {
                 text: text.into(),
@@ -291,7 +295,7 @@ mod tests {
         for text in ["250", "-1s", "1 fortnight", "", "s", "1e9d", "NaNs", "9999999d"] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
-        for text in ["0/s", "1/fortnight", "x/s", "100", "inf/s"] {
+        for text in ["0/s", "1e-300/s", "0.5/d", "1/fortnight", "x/s", "100", "inf/s"] {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
         assert!("101%".parse::<Share>().is_err());

@@ -17,6 +17,9 @@ const WITHOUT_FILE: &[(Code, &str)] = &[
     (Code::NoScenarios, "no file's fault but the command line's"),
     (Code::FileUnreadable, "a file that is there can be read"),
     (Code::FileTooLarge, "made in a test, not stored"),
+    (Code::TooManyValues, "made in a test, not stored"),
+    (Code::MoreProblems, "made in a test, not stored"),
+    (Code::TooManyServices, "made in a test, not stored"),
     (Code::TooManySteps, "made in a test, not stored"),
     (Code::TooManyJourneys, "made in a test, not stored"),
     (Code::Renamed, "a hint: the file is valid"),
@@ -212,6 +215,24 @@ fn more_than_a_drill_can_carry_is_refused() {
 
     let large = format!("{small}#{}", "x".repeat(1 << 20));
     assert_eq!(Folder::new(&large, SYSTEM).codes(), ["file-too-large"]);
+
+    let services: String = (0..63)
+        .map(|n| format!("[service.s{n}]\nbuild = {{ image = \"x\" }}\nport = 80\n"))
+        .collect();
+    let system = format!("{SYSTEM}{services}");
+    assert_eq!(Folder::new(small, &system).codes(), ["too-many-services"]);
+}
+
+#[test]
+fn unknown_keys_by_the_thousand_are_counted_and_not_listed() {
+    let small = "summary = \"s\"\nsystem = \"systems/valid.toml\"\n";
+    let keys = |count: usize| (0..count).map(|n| format!("key{n} = 1\n")).collect::<String>();
+    let many = format!("{}{small}", keys(150));
+    let codes = Folder::new(&many, SYSTEM).codes();
+    let unknown = codes.iter().filter(|code| **code == "unknown-key").count();
+    assert_eq!((unknown, codes.last()), (100, Some(&"more-problems")));
+    let more = format!("{}{small}", keys(60_000));
+    assert_eq!(Folder::new(&more, SYSTEM).codes(), ["too-many-values"]);
 }
 
 #[test]

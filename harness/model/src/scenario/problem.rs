@@ -3,7 +3,7 @@
 //! The loader collects [`Problem`]s; the command line shows all of them at once, as miette diagnostics with the text
 //! underlined, or as [`Row`]s for a machine.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -47,6 +47,10 @@ codes! {
     FileNotUtf8 = "file-not-utf8",
     /// A file is larger than a scenario can sensibly be.
     FileTooLarge = "file-too-large",
+    /// A file with more values than any scenario has.
+    TooManyValues = "too-many-values",
+    /// More problems in one file than are shown.
+    MoreProblems = "more-problems",
     /// The system file that a scenario names does not exist.
     SystemFileMissing = "system-file-missing",
     /// Not TOML.
@@ -81,6 +85,8 @@ codes! {
     BadParameter = "bad-parameter",
     /// More steps than a drill may have.
     TooManySteps = "too-many-steps",
+    /// A drill that would take longer than a day.
+    DrillTooLong = "drill-too-long",
     /// `for` on a fault that has nothing to revert after a time.
     ForOnInstantFault = "for-on-instant-fault",
     /// A fault's file is outside its volume.
@@ -127,6 +133,8 @@ codes! {
     BadName = "bad-name",
 
     // Services.
+    /// More services than one machine can run for a drill.
+    TooManyServices = "too-many-services",
     /// A system without services.
     NoServices = "no-services",
     /// Several services, and `entry` is missing.
@@ -157,6 +165,10 @@ codes! {
     DuplicateJourney = "duplicate-journey",
     /// More journeys than a prober may have.
     TooManyJourneys = "too-many-journeys",
+    /// More users at a time than a prober has connections for.
+    TooManyClients = "too-many-clients",
+    /// More records than can be seeded before a drill.
+    TooManyRecords = "too-many-records",
     /// More probes a second than a prober can send on time.
     RateTooHigh = "rate-too-high",
     /// A journey without a connection mode.
@@ -355,20 +367,37 @@ impl Diagnostic for Problem {
     }
 }
 
+/// More problems of one file are not read by anybody, and take long to print.
+const MOST_SHOWN: usize = 100;
+
 /// Everything that is wrong, of all files: never empty.
 #[derive(Debug, Clone)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// All of them, without repeats: two scenarios on one broken system file report it once.
+    /// All of them, without repeats: two scenarios on one broken system file report it once. Of each file the first
+    /// hundred, and how many more there are.
     pub(super) fn new(problems: Vec<Problem>) -> Self {
         let mut seen = HashSet::new();
-        let fresh = problems.into_iter().filter(|problem| {
+        let mut of_file: BTreeMap<String, usize> = BTreeMap::new();
+        let mut shown = Vec::new();
+        for problem in problems {
             let span = problem.place.as_ref().map(|(_, span)| span.clone());
             // Several scenarios share a system or project file, and each loading of it finds the same problems.
-            seen.insert((problem.file.clone(), span, problem.code, problem.message.clone()))
-        });
-        Self(fresh.collect())
+            if seen.insert((problem.file.clone(), span, problem.code, problem.message.clone())) {
+                let count = of_file.entry(problem.file.clone()).or_default();
+                *count += 1;
+                if *count <= MOST_SHOWN {
+                    shown.push(problem);
+                }
+            }
+        }
+        for (file, count) in of_file.into_iter().filter(|(_, count)| *count > MOST_SHOWN) {
+            let message = format!("{} more problems in {file}", count - MOST_SHOWN);
+            let rest = Problem::of_file(Code::MoreProblems, file, message);
+            shown.push(rest.help("solve those above first"));
+        }
+        Self(shown)
     }
 
     /// In the order in which they were found.

@@ -3,6 +3,7 @@
 //! Takes a schema and a tree; gives all problems of one walk. It corrects near misses in the tree, so that the rules
 //! after it see the rest of the file, and one typing mistake is reported once. The loader runs it on every file.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -214,18 +215,17 @@ impl<'a> Check<'a> {
     fn names(&mut self, entries: &mut Vec<Entry>, names: &[&str]) {
         // Before the others: an old name may also be near another key.
         self.renamed_keys(entries, names);
-        let mut at = 0;
-        while let Some(entry) = entries.get(at) {
+        let taken: HashSet<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+        // Only keys that the table does not have yet: suggesting one that is there would lead to a duplicate.
+        let mut free: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !taken.contains(name))
+            .collect();
+        entries.retain_mut(|entry| {
             if names.contains(&entry.key.as_str()) {
-                at += 1;
-                continue;
+                return true;
             }
-            // Only keys that the table does not have yet: suggesting one that is there would lead to a duplicate.
-            let free: Vec<&str> = names
-                .iter()
-                .copied()
-                .filter(|name| entries.iter().all(|entry| entry.key != *name))
-                .collect();
             let message = format!("unknown key `{}`", entry.key);
             let problem = self.problem(Code::UnknownKey, &entry.span, message);
             let advice = if free.is_empty() {
@@ -234,13 +234,14 @@ impl<'a> Check<'a> {
                 suggest::advice(&entry.key, free.iter().copied())
             };
             self.found.push(problem.help(advice));
-            match suggest::nearest(&entry.key, free) {
-                Some(meant) => entries[at].key = meant.into(),
-                None => {
-                    entries.remove(at);
-                }
+            let meant = suggest::nearest(&entry.key, free.iter().copied());
+            if let Some(meant) = meant {
+                // The next near miss means another key.
+                free.retain(|name| *name != meant);
+                entry.key = meant.into();
             }
-        }
+            meant.is_some()
+        });
     }
 
     /// Gives keys of an earlier version their present names, with a hint; not where the present one is there too.

@@ -1,5 +1,8 @@
 //! "Did you mean": the nearest known name.
 
+/// A name of more bytes than this is no mistyped one.
+const LONGEST: usize = 200;
+
 /// The advice after an unknown name: the nearest known one, or the list of them.
 pub(super) fn advice<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
@@ -12,8 +15,9 @@ pub(super) fn advice<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -
 
 /// The nearest known name within one edit per three characters (Damerau–Levenshtein distance).
 pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // The distance takes memory for each pair of characters, and no known name is nearly as long.
+    let known = known.into_iter().filter(|_| name.len() <= LONGEST);
     known
-        .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         // A long name may have more mistakes; a fixed number would match any short name with any other.
         .filter(|(edits, candidate)| *edits <= candidate.chars().count().div_ceil(3))
@@ -45,5 +49,6 @@ mod tests {
         assert_eq!(advice("sumary", ["summary", "system"]), "did you mean `summary`?");
         assert_eq!(advice("colour", ["a", "b"]), "available: `a`, `b`");
         assert_eq!(advice("x", []), "none is defined");
+        assert_eq!(nearest(&"x".repeat(1 << 20), ["summary"]), None);
     }
 }

@@ -94,6 +94,16 @@ impl Node {
         }
     }
 
+    /// How many values there are in it, itself included.
+    pub(super) fn size(&self) -> usize {
+        let inside: usize = match &self.kind {
+            Kind::Table(entries) => entries.iter().map(|entry| entry.value.size()).sum(),
+            Kind::Array(items) => items.iter().map(Self::size).sum(),
+            _ => 0,
+        };
+        1 + inside
+    }
+
     /// The entries, when it is a table.
     pub(super) fn entries(&self) -> &[Entry] {
         match &self.kind {

@@ -61,7 +61,7 @@ async fn overlapping<Try: Future<Output = Result<(), String>>>(one: impl Fn() ->
         if tries.len() < MOST_TRIES {
             tries.push(one());
         }
-        let next = Instant::now() + TRY_EVERY;
+        let next = (tokio::time::Instant::now() + TRY_EVERY).into_std();
         tokio::select! {
             Some(result) = tries.next() => return result,
             () = firedrill_wait::until_due(next) => {}
@@ -106,7 +106,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_page_that_takes_longer_than_a_second_is_waited_for() {
         let slow = async || {
-            firedrill_wait::until_due(Instant::now() + Duration::from_millis(1500)).await;
+            tokio::time::advance(Duration::from_millis(1500)).await;
             Ok(())
         };
         assert_eq!(overlapping(slow).await, Ok(()));

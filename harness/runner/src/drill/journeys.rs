@@ -12,7 +12,7 @@ use super::Error;
 use super::record::Recorder;
 use super::steady_state::SteadyState;
 use firedrill_model::history::Event;
-use firedrill_model::sample::{Clock, Labels, Mode};
+use firedrill_model::sample::{Clock, Labels, Mode, Outcome};
 use firedrill_probe::{self as probe, Seen, Users};
 
 /// The running journeys: their writes so far, how they are now, and how to end them.
@@ -98,7 +98,8 @@ impl Journeys {
         let complaints = not_good.iter().map(|(stream, last)| {
             let name = self.names.get(*stream).map_or("?", String::as_str);
             match last {
-                Some(firedrill_model::sample::Outcome::Bad(bad)) => format!("{name}: {bad}"),
+                Some(Outcome::Bad(bad)) => format!("{name}: {bad}"),
+                Some(Outcome::Void(void)) => format!("{name}: {void}"),
                 _ => format!("{name}: too few good answers"),
             }
         });

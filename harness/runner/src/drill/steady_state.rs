@@ -45,8 +45,10 @@ impl SteadyState {
             return;
         };
         match sample.outcome {
-            // The prober's own failure says nothing about the service.
-            Outcome::Void(_) => {}
+            // A void ends no streak. Where nothing else comes, it says why there is none.
+            Outcome::Void(_) => {
+                streak.last_bad.get_or_insert(sample.outcome);
+            }
             Outcome::Good | Outcome::Fallback => {
                 streak.good_since.get_or_insert(sample.sent);
                 streak.good += 1;

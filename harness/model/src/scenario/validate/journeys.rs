@@ -18,6 +18,7 @@ pub(super) const RULES: &[SystemRule] = &[
     some_journey,
     journey_names,
     total_rate,
+    clients,
     limits,
     requests,
     fallbacks,
@@ -29,6 +30,12 @@ pub(super) const RULES: &[SystemRule] = &[
 
 /// A report with more journeys than this is not read.
 const MOST_JOURNEYS: usize = 64;
+
+/// Each client is a stream, with a connection of its own: a process may have 1024 open files.
+const MOST_CLIENTS: u64 = 500;
+
+/// Records are seeded one after the other: so many take some minutes.
+const MOST_RECORDS: u32 = 1_000_000;
 
 /// One prober cannot send more probes a second, over all journeys, on time.
 pub(super) const HIGHEST_RATE: f64 = 20_000.0;
@@ -91,6 +98,26 @@ fn total_rate(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
 pub(super) fn too_high(file: &Document, path: &[Step<'_>], total: f64) -> Problem {
     let message = format!("{total:.0} probes a second in total; the limit is {HIGHEST_RATE:.0}");
     file.value(Code::RateTooHigh, path, message)
+}
+
+fn clients(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    let total: u64 = system
+        .journeys
+        .iter()
+        .map(|journey| u64::from(journey.clients))
+        .sum();
+    let most = system
+        .journeys
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, journey)| journey.clients);
+    if let Some((at, _)) = most.filter(|_| total > MOST_CLIENTS) {
+        let message = format!(
+            "{total} clients in total; the limit is {MOST_CLIENTS}, as each has a connection of its own"
+        );
+        let problem = file.value(Code::TooManyClients, at!["journey", at, "clients"], message);
+        found.push(problem.help("`rate` is what loads a service; `clients` are users at the same instant"));
+    }
 }
 
 fn limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
@@ -215,6 +242,12 @@ fn records(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
                 "`count` is zero",
             );
             found.push(problem.help("use 1 or more, or remove `count` for a new record at every use"));
+        }
+        if let Some(count) = records.count.filter(|count| *count > MOST_RECORDS) {
+            let message = format!(
+                "{count} records; the limit is {MOST_RECORDS}, as they are stored one after the other before each drill"
+            );
+            found.push(file.value(Code::TooManyRecords, at!["records", name, "count"], message));
         }
         for field in records.fields.keys() {
             names::well_formed(file, at!["records", name, "fields", field], field, found);

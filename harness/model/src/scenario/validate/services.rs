@@ -12,6 +12,7 @@ use super::{InSystem, SystemRule, journeys, names, templates};
 
 /// All rules.
 pub(super) const RULES: &[SystemRule] = &[
+    too_many,
     entry,
     service_names,
     after,
@@ -26,6 +27,17 @@ pub(super) const RULES: &[SystemRule] = &[
     service_templates,
     deploy,
 ];
+
+/// Each is a container or a process of its own, several drills run at a time, and all of them on one machine.
+const MOST_SERVICES: usize = 64;
+
+fn too_many(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    let services = system.services.len();
+    if services > MOST_SERVICES {
+        let message = format!("too many services: {services} (limit: {MOST_SERVICES})");
+        found.push(file.key(Code::TooManyServices, at!["service"], message));
+    }
+}
 
 fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     match &system.entry {

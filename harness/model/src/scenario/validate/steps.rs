@@ -5,6 +5,7 @@
 //! in those of a link.
 
 use std::path::{Component, Path};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use super::super::{FaultCall, Scenario, System};
 use super::{InScenario, OnSystemRule, ScenarioRule, names, templates};
 
 /// Rules about the scenario alone.
-pub(super) const RULES: &[ScenarioRule] = &[too_many, lasting, files];
+pub(super) const RULES: &[ScenarioRule] = &[too_many, too_long, lasting, files];
 
 /// Rules that need its system.
 pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[places, links];
@@ -30,6 +31,30 @@ fn too_many(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
             .file
             .value(Code::TooManySteps, at!["step", MOST_STEPS], message);
         found.push(problem);
+    }
+}
+
+/// A drill is judged with all its samples in memory: half a gigabyte a day at 200 probes a second.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+fn too_long(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
+    let timing = &subject.scenario.timing;
+    let steps = subject.scenario.steps.iter().enumerate();
+    let ends = steps.map(|(at, step)| (at, step.at.0.saturating_add(step.lasting.unwrap_or_default().0)));
+    let (last, end) = ends.max_by_key(|(_, end)| *end).unwrap_or_default();
+    let parts = [
+        (&at!["step", last][..], end),
+        (at!["timing", "steady"], timing.steady.0),
+        (at!["timing", "quiet"], timing.quiet.0),
+        (at!["timing", "settle"], timing.settle.0),
+    ];
+    let total = parts
+        .iter()
+        .fold(Duration::ZERO, |total, (_, part)| total.saturating_add(*part));
+    if total > LONGEST {
+        let (path, _) = parts.iter().max_by_key(|(_, part)| *part).unwrap_or(&parts[0]);
+        let message = "the drill may take longer than a day: its steps, and `timing`, together";
+        found.push(subject.file.value(Code::DrillTooLong, path, message));
     }
 }
 
