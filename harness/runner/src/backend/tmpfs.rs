@@ -44,7 +44,7 @@ fn mount(folder: &Path, bytes: u64) -> io::Result<()> {
 pub(super) fn unmount_below(folder: &Path) -> io::Result<()> {
     use rustix::mount::{UnmountFlags, unmount};
     // In reverse: a mount on another one comes later in the list and goes first.
-    for mount in mounted_below(folder).into_iter().rev() {
+    for mount in mounted_below(folder)?.into_iter().rev() {
         unmount(&mount, UnmountFlags::DETACH)?;
     }
     Ok(())
@@ -52,14 +52,42 @@ pub(super) fn unmount_below(folder: &Path) -> io::Result<()> {
 
 /// The mounts below a folder, in the order they were made.
 #[cfg(target_os = "linux")]
-fn mounted_below(folder: &Path) -> Vec<PathBuf> {
+fn mounted_below(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
-    points
-        .map(|point| PathBuf::from(point.replace("\\040", " ")))
-        .filter(|point| point.starts_with(&folder))
+    let mut points = mount_points(&std::fs::read("/proc/self/mountinfo")?);
+    points.retain(|point| point.starts_with(&folder));
+    Ok(points)
+}
+
+/// The mount points of a `/proc/self/mountinfo`: the fifth column of each line, as bytes. A mount of anybody may have any
+/// name, and not only one in UTF-8.
+#[cfg(target_os = "linux")]
+fn mount_points(mountinfo: &[u8]) -> Vec<PathBuf> {
+    use std::os::unix::ffi::OsStringExt;
+    let lines = mountinfo.split(|byte| *byte == b'\n');
+    let columns = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
+    columns
+        .map(|point| PathBuf::from(std::ffi::OsString::from_vec(unescaped(point))))
         .collect()
+}
+
+/// The kernel writes a space, a tab, a line break and a backslash as a backslash with three octal digits.
+#[cfg(target_os = "linux")]
+fn unescaped(mut text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    while let [first, rest @ ..] = text {
+        match rest {
+            [a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] if *first == b'\\' => {
+                bytes.push(((a - b'0') << 6) | ((b - b'0') << 3) | (c - b'0'));
+                text = after;
+            }
+            _ => {
+                bytes.push(*first);
+                text = rest;
+            }
+        }
+    }
+    bytes
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -117,20 +145,39 @@ mod tests {
         assert!(!folder.path().join("volumes").exists());
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_mount_point_may_have_any_name() {
+        let mountinfo = b"36 35 98:0 / /a\\040b\\011c\\134d\\012 rw - tmpfs x rw\n\
+            37 35 98:0 / /caf\xe9\\04 rw - tmpfs x rw\n\n";
+        let bytes: Vec<Vec<u8>> = mount_points(mountinfo)
+            .into_iter()
+            .map(|point| std::os::unix::ffi::OsStringExt::into_vec(point.into_os_string()))
+            .collect();
+        assert_eq!(bytes, [b"/a b\tc\\d\n".to_vec(), b"/caf\xe9\\04".to_vec()]);
+    }
+
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_mounted_volume_is_unmounted_and_removed() {
         if can().is_err() {
             return;
         }
+        use std::os::unix::ffi::OsStrExt;
         let folder = tempfile::tempdir().unwrap();
-        let volume = folder.path().join("volumes/a b");
-        std::fs::create_dir_all(&volume).unwrap();
-        mount(&volume, 1 << 20).unwrap();
-        assert!(
-            std::fs::write(volume.join("big"), vec![0; 2 << 20]).is_err(),
-            "it is full at its size"
-        );
+        for name in [&b"a b"[..], b"tab\tand \\040", b"caf\xe9"] {
+            let volume = folder
+                .path()
+                .join("volumes")
+                .join(std::ffi::OsStr::from_bytes(name));
+            std::fs::create_dir_all(&volume).unwrap();
+            mount(&volume, 1 << 20).unwrap();
+            assert!(
+                std::fs::write(volume.join("big"), vec![0; 2 << 20]).is_err(),
+                "it is full at its size"
+            );
+        }
         remove_all(&folder.path().join("volumes")).unwrap();
-        assert_eq!(mounted_below(folder.path()), Vec::<PathBuf>::new());
+        assert_eq!(mounted_below(folder.path()).unwrap(), Vec::<PathBuf>::new());
     }
 }
