@@ -1,17 +1,22 @@
 //! Images for the engine: from static binaries alone, from a Dockerfile, or one that is there already.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use futures::StreamExt;
 use sha2::{Digest, Sha256};
+use testcontainers::bollard::errors::Error as EngineError;
+use testcontainers::bollard::query_parameters::{BuildImageOptionsBuilder, BuilderVersion};
+use testcontainers::bollard::{Docker, body_full};
 use testcontainers::core::BuildImageOptions;
 use testcontainers::runners::AsyncBuilder;
 use testcontainers::{GenericBuildableImage, GenericImage};
 
+use super::context::{Context, context};
 use crate::backend::{Cause, Error, Source, Unsupported};
 
 /// The image of a service: named after what is in it, so that what is there already is used again.
-pub(super) async fn image(source: &Source, service: &str) -> Result<GenericImage, Error> {
+pub(super) async fn image(client: &Docker, source: &Source, service: &str) -> Result<GenericImage, Error> {
     let failed = |cause: Cause| Error::Build {
         what: format!("the image of {service}"),
         cause,
@@ -25,13 +30,10 @@ pub(super) async fn image(source: &Source, service: &str) -> Result<GenericImage
                 .map_err(|error| failed(error.into()))?
         }
         Source::Dockerfile(path) => {
-            let folder = path.parent().unwrap_or(Path::new("."));
-            let text = fs::read_to_string(path)
-                .map_err(|error| failed(format!("{}: {error}", path.display()).into()))?;
-            let tag = hex(Sha256::digest(text.as_bytes()).as_slice());
-            GenericBuildableImage::new(format!("firedrill/{service}"), tag)
-                .with_dockerfile_string(text)
-                .with_file(folder, ".")
+            let context = context(path).await.map_err(|error| failed(error.into()))?;
+            return build(client, context, service)
+                .await
+                .map_err(|error| failed(error.into()));
         }
         Source::Image(image) => {
             let (name, tag) = image
@@ -44,11 +46,33 @@ pub(super) async fn image(source: &Source, service: &str) -> Result<GenericImage
             return Err(Unsupported::CommandInContainer.into());
         }
     };
-    let options = BuildImageOptions::new().with_skip_if_exists(matches!(source, Source::Binaries(_)));
+    let options = BuildImageOptions::new().with_skip_if_exists(true);
     built
         .build_image_with(options)
         .await
         .map_err(|error| failed(error.into()))
+}
+
+/// Builds a Dockerfile from its context. The tag is the context's digest: two contexts never share an image.
+async fn build(client: &Docker, context: Context, service: &str) -> Result<GenericImage, EngineError> {
+    let (name, tag) = (
+        format!("firedrill/{service}"),
+        hex(&Sha256::digest(&context.archive)),
+    );
+    let session = format!("{:032x}", rand::random::<u128>());
+    let options = BuildImageOptionsBuilder::new()
+        .dockerfile(&context.dockerfile)
+        .t(&format!("{name}:{tag}"))
+        .rm(true)
+        .version(BuilderVersion::BuilderBuildKit)
+        .session(&session)
+        .build();
+    let archive = body_full(context.archive.into());
+    let mut building = client.build_image(options, None, Some(archive));
+    while let Some(progress) = building.next().await {
+        progress?;
+    }
+    Ok(GenericImage::new(name, tag))
 }
 
 /// The first 12 bytes of a digest, as names have it.

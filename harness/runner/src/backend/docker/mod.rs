@@ -7,7 +7,9 @@
 
 mod call;
 mod container;
+mod context;
 mod engine;
+mod ignore;
 mod image;
 mod limits;
 mod request;
@@ -265,7 +267,7 @@ impl Backend for Containers {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
         tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
         let reserved = ports::reserve_all(&spec).map_err(failed)?;
-        let image = image(&spec.source, &spec.name).await?;
+        let image = image(&self.client, &spec.source, &spec.name).await?;
         let (name, container, earlier) = (spec.name.clone(), None, Vec::new());
         self.services().insert(
             name,
