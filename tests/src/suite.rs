@@ -63,7 +63,7 @@ enum Cause {
 #[derive(Deserialize)]
 struct Done {
     scenario: String,
-    became: Became,
+    result: Became,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +78,7 @@ impl Suite {
     /// Reads what a call left in its folder.
     pub fn read(runs: &Path, ended: &Ended) -> Self {
         let drills = calls(runs).into_iter().map(|done| {
-            let drill = match done.became {
+            let drill = match done.result {
                 Became::Run(id) => ran(&runs.join(id)),
                 Became::Skipped(_) => Drill::Skipped,
                 Became::Failed(why) => Drill::Lost(why),
@@ -193,9 +193,9 @@ mod tests {
         }
     }
 
-    const RAN: &str = r#"{"scenario":"a","repeat":1,"control":true,"became":{"run":"stored"}}"#;
-    const SKIPPED: &str = r#"{"scenario":"b","repeat":1,"control":false,"became":{"skipped":"no"}}"#;
-    const FAILED: &str = r#"{"scenario":"c","repeat":1,"control":false,"became":{"failed":"no cc"}}"#;
+    const RAN: &str = r#"{"scenario":"a","repeat":1,"control":true,"result":{"run":"stored"}}"#;
+    const SKIPPED: &str = r#"{"scenario":"b","repeat":1,"control":false,"result":{"skipped":"no"}}"#;
+    const FAILED: &str = r#"{"scenario":"c","repeat":1,"control":false,"result":{"failed":"no cc"}}"#;
 
     #[test]
     fn only_what_the_call_wrote_down_as_skipped_is_skipped() {

@@ -185,7 +185,7 @@ fn main() -> ExitCode {
             continue;
         };
         let (seen, target) = if report["format"].is_u64() {
-            (drill(report), report["target"].as_str().unwrap_or_default())
+            (drill(report), report["backend"].as_str().unwrap_or_default())
         } else if report["down_ms"].is_array() {
             (probed(report), "docker")
         } else {

@@ -48,10 +48,8 @@ pub struct Contribution {
     /// Its share of the year's mean downtime, in percent, by the upper bounds.
     pub share: f64,
     /// How often it may happen within the budget, everything else as measured; `None`: any number of times.
-    #[serde(rename = "bears")]
     pub tolerable_rate: Option<f64>,
     /// The same with an unseen slow mode of this scenario; `None` when that has no price.
-    #[serde(rename = "bears_unseen")]
     pub tolerable_rate_unseen: Option<f64>,
     /// The confidence with which its costliest drill covers the 95th percentile of events.
     pub confidence: f64,
@@ -68,6 +66,7 @@ pub enum Conclusion {
     /// More than one year in twenty goes over, even by the lower bounds of what was measured.
     DoesNotFit,
     /// The drills are too few to say.
+    #[serde(rename = "inconclusive")]
     CannotSay {
         /// How many drills of each scenario would be enough if none is slower. `None`: no number would.
         needs: Option<usize>,

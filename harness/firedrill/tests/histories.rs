@@ -71,7 +71,26 @@ fn judged(folder: &Path) -> Value {
 }
 
 fn expected(folder: &Path) -> Value {
-    serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap()
+    in_the_words_of_today(serde_json::from_slice(&fs::read(folder.join("expected.json")).unwrap()).unwrap())
+}
+
+/// A stored report with the keys and values that have another name now. Nothing else of it may change.
+fn in_the_words_of_today(json: Value) -> Value {
+    let renamed = |word: String| match word.as_str() {
+        "standing" => "state".to_owned(),
+        "open" => "still_down".to_owned(),
+        "stood-still" => "prober-stalled".to_owned(),
+        _ => word,
+    };
+    match json {
+        Value::Array(items) => items.into_iter().map(in_the_words_of_today).collect(),
+        Value::Object(table) => table
+            .into_iter()
+            .map(|(key, value)| (renamed(key), in_the_words_of_today(value)))
+            .collect(),
+        Value::String(text) => renamed(text).into(),
+        other => other,
+    }
 }
 
 /// A run folder with these events, and the samples of a stored one.
@@ -82,9 +101,10 @@ fn run(events: &str, stored: &Path) -> tempfile::TempDir {
     folder
 }
 
-/// The same JSON with a key more in every table. Names and parameters are no keys: they are left alone.
+/// The same JSON with a key more in every table. Names and parameters are no keys, and a key more in what had to hold is
+/// not harmless: those tables are left alone.
 fn with_a_key_more(json: Value) -> Value {
-    const NAMES: [&str; 4] = ["journeys", "logs", "service", "params"];
+    const NAMES: [&str; 6] = ["journeys", "logs", "service", "params", "expect", "control"];
     match json {
         Value::Array(items) => items.into_iter().map(with_a_key_more).collect(),
         Value::Object(table) => {
@@ -119,7 +139,7 @@ fn histories_of_every_format_are_judged_as_they_were_when_it_was_current() {
 }
 
 #[test]
-fn keys_of_a_newer_version_are_passed_over_in_every_table() {
+fn keys_of_a_newer_version_are_passed_over_in_every_table_that_requires_nothing() {
     for folder in stored(FORMAT) {
         let events = fs::read_to_string(folder.join(EVENTS)).unwrap();
         let more: String = events

@@ -58,9 +58,11 @@ impl Display for Required {
             Self::SteadyState => f.write_str("every journey good before the first fault"),
             Self::SteadyStateNotNeeded => f.write_str("none: the control says `steady = false`"),
             Self::FaultInEffect { counts_hits: true } => f.write_str("confirmed, and requests hit it"),
-            Self::FaultInEffect { counts_hits: false } => f.write_str("confirmed while probes were sent"),
+            Self::FaultInEffect { counts_hits: false } => {
+                f.write_str("confirmed, with probes during the fault")
+            }
             Self::FewVoids => f.write_str("≤ 0.1 % void"),
-            Self::NoStallNearEdge => f.write_str("no stall of the prober near an outage's edge"),
+            Self::NoStallNearEdge => f.write_str("no prober stall within 5 s of an outage's start or end"),
             Self::FewLabels => write!(f, "≤ {} names of releases and fallbacks", Labels::LIMIT),
             Self::Complete => f.write_str("the drill ran to its end"),
         }
@@ -92,7 +94,11 @@ impl Display for Found {
             Self::SteadyState(evidence) => f.write_str(evidence),
             Self::Fault(found) => found.fmt(f),
             Self::Voids { probes, voids } => f.write_str(&share_of_probes(*probes, voids)),
-            Self::Stalls(count) => write!(f, "{}, one within 5 s of an edge", format::count(*count, "stall")),
+            Self::Stalls(count) => write!(
+                f,
+                "{}, one within 5 s of an outage's start or end",
+                format::count(*count, "stall")
+            ),
             Self::TooManyLabels(limit) => write!(
                 f,
                 "over {limit} different names: a header that names releases or fallbacks has a value of its own in each answer"
@@ -148,14 +154,16 @@ impl Display for AlertFound {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("no alert arrived"),
-            Self::Refused(tries) => write!(
-                f,
-                "the receiver refused {}",
-                format::of_all(*tries, *tries, "try")
-            ),
+            Self::Refused(attempts) => {
+                write!(f, "the receiver refused {}", format::count(*attempts, "attempt"))
+            }
             Self::Accepted { after, text_matches } => {
-                let text = if *text_matches { "" } else { ", without the text" };
-                write!(f, "arrived within {} ms{text}", after.as_millis())
+                let text = if *text_matches {
+                    ""
+                } else {
+                    ", but lacks the expected text"
+                };
+                write!(f, "arrived in {}{text}", format::latency(*after))
             }
         }
     }
@@ -252,7 +260,7 @@ fn share_of_budget(cost: &Cost) -> String {
         (None, None) if billed.low > cost.budget => format!("still down when the drill ended ({billed})"),
         (None, None) if cost.cut_off => format!("still down when observation ended ({billed})"),
         (None, None) => {
-            format!("still down when the drill ended ({billed}), and no `manual_recovery` prices it")
+            format!("still down when the drill ended ({billed}); set `manual_recovery` to price it")
         }
     }
 }
@@ -269,7 +277,7 @@ fn writes(data: &Data) -> String {
 fn rollback(found: &RolledBack) -> String {
     let unseen = match found.seen {
         Some(_) => "",
-        None => "; users had no answer from it",
+        None => "; it never answered a user",
     };
     format!("from {} to {} in {}{unseen}", found.from, found.to, found.time)
 }
@@ -278,8 +286,8 @@ fn share_of_probes(probes: usize, voids: &[(Void, usize)]) -> String {
     let void: usize = voids.iter().map(|(_, count)| count).sum();
     let share = format::of_all(void, probes, "probe");
     match void {
-        0 => share,
-        _ => format!("{share}: {}", format::tally(voids.iter().copied())),
+        0 => format!("{share} void"),
+        _ => format!("{share} void: {}", format::tally(voids.iter().copied())),
     }
 }
 
@@ -288,7 +296,10 @@ fn sequence(states: &[StateSeen]) -> String {
     let mut texts: Vec<String> = states.iter().map(StateSeen::to_string).collect();
     if texts.len() > MOST_STATES {
         let left_out = texts.len() - 2 * ENDS;
-        texts.splice(ENDS..texts.len() - ENDS, [format!("{left_out} more changes")]);
+        texts.splice(
+            ENDS..texts.len() - ENDS,
+            [format!("({} omitted)", format::count(left_out, "change"))],
+        );
     }
     texts.join(" → ")
 }
@@ -310,7 +321,7 @@ mod tests {
         assert_eq!(states(9).matches("up").count(), 9);
         assert_eq!(
             states(12),
-            "up → up → up → up → 4 more changes → up → up → up → up"
+            "up → up → up → up → (4 changes omitted) → up → up → up → up"
         );
     }
 

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
+use crate::count;
 use crate::line::{is_error, without_time};
 
 /// The size of an excerpt.
@@ -72,8 +73,7 @@ impl fmt::Display for Excerpt {
         }
         match self.left_out {
             0 => Ok(()),
-            1 => writeln!(f, "... and 1 more error"),
-            more => writeln!(f, "... and {more} more errors"),
+            more => writeln!(f, "... and {}", count(more, "more error")),
         }
     }
 }

@@ -37,3 +37,11 @@ pub use excerpt::{Excerpt, ExcerptLine, Limits, excerpt};
 pub use explain::{Explanation, explain};
 pub use redact::Secret;
 pub use summary::{ErrorGroup, LogSummary, Summarizer};
+
+/// A number with its noun: `1 request`, `3 requests`. For nouns with a regular plural in `s`.
+pub fn count(number: usize, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{number} {noun}s"),
+    }
+}

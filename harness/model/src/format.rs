@@ -16,6 +16,8 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use crate::units::Size;
+
 /// How absence is written, in lists and in quantities.
 pub const NONE: &str = "none";
 
@@ -65,13 +67,12 @@ pub fn first_of(items: &[String], most: usize) -> String {
     }
 }
 
-/// How many of how many: `all 8 answers`, `none of 8 answers`, `3 of 8 answers`.
+/// How many of how many: `all 8 answers`, `0 of 8 answers`, `1 of 1 answer`.
 pub fn of_all(part: usize, whole: usize, noun: &str) -> String {
     match (part, whole) {
         (_, 0) => format!("no {}", plural(noun)),
-        (1, 1) => format!("the only {noun}"),
-        (part, whole) if part == whole => format!("all {}", count(whole, noun)),
-        (0, whole) => format!("none of {}", count(whole, noun)),
+        // Not of one: the figures say more than "all 1 answer".
+        (part, whole) if part == whole && whole > 1 => format!("all {}", count(whole, noun)),
         (part, whole) => format!("{part} of {}", count(whole, noun)),
     }
 }
@@ -85,7 +86,7 @@ pub fn tally<K: ToString>(kinds: impl IntoIterator<Item = (K, usize)>) -> String
     )
 }
 
-/// A duration that somebody set (a limit, a budget, a delay), exactly: `15 min`, `250 ms`, `365 days`.
+/// A duration that somebody set (a limit, a budget, a delay), exactly: `15 min`, `250 ms`, `1.5 s`, `365 days`.
 pub fn span(time: Duration) -> String {
     const UNITS: [(u128, &str); 5] = [
         (86_400_000_000, "day"),
@@ -101,10 +102,26 @@ pub fn span(time: Duration) -> String {
         .find(|(unit, _)| micros >= *unit && micros.is_multiple_of(*unit));
     match whole {
         Some((unit, "day")) => count(usize::try_from(micros / unit).unwrap_or(usize::MAX), "day"),
+        // Milliseconds from a second on are easier to read as a decimal fraction of seconds, which is as exact.
+        Some((unit, "ms")) if micros > 1_000_000 => {
+            let millis = format!("{:03}", micros / unit % 1000);
+            format!("{}.{} s", time.as_secs(), millis.trim_end_matches('0'))
+        }
         Some((unit, name)) => format!("{} {name}", micros / unit),
         None if micros == 0 => "0 s".to_owned(),
         None => format!("{micros} µs"),
     }
+}
+
+/// A size that somebody set, exactly: `400 MiB`, `16 B`.
+pub fn size(size: Size) -> String {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let Size(bytes) = size;
+    let whole = UNITS
+        .into_iter()
+        .find(|(unit, _)| bytes >= *unit && bytes.is_multiple_of(*unit));
+    let (unit, name) = whole.unwrap_or((1, "B"));
+    format!("{} {name}", bytes / unit)
 }
 
 /// A limit, where zero means that nothing is allowed: `none`, `≤ 15 min`.
@@ -241,8 +258,8 @@ mod tests {
             [of(0, 0), of(1, 1), of(0, 5), of(5, 5), of(3, 5)],
             [
                 "no answers",
-                "the only answer",
-                "none of 5 answers",
+                "1 of 1 answer",
+                "0 of 5 answers",
                 "all 5 answers",
                 "3 of 5 answers"
             ]
@@ -264,6 +281,7 @@ mod tests {
             1,
             250,
             1500,
+            2050,
             60_000,
             90_000,
             900_000,
@@ -274,10 +292,15 @@ mod tests {
         assert_eq!(
             spans.map(|ms| span(millis(ms))),
             [
-                "0 s", "1 ms", "250 ms", "1500 ms", "1 min", "90 s", "15 min", "2 h", "1 day", "365 days"
+                "0 s", "1 ms", "250 ms", "1.5 s", "2.05 s", "1 min", "90 s", "15 min", "2 h", "1 day",
+                "365 days"
             ]
         );
         assert_eq!(at_most(Duration::ZERO), "none");
+        assert_eq!(
+            [16, 1 << 16, 400 << 20].map(|bytes| size(Size(bytes))),
+            ["16 B", "64 KiB", "400 MiB"]
+        );
         assert_eq!(at_most(millis(1000)), "≤ 1 s");
     }
 
@@ -371,7 +394,10 @@ mod tests {
                 "h" => 3_600_000_000,
                 _ => 86_400_000_000u64,
             };
-            prop_assert_eq!(number.parse::<u64>().unwrap() * unit, micros);
+            let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+            let scale = 10u64.pow(u32::try_from(fraction.len()).unwrap());
+            let fraction = fraction.parse::<u64>().unwrap() * unit / scale;
+            prop_assert_eq!(whole.parse::<u64>().unwrap() * unit + fraction, micros);
         }
     }
 }

@@ -105,7 +105,7 @@ pub struct StreamId(pub u16);
 pub enum Mode {
     /// A new connection for every probe: detects refused connections, and reaches the process that answers now.
     New,
-    /// A kept connection: sees drain errors, and stays with the process it knows.
+    /// Reuses a connection: detects errors during draining, and stays with one process.
     Reused,
 }
 
@@ -198,7 +198,8 @@ pub enum Void {
     Cancelled,
     /// The prober could not make the request (a bug of ours or of the scenario).
     Unsendable,
-    /// The prober stood still while it was under way: that it came too late may be the prober's doing.
+    /// The prober stalled while it was under way: that it came too late may be the prober's doing.
+    #[serde(rename = "prober-stalled", alias = "stood-still")]
     StoodStill,
     /// The answer's body is larger than `body_limit`.
     BodyLimit,
@@ -282,7 +283,7 @@ impl fmt::Display for Void {
             Self::InFlight => "too many in flight",
             Self::Cancelled => "cancelled",
             Self::Unsendable => "could not be sent",
-            Self::StoodStill => "the prober stood still",
+            Self::StoodStill => "prober stalled",
             Self::BodyLimit => "answer over `body_limit`",
             Self::HeaderLimit => "answer over `header_limit`",
             Self::Encoding => "unknown content encoding",

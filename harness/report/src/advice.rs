@@ -39,13 +39,11 @@ pub(super) fn advice(report: &DrillReport) -> Vec<String> {
 fn as_expected(report: &DrillReport) -> String {
     let share = report.judgement.cost.share.high.unwrap_or(0.0);
     let text = match &report.judgement.control {
-        Some(_) => {
-            "Nothing to do: the negative control breached as it must, so the checks still detect this outage."
-        }
+        Some(_) => "OK: the control breached as required, so the checks still detect this outage.",
         None if share > COSTLY => {
             "Every check is met, but one such event uses more than a fifth of the budget: make it shorter or rarer."
         }
-        None => "Nothing to fix. Repeat the drill (-n 59) before you rely on the worst case.",
+        None => "Passed. For 95 % confidence in the worst case, run with -n 59.",
     };
     text.into()
 }

@@ -61,7 +61,7 @@ fn runs_out(statement: &Statement, terms: &Terms) -> String {
         RunsOut::At(at) => format!("on {}, at this burn rate", day(at, terms)),
         // A calendar year ends in the future; a rolling window ends now.
         RunsOut::No if statement.until > statement.now => "not this year, at this burn rate".to_owned(),
-        RunsOut::No => "never, at this burn rate: old incidents leave the rolling window first".to_owned(),
+        RunsOut::No => "never at this burn rate (incidents expire from the window faster)".to_owned(),
     }
 }
 
@@ -82,7 +82,7 @@ fn headline(statement: &Statement, terms: &Terms) -> String {
 
 fn burn(statement: &Statement) -> String {
     format!(
-        "{:.2} ({:.2} over the last 30 days); 1 uses exactly the budget",
+        "{:.2} (1.00 = exactly on budget); {:.2} over the last 30 days",
         statement.burn_rate, statement.burn_rate_30d
     )
 }

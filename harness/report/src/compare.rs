@@ -29,7 +29,7 @@ fn finding(of: Finding) -> &'static str {
         Finding::Improvement => "improvement",
         Finding::NoDifference => "no difference",
         Finding::Inconclusive(Doubt::TooFew) => "inconclusive: too few drills",
-        Finding::Inconclusive(Doubt::NotInterleaved) => "inconclusive: not interleaved",
+        Finding::Inconclusive(Doubt::NotInTurn) => "inconclusive: not run in turn",
         Finding::Inconclusive(Doubt::NoEvidence) => "inconclusive: no evidence",
     }
 }
@@ -124,10 +124,9 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
             "too few drills: a difference needs at least {MIN_DRILLS} a side (firedrill run -n 10 --baseline BASE)"
         ));
     }
-    if has(Doubt::NotInterleaved) {
+    if has(Doubt::NotInTurn) {
         lines.push(
-            "not interleaved: one side ran after the other, so that drift of the machine looks like a regression \
-             (firedrill run --baseline BASE alternates)"
+            "not run in turn: a slower machine would look like a regression; use firedrill run --baseline BASE"
                 .to_owned(),
         );
     }

@@ -43,7 +43,7 @@ pub fn markdown(drills: &[DrillOutcome]) -> String {
     if !left_out.is_empty() {
         let _ = writeln!(
             text,
-            "\n_Left out to fit into a comment: {}. The artefacts contain them._",
+            "\n_Omitted for length: {}; see the artifacts._",
             left_out.join(" and ")
         );
     }
@@ -283,7 +283,7 @@ mod tests {
         let text = markdown(&drills);
         assert!(text.len() <= LONGEST, "{}", text.len());
         assert!(
-            text.contains("Left out to fit into a comment"),
+            text.contains("Omitted for length"),
             "{}",
             &text[text.len() - 200..]
         );

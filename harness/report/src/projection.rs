@@ -130,7 +130,7 @@ fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
             // The weakest scenario limits what can be said of all.
             .fold(1.0, f64::min);
         lines.push(format!(
-            "{:.0} % confidence that the costliest of {drills} covers 95 % of events; 95 % confidence takes {ENOUGH_FOR_P95} drills",
+            "the costliest of {drills} is an upper bound for 95 % of events ({:.0} % confidence; {ENOUGH_FOR_P95} drills give 95 %)",
             worst * 100.0
         ));
     }
@@ -140,11 +140,11 @@ fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
         .map(|part| part.unseen)
         .fold(0.0, f64::max);
     lines.push(format!(
-        "a slower mode that {drills} did not show may occur in up to {:.1} % of events (95 % confidence, about 3/n)",
+        "an outcome worse than all {drills} may occur in up to {:.1} % of events (95 % confidence, about 3/n)",
         unseen * 100.0
     ));
     let affected = |n: usize| slow_year_probability(risks, n) * 100.0;
-    lines.push(format!("years in which it may occur: up to {:.1} %", affected(0)));
+    lines.push(format!("years with such an event: up to {:.1} %", affected(0)));
     for n in [ENOUGH_FOR_P95, 300, 1000, 3000]
         .into_iter()
         .filter(|n| *n > fewest)
@@ -194,7 +194,7 @@ fn left_out(gathered: &Gathered, controls: bool) -> Vec<String> {
     }
     if gathered.systems.len() > 1 {
         lines.push(format!(
-            "measured on {} systems ({}): the total is a year of one production system only if each scenario applies to it",
+            "measured on {} systems ({}): the total assumes that all scenarios apply to one system",
             gathered.systems.len(),
             gathered.systems.join(", ")
         ));

@@ -24,13 +24,13 @@ const UNEXPECTED: [SuiteResult; 5] = [
     SuiteResult::Skipped,
 ];
 
-/// A result in the JSON summary. Its values are part of format 1 and do not follow the wording of reports.
+/// A result in the JSON summary. Its values are part of format 1: they stay when the wording of reports changes.
 fn json_result(result: SuiteResult) -> &'static str {
     match result {
         SuiteResult::Met => "met",
-        SuiteResult::ControlAsExpected => "as stated",
+        SuiteResult::ControlAsExpected => "as expected",
         SuiteResult::Breached => "breached",
-        SuiteResult::ControlUnexpected => "not as stated",
+        SuiteResult::ControlUnexpected => "unexpected",
         SuiteResult::Undecided => "undecided",
         SuiteResult::NotRun => "not run",
         SuiteResult::Skipped => "skipped",
@@ -57,12 +57,12 @@ pub fn summary_json(lines: &[&DrillSummary], seed: u64, backend: &str) -> Value 
     let as_expected = lines.iter().filter(|line| line.is_as_expected()).count();
     json!({
         "format": 1,
-        "target": backend,
+        "backend": backend,
         "seed": seed,
         "drills": lines.len(),
-        "as_stated": as_expected,
+        "as_expected": as_expected,
         "breached": number(lines, SuiteResult::Breached),
-        "controls_not_as_stated": number(lines, SuiteResult::ControlUnexpected),
+        "controls_unexpected": number(lines, SuiteResult::ControlUnexpected),
         "undecided": number(lines, SuiteResult::Undecided),
         "not_run": number(lines, SuiteResult::NotRun),
         "skipped": number(lines, SuiteResult::Skipped),

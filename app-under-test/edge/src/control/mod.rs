@@ -10,6 +10,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+use firedrill_logs::count;
 use tokio::time::Instant;
 
 pub use routes::{Routes, Side};
@@ -150,10 +151,9 @@ impl<U: Upstream> Control<U> {
             self.settled_release_failed(&mut inner, seen, reason);
         } else if inner.pairs.add(pair, failure, began, Instant::now()) {
             let pairs = inner.pairs.evidence();
-            let requests = if pairs.len() == 1 { "request" } else { "requests" };
             let reason = format!(
-                "{} {requests} failed on {} and succeeded on the last working release; the last one: {reason}",
-                pairs.len(),
+                "{} failed on {} and succeeded on the last working release; the last one: {reason}",
+                count(pairs.len(), "request"),
                 inner.state.live.release,
             );
             self.go_back(&mut inner, reason, pairs);

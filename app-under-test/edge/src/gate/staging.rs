@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use firedrill_logs::count;
 use tokio::process::Child;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
 
@@ -96,11 +97,8 @@ pub async fn staging(
     }
     let records = known_records(&store, &gate.known);
     if records.is_empty() {
-        return Outcome::undecided(
-            "the copy of the store contains no known record: passing on an empty store proves nothing",
-        );
+        return Outcome::undecided("the store copy has none of the configured records; check `known`");
     }
-    let records_word = if records.len() == 1 { "record" } else { "records" };
     let trial = Trial {
         gate,
         folder: folder.path(),
@@ -109,8 +107,8 @@ pub async fn staging(
         ready,
     };
     let mut evidence = vec![format!(
-        "copied the store with {} known {records_word}",
-        records.len()
+        "copied the store with {}",
+        count(records.len(), "known record")
     )];
     let way_back = format!("the last working release ({last_working}) on the store that {candidate} wrote");
     // In this order on one copy: the last working release must read what the candidate has written.

@@ -53,8 +53,8 @@ pub(super) struct Args {
 enum Error {
     /// An outage that was still down when its drill ended has no price.
     #[error(
-        "no annual figure: an outage without a price was still open when the drill ended, in {scenarios}; set \
-         `manual_recovery` in the scenario or in firedrill.toml, and run it again"
+        "no annual figure: {scenarios} ended still down and have no price; set `manual_recovery` in the scenario or in \
+         firedrill.toml, and run again"
     )]
     NoPrice {
         /// The scenarios, separated by commas.

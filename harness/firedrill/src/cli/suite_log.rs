@@ -112,7 +112,7 @@ pub(super) struct DrillRecord {
     /// Whether the scenario is a negative control.
     pub(super) control: bool,
     /// How it ended.
-    #[serde(rename = "became")]
+    #[serde(alias = "became")] // the key in files of older versions
     pub(super) result: DrillResult,
 }
 

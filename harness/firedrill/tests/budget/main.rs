@@ -9,5 +9,7 @@ mod identity;
 mod ledger;
 mod merge;
 mod missing;
+#[path = "../plain_english/mod.rs"]
+mod plain_english;
 mod projection;
 mod stored;

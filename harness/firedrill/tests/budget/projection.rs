@@ -32,7 +32,7 @@ fn a_projection_says_what_so_few_drills_do_not_prove() {
         "{text}"
     );
     assert!(text.contains("Inconclusive: it takes "), "{text}");
-    assert!(text.contains("95 % confidence takes 59 drills"), "{text}");
+    assert!(text.contains("59 drills give 95 %"), "{text}");
     assert!(
         text.contains("no `per_year`, so its rate is unknown: unrated"),
         "{text}"

@@ -220,7 +220,14 @@ impl Ran {
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> String {
         assert_eq!(self.output.status.code(), Some(code), "{}", self.text());
-        String::from_utf8_lossy(&self.output.stdout).into_owned()
+        let out = String::from_utf8_lossy(&self.output.stdout).into_owned();
+        assert_eq!(
+            crate::plain_english::avoided(&out),
+            None,
+            "firedrill {}",
+            self.args
+        );
+        out
     }
 
     /// Its standard error, if it refused its arguments or files.
@@ -231,7 +238,14 @@ impl Ran {
     }
 
     pub(crate) fn errors(&self) -> String {
-        String::from_utf8_lossy(&self.output.stderr).into_owned()
+        let errors = String::from_utf8_lossy(&self.output.stderr).into_owned();
+        assert_eq!(
+            crate::plain_english::avoided(&errors),
+            None,
+            "firedrill {}",
+            self.args
+        );
+        errors
     }
 
     fn text(&self) -> String {

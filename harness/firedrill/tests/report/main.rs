@@ -5,6 +5,8 @@
 mod command;
 mod help;
 mod output;
+#[path = "../plain_english/mod.rs"]
+mod plain_english;
 mod regressions;
 mod schema;
 mod stored;

@@ -1,7 +1,7 @@
 //! Two sets of repeats compared: a baseline and a head. Says *regression* only when chance, drift of the machine and the
 //! width of the bounds are all ruled out:
 //!
-//! * at least [`MIN_DRILLS`] drills a side, interleaved. Otherwise the comparison is *inconclusive*;
+//! * at least [`MIN_DRILLS`] drills a side, run in turn. Otherwise the comparison is *inconclusive*;
 //! * Mann-Whitney p below [`MAX_P`];
 //! * the medians apart by a ratio of at least [`MIN_RATIO`], and by more than [`MIN_SHIFT`] and the bounds' width.
 //!
@@ -44,7 +44,6 @@ pub enum Metric {
     /// Drills in which an acknowledged write was lost or corrupt.
     DataLoss,
     /// Drills that ended unexpectedly.
-    #[serde(rename = "not-as-stated")]
     Unexpected,
 }
 
@@ -117,7 +116,7 @@ pub enum Doubt {
     /// Fewer than [`MIN_DRILLS`] drills on a side.
     TooFew,
     /// One side was run after the other: a drift of the machine looks the same as a regression.
-    NotInterleaved,
+    NotInTurn,
     /// A side has drills, but none of them has evidence.
     NoEvidence,
 }
@@ -133,7 +132,6 @@ pub enum Finding {
     /// Nothing beyond chance, or too little to matter.
     NoDifference,
     /// The drills do not say, for this reason.
-    #[serde(rename = "cannot-say")]
     Inconclusive(Doubt),
 }
 
@@ -145,7 +143,6 @@ pub struct Row {
     /// What is compared.
     pub metric: Metric,
     /// The baseline.
-    #[serde(rename = "base")]
     pub baseline: Values,
     /// The head.
     pub head: Values,
@@ -167,7 +164,6 @@ pub struct Comparison {
     /// Drills without evidence, not run, or not readable: of the baseline, of the head.
     pub left_out: (usize, usize),
     /// Drills that ended unexpectedly: of the baseline, of the head.
-    #[serde(rename = "not_as_stated")]
     pub unexpected: (usize, usize),
 }
 
@@ -199,8 +195,8 @@ pub fn compare(baseline: &[ComparedDrill], head: &[ComparedDrill]) -> Comparison
 fn scenario_rows(scenario: &str, baseline: &[ComparedDrill], head: &[ComparedDrill]) -> Vec<Row> {
     let doubt = if baseline.len().min(head.len()) < MIN_DRILLS {
         Some(Doubt::TooFew)
-    } else if !interleaved(baseline, head) {
-        Some(Doubt::NotInterleaved)
+    } else if !in_turn(baseline, head) {
+        Some(Doubt::NotInTurn)
     } else {
         None
     };
@@ -339,7 +335,7 @@ fn finding(doubt: Option<Doubt>, baseline: &Values, head: &Values, p: f64) -> Fi
 
 /// Whether the sides took turns: in the order of time, the side changes at least as often as the smaller side has
 /// drills. Run one after the other, it changes once.
-fn interleaved(baseline: &[ComparedDrill], head: &[ComparedDrill]) -> bool {
+fn in_turn(baseline: &[ComparedDrill], head: &[ComparedDrill]) -> bool {
     let side = |drills: &[ComparedDrill], is_head: bool| -> Vec<(String, bool)> {
         drills.iter().map(|drill| (drill.wall.clone(), is_head)).collect()
     };

@@ -77,7 +77,7 @@ fn too_few_drills_or_one_side_after_the_other_is_inconclusive() {
     );
     assert_eq!(
         found(&fast, &slow, false),
-        Finding::Inconclusive(Doubt::NotInterleaved)
+        Finding::Inconclusive(Doubt::NotInTurn)
     );
 }
 

@@ -47,7 +47,6 @@ pub struct Segment {
     /// From when until when.
     pub time: Interval,
     /// The state.
-    #[serde(rename = "standing")]
     pub state: JourneyState,
 }
 

@@ -92,7 +92,7 @@ pub(super) struct Decoded {
 #[non_exhaustive]
 pub enum SamplesError {
     /// Its head is another file's.
-    #[error("it does not begin like one")]
+    #[error("wrong file signature")]
     Foreign,
     /// A later version wrote it.
     #[error("it was written by a newer Firedrill (format {format}; this one reads up to {newest})")]

@@ -27,7 +27,6 @@ pub enum OpenConnections {
     #[default]
     Reset,
     /// They stay open, as when only the listener was closed.
-    #[serde(rename = "kept")]
     Keep,
 }
 

@@ -265,7 +265,7 @@ impl Draft<'_> {
         let which = if self.0.culprit().is_some() {
             "Most frequent error of the outage"
         } else {
-            "No error was first logged during the outage; most frequent error at another time"
+            "No new error during the outage. Most frequent error overall"
         };
         let lines =
             std::iter::once(&entry.text).chain(entry.after.iter().filter(|line| line.starts_with(' ')));

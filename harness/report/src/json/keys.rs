@@ -21,7 +21,7 @@ pub(super) struct Report<'a> {
     /// The run's id.
     pub(super) run: &'a str,
     /// The backend: docker or process.
-    pub(super) target: &'a str,
+    pub(super) backend: &'a str,
     /// The backend in words.
     pub(super) place: &'a str,
     /// When it started, RFC 3339.
@@ -33,7 +33,7 @@ pub(super) struct Report<'a> {
     /// The worst of all checks.
     pub(super) verdict: Verdict,
     /// Whether it ended as expected: met, or, for a negative control, breached in exactly the checks that must breach.
-    pub(super) as_stated: bool,
+    pub(super) as_expected: bool,
     /// For a negative control: the checks that must breach.
     pub(super) control: &'a Option<Vec<CheckId>>,
     /// Every check, with what was required and found.
@@ -107,7 +107,7 @@ pub(super) struct Outage<'a> {
     /// When it ended.
     pub(super) ended: Edge,
     /// It had not ended when the drill ended.
-    pub(super) open: bool,
+    pub(super) still_down: bool,
     /// How answers failed, and how often, the most frequent kind first.
     pub(super) kinds: &'a [(Bad, usize)],
 }

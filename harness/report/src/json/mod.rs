@@ -42,7 +42,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
         scenario: &start.plan.name,
         summary: &start.plan.scenario.summary,
         run: &start.run,
-        target: &start.backend,
+        backend: &start.backend,
         place: &start.place,
         started: &start.wall,
         seed: start.seed,
@@ -51,7 +51,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
             of: start.repeat.1,
         },
         verdict: judgement.verdict(),
-        as_stated: judgement.as_expected(),
+        as_expected: judgement.as_expected(),
         control: &judgement.control,
         checks: &judgement.checks,
         downtime: measured.downtime.into(),
@@ -106,7 +106,7 @@ fn outage(outage: &measure::Outage) -> Outage<'_> {
             // An outage that had not ended has no upper bound.
             by: (!outage.still_down).then_some(outage.hull.until.0),
         },
-        open: outage.still_down,
+        still_down: outage.still_down,
         kinds: &outage.kinds,
     }
 }

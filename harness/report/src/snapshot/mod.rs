@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use bands::{Quantity, Unit};
 
-use super::format::{NONE, list, span};
+use super::format::{NONE, list, size, span};
 use firedrill_judge::measure::{Bounds, Measured};
 use firedrill_judge::{Judgement, Verdict};
 use firedrill_model::history::plan::{Expect, Step};
 use firedrill_model::history::{Event, History};
+use firedrill_model::units::Span;
+use serde_json::Value;
 
 /// A time that has no upper bound.
 const STILL_DOWN: &str = "still down when the drill ended";
@@ -87,15 +89,29 @@ fn fault(step: &Step) -> String {
     format!("{} ({params}) at {}{lasting}", step.fault.name, span(step.at.0))
 }
 
-/// A parameter in words. Only a text with other than plain characters is quoted.
-fn parameter(key: &str, value: &serde_json::Value) -> String {
-    let key = key.replace('_', " ");
-    match value.as_str() {
-        Some(text) if text.chars().all(|c| c.is_alphanumeric() || "-_./:% ".contains(c)) => {
-            format!("{key} {text}")
+/// A parameter in words.
+fn parameter(key: &str, value: &Value) -> String {
+    format!("{} {}", key.replace('_', " "), in_words(value))
+}
+
+/// A parameter's value. Quantities have a space before their unit, as everywhere in reports; only a text with other than
+/// plain characters is quoted.
+fn in_words(value: &Value) -> String {
+    match value {
+        Value::String(text) => {
+            let span_of_time = text.parse().map(|Span(time)| span(time));
+            let quantity = span_of_time.or_else(|_| text.parse().map(size));
+            let plain = |c: char| c.is_alphanumeric() || "-_./:% ".contains(c);
+            match quantity {
+                Ok(quantity) => quantity,
+                Err(_) if text.chars().all(plain) => text.clone(),
+                Err(_) => format!("`{text}`"),
+            }
         }
-        Some(text) => format!("{key} `{text}`"),
-        None => format!("{key} {value}"),
+        Value::Array(values) => list(values.iter().map(in_words)),
+        Value::Object(table) => list(table.iter().map(|(key, value)| parameter(key, value))),
+        Value::Null => NONE.to_owned(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }
 

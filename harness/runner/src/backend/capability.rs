@@ -63,7 +63,7 @@ pub enum Unsupported {
     #[error("a limit of processes per service needs a control group; containers have one each")]
     PidsLimitOfProcess,
     /// A folder that a service without capabilities could not reach.
-    #[error("only root's capabilities reach {}, and services run without them", folder.display())]
+    #[error("services cannot access {}: move it, or relax its permissions", folder.display())]
     OnlyRootReaches {
         /// The folder.
         folder: PathBuf,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use super::{Fault, alerts, network, process, release, resource, store};
+use super::{Fault, dependency, network, process, release, resource, store};
 use firedrill_model::scenario::{Catalogue, FaultKind, Parse, Requirement};
 
 /// A line of the catalogue: what the files may say, and how it becomes a [`Fault`].
@@ -71,7 +71,7 @@ pub static CATALOGUE: &[Entry] = &[
     entry::<store::unreadable::Unreadable>(),
     entry::<store::read_only::ReadOnly>(),
     entry::<store::fill_disk::FillDisk>(),
-    entry::<alerts::alert_receiver::AlertReceiver>(),
+    entry::<dependency::alert_receiver::AlertReceiver>(),
     entry::<resource::limit_memory::LimitMemory>(),
     entry::<resource::starve_cpu::StarveCpu>(),
     entry::<resource::limit_pids::LimitPids>(),

@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 
-use super::alerts::receiver;
+use super::dependency::receiver;
 use super::error::Error;
 use super::overlaps::Overlaps;
 use crate::Plan;

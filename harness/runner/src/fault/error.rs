@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::backend::State;
-use firedrill_model::format;
+use firedrill_model::format::{self, span};
 use firedrill_model::scenario::{LARGEST_FILLED, template};
 use firedrill_model::units::Size;
 
@@ -103,7 +103,7 @@ pub enum NotInEffect {
         state: State,
     },
     /// A service did not reach a state in time.
-    #[error("{service}: expected {expected} within {} s, last seen {seen}", within.as_secs())]
+    #[error("{service}: expected {expected} within {}, last seen {seen}", span(*within))]
     StateNotReached {
         /// The service.
         service: String,

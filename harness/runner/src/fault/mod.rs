@@ -7,9 +7,9 @@
 //! To add one: a new file with a struct of parameters that implements [`Fault`] and [`Describe`], and one line in
 //! [`CATALOGUE`].
 
-mod alerts;
 mod catalogue;
 mod contract;
+mod dependency;
 mod error;
 mod network;
 mod overlaps;
@@ -18,8 +18,8 @@ mod release;
 mod resource;
 mod store;
 
-pub use alerts::receiver;
 pub use catalogue::{CATALOGUE, Describe, Entry, catalogue};
 pub use contract::{Context, Deployed, Fault, HitCount, Injected};
+pub use dependency::receiver;
 pub use error::{ActionError, Error, NotInEffect};
 pub use overlaps::Overlaps;

@@ -39,7 +39,7 @@ pub struct FaultName(String);
 impl FaultName {
     /// Whether this fault puts another release in place.
     pub fn is_deploy(&self) -> bool {
-        self.0 == "deploy"
+        self.0 == scenario::DEPLOY
     }
 
     /// The name.

@@ -14,7 +14,7 @@ use crate::units::Span;
 pub struct Project {
     /// The downtime that may be used.
     pub budget: Budget,
-    /// The contract profile that verdicts use.
+    /// The contract that verdicts use.
     pub contract: Contract,
     /// The price of an outage that is still down when a drill ends, where the scenario names none.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -37,7 +37,7 @@ pub struct Scenario {
     /// The price of an outage that is still down when the drill ends: how long a person would take to repair it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manual_recovery: Option<Span>,
-    /// The contract profile that the verdict uses.
+    /// The contract that the verdict uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<Contract>,
     /// How long all journeys must be good before the first step, and again after the last.
@@ -83,7 +83,7 @@ pub enum Contract {
     Minute10,
     /// Only whole consecutive minutes of outage count.
     FullMinutes,
-    /// A calendar five minutes is down when any of its requests fail.
+    /// A five-minute slot of the clock counts as down if any request in it fails.
     FiveMinuteMean,
 }
 
@@ -128,6 +128,16 @@ pub struct FaultCall {
     pub name: String,
     /// Its parameters, checked against the catalogue.
     pub params: serde_json::Value,
+}
+
+/// The name of the fault that puts another release in place.
+pub(crate) const DEPLOY: &str = "deploy";
+
+impl FaultCall {
+    /// Whether this fault puts another release in place.
+    pub fn is_deploy(&self) -> bool {
+        self.name == DEPLOY
+    }
 }
 
 /// Only a placeholder: the schema is completed with the faults of the catalogue.

@@ -76,7 +76,7 @@ fn alerts(scenario: &Scenario, system: &System) -> Option<Missing> {
 fn running(scenario: &Scenario, name: &str, service: &Service, step: &Step) -> Option<Missing> {
     let starts_it = |other: &&Step| {
         // Strictly earlier: at the same instant nothing says which of the two is first.
-        other.at < step.at && other.fault.name == "deploy" && parameter(&other.fault, "service") == Some(name)
+        other.at < step.at && other.fault.is_deploy() && parameter(&other.fault, "service") == Some(name)
     };
     let runs = service.starts || scenario.steps.iter().any(|other| starts_it(&other));
     (!runs).then(|| Missing {

@@ -51,7 +51,7 @@ pub enum CargoError {
         root: PathBuf,
     },
     /// It does not compile.
-    #[error("cargo cannot build {package} ({status}); its output stands above")]
+    #[error("cargo cannot build {package} ({status}); see its output above")]
     Failed {
         /// The package.
         package: String,

@@ -139,7 +139,7 @@ impl Containers {
         made: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
         let made = self.making.spawn(made).await;
-        made.unwrap_or_else(|panic| Err(operation("make something of", &self.run, panic)))
+        made.unwrap_or_else(|panic| Err(operation("create a resource for run", &self.run, panic)))
     }
 
     fn id(&self, service: &str) -> Result<Option<String>, Error> {
@@ -369,7 +369,8 @@ impl Backend for Containers {
         let port = self.with(service, |known| {
             known.ports.get(&port.map(str::to_owned)).copied()
         })?;
-        let port = port.ok_or_else(|| operation("find the port of", service, "it has none of that name"))?;
+        let port =
+            port.ok_or_else(|| operation("find the port of", service, "it has no port of that name"))?;
         Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
@@ -434,9 +435,9 @@ impl Backend for Containers {
             Some(false) => Ok(()),
             None if without_capabilities => Ok(()),
             _ => Err(operation(
-                "bind",
+                "restrict the permissions of",
                 service,
-                "it runs as root in its container: permissions do not bind it",
+                "it runs as root in its container, and root ignores permissions",
             )),
         }
     }

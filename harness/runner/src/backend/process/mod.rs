@@ -433,9 +433,9 @@ impl Backend for Processes {
         let process = lock(&known.life).process;
         match process.and_then(|process| privilege::overrides_permissions(process.pid)) {
             Some(true) => Err(operation(
-                "bind",
+                "restrict the permissions of",
                 service,
-                "it runs with root's capabilities: permissions do not bind it",
+                "it runs as root, and root ignores permissions",
             )),
             _ => Ok(()),
         }

@@ -48,7 +48,7 @@ pub(super) fn bind_by_permissions(command: &mut Command) {
 pub(super) fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
     let mut life = lock(&service.life);
     if life.stopping {
-        return Err(std::io::Error::other("it was asked to end"));
+        return Err(std::io::Error::other("stopped before it started"));
     }
     let child = command.spawn()?;
     if let (Some(pid), Some(memory)) = (child.id(), service.limits().memory) {
@@ -113,7 +113,10 @@ pub(super) fn set_memory_limit(pid: u32, memory: Option<Size>) -> std::io::Resul
     let in_force = prlimit(pid, Resource::Data, wanted)?.current;
     match in_force == current {
         true => Ok(()),
-        false => Err(std::io::Error::other(format!("{in_force:?} bytes are in force"))),
+        false => Err(std::io::Error::other(match in_force {
+            Some(bytes) => format!("a limit of {} is in force instead", Size(bytes)),
+            None => "no limit is in force".to_owned(),
+        })),
     }
 }
 

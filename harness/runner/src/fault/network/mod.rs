@@ -30,7 +30,7 @@ macro_rules! network_faults {
 network_faults! {
     /// The network is far away or congested: everything arrives later.
     Latency("latency") = firedrill_proxy::Latency,
-        "delay everything on a link, each chunk from its own arrival",
+        "add latency to all data between two services",
         confirmed: CONFIRMED,
         example: r#"at = "1s", for = "1s", latency = { from = "edge", to = "app", delay = "50ms", jitter = "10ms" }"#;
 

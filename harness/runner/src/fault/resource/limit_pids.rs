@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::{CONFIRMED, lower, raise};
 use crate::backend::Capability;
 use crate::fault::{Context, Describe, Error, Fault, Injected};
+use firedrill_model::format;
 use firedrill_model::scenario::{Requirement, ResourceLimits};
 
 /// Lowers the number of threads and processes that a service may have while it runs; those it has stay. Reverting
@@ -22,15 +23,12 @@ pub(in crate::fault) struct LimitPids {
 
 /// Threads and processes count alike.
 fn threads(limit: u32) -> String {
-    match limit {
-        1 => "1 thread or process".into(),
-        more => format!("{more} threads and processes"),
-    }
+    format!("{} and processes in all", format::count(limit, "thread"))
 }
 
 impl Describe for LimitPids {
     const NAME: &'static str = "limit-pids";
-    const SUMMARY: &'static str = "let a service start no more threads or processes";
+    const SUMMARY: &'static str = "limit a service's threads and processes";
     const CONFIRMED: &'static str = CONFIRMED;
     const FAMILY: &'static str = "resource";
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", limit-pids = { service = "app", pids = 1 }"#;

@@ -33,7 +33,7 @@ async fn lower(
     // What the engine reports, not what was asked: some accept a limit and do not enforce it.
     match evidence(&in_force) {
         Some(evidence) => Ok(Injected::confirmed(format!(
-            "{evidence} (whether it needs more is not observable)"
+            "{evidence} (cannot tell whether the service reached the limit)"
         ))),
         None => Err(NotInEffect::LimitIgnored {
             service: service.to_owned(),

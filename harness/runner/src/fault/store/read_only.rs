@@ -28,7 +28,7 @@ impl Describe for ReadOnly {
     const NAME: &'static str = "read-only";
     const SUMMARY: &'static str = "make a volume read-only";
     const CONFIRMED: &'static str =
-        "nothing in the volume has the write permission, and permissions bind the service's process";
+        "nothing in the volume has the write permission, and the service does not run as root";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", read-only = { service = "app", volume = "store" }"#;
@@ -74,7 +74,7 @@ impl Fault for ReadOnly {
         everything(&folder, false, &mut files);
         let obey = permissions::take(context, &files, 0o222).await?;
         Ok(Injected::confirmed(format!(
-            "volume {} of {} is read-only ({}); permissions bind the service (attempts to write are not observable)",
+            "volume {} of {} is read-only ({}); the service does not run as root (cannot tell whether it tried to write)",
             self.volume,
             self.service,
             format::count(obey, "file")

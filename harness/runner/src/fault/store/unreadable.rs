@@ -21,8 +21,7 @@ pub(in crate::fault) struct Unreadable {
 impl Describe for Unreadable {
     const NAME: &'static str = "unreadable-file";
     const SUMMARY: &'static str = "take all permissions from a stored file";
-    const CONFIRMED: &'static str =
-        "the file has no permissions left, and permissions bind the service's process";
+    const CONFIRMED: &'static str = "the file has no permissions left, and the service does not run as root";
     const FAMILY: &'static str = "store";
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", unreadable-file = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;
@@ -46,7 +45,7 @@ impl Fault for Unreadable {
             return Err(NotInEffect::NoSuchFile { file }.into());
         }
         Ok(Injected::confirmed(format!(
-            "{} has no permissions; permissions bind the service (attempts to read are not observable)",
+            "{} has no permissions; the service does not run as root (cannot tell whether it tried to read)",
             self.stored
         )))
     }

@@ -182,8 +182,8 @@ impl Fault for AlertReceiver {
         claims.remove(context.step)?;
         apply(switch, &claims);
         Ok(match switch.behaviour() {
-            Behaviour::Well => "the alert receiver behaves well again".into(),
-            _ => "the alert receiver misbehaves as another step asks".into(),
+            Behaviour::Well => "the alert receiver works again".into(),
+            _ => "the alert receiver is still affected by another step".into(),
         })
     }
 }
