@@ -14,8 +14,9 @@ use firedrill_model::units::Span;
 /// The longest text of an incident, in characters.
 const LONGEST: usize = 500;
 
-/// One real incident.
+/// One real incident. A misspelt key is refused: `strat` instead of `start` would make the incident undated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Incident {
     /// When users first had no right answer. Without it the incident is undated: it counts in every year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -296,6 +297,17 @@ mod tests {
         assert_eq!(doubled(&[&dated, &dated]), [pair(false)]);
         assert_eq!(doubled(&[&undated, &undated]), [pair(true)]);
         assert_eq!(doubled(&[&undated, &dated]), [pair(true)]);
+    }
+
+    #[test]
+    fn a_line_with_a_misspelt_key_is_reported_and_not_an_undated_incident() {
+        let line = incident("2026-01-01T00:00:00Z", "23m").line();
+        let ledger = Ledger::read(&line.replace("start", "strat"), now());
+        assert_eq!(ledger.incidents, []);
+        let [UnreadableLine { line: 1, why }] = &ledger.unreadable[..] else {
+            panic!("{:?}", ledger.unreadable);
+        };
+        assert!(why.to_string().contains("strat"), "{why}");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use serde::Serialize;
 
+use crate::format;
+
 /// Declares the codes once: the enum, the list of all, and their names in the output.
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
@@ -113,6 +115,8 @@ codes! {
     NoSuchLink = "no-such-link",
     /// `releases` names an unknown service.
     ReleaseUnknownService = "release-unknown-service",
+    /// No service starts as this release, and no step deploys it.
+    UnknownRelease = "unknown-release",
     /// The service has no such volume.
     UnknownVolume = "unknown-volume",
     /// The service has no such port.
@@ -413,10 +417,11 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.len() {
-            1 => f.write_str("1 problem; nothing was started"),
-            many => write!(f, "{many} problems; nothing was started"),
-        }
+        write!(
+            f,
+            "{}; nothing was started",
+            format::count(self.0.len(), "problem")
+        )
     }
 }
 

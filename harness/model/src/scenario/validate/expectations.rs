@@ -205,4 +205,17 @@ fn expected_names(subject: &InScenario<'_>, system: &System, found: &mut Vec<Pro
             found.push(unknown.at_key(subject.file, at!["expect", "logs", name]));
         }
     }
+    let release = |name: &str| names::release(subject.scenario, system, name);
+    for (at, name) in expect.releases.iter().enumerate() {
+        if let Err(unknown) = release(name) {
+            found.push(unknown.at_value(subject.file, at!["expect", "releases", at]));
+        }
+    }
+    // A stand-in for an unreadable name would be a second problem of the same mistake.
+    let to = at!["expect", "rollback", "to"];
+    if let Some(rollback) = expect.rollback.as_ref().filter(|_| subject.file.is_sure(to))
+        && let Err(unknown) = release(&rollback.to)
+    {
+        found.push(unknown.at_value(subject.file, to));
+    }
 }

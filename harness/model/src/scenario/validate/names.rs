@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use super::super::document::Document;
 use super::super::problem::{Code, Problem};
 use super::super::tree::Step;
-use super::super::{Service, System, suggest};
+use super::super::{Scenario, Service, System, suggest};
+use super::steps::parameter;
 
 /// A name that refers to nothing: the code, what is wrong, and the advice.
 #[derive(Debug)]
@@ -59,6 +60,30 @@ pub(super) fn journey(system: &System, name: &str) -> Result<(), Unknown> {
     }
     let message = format!("unknown journey `{name}`");
     Err(Unknown::new(Code::UnknownJourney, message, name, names()))
+}
+
+/// Checks that a service starts as this release, or that a step deploys it. Where a service that is deployed to has no
+/// release of its own, only its answers say what it starts as, and any name may be right.
+pub(super) fn release(scenario: &Scenario, system: &System, name: &str) -> Result<(), Unknown> {
+    let started_as = |service: &str| {
+        let own = system.services.get(service).filter(|service| service.starts);
+        let own = own.map(|service| service.release.as_str());
+        scenario.releases.get(service).map(String::as_str).or(own)
+    };
+    let deploys = || scenario.steps.iter().filter(|step| step.fault.is_deploy());
+    let mut to = deploys().filter_map(|step| parameter(&step.fault, "service"));
+    if to.any(|service| started_as(service) == Some("")) {
+        return Ok(());
+    }
+    let started = keys(&system.services).filter_map(started_as);
+    let deployed = deploys().filter_map(|step| parameter(&step.fault, "release"));
+    let mut known: Vec<&str> = started.chain(deployed).collect();
+    known.retain(|release| !release.is_empty());
+    if known.is_empty() || known.contains(&name) {
+        return Ok(());
+    }
+    let message = format!("unknown release `{name}`: no service starts as it, and no step deploys it");
+    Err(Unknown::new(Code::UnknownRelease, message, name, known))
 }
 
 /// Checks that the service has this volume, or shares it.
