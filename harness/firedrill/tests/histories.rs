@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use firedrill::history::{self, EVENTS, FORMAT, ReadError, SAMPLES};
+use firedrill::judge::Verdict;
 use firedrill::{judge, measure, report};
 use serde_json::{Map, Value, json};
 
@@ -148,6 +149,40 @@ fn keys_of_a_newer_version_are_passed_over_in_every_table_that_requires_nothing(
             .collect();
         let newer = run(&more, &folder);
         assert_eq!(judged(newer.path()), expected(&folder), "{}", folder.display());
+    }
+}
+
+#[test]
+fn a_requirement_of_a_newer_version_leaves_the_drill_undecided() {
+    const EXPECT: &str = "/plan/scenario/expect";
+    let tables = ["", "/downtime", "/rollback", "/alerts/0"].map(|table| format!("{EXPECT}{table}"));
+    for table in tables
+        .iter()
+        .map(String::as_str)
+        .chain(["/plan/scenario/control"])
+    {
+        let mut tried = 0;
+        for folder in stored(FORMAT) {
+            let events = fs::read_to_string(folder.join(EVENTS)).unwrap();
+            let (start, rest) = events.split_once('\n').unwrap();
+            let mut start: Value = serde_json::from_str(start).unwrap();
+            let Some(requires) = start.pointer_mut(table).and_then(Value::as_object_mut) else {
+                continue;
+            };
+            requires.insert("of_a_newer_version".into(), json!({ "a": [1] }));
+            tried += 1;
+            let newer = run(&format!("{start}\n{rest}"), &folder);
+            let history = history::read(newer.path()).unwrap();
+            let judgement = judge::judge(&history, &measure::measure(&history));
+            let place = format!("{table} of {}", folder.display());
+            // A breach stays one; nothing else is known.
+            assert_ne!(judgement.verdict(), Verdict::Met, "{place}");
+            assert!(!judgement.as_expected(), "{place}");
+            assert!(!judgement.has_evidence(), "{place}");
+            let named = |missing: &history::Missing| missing.to_string().contains("of_a_newer_version`");
+            assert!(history.torn.iter().any(named), "{place}: {:?}", history.torn);
+        }
+        assert!(tried > 0, "no stored history has the table {table}");
     }
 }
 

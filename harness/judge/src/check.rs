@@ -266,7 +266,7 @@ pub enum EndFound {
     Interrupted,
     /// The environment or the harness failed, with this error.
     Failed(String),
-    /// Its history was cut off: what is missing.
+    /// Its history is not whole: what is missing, or cannot be read.
     CutOff(Vec<Missing>),
 }
 

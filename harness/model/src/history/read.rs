@@ -26,7 +26,7 @@ pub enum ReadError {
         source: io::Error,
     },
     /// Its first event is none.
-    #[error("{} is not a history: line 1: {source}", path.display())]
+    #[error("cannot read the history {}: damaged first line: {source}", path.display())]
     FirstEvent {
         /// The file.
         path: PathBuf,
@@ -34,13 +34,13 @@ pub enum ReadError {
         source: serde_json::Error,
     },
     /// It does not begin with a `start` event.
-    #[error("{} is not a history: its first event is not `start`", path.display())]
+    #[error("cannot read the history {}: its first event is not `start`", path.display())]
     NoStart {
         /// The file.
         path: PathBuf,
     },
     /// Its samples are none.
-    #[error("{} is not a file of samples: {source}", path.display())]
+    #[error("cannot read the samples {}: {source}", path.display())]
     Samples {
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum ReadError {
     },
 }
 
-/// What a history lacks, because its writer was cut off or its files were damaged.
+/// What this version cannot read of a history: its writer was cut off, its files were damaged, or it is newer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
@@ -76,6 +76,11 @@ pub enum Missing {
     LastSample,
     /// So many samples of a kind that this version does not know.
     UnknownSamples(usize),
+    /// A requirement of the scenario that this version does not know, and cannot check.
+    Requirement {
+        /// Its key, with the tables that it is in.
+        key: String,
+    },
     /// The event that ends every whole history.
     End,
 }
@@ -90,6 +95,10 @@ impl fmt::Display for Missing {
             Self::UnknownSamples(count) => write!(
                 f,
                 "{SAMPLES}: {count} records are of a kind this version does not know"
+            ),
+            Self::Requirement { key } => write!(
+                f,
+                "{EVENTS}: `{key}` requires what this version cannot check; use a newer Firedrill"
             ),
             Self::End => f.write_str("the drill was cut off before its end"),
         }
@@ -117,6 +126,8 @@ pub fn read(folder: &Path) -> Result<History, ReadError> {
     if !events.iter().any(|e| matches!(e.event, Event::End { .. })) {
         torn.push(Missing::End);
     }
+    let unknown = start.plan.scenario.unknown_requirements();
+    torn.extend(unknown.into_iter().map(|key| Missing::Requirement { key }));
     let labels = labels(&events);
     Ok(History {
         start: *start,

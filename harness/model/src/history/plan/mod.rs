@@ -2,13 +2,15 @@
 //!
 //! Filled from a checked [`scenario::Plan`] when a drill begins; read by judging, the budget and the reports, which see
 //! the plan only through these types. They are apart from the model of the files, so that a new key of a scenario
-//! changes no stored history: keys that a reader does not know are ignored here, and refused there. What only running a
-//! drill needs (requests, arguments, environment variables) is left out; secrets among them never reach a run folder.
+//! changes no stored history: keys that a reader does not know are ignored here, and refused there. Only in what had to
+//! hold they are not ignored: the drill is undecided then ([`Scenario::unknown_requirements`]). What only running a drill
+//! needs (requests, arguments, environment variables) is left out; secrets among them never reach a run folder.
 //!
 //! A new key needs a default. A key with a new meaning, or a new word for a [`Tolerance`], a [`Never`] or a
 //! [`Contract`], raises [`FORMAT`](super::FORMAT).
 
 mod fault;
+mod unknown;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use fault::{Fault, FaultName, Step};
+pub use unknown::UnknownKeys;
 
 use crate::check::CheckId;
 use crate::scenario::{self, Contract, Never, Tolerance};
@@ -130,6 +133,9 @@ pub struct Expect {
     /// A text that had to be in the logs of a service.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub logs: BTreeMap<String, String>,
+    /// What a newer version asks for here.
+    #[serde(flatten, skip_serializing)]
+    pub unknown: UnknownKeys,
 }
 
 /// Limits of a length of time.
@@ -141,6 +147,9 @@ pub struct Limits {
     /// The lower bound must not be below this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_least: Option<Span>,
+    /// What a newer version asks for here.
+    #[serde(flatten, skip_serializing)]
+    pub unknown: UnknownKeys,
 }
 
 /// A rollback that had to happen.
@@ -150,6 +159,9 @@ pub struct Rollback {
     pub to: String,
     /// How long after the bad release's first answer.
     pub within: Span,
+    /// What a newer version asks for here.
+    #[serde(flatten, skip_serializing)]
+    pub unknown: UnknownKeys,
 }
 
 /// An alert that had to arrive.
@@ -163,6 +175,9 @@ pub struct ExpectedAlert {
     /// A text that its body had to contain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contains: Option<String>,
+    /// What a newer version asks for here.
+    #[serde(flatten, skip_serializing)]
+    pub unknown: UnknownKeys,
 }
 
 /// Why a scenario had to breach, and where.
@@ -176,6 +191,9 @@ pub struct Control {
     /// Whether a steady state was required before the first step.
     #[serde(default = "yes", skip_serializing_if = "is_true")]
     pub steady: bool,
+    /// What a newer version asks for here.
+    #[serde(flatten, skip_serializing)]
+    pub unknown: UnknownKeys,
 }
 
 /// A check of a newer version stays what it is, unknown, so that the rest of its history can be read.
@@ -295,6 +313,7 @@ impl From<&scenario::Scenario> for Scenario {
                 because: control.because.clone(),
                 breaches: control.breaches.clone(),
                 steady: control.steady,
+                unknown: UnknownKeys::default(),
             }),
         }
     }
@@ -307,11 +326,13 @@ impl From<&scenario::Expect> for Expect {
             kind: alert.kind.clone(),
             within: alert.within,
             contains: alert.contains.clone(),
+            unknown: UnknownKeys::default(),
         };
         Self {
             downtime: expect.downtime.as_ref().map(|limits| Limits {
                 at_most: limits.at_most,
                 at_least: limits.at_least,
+                unknown: UnknownKeys::default(),
             }),
             journeys: (expect.journeys.iter())
                 .map(|(name, allowed)| (name.clone(), allowed.tolerance))
@@ -323,6 +344,7 @@ impl From<&scenario::Expect> for Expect {
             rollback: expect.rollback.as_ref().map(|rollback| Rollback {
                 to: rollback.to.clone(),
                 within: rollback.within,
+                unknown: UnknownKeys::default(),
             }),
             alerts: expect.alerts.iter().map(alert).collect(),
             never: expect.never.clone(),
@@ -331,6 +353,7 @@ impl From<&scenario::Expect> for Expect {
             lost_writes: expect.lost_writes,
             corrupt_writes: expect.corrupt_writes,
             logs: expect.logs.clone(),
+            unknown: UnknownKeys::default(),
         }
     }
 }
