@@ -1,0 +1,123 @@
+//! A small HTTP service in the many shapes that real services have: behind a supervisor, as a daemon, with workers, with
+//! answers that are compressed, huge, endless or wrong now and then.
+//!
+//! Takes a shape and an address; serves `/`, `/health` and `/items/ID` in that shape. The tests drill each shape and hold the
+//! verdict against what an observer of their own saw.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a service that is slow, late or floods its log takes its time"
+)]
+
+mod answer;
+mod heartbeat;
+mod launch;
+mod serve;
+mod store;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// A service in one of many shapes.
+#[derive(Debug, Clone, Parser)]
+struct Args {
+    /// Its shape.
+    #[arg(value_enum)]
+    shape: Shape,
+    /// The address to listen on.
+    #[arg(long)]
+    listen: SocketAddr,
+    /// The file of its items.
+    #[arg(long, default_value = "/data/items")]
+    store: PathBuf,
+    /// The release that it says it is.
+    #[arg(long, default_value = "v1")]
+    release: String,
+    /// What this process does for its shape. Processes that start others set it.
+    #[arg(long, value_enum, default_value_t)]
+    role: Role,
+}
+
+/// What is unusual about the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Shape {
+    /// Nothing.
+    Plain,
+    /// A supervisor starts the server again when it ends.
+    Supervised,
+    /// The server has a session of its own; the process that was started waits for it.
+    OwnSession,
+    /// The process that was started ends at once; the server is a daemon.
+    Daemon,
+    /// Four workers accept from one listener.
+    Prefork,
+    /// The process has another title than its program.
+    Title,
+    /// The server runs with an empty environment.
+    NoEnvironment,
+    /// A grandchild in a session of its own outlives the server.
+    Outlived,
+    /// The port opens 800 ms after the start.
+    LatePort,
+    /// The health page needs 1.5 s.
+    SlowHealth,
+    /// One answer in 60 is a 500.
+    NowAndThen,
+    /// Each answer has a header value of its own.
+    UniqueHeader,
+    /// Answers are compressed with gzip.
+    Gzip,
+    /// The front page never ends.
+    Endless,
+    /// The front page has 10 MB.
+    Huge,
+    /// Answers repeat a header.
+    RepeatedHeader,
+    /// Answers have 200 headers.
+    ManyHeaders,
+    /// It speaks HTTP/1.0.
+    Http10,
+    /// It closes connections that were idle for 40 ms.
+    IdleClose,
+    /// It answers only requests for the host `shapes.example`.
+    VirtualHost,
+    /// It writes a megabyte to its log per second.
+    LogFlood,
+    /// It ignores SIGTERM.
+    IgnoresTerm,
+    /// It runs as nobody.
+    Unprivileged,
+    /// Its store is a symbolic link.
+    LinkedStore,
+    /// A FIFO lies beside its store.
+    Fifo,
+}
+
+/// The part that a process plays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// The process that was started.
+    #[default]
+    First,
+    /// In between: leaves its session and starts the server.
+    Between,
+    /// The server.
+    Server,
+    /// The server, with its listener as standard input.
+    Worker,
+    /// Sleeps for an hour.
+    Lingering,
+}
+
+fn main() -> std::io::Result<()> {
+    let args = Args::parse();
+    match args.role {
+        Role::First => launch::first(&args),
+        Role::Between => launch::between(&args),
+        Role::Server => serve::serve(&args),
+        Role::Worker => serve::accept(&args, launch::inherited_listener()?),
+        Role::Lingering => launch::linger(),
+    }
+}

@@ -1,0 +1,255 @@
+//! Services in the shapes that real services have: each is left alone, frozen, killed and replaced, on each backend, and
+//! the verdict is held against the truth that the service itself notes beside it.
+//!
+//! A verdict may not be met where users failed, nor breached where they did not.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use acceptance::trials::{missing, trial};
+use acceptance::{Ended, Kind};
+use firedrill::history::{self, History};
+use firedrill::judge::{self, Verdict};
+use firedrill::measure;
+use libtest_mimic::Trial;
+
+/// A gap between two signs of life that is longer than this is a time in which nothing served. They come every 5 ms; a
+/// busy machine makes that more.
+const GAP_MICROS: u64 = 150_000;
+
+/// What a shape's users get while nothing is wrong with it.
+#[derive(Clone, Copy, PartialEq)]
+enum Calm {
+    /// What they came for.
+    Good,
+    /// Errors now and then: that they are allowed must be said.
+    Errors,
+}
+
+/// The shapes that are drilled in containers too: one for each way to start, to answer and to store. The others take
+/// minutes there.
+const IN_CONTAINERS: [&str; 4] = ["plain", "prefork", "idle-close", "linked-store"];
+
+/// The shapes, as the service names them, and what its users get. Two that the program has are not among them: a fault
+/// does not reach a server that has a session of its own (`own-session`, `daemon`) yet.
+const SHAPES: &[(&str, Calm)] = &[
+    ("plain", Calm::Good),
+    ("supervised", Calm::Good),
+    ("prefork", Calm::Good),
+    ("title", Calm::Good),
+    ("no-environment", Calm::Good),
+    ("outlived", Calm::Good),
+    ("late-port", Calm::Good),
+    ("slow-health", Calm::Good),
+    ("now-and-then", Calm::Errors),
+    ("unique-header", Calm::Good),
+    ("gzip", Calm::Good),
+    ("huge", Calm::Good),
+    ("repeated-header", Calm::Good),
+    ("many-headers", Calm::Good),
+    ("http10", Calm::Good),
+    ("idle-close", Calm::Good),
+    ("virtual-host", Calm::Good),
+    ("log-flood", Calm::Good),
+    ("ignores-term", Calm::Good),
+    ("unprivileged", Calm::Good),
+    ("linked-store", Calm::Good),
+    ("fifo", Calm::Good),
+];
+
+/// What is done to each shape.
+const DRILLS: [&str; 4] = ["calm", "frozen", "killed", "replaced"];
+
+fn system(shape: &str) -> String {
+    // The host that a virtual host asks for.
+    let host = if shape == "virtual-host" {
+        r#", header = { host = "shapes.example" }"#
+    } else {
+        ""
+    };
+    // Ten megabytes ten times a second are enough to read.
+    let rate = if shape == "huge" { "10/s" } else { "50/s" };
+    format!(
+        r#"
+summary = "A service of the shape {shape}."
+
+[identity]
+header = "x-release"
+
+[service.app]
+build = {{ package = {{ name = "shapes" }} }}
+args = ["{shape}", "--listen", "{{listen}}", "--store", "{{volume.store}}/items", "--release", "{{release}}"]
+release = "v1"
+port = 8000
+ready = {{ path = "/health", within = "20s" }}
+volumes = {{ store = "/data" }}
+
+[records.item]
+fields = {{ id = "item-{{n}}", value = "value-{{n}}" }}
+
+[[journey]]
+name = "front"
+rate = "{rate}"
+# Only what is not answered counts here: a busy machine makes answers late.
+deadline = "3s"
+timeout = "4s"
+request = {{ path = "/"{host} }}
+answer = {{ status = 200 }}
+
+[[journey]]
+name = "store"
+rate = "10/s"
+deadline = "3s"
+timeout = "4s"
+request = {{ method = "POST", path = "/items/{{item.id}}", body = "{{item.value}}"{host} }}
+answer = {{ status = 201 }}
+
+[journey.remember]
+link = "/items/{{item.id}}"
+request = {{ path = "{{link}}"{host} }}
+answer = {{ status = 200, body_contains = "{{item.value}}" }}
+"#
+    )
+}
+
+fn scenario(shape: &str, drill: &str) -> String {
+    let body = match drill {
+        "calm" => "[expect]\njourneys = { front = \"never down\", store = \"never down\" }\n",
+        "frozen" => {
+            "[[step]]\nat = \"300ms\"\nfor = \"700ms\"\npause = { service = \"app\" }\n\
+             [expect]\njourneys = { front = \"goes down\", store = \"may be down\" }\n"
+        }
+        "killed" => {
+            "[[step]]\nat = \"300ms\"\nfor = \"700ms\"\nkill = { service = \"app\" }\n\
+             [expect]\njourneys = { front = \"goes down\", store = \"may be down\" }\n"
+        }
+        _ => {
+            "[[step]]\nat = \"300ms\"\ndeploy = { service = \"app\", release = \"v2\" }\n\
+             [expect]\nreleases = [\"v2\"]\njourneys = { front = \"may be down\", store = \"may be down\" }\n"
+        }
+    };
+    format!("summary = \"{shape}, {drill}\"\nsystem = \"systems/{shape}.toml\"\n{body}")
+}
+
+/// A folder with the systems and scenarios of some shapes, inside the workspace's target folder, so that its packages are
+/// found.
+fn folder(shapes: &[(&str, Calm)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let write = |name: String, text: String| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::create_dir(folder.path().join("systems")).unwrap();
+    for (shape, _) in shapes {
+        write(format!("systems/{shape}.toml"), system(shape));
+        for drill in DRILLS {
+            write(format!("{shape}-{drill}.toml"), scenario(shape, drill));
+        }
+    }
+    folder
+}
+
+/// One drill and the truth beside it.
+struct Drilled {
+    history: History,
+    folder: PathBuf,
+    verdict: Verdict,
+}
+
+impl Drilled {
+    fn read(folder: PathBuf) -> Self {
+        let history = history::read(&folder).unwrap();
+        let judgement = judge::judge(&history, &measure::measure(&history));
+        Self {
+            history,
+            folder,
+            verdict: judgement.verdict(),
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.history.start.plan.name
+    }
+
+    /// The longest time in microseconds in which no process of the service gave a sign of life.
+    fn longest_gap(&self) -> u64 {
+        let log = std::fs::read(self.folder.join("logs/app.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log).into_owned();
+        let mut signs: Vec<u64> = (log.split("alive ").skip(1))
+            .filter_map(|rest| rest.lines().next()?.parse().ok())
+            .collect();
+        signs.sort_unstable();
+        signs
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .max()
+            .unwrap_or(u64::MAX)
+    }
+}
+
+fn run(kind: Kind, scenarios: &Path) -> (Ended, Vec<Drilled>) {
+    let runs = scenarios.join("runs");
+    let (kind, scenarios) = (kind.to_string(), scenarios.display().to_string());
+    let ended = acceptance::run_alone(&runs, &["run", "--backend", &kind, &scenarios]);
+    let drilled = acceptance::run_folders(&runs)
+        .into_iter()
+        .map(Drilled::read)
+        .collect();
+    (ended, drilled)
+}
+
+/// What is wrong with a verdict beside the truth, if anything is.
+fn refuted(drilled: &Drilled, calm: Calm) -> Option<String> {
+    let (gap, verdict) = (drilled.longest_gap(), drilled.verdict);
+    let (_, drill) = drilled.name().rsplit_once('-').unwrap();
+    let wrong = match drill {
+        // Nobody failed, or errors were hidden.
+        "calm" if calm == Calm::Good => verdict == Verdict::Breached && gap < GAP_MICROS,
+        "calm" => verdict == Verdict::Met,
+        // A fault that reached nobody, and is called an outage; or an outage that is called none.
+        "frozen" | "killed" => {
+            (verdict == Verdict::Met && gap < GAP_MICROS)
+                || (verdict == Verdict::Breached && gap > GAP_MICROS)
+        }
+        _ => verdict == Verdict::Breached,
+    };
+    wrong.then(|| format!("{}: {verdict:?}, longest gap {} ms", drilled.name(), gap / 1000))
+}
+
+async fn no_verdict_contradicts_the_truth(kind: Kind) {
+    let wanted = |shape: &str| kind == Kind::Process || IN_CONTAINERS.contains(&shape);
+    let shapes: Vec<_> = SHAPES
+        .iter()
+        .copied()
+        .filter(|(shape, _)| wanted(shape))
+        .collect();
+    let folder = folder(&shapes);
+    let (ended, drilled) = run(kind, folder.path());
+    assert_eq!(drilled.len(), shapes.len() * DRILLS.len(), "{ended}");
+    let calm: BTreeMap<&str, Calm> = SHAPES.iter().copied().collect();
+    let refuted: Vec<String> = drilled
+        .iter()
+        .filter_map(|drilled| refuted(drilled, calm[drilled.name().rsplit_once('-').unwrap().0]))
+        .collect();
+    let table: Vec<String> = drilled
+        .iter()
+        .map(|drilled| {
+            format!(
+                "{:24} {:9?} {} ms",
+                drilled.name(),
+                drilled.verdict,
+                drilled.longest_gap() / 1000
+            )
+        })
+        .collect();
+    assert!(refuted.is_empty(), "{refuted:#?}\n{}\n{ended}", table.join("\n"));
+}
+
+fn main() {
+    let trials = [Kind::Process, Kind::Docker].map(|kind| {
+        let name = format!("{kind}::no_verdict_contradicts_the_truth");
+        trial(name, missing(kind, []), move || {
+            no_verdict_contradicts_the_truth(kind)
+        })
+    });
+    acceptance::trials::run(Vec::<Trial>::from(trials));
+}
