@@ -117,8 +117,9 @@ answer = {{ status = 200, body_contains = "{{item.value}}" }}
 fn scenario(shape: &str, drill: &str) -> String {
     let body = match drill {
         "calm" => "[expect]\njourneys = { front = \"never down\", store = \"never down\" }\n",
+        // Longer than the deadline: what waits through it is answered too late.
         "frozen" => {
-            "[[step]]\nat = \"300ms\"\nfor = \"700ms\"\npause = { service = \"app\" }\n\
+            "[[step]]\nat = \"300ms\"\nfor = \"3500ms\"\npause = { service = \"app\" }\n\
              [expect]\njourneys = { front = \"goes down\", store = \"may be down\" }\n"
         }
         "killed" => {
