@@ -93,7 +93,7 @@ pub enum Required {
     FewVoids,
     /// No stall of the prober near an outage's edge.
     NoStallNearEdge,
-    /// The releases and fallbacks that answers named can be told apart.
+    /// Answers name no more releases and fallbacks than can be distinguished (4096).
     FewLabels,
     /// The drill ran to its end.
     Complete,

@@ -22,7 +22,7 @@ pub enum CheckId {
     EvidenceVoids,
     /// `evidence.gaps`: the prober did not stall near the edge of an outage.
     EvidenceGaps,
-    /// `evidence.labels`: the releases and fallbacks that answers named could be told apart.
+    /// `evidence.labels`: answers named no more releases and fallbacks than can be distinguished (4096).
     EvidenceLabels,
     /// `evidence.end`: the drill ran to its end.
     EvidenceEnd,

@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(
             labels.intern("7"),
             Label(8),
-            "a known one is told apart as before"
+            "a known one is recognized as before"
         );
         assert_eq!(labels.count(), Labels::LIMIT);
     }

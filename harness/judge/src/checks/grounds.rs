@@ -17,7 +17,7 @@ pub(super) struct Grounds {
     faults_in_effect: bool,
     /// The drill reached its own end.
     complete: bool,
-    /// The releases and fallbacks that answers named could be told apart.
+    /// Answers named no more releases and fallbacks than can be distinguished (4096).
     labels_known: bool,
     /// When the first fault was about to be injected.
     first_fault: Option<Micros>,
@@ -62,7 +62,7 @@ impl Grounds {
         self.unless_unknown(self.missing())
     }
 
-    /// The same verdict, or undecided where answers cannot be told apart by what they name.
+    /// The same verdict, or undecided where more names were seen than can be distinguished.
     pub(super) fn unless_unknown(self, verdict: Verdict) -> Verdict {
         if self.labels_known {
             verdict
