@@ -41,6 +41,7 @@
 //! ```
 
 pub mod check;
+pub mod files;
 pub mod format;
 pub mod history;
 pub mod json_lines;

@@ -1,12 +1,12 @@
 //! Reports of stored runs: read, judged, rendered in a format, and written to files.
 
 use std::error::Error as StdError;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::exit::Exit;
 use super::{logs, output, stored_runs};
+use firedrill_model::files::{self, FileError};
 use firedrill_model::history::ReadError;
 use firedrill_report::{DrillOutcome, DrillReport, DrillSummary};
 
@@ -69,7 +69,7 @@ pub(super) enum Error {
         /// The report's file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        source: FileError,
     },
 }
 
@@ -147,13 +147,23 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder
         .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(path, format!("{text}{end}")))
+        .map_err(FileError::from)
+        .and_then(|()| write_to(path, &format!("{text}{end}")))
         .map_err(|source| Error::Write {
             path: path.to_owned(),
             source,
         })?;
     output::note(&format!("report: {}", path.display()));
     Ok(())
+}
+
+/// Writes a file whole or not at all, and nothing but a file: a run folder of somebody else may contain a link where the
+/// report goes. `/dev/stdout`, `/dev/null` and what a shell gives for `>(command)` are written as they are.
+fn write_to(path: &Path, text: &str) -> Result<(), FileError> {
+    if path.starts_with("/dev") {
+        return Ok(std::fs::write(path, text)?);
+    }
+    files::replace(path, text.as_bytes())
 }
 
 /// Writes several reports. One that fails is named and does not stop the others.

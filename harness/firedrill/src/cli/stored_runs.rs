@@ -167,13 +167,16 @@ pub(super) fn find_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError>
     }
 }
 
+/// Whether a folder is a run's: whatever lies under these names, and if one is missing. A run that cannot be read must
+/// be reported, not overlooked.
+fn is_run(folder: &Path) -> bool {
+    let is_there = |name: &&str| folder.join(name).symlink_metadata().is_ok();
+    [EVENTS, SAMPLES].iter().any(is_there)
+}
+
 fn search(folder: &Path, depth: u32, found: &mut Found) -> Result<(), FindError> {
-    const DEEPEST: u32 = 6; // symbolic links may go in circles
-    // Whatever lies under these names, and if one is missing: a run that cannot be read must be reported, not overlooked.
-    if [EVENTS, SAMPLES]
-        .iter()
-        .any(|name| folder.join(name).symlink_metadata().is_ok())
-    {
+    const DEEPEST: u32 = 6;
+    if is_run(folder) {
         found.runs.push(RunFolder::new(folder));
         return Ok(());
     }
@@ -190,7 +193,9 @@ fn search(folder: &Path, depth: u32, found: &mut Found) -> Result<(), FindError>
     for entry in entries {
         let path = entry.map_err(cannot_list)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.is_dir() && depth < DEEPEST {
+        // A link may be a second name of a run, such as `latest`. Any other may lead to the whole disk, or in circles.
+        let passed = path.is_symlink() && !is_run(&path);
+        if path.is_dir() && !passed && depth < DEEPEST {
             search(&path, depth + 1, found)?;
         } else if name.starts_with("call-") && name.ends_with(".jsonl") {
             found.suite_logs.push(path);

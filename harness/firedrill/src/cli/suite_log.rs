@@ -15,10 +15,13 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use firedrill_model::files::{self, FileError, Limit};
 use firedrill_model::json_lines;
 
 /// The version of the file.
 const FORMAT: u32 = 1;
+/// Half a million drills.
+const LIMIT: Limit = Limit::new(64 << 20, "it is read whole");
 
 /// A part of a suite: `2/4` is the second of four.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -162,7 +165,7 @@ impl SuiteLog {
 pub(super) enum LogError {
     /// The file cannot be read.
     #[error("cannot read the file")]
-    File(#[from] io::Error),
+    File(#[from] FileError),
     /// The first line is not that of a suite log.
     #[error("the first line does not describe a suite")]
     NotASuiteLog(#[source] serde_json::Error),
@@ -177,7 +180,7 @@ pub(super) enum LogError {
 /// [`LogError`].
 pub(super) fn read(path: &Path) -> Result<(Suite, Vec<DrillRecord>), LogError> {
     // Lossy: a line damaged by a full disk must not make the others unreadable.
-    let text = String::from_utf8_lossy(&std::fs::read(path)?).into_owned();
+    let text = String::from_utf8_lossy(&files::read(path, LIMIT)?).into_owned();
     let mut lines = text.lines();
     let suite: Suite =
         serde_json::from_str(lines.next().unwrap_or_default()).map_err(LogError::NotASuiteLog)?;

@@ -4,6 +4,7 @@
 
 mod command;
 mod help;
+mod hostile;
 mod output;
 #[path = "../plain_english/mod.rs"]
 mod plain_english;

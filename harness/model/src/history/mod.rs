@@ -20,7 +20,7 @@ mod state;
 mod write;
 
 pub use event::*;
-pub use read::{Missing, ReadError, read, run_id};
+pub use read::{Missing, ReadError, first_line, read, run_id};
 pub use samples::SamplesError;
 pub use state::StateChange;
 pub use write::Writer;

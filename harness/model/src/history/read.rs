@@ -1,17 +1,24 @@
 //! Reading a history, whole or cut off.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::samples::SamplesError;
 use super::{EVENTS, Event, FORMAT, History, SAMPLES, Stamped, samples};
+use crate::files::{self, FileError, Limit};
+use crate::format;
 
 /// The longest line of an event, in bytes; a longer one is not read.
 const LONGEST_LINE: u64 = 4 << 20;
+/// Three million writes that are read back, at 80 bytes an event.
+const EVENTS_LIMIT: Limit = Limit::new(256 << 20, "all events are held in memory");
+/// Sixteen million samples: four and a half hours at 1000 a second.
+const SAMPLES_LIMIT: Limit = Limit::new(512 << 20, "all samples are held in memory");
+/// So many lines that cannot be read are named; those after them are counted.
+const NAMED: usize = 100;
 
 /// Why a history cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +30,7 @@ pub enum ReadError {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: io::Error,
+        source: FileError,
     },
     /// Its first event is none.
     #[error("cannot read the history {}: damaged first line: {source}", path.display())]
@@ -70,6 +77,8 @@ pub enum Missing {
         /// What is wrong with it.
         error: String,
     },
+    /// So many further lines of the events that cannot be read.
+    Events(usize),
     /// The file of the samples.
     Samples,
     /// The last sample, which was cut off.
@@ -90,6 +99,11 @@ impl fmt::Display for Missing {
         match self {
             Self::LastEvent => write!(f, "{EVENTS}: its last line was cut off"),
             Self::Event { line, error } => write!(f, "{EVENTS}: line {line} is left out: {error}"),
+            Self::Events(lines) => write!(
+                f,
+                "{EVENTS}: {} left out: they cannot be read",
+                format::count(*lines, "further line")
+            ),
             Self::Samples => write!(f, "{SAMPLES} is missing"),
             Self::LastSample => write!(f, "{SAMPLES}: its last record was cut off"),
             Self::UnknownSamples(count) => write!(
@@ -105,9 +119,12 @@ impl fmt::Display for Missing {
     }
 }
 
-fn file_error(path: &Path) -> impl FnOnce(io::Error) -> ReadError {
+fn file_error<E: Into<FileError>>(path: &Path) -> impl FnOnce(E) -> ReadError {
     let path = path.to_owned();
-    move |source| ReadError::File { path, source }
+    move |source| ReadError::File {
+        path,
+        source: source.into(),
+    }
 }
 
 /// Reads the history in a run folder.
@@ -145,12 +162,20 @@ pub fn run_id(folder: &Path) -> Option<String> {
     struct Head {
         run: String,
     }
-    let mut line = Vec::new();
-    let file = File::open(folder.join(EVENTS)).ok()?;
-    BufReader::new(file.take(LONGEST_LINE))
-        .read_until(b'\n', &mut line)
-        .ok()?;
+    let line = first_line(folder).ok()?;
     serde_json::from_slice(&line).ok().map(|Head { run }| run)
+}
+
+/// The first line of the events in a run folder, with its end; without one if it was cut off. Everything that only asks
+/// what was run reads no more than this.
+///
+/// # Errors
+/// When there is no such file, or it is none.
+pub fn first_line(folder: &Path) -> Result<Vec<u8>, FileError> {
+    let mut line = Vec::new();
+    let file = files::open_regular(&folder.join(EVENTS))?;
+    BufReader::new(file.take(LONGEST_LINE)).read_until(b'\n', &mut line)?;
+    Ok(line)
 }
 
 /// The texts in the order of their numbers, with the empty one in front.
@@ -185,9 +210,10 @@ fn not_newer(line: &[u8], path: &Path) -> Result<(), ReadError> {
 }
 
 fn read_events(path: &Path, torn: &mut Vec<Missing>) -> Result<Vec<Stamped>, ReadError> {
-    let mut lines = BufReader::new(File::open(path).map_err(file_error(path))?);
+    let mut lines = BufReader::new(files::open(path, EVENTS_LIMIT).map_err(file_error(path))?);
     let mut events = Vec::new();
     let mut line = Vec::new();
+    let mut unnamed = 0;
     for number in 1.. {
         line.clear();
         let read = lines
@@ -204,6 +230,8 @@ fn read_events(path: &Path, torn: &mut Vec<Missing>) -> Result<Vec<Stamped>, Rea
         }
         match serde_json::from_slice(&line) {
             Ok(event) => events.push(event),
+            // A file of nothing but line ends would fill the memory with what is missing.
+            Err(_) if torn.len() >= NAMED => unnamed += 1,
             // A kill in the middle of a write leaves a line without its end.
             Err(_) if line.last() != Some(&b'\n') => torn.push(Missing::LastEvent),
             Err(source) if number == 1 => {
@@ -218,20 +246,24 @@ fn read_events(path: &Path, torn: &mut Vec<Missing>) -> Result<Vec<Stamped>, Rea
             }),
         }
     }
+    if unnamed > 0 {
+        torn.push(Missing::Events(unnamed));
+    }
     Ok(events)
 }
 
 fn read_samples(path: &Path, torn: &mut Vec<Missing>) -> Result<Vec<crate::sample::Sample>, ReadError> {
-    let file = match File::open(path) {
+    let file = match files::open(path, SAMPLES_LIMIT) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        Err(error) if error.is_missing() => {
             torn.push(Missing::Samples);
             return Ok(Vec::new());
         }
         Err(error) => return Err(file_error(path)(error)),
     };
     let bytes = file.metadata().map_or(0, |meta| meta.len());
-    let decoded = samples::read(file, bytes, FORMAT)
+    // It may grow while it is read.
+    let decoded = samples::read(file.take(SAMPLES_LIMIT.bytes), bytes, FORMAT)
         .map_err(file_error(path))?
         .map_err(|source| ReadError::Samples {
             path: path.to_owned(),

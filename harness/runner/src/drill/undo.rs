@@ -10,10 +10,13 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use firedrill_model::files::{self, FileError, Limit};
 use firedrill_model::json_lines;
 
 /// The log's name in a run folder.
 pub const UNDO: &str = "undo.jsonl";
+/// Some hundred bytes a step.
+const LIMIT: Limit = Limit::new(16 << 20, "it is read whole");
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,9 +67,9 @@ impl Log {
 ///
 /// # Errors
 /// When the file cannot be read; a missing one is an empty log.
-pub fn pending(folder: &Path) -> io::Result<Vec<Entry>> {
-    let text = match std::fs::read(folder.join(UNDO)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+pub fn pending(folder: &Path) -> Result<Vec<Entry>, FileError> {
+    let text = match files::read(&folder.join(UNDO), LIMIT) {
+        Err(error) if error.is_missing() => return Ok(Vec::new()),
         read => read?,
     };
     let mut pending: Vec<Entry> = Vec::new();

@@ -2,7 +2,6 @@
 //!
 //! Takes a scheduled drill; gives its result, which is also recorded in the suite log.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use super::super::{clean, logs, output};
 use super::schedule::Scheduled;
 use super::session::Session;
 use firedrill_judge::{Judgement, measure};
+use firedrill_model::files::{self, FileError};
 use firedrill_model::history::{self, History, ReadError};
 use firedrill_report::{DrillOutcome, DrillReport, DrillSummary};
 use firedrill_runner::Plan;
@@ -265,8 +265,8 @@ fn print_report(
     session.progress.print(&text);
 }
 
-fn store_verdict(folder: &Path, json: &str) -> io::Result<()> {
-    std::fs::write(folder.join(history::VERDICT), json)
+fn store_verdict(folder: &Path, json: &str) -> Result<(), FileError> {
+    files::replace(&folder.join(history::VERDICT), json.as_bytes())
 }
 
 /// Removes the drill's services. Says what outlived them, and what could not be removed; false if anything is left.

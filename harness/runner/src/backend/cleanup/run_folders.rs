@@ -1,8 +1,7 @@
 //! What a run keeps for its services in its folder, and which folders are runs at all: a wrong `--runs` must cost
 //! nobody anything. Histories and logs stay.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -10,11 +9,13 @@ use super::{Cleanup, Scope};
 use crate::backend::owner::{Fate, Owner};
 use crate::backend::run_id::is_run_id;
 use crate::backend::tmpfs;
+use firedrill_model::files::{self, Limit};
+use firedrill_model::history;
 
 /// The file in a run folder that names the run's owner.
 pub const OWNER_FILE: &str = "owner";
-/// The events' file of a run folder; the history owns the name, and is not imported here.
-const EVENTS: &str = "events.jsonl";
+/// An owner is a line of some twenty bytes.
+const OWNER_LIMIT: Limit = Limit::new(4 << 10, "it names one owner");
 /// An engine goes on with what it was asked for when the one who asked is killed: what it makes of that is there by so
 /// long after the last sign of life.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
@@ -40,11 +41,12 @@ fn all(runs: &Path) -> Vec<Run> {
         let Some(id) = name.filter(|name| is_run_id(name)) else {
             continue;
         };
-        match fs::read_to_string(path.join(OWNER_FILE)) {
+        match files::read(&path.join(OWNER_FILE), OWNER_LIMIT) {
             Ok(owner) => found.push(Run {
                 id,
                 path,
-                owner: owner.trim().to_owned(),
+                // What is no text is no owner either: nothing of the run is removed then.
+                owner: String::from_utf8_lossy(&owner).trim().to_owned(),
             }),
             Err(_) => found.extend(named(&path, &SIDES).iter().flat_map(|side| all(side))),
         }
@@ -86,9 +88,9 @@ impl Run {
 
     /// A run whose harness was killed before its history began has nothing to tell: not even its first event is whole.
     fn never_began(&self) -> bool {
-        match fs::read(self.path.join(EVENTS)) {
-            Ok(events) => !events.contains(&b'\n'),
-            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        match history::first_line(&self.path) {
+            Ok(line) => line.last() != Some(&b'\n'),
+            Err(error) => error.is_missing(),
         }
     }
 
@@ -102,13 +104,10 @@ impl Run {
 
     /// Whether its services were containers, as its history says first.
     fn in_containers(&self) -> bool {
-        let mut first = String::new();
-        let read =
-            File::open(self.path.join(EVENTS)).and_then(|file| BufReader::new(file).read_line(&mut first));
-        let start: serde_json::Value = match read {
-            Ok(_) => serde_json::from_str(&first).unwrap_or_default(),
-            Err(_) => return false,
+        let Ok(first) = history::first_line(&self.path) else {
+            return false;
         };
+        let start: serde_json::Value = serde_json::from_slice(&first).unwrap_or_default();
         let backend = start.get("backend").or_else(|| start.get("target"));
         backend.is_some_and(|backend| backend == "docker")
     }
