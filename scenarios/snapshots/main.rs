@@ -14,6 +14,7 @@ use acceptance::snapshots::{self, Snapshot};
 use acceptance::suite::Suite;
 use acceptance::trials;
 use firedrill::Plan;
+use firedrill::history::{Event, History, Phase, Stamped};
 use firedrill::{fault, report, scenario};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
@@ -130,6 +131,9 @@ impl Asked {
                 "this backend cannot do what the scenario needs",
             ));
         };
+        if let Some(step) = reverted_too_early(&run.history) {
+            return Err(format!("{name}: step {} was reverted before read-back", step + 1).into());
+        }
         let snapshot = Snapshot::of(self.kind, name)?;
         let text = snapshot.text(&run.history, &run.measured, &run.judgement);
         let compared = panic::catch_unwind(|| compare(&snapshot, &text));
@@ -157,6 +161,19 @@ impl Asked {
             Err(panic) => panic::resume_unwind(panic),
         }
     }
+}
+
+/// A step without an end that was reverted before the writes had been read back: the harness must look before it puts
+/// anything right.
+fn reverted_too_early(history: &History) -> Option<usize> {
+    let collect = |event: &Stamped| matches!(event.event, Event::Phase { phase: Phase::Collect });
+    let before = history.events.iter().take_while(|event| !collect(event));
+    let mut reverted = before.filter_map(|event| match event.event {
+        Event::Reverted { step, .. } | Event::NotReverted { step, .. } => Some(step),
+        _ => None,
+    });
+    let steps = &history.start.plan.scenario.steps;
+    reverted.find(|step| steps[*step].lasting.is_none())
 }
 
 /// Compares a text with its snapshot. insta writes a new one beside it, for `cargo insta review`.

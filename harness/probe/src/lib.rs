@@ -37,7 +37,7 @@ mod stall;
 mod store;
 
 pub use prober::{Stream, probe, streams};
-pub use store::{read_back, seed};
+pub use store::{Obstacle, read_back, seed};
 
 use std::sync::Arc;
 

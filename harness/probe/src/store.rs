@@ -88,19 +88,34 @@ impl Pace {
     }
 }
 
+/// What is between the reader and the store while writes are read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Nothing: every answer is the store's.
+    None,
+    /// A fault that is still in effect may keep the entry from the store: an error of the server says nothing about it.
+    BehindEntry,
+    /// A fault is still in effect on the users' link, and may have changed any answer: only a right one says something.
+    BeforeEntry,
+}
+
 /// Reads every write back, at most at the rate of all journeys together; the answers come in the writes' order. A write
 /// that nobody can say where to read is left out.
 pub async fn read_back(
     users: &Arc<Users>,
     seed: u64,
     entry: SocketAddr,
+    obstacle: Obstacle,
     writes: &[Write],
 ) -> Vec<(Write, Found)> {
     let way = Arc::new(Way::new(entry, Mode::Reused));
     let limits = Arc::new((Patience::new(), Pace::new(users)));
     let reads = writes.iter().cloned().map(|write| {
         let (users, way, limits) = (Arc::clone(users), Arc::clone(&way), Arc::clone(&limits));
-        async move { read_one(&users, seed, &way, &limits, &write).await }
+        async move {
+            let (write, found) = read_one(&users, seed, (&way, obstacle), &limits, &write).await?;
+            Some((write, trusted(found, obstacle)))
+        }
     });
     stream::iter(reads)
         .buffered(AT_ONCE)
@@ -136,7 +151,7 @@ impl Patience {
 async fn read_one(
     users: &Users,
     seed: u64,
-    way: &Way,
+    (way, obstacle): (&Way, Obstacle),
     (patience, pace): &(Patience, Pace),
     write: &Write,
 ) -> Option<(Write, Found)> {
@@ -176,7 +191,7 @@ async fn read_one(
     };
     // A service that answers, and answers nothing but errors, does not have it; one that does not answer says nothing.
     let given_up = |_| {
-        if refused.load(Ordering::Relaxed) {
+        if refused.load(Ordering::Relaxed) && obstacle == Obstacle::None {
             Found::Lost
         } else {
             Found::Unknown
@@ -187,6 +202,14 @@ async fn read_one(
         .await
         .unwrap_or_else(given_up);
     Some((write.clone(), found))
+}
+
+/// What remains of a finding when a fault may have changed the answer.
+fn trusted(found: Found, obstacle: Obstacle) -> Found {
+    match (obstacle, found) {
+        (Obstacle::BeforeEntry, Found::Lost | Found::Corrupt) => Found::Unknown,
+        (_, found) => found,
+    }
 }
 
 fn default_link(remember: &Remember, book: &Book<'_>, n: u64) -> Option<String> {
@@ -270,12 +293,32 @@ mod tests {
         let asked = Arc::new(Mutex::new(HashMap::new()));
         let store = tokio::spawn(broken_store(listener, Arc::clone(&asked)));
         let writes: Vec<Write> = (0..64).map(write).collect();
-        let read = read_back(&users(), 7, entry, &writes).await;
+        let read = read_back(&users(), 7, entry, Obstacle::None, &writes).await;
         assert_eq!(read.len(), writes.len());
         assert!(read.iter().all(|(_, found)| *found == Found::Lost), "{read:?}");
         let times = |n: u64| asked.lock().unwrap()[&format!("/{n}")];
         assert!(times(0) > 1, "the first record was asked for once");
         assert_eq!(times(63), 1, "the last record, after all patience was used up");
         store.abort();
+    }
+
+    #[tokio::test]
+    async fn errors_say_nothing_about_a_store_while_a_fault_may_keep_the_entry_from_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let entry = listener.local_addr().unwrap();
+        let store = tokio::spawn(broken_store(listener, Arc::default()));
+        for obstacle in [Obstacle::BehindEntry, Obstacle::BeforeEntry] {
+            let read = read_back(&users(), 7, entry, obstacle, &[write(0)]).await;
+            assert_eq!(read[0].1, Found::Unknown, "{obstacle:?}");
+        }
+        store.abort();
+    }
+
+    #[test]
+    fn only_a_right_answer_counts_over_a_faulty_link() {
+        use Found::{Corrupt, Intact, Lost, Unknown};
+        let over = |obstacle| [Intact, Lost, Corrupt].map(|found| trusted(found, obstacle));
+        assert_eq!(over(Obstacle::BeforeEntry), [Intact, Unknown, Unknown]);
+        assert_eq!(over(Obstacle::BehindEntry), [Intact, Lost, Corrupt]);
     }
 }

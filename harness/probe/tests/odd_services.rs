@@ -190,7 +190,8 @@ async fn writes_are_read_back_no_faster_than_the_journeys_ran() {
         })
         .collect();
     let began = std::time::Instant::now();
-    let found = firedrill_probe::read_back(&users, 7, address, &writes).await;
+    let found =
+        firedrill_probe::read_back(&users, 7, address, firedrill_probe::Obstacle::None, &writes).await;
     // 29 intervals of 20 ms lie between 30 reads.
     assert!(
         began.elapsed() >= Duration::from_millis(580),

@@ -107,15 +107,14 @@ fn downtime(limits: &Limits, found: Bounds, grounds: Grounds) -> Check {
 
 fn data(expect: &Expect, measured: &Measured) -> Vec<Check> {
     let data = measured.data;
-    let lost = if data.lost as u64 > expect.lost_writes {
-        Verdict::Breached
-    } else if data.unknown > 0 {
-        // A write that nobody could read back may be lost.
-        Verdict::Undecided
-    } else {
-        Verdict::Met
+    // A write that nobody could read back may be lost, or corrupt.
+    let bounded = |known: usize, allowed: u64| match known as u64 {
+        known if known > allowed => Verdict::Breached,
+        known if known + data.unknown as u64 > allowed => Verdict::Undecided,
+        _ => Verdict::Met,
     };
-    let corrupt = met(data.corrupt as u64 <= expect.corrupt_writes);
+    let lost = bounded(data.lost, expect.lost_writes);
+    let corrupt = bounded(data.corrupt, expect.corrupt_writes);
     let (allowed_lost, allowed_corrupt) = (
         Required::AtMost(expect.lost_writes),
         Required::AtMost(expect.corrupt_writes),

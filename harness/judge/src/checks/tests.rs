@@ -4,7 +4,7 @@ use crate::made_up::{LENGTH, MS, SECOND, drill, stamped};
 use crate::{Verdict, judge, measure};
 use firedrill_model::check::{CheckId, Never};
 use firedrill_model::history::{Event, History, Phase};
-use firedrill_model::sample::{Bad, Labels, Micros};
+use firedrill_model::sample::{Ack, Bad, Found, Labels, Micros, StreamId};
 
 use Verdict::{Breached, Met, Undecided};
 
@@ -311,4 +311,30 @@ fn a_control_on_a_service_that_is_broken_from_the_start_needs_no_steady_state() 
         verdict(&history, &CheckId::EvidenceSteady)
     };
     assert_eq!((control(true), control(false)), (Undecided, Met));
+}
+
+/// What is said of lost and of corrupt writes after a drill in which so many writes were acknowledged and these were
+/// found.
+fn data_checks(expect: Value, acknowledged: u64, found: &[Found]) -> [Verdict; 2] {
+    let mut history = drill(expect, |_| None);
+    let (stream, ack) = (StreamId(0), Ack::Acknowledged);
+    let writes = (0..acknowledged).map(|n| Event::Write { stream, n, ack, link: None });
+    let read = (0..).zip(found).map(|(n, found)| Event::ReadBack { stream, n, ack, found: *found });
+    let events = writes.chain(read).map(|event| stamped(LENGTH, event));
+    let end = history.events.len() - 2;
+    history.events.splice(end..end, events);
+    [CheckId::LostWrites, CheckId::CorruptWrites].map(|id| verdict(&history, &id))
+}
+
+#[test]
+fn writes_that_nobody_could_read_back_are_neither_lost_nor_intact() {
+    let none = || json!({});
+    let some = || json!({ "lost_writes": 2, "corrupt_writes": 2 });
+    assert_eq!(data_checks(none(), 2, &[Found::Intact; 2]), [Met, Met]);
+    assert_eq!(data_checks(none(), 2, &[Found::Unknown; 2]), [Undecided, Undecided]);
+    assert_eq!(data_checks(none(), 2, &[]), [Undecided, Undecided], "not read back");
+    assert_eq!(data_checks(some(), 2, &[Found::Unknown; 2]), [Met, Met], "two may be lost");
+    assert_eq!(data_checks(some(), 3, &[Found::Unknown; 3]), [Undecided, Undecided]);
+    let one_lost = [Found::Lost, Found::Unknown, Found::Unknown];
+    assert_eq!(data_checks(some(), 3, &one_lost), [Undecided, Met]);
 }

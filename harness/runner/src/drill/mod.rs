@@ -2,7 +2,7 @@
 //!
 //! Takes an [`Order`] (a checked plan, a backend, the services' programs, a new run folder) and gives a history in that
 //! folder. The phases: prepare (create, start, seed) → steady state → steps while journeys run → quiet period → read
-//! back every acknowledged write → collect logs → revert the faults that are left. The caller judges the history, stores
+//! back every acknowledged write → collect logs → revert the faults that are left: nothing is put right before it was seen. The caller judges the history, stores
 //! the verdict, and only then cleans the backend.
 
 mod alerts;
@@ -220,20 +220,15 @@ impl Drill {
             &self.recorder,
         )?;
         self.phase(Phase::Steady)?;
-        let mut settled = true;
         if self.steady(&journeys).await? {
             self.phase(Phase::Steps)?;
             self.steps.run(self.clock.now()).await?;
             self.phase(Phase::Quiet)?;
-            settled = self.quiet(&journeys).await;
+            self.quiet(&journeys).await;
         }
         let writes = journeys.end().await?;
         self.phase(Phase::ReadBack)?;
-        if !settled {
-            // The system did not recover by itself. What it has lost shows only after a recovery, so the faults are
-            // reverted now, as an operator would.
-            self.steps.revert_all().await?;
-        }
+        // Before anything is reverted: a revert restores files, and would hide what the system has lost.
         self.read_back(&writes).await?;
         self.phase(Phase::Collect)?;
         self.collect().await?;
@@ -359,9 +354,8 @@ impl Drill {
     }
 
     /// Waits until all journeys have been good for the quiet period, and every expected alert has arrived: one that may
-    /// still come is not missing. Returns whether the journeys have been: after the settle time the service counts as
-    /// still down.
-    async fn quiet(&self, journeys: &Journeys) -> bool {
+    /// still come is not missing. Ends after the settle time in any case: the service then counts as still down.
+    async fn quiet(&self, journeys: &Journeys) {
         let scenario = &self.order.plan.scenario;
         let timing = &scenario.timing;
         let since = self.clock.now();
@@ -376,13 +370,17 @@ impl Drill {
             })
         };
         // A settle time below the quiet period could never be enough.
-        let waited = firedrill_wait::until("recovery", timing.settle.0.max(timing.quiet.0), look).await;
-        waited.is_ok() || is_quiet()
+        let within = timing.settle.0.max(timing.quiet.0);
+        // Without recovery the outage counts as still down, and the drill goes on to read back.
+        let _ = firedrill_wait::until("recovery", within, look).await;
     }
 
+    /// Asks for every write, where users ask: a fault without an end is still in effect.
     async fn read_back(&self, writes: &[probe::Write]) -> Result<(), Error> {
-        let entry = self.order.backend.address(self.order.plan.entry(), None)?;
-        for (write, found) in probe::read_back(&self.users, self.order.seed, entry, writes).await {
+        let (plan, backend) = (&self.order.plan, self.order.backend.as_ref());
+        let entry = proxies::entry(plan, backend, &self.steps.proxies)?;
+        let obstacle = self.steps.obstacle().await?;
+        for (write, found) in probe::read_back(&self.users, self.order.seed, entry, obstacle, writes).await {
             let (stream, n, ack) = (write.stream, write.n, write.ack);
             self.recorder.event(Event::ReadBack {
                 stream,

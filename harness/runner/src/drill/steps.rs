@@ -10,13 +10,14 @@ use super::record::Recorder;
 use super::undo::{Entry, Log};
 use super::{Error, derive};
 use crate::Plan;
-use crate::backend::{self, Backend};
+use crate::backend::{self, Backend, State};
 use crate::fault::{Context, Fault, HitCount, Overlaps, receiver};
 use firedrill_model::format;
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Micros};
 use firedrill_model::scenario::Step;
-use firedrill_proxy::Proxies;
+use firedrill_probe::Obstacle;
+use firedrill_proxy::{Proxies, USER};
 
 /// The time limit of an injection: beyond it the fault is not confirmed, and the drill undecided.
 const INJECT_WITHIN: Duration = Duration::from_secs(120);
@@ -255,6 +256,31 @@ impl Steps {
         crate::fault::CATALOGUE
             .iter()
             .any(|entry| entry.kind.name == name && !entry.kind.lasts)
+    }
+
+    /// What the faults that are still in effect put between users and the store.
+    pub(super) async fn obstacle(&self) -> Result<Obstacle, Error> {
+        let active = self.active.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut worst = Obstacle::None;
+        for active in &active {
+            match active.fault.link() {
+                Some((route, _)) if route.from == USER => return Ok(Obstacle::BeforeEntry),
+                Some(_) => worst = Obstacle::BehindEntry,
+                None if self.is_down(active).await? => worst = Obstacle::BehindEntry,
+                None => {}
+            }
+        }
+        Ok(worst)
+    }
+
+    /// Whether the service of a step's fault has ended or is frozen.
+    async fn is_down(&self, active: &Active) -> Result<bool, Error> {
+        let params = &self.plan.scenario.steps[active.step].fault.params;
+        let Some(service) = params.get("service").and_then(|name| name.as_str()) else {
+            return Ok(false);
+        };
+        let state = self.backend.state(service).await?;
+        Ok(state.is_over() || state == State::Paused)
     }
 
     fn context<'a>(&'a self, active: &'a Active) -> Context<'a> {
