@@ -166,7 +166,14 @@ impl Asked {
 /// A step without an end that was reverted before the writes had been read back: the harness must look before it puts
 /// anything right.
 fn reverted_too_early(history: &History) -> Option<usize> {
-    let collect = |event: &Stamped| matches!(event.event, Event::Phase { phase: Phase::Collect });
+    let collect = |event: &Stamped| {
+        matches!(
+            event.event,
+            Event::Phase {
+                phase: Phase::Collect
+            }
+        )
+    };
     let before = history.events.iter().take_while(|event| !collect(event));
     let mut reverted = before.filter_map(|event| match event.event {
         Event::Reverted { step, .. } | Event::NotReverted { step, .. } => Some(step),

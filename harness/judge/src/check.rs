@@ -15,7 +15,7 @@ use crate::measure::{Bounds, Data, RolledBack};
 use firedrill_model::check::CheckId;
 use firedrill_model::history::Missing;
 use firedrill_model::sample::Void;
-use firedrill_model::scenario::Tolerance;
+use firedrill_model::scenario::{DeployOutcome, Tolerance};
 use firedrill_model::units::Share;
 
 /// One requirement with what was found, and its verdict.
@@ -60,6 +60,8 @@ pub enum Required {
     BadAnswers(Share),
     /// Not more than so many.
     AtMost(u64),
+    /// The system answers every deploy like this.
+    Deploy(DeployOutcome),
     /// Users are served by an earlier release again.
     Rollback {
         /// The release that must answer in the end.
@@ -121,6 +123,8 @@ pub enum Found {
     Answers(usize),
     /// So many alerts.
     Alerts(usize),
+    /// How the system answered the deploys.
+    Deploys(Deploys),
     /// The rollback that was seen, if any.
     Rollback(Option<RolledBack>),
     /// Which alert came, and when.
@@ -191,6 +195,17 @@ pub enum StateSeen {
     Fallback(String),
     /// Down: the outages of that stretch, with their lengths.
     Down(Vec<Bounds>),
+}
+
+/// How a system answered the deploys of a drill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Deploys {
+    /// So many were accepted.
+    pub accepted: usize,
+    /// So many were refused.
+    pub refused: usize,
+    /// So many have no answer: they were not tried, or the pipeline broke.
+    pub unknown: usize,
 }
 
 /// What was found of an alert.

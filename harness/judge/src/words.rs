@@ -4,14 +4,14 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use crate::check::{
-    AlertFound, BadAnswers, EndFound, FaultFound, Found, Hits, JourneyFound, Required, StateSeen,
+    AlertFound, BadAnswers, Deploys, EndFound, FaultFound, Found, Hits, JourneyFound, Required, StateSeen,
 };
 use crate::cost::Cost;
 use crate::measure::{Bounds, Data, RolledBack};
 use firedrill_model::format::{self, NONE, span};
 use firedrill_model::history::Missing;
 use firedrill_model::sample::{Labels, Void};
-use firedrill_model::scenario::Tolerance;
+use firedrill_model::scenario::{DeployOutcome, Tolerance};
 use firedrill_model::units::Share;
 
 /// More states than this are shortened to the first and the last ones.
@@ -41,6 +41,8 @@ impl Display for Required {
             Self::BadAnswers(limit) => f.write_str(&most_bad(*limit)),
             Self::AtMost(0) => f.write_str(NONE),
             Self::AtMost(count) => write!(f, "≤ {count}"),
+            Self::Deploy(DeployOutcome::Accepted) => f.write_str("accepted"),
+            Self::Deploy(DeployOutcome::Refused) => f.write_str("refused"),
             Self::Rollback { to, within } => write!(f, "back to {to} within {}", span(*within)),
             Self::Alert { within, contains } => {
                 f.write_str("arrives")?;
@@ -84,6 +86,7 @@ impl Display for Found {
             Self::Count(count) => f.write_str(&none_or(*count)),
             Self::Answers(count) => f.write_str(&format::count(*count, "answer")),
             Self::Alerts(count) => f.write_str(&format::count(*count, "alert")),
+            Self::Deploys(deploys) => f.write_str(&answers_to(*deploys)),
             Self::Rollback(found) => f.write_str(&found.as_ref().map_or(NONE.to_owned(), rollback)),
             Self::Alert(found) => found.fmt(f),
             Self::LogContains(found) => f.write_str(match found {
@@ -105,6 +108,22 @@ impl Display for Found {
             ),
             Self::End(found) => found.fmt(f),
         }
+    }
+}
+
+/// How deploys were answered: `accepted` for one, `1 accepted, 2 refused` for several.
+fn answers_to(deploys: Deploys) -> String {
+    let Deploys {
+        accepted,
+        refused,
+        unknown,
+    } = deploys;
+    let kinds = [(accepted, "accepted"), (refused, "refused"), (unknown, "unknown")];
+    let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+    match accepted + refused + unknown {
+        0 => NONE.to_owned(),
+        1 => kinds.map(|(_, kind)| kind).collect(),
+        _ => format::list(kinds.map(|(count, kind)| format!("{count} {kind}"))),
     }
 }
 
@@ -335,6 +354,16 @@ mod tests {
         assert_eq!(hits(1, 0).to_string(), "hit 1 connection");
         assert_eq!(hits(2, 1).to_string(), "hit 2 connections, 1 request");
         assert_eq!(Found::Alerts(1).to_string(), "1 alert");
+        let deploys = |accepted, refused, unknown| {
+            Found::Deploys(Deploys {
+                accepted,
+                refused,
+                unknown,
+            })
+            .to_string()
+        };
+        assert_eq!(deploys(0, 1, 0), "refused");
+        assert_eq!(deploys(2, 0, 1), "2 accepted, 1 unknown");
     }
 
     #[test]

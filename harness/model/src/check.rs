@@ -40,6 +40,8 @@ pub enum CheckId {
     CorruptWrites,
     /// `phantom-writes`: refused writes that were there when they were read back.
     PhantomWrites,
+    /// `deploy`: the system accepted or refused each deploy, as expected.
+    Deploy,
     /// `rollback`: the system went back to the expected release in time.
     Rollback,
     /// `alert.KIND`: an alert of that kind arrived.
@@ -91,7 +93,7 @@ pub struct UnknownCheck {
 }
 
 /// The checks whose name has no parameter, with that name.
-const PLAIN: [(CheckId, &str); 12] = [
+const PLAIN: [(CheckId, &str); 13] = [
     (CheckId::EvidenceSteady, "evidence.steady"),
     (CheckId::EvidenceVoids, "evidence.voids"),
     (CheckId::EvidenceGaps, "evidence.gaps"),
@@ -103,6 +105,7 @@ const PLAIN: [(CheckId, &str); 12] = [
     (CheckId::LostWrites, "lost-writes"),
     (CheckId::CorruptWrites, "corrupt-writes"),
     (CheckId::PhantomWrites, "phantom-writes"),
+    (CheckId::Deploy, "deploy"),
     (CheckId::Rollback, "rollback"),
 ];
 
@@ -134,13 +137,14 @@ impl CheckId {
     }
 
     /// How checks are named that a scenario can require to breach.
-    pub(crate) const NAMES: [&'static str; 13] = [
+    pub(crate) const NAMES: [&'static str; 14] = [
         "budget",
         "downtime",
         "bad-answers",
         "lost-writes",
         "corrupt-writes",
         "phantom-writes",
+        "deploy",
         "rollback",
         "journey.NAME",
         "alert.KIND",
@@ -251,7 +255,7 @@ impl JsonSchema for CheckId {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "The name of a check: budget, downtime, bad-answers, lost-writes, corrupt-writes, phantom-writes, rollback, \
+            "description": "The name of a check: budget, downtime, bad-answers, lost-writes, corrupt-writes, phantom-writes, deploy, rollback, \
                 journey.NAME, alert.KIND, never.WHAT, rung.NAME, release.NAME or log.SERVICE.",
         })
     }

@@ -30,12 +30,18 @@ impl ReleaseField {
         }
     }
 
-    fn read(&self, answer: &Answer) -> String {
+    fn read(&self, headers: &HeaderMap, body: &[u8]) -> String {
         match self {
-            Self::Header(name) => joined(&answer.headers, name),
-            Self::Body(between) => between_texts(&answer.body, between).unwrap_or_default(),
+            Self::Header(name) => joined(headers, name),
+            Self::Body(between) => between_texts(body, between).unwrap_or_default(),
         }
     }
+}
+
+/// The release that an answer names by a system's identity, if it names one.
+pub fn named_release(identity: &scenario::Identity, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let name = ReleaseField::new(identity)?.read(headers, body);
+    (!name.is_empty()).then_some(name)
 }
 
 /// The text between two others; the body need not be text as a whole.
@@ -66,9 +72,9 @@ impl AnswerLabels {
 
     /// The release that an answer names.
     pub(super) fn release(&self, answer: &Answer, labels: &Labels) -> Label {
-        self.release
-            .as_ref()
-            .map_or(Label::NONE, |field| labels.intern(cut(&field.read(answer))))
+        self.release.as_ref().map_or(Label::NONE, |field| {
+            labels.intern(cut(&field.read(&answer.headers, &answer.body)))
+        })
     }
 
     /// Whether the body of an answer names the release.

@@ -36,6 +36,7 @@ mod records;
 mod stall;
 mod store;
 
+pub use answer::named_release;
 pub use prober::{Stream, probe, streams};
 pub use store::{Obstacle, read_back, seed};
 

@@ -75,6 +75,16 @@ impl Folder {
     }
 }
 
+impl Folder {
+    /// A log of the drill of this name.
+    pub(crate) fn log(&self, drill: &str, log: &str) -> String {
+        let runs = acceptance::run_folders(&self.0.path().join("runs")).into_iter();
+        let of_drill = |run: &PathBuf| history::read(run).is_ok_and(|run| run.start.plan.name == drill);
+        let run = runs.into_iter().find(of_drill).unwrap();
+        std::fs::read_to_string(run.join(history::LOGS).join(format!("{log}.log"))).unwrap()
+    }
+}
+
 impl Drilled {
     /// What was found of the evidence for a step, and what follows from it.
     pub(crate) fn evidence(&self, step: usize) -> (judge::Verdict, &FaultFound) {

@@ -30,6 +30,7 @@ macro_rules! proves {
 }
 
 mod dependency;
+mod deploys;
 mod drilled;
 mod network;
 mod overlapping;
@@ -73,6 +74,7 @@ fn main() {
     )];
     for family in [
         dependency::trials(),
+        deploys::trials(),
         network::trials(),
         overlapping::trials(),
         process::trials(),

@@ -210,6 +210,7 @@ impl Stage {
             proxies: &self.proxies,
             alerts: None,
             overlaps: &self.overlaps,
+            logs: self.folder.path(),
             step,
             seed: 7,
         }

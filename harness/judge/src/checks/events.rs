@@ -1,14 +1,15 @@
-//! What must happen in a drill, and what must not: rollback, alerts, fallbacks, releases, lines of a log.
+//! What must happen in a drill, and what must not: deploys, rollback, alerts, fallbacks, releases, lines of a log.
 
 use super::grounds::Grounds;
 use super::{at_most, check, met};
 use crate::Verdict;
-use crate::check::{AlertFound, Check, Found, Required};
+use crate::check::{AlertFound, Check, Deploys, Found, Required};
 use crate::measure::{Bounds, Measured};
 use firedrill_model::check::{CheckId, Never};
 use firedrill_model::history::plan::{ExpectedAlert, Rollback};
 use firedrill_model::history::{Event, History};
 use firedrill_model::sample::Micros;
+use firedrill_model::scenario::DeployOutcome;
 
 /// The checks of all events that the scenario names, in the order of reports.
 pub(super) fn checks(history: &History, measured: &Measured, grounds: Grounds) -> Vec<Check> {
@@ -20,6 +21,7 @@ pub(super) fn checks(history: &History, measured: &Measured, grounds: Grounds) -
     let releases = expect.releases.iter();
     let logs = expect.logs.iter();
     let mut checks = Vec::new();
+    checks.extend(expect.deploy.map(|wanted| deployed(history, wanted)));
     checks.extend(rollback.map(|rollback| rolled_back(measured, rollback, grounds)));
     checks.extend(alerts.map(|alert| alerted(history, measured, alert, grounds)));
     checks.extend(never.map(|never| never_happened(history, measured, *never, grounds)));
@@ -27,6 +29,39 @@ pub(super) fn checks(history: &History, measured: &Measured, grounds: Grounds) -
     checks.extend(releases.map(|release| answered_by_release(measured, release, grounds)));
     checks.extend(logs.map(|(service, text)| logged(history, service, text, grounds)));
     checks
+}
+
+/// Every deploy of the scenario is answered as expected. One without an answer (not tried, or a broken pipeline) was neither
+/// accepted nor refused.
+fn deployed(history: &History, wanted: DeployOutcome) -> Check {
+    let steps = &history.start.plan.scenario.steps;
+    let steps = steps.iter().filter(|step| step.fault.name.is_deploy()).count();
+    let mut found = Deploys::default();
+    for event in &history.events {
+        match event.event {
+            Event::Deploy { accepted: true, .. } => found.accepted += 1,
+            Event::Deploy { accepted: false, .. } => found.refused += 1,
+            _ => {}
+        }
+    }
+    found.unknown = steps.saturating_sub(found.accepted + found.refused);
+    let (as_wanted, otherwise) = match wanted {
+        DeployOutcome::Accepted => (found.accepted, found.refused),
+        DeployOutcome::Refused => (found.refused, found.accepted),
+    };
+    let verdict = if otherwise > 0 {
+        Verdict::Breached
+    } else if found.unknown > 0 || as_wanted == 0 {
+        Verdict::Undecided
+    } else {
+        Verdict::Met
+    };
+    check(
+        CheckId::Deploy,
+        Required::Deploy(wanted),
+        Found::Deploys(found),
+        verdict,
+    )
 }
 
 fn rolled_back(measured: &Measured, wanted: &Rollback, grounds: Grounds) -> Check {

@@ -318,8 +318,18 @@ fn a_control_on_a_service_that_is_broken_from_the_start_needs_no_steady_state() 
 fn data_checks(expect: Value, acknowledged: u64, found: &[Found]) -> [Verdict; 2] {
     let mut history = drill(expect, |_| None);
     let (stream, ack) = (StreamId(0), Ack::Acknowledged);
-    let writes = (0..acknowledged).map(|n| Event::Write { stream, n, ack, link: None });
-    let read = (0..).zip(found).map(|(n, found)| Event::ReadBack { stream, n, ack, found: *found });
+    let writes = (0..acknowledged).map(|n| Event::Write {
+        stream,
+        n,
+        ack,
+        link: None,
+    });
+    let read = (0..).zip(found).map(|(n, found)| Event::ReadBack {
+        stream,
+        n,
+        ack,
+        found: *found,
+    });
     let events = writes.chain(read).map(|event| stamped(LENGTH, event));
     let end = history.events.len() - 2;
     history.events.splice(end..end, events);
@@ -331,10 +341,53 @@ fn writes_that_nobody_could_read_back_are_neither_lost_nor_intact() {
     let none = || json!({});
     let some = || json!({ "lost_writes": 2, "corrupt_writes": 2 });
     assert_eq!(data_checks(none(), 2, &[Found::Intact; 2]), [Met, Met]);
-    assert_eq!(data_checks(none(), 2, &[Found::Unknown; 2]), [Undecided, Undecided]);
-    assert_eq!(data_checks(none(), 2, &[]), [Undecided, Undecided], "not read back");
-    assert_eq!(data_checks(some(), 2, &[Found::Unknown; 2]), [Met, Met], "two may be lost");
-    assert_eq!(data_checks(some(), 3, &[Found::Unknown; 3]), [Undecided, Undecided]);
+    assert_eq!(
+        data_checks(none(), 2, &[Found::Unknown; 2]),
+        [Undecided, Undecided]
+    );
+    assert_eq!(
+        data_checks(none(), 2, &[]),
+        [Undecided, Undecided],
+        "not read back"
+    );
+    assert_eq!(
+        data_checks(some(), 2, &[Found::Unknown; 2]),
+        [Met, Met],
+        "two may be lost"
+    );
+    assert_eq!(
+        data_checks(some(), 3, &[Found::Unknown; 3]),
+        [Undecided, Undecided]
+    );
     let one_lost = [Found::Lost, Found::Unknown, Found::Unknown];
     assert_eq!(data_checks(some(), 3, &one_lost), [Undecided, Met]);
+}
+
+/// What a required outcome of the deploys comes to, where these were answered out of so many.
+fn deploys(wanted: &str, steps: usize, accepted: &[bool]) -> Verdict {
+    let mut history = drill(json!({ "deploy": wanted }), |_| None);
+    let step = json!({ "at": "2s", "deploy": { "service": "app", "release": "v2" } });
+    history.start.plan.scenario.steps = vec![serde_json::from_value(step).unwrap(); steps];
+    let answered = accepted.iter().map(|accepted| Event::Deploy {
+        release: "v2".into(),
+        accepted: *accepted,
+        detail: "answered".into(),
+    });
+    let events: Vec<_> = answered.map(|event| stamped(2 * SECOND, event)).collect();
+    history.events.splice(3..3, events);
+    verdict(&history, &CheckId::Deploy)
+}
+
+#[test]
+fn a_deploy_is_accepted_or_refused_or_nobody_knows() {
+    assert_eq!(deploys("accepted", 1, &[true]), Met);
+    assert_eq!(deploys("accepted", 1, &[false]), Breached);
+    assert_eq!(deploys("refused", 1, &[false]), Met);
+    assert_eq!(deploys("refused", 1, &[true]), Breached);
+    for wanted in ["accepted", "refused"] {
+        assert_eq!(deploys(wanted, 1, &[]), Undecided, "the pipeline broke");
+        assert_eq!(deploys(wanted, 2, &[true, false]), Breached);
+    }
+    assert_eq!(deploys("accepted", 2, &[true]), Undecided);
+    assert_eq!(deploys("accepted", 2, &[true, true]), Met);
 }

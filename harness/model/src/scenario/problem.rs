@@ -213,6 +213,8 @@ codes! {
     LimitsCrossed = "limits-crossed",
     /// Two expectations that exclude each other.
     Contradiction = "contradiction",
+    /// A requirement about deploys, and no deploy.
+    NoDeploy = "no-deploy",
     /// A requirement about releases, on a system whose answers name none.
     NoIdentity = "no-identity",
     /// A requirement about fallbacks, on a system that does not say what one is.

@@ -32,7 +32,7 @@ pub use cleanup::{Cleanup, OVERLAPS_FOLDER, OWNER_FILE, Scope, clean_up, lost};
 pub use docker::{Engine, engine};
 pub use owner::{Fate, Owner, Place, Process};
 pub use ports::reserve as reserve_port;
-pub use ready::ready;
+pub use ready::{ready, tail};
 pub use run_id::new_run_id;
 
 use firedrill_model::format;

@@ -92,7 +92,7 @@ async fn answers(
 }
 
 /// The last lines of a log, for an error message.
-pub(super) fn tail(log: &[u8]) -> String {
+pub fn tail(log: &[u8]) -> String {
     let text = String::from_utf8_lossy(log);
     let lines: Vec<&str> = text.lines().rev().take(5).collect();
     let text = lines.into_iter().rev().collect::<Vec<_>>().join(" | ");

@@ -1,6 +1,6 @@
 //! The steps: injected on schedule, confirmed, reverted when their time is over, and at the end in any case.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::Plan;
 use crate::backend::{self, Backend, State};
 use crate::fault::{Context, Fault, HitCount, Overlaps, receiver};
 use firedrill_model::format;
-use firedrill_model::history::Event;
+use firedrill_model::history::{Event, LOGS};
 use firedrill_model::sample::{Clock, Micros};
 use firedrill_model::scenario::Step;
 use firedrill_probe::Obstacle;
@@ -39,6 +39,8 @@ pub(super) struct Steps {
     undo: Mutex<Log>,
     active: Mutex<Vec<Active>>,
     overlaps: Overlaps,
+    /// The folder for logs.
+    logs: PathBuf,
 }
 
 /// A fault whose injection has begun and that was not reverted.
@@ -69,6 +71,7 @@ impl Steps {
             undo,
             active: Mutex::default(),
             overlaps: Overlaps::open(&folder.join(backend::OVERLAPS_FOLDER)),
+            logs: folder.join(LOGS),
         })
     }
 
@@ -291,6 +294,7 @@ impl Steps {
             alerts: self.alerts.get(),
             proxies: &self.proxies,
             overlaps: &self.overlaps,
+            logs: &self.logs,
             step: active.step,
             seed,
         }

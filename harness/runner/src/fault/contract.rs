@@ -4,6 +4,8 @@
 //! used: it carries the evidence that the fault took effect. [`Fault::revert`] does not need it, so that a fault
 //! whose injection was cut off can be reverted too.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 
 use super::dependency::receiver;
@@ -25,6 +27,8 @@ pub struct Context<'a> {
     pub proxies: &'a Proxies,
     /// What all steps of the drill ask of the same things.
     pub overlaps: &'a Overlaps,
+    /// The folder for logs of the run.
+    pub logs: &'a Path,
     /// Which step of the scenario this is, from 0: one fault a step.
     pub step: usize,
     /// This fault's own seed, derived from the drill's.
@@ -41,7 +45,8 @@ pub struct Injected {
     pub deployed: Option<Deployed>,
 }
 
-/// What became of a deploy. A refusal is a result like another: a gate refuses that way.
+/// How the system answered a deploy. A refusal is a result like another: a gate refuses that way. A pipeline that broke is an
+/// error instead.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Deployed {
     /// The release.

@@ -81,12 +81,52 @@ pub enum ActionError {
         source: std::io::Error,
     },
     /// A command did not end in time.
-    #[error("{program} did not end within {}", format::span(*within))]
+    #[error("{program} did not end within {}; end of its output: {output}", format::span(*within))]
     TimedOut {
         /// The program.
         program: String,
         /// How long it had.
         within: Duration,
+        /// The end of its output.
+        output: String,
+    },
+    /// A command ended in a way that is neither success nor a declared refusal.
+    #[error("{program}: {status}, and `refused` does not list it; end of its output: {output}")]
+    Ended {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// The end of its output.
+        output: String,
+    },
+    /// A request was answered with a status that is neither success nor a declared refusal.
+    #[error("{method} {path} answered {status}, and `refused` does not list it: {body}")]
+    Answered {
+        /// Its method.
+        method: String,
+        /// Its path, as the system file has it.
+        path: String,
+        /// The status.
+        status: u16,
+        /// The beginning of the answer.
+        body: String,
+    },
+    /// The log of the deploy cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// An action failed after others had been carried out.
+    #[error("{source}; before that: {done}")]
+    After {
+        /// What was carried out, in words.
+        done: String,
+        /// The failure.
+        source: Box<ActionError>,
     },
 }
 
@@ -127,6 +167,16 @@ pub enum NotInEffect {
         service: String,
         /// The state, with the process's identity.
         seen: State,
+    },
+    /// A service was replaced and answers as another release.
+    #[error("{service} answers as {seen}, not as {release}")]
+    OtherRelease {
+        /// The service.
+        service: String,
+        /// The release that was deployed.
+        release: String,
+        /// The release that its answer names.
+        seen: String,
     },
     /// No service uses `{alerts}`, so no alert can be hit.
     #[error("no service uses {{alerts}}, so there is no alert receiver")]

@@ -6,8 +6,8 @@
 //! hold they are not ignored: the drill is undecided then ([`Scenario::unknown_requirements`]). What only running a drill
 //! needs (requests, arguments, environment variables) is left out; secrets among them never reach a run folder.
 //!
-//! A new key needs a default. A key with a new meaning, or a new word for a [`Tolerance`], a [`Never`] or a
-//! [`Contract`], raises [`FORMAT`](super::FORMAT).
+//! A new key needs a default. A key with a new meaning, or a new word for a [`Tolerance`], a [`Never`], a
+//! [`DeployOutcome`] or a [`Contract`], raises [`FORMAT`](super::FORMAT).
 
 mod fault;
 mod unknown;
@@ -21,7 +21,7 @@ pub use fault::{Fault, FaultName, Step};
 pub use unknown::UnknownKeys;
 
 use crate::check::CheckId;
-use crate::scenario::{self, Contract, Never, Tolerance};
+use crate::scenario::{self, Contract, DeployOutcome, Never, Tolerance};
 use crate::units::{Share, Span};
 
 /// The plan of a drill.
@@ -109,6 +109,9 @@ pub struct Expect {
     /// The share of a journey's answers that might be bad, for those that had one of their own.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bad_of_journeys: BTreeMap<String, Share>,
+    /// Whether the system had to accept or refuse every deploy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<DeployOutcome>,
     /// The rollback that had to happen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -341,6 +344,7 @@ impl From<&scenario::Expect> for Expect {
             bad_of_journeys: (expect.journeys.iter())
                 .filter_map(|(name, allowed)| Some((name.clone(), allowed.bad?.at_most)))
                 .collect(),
+            deploy: expect.deploy,
             rollback: expect.rollback.as_ref().map(|rollback| Rollback {
                 to: rollback.to.clone(),
                 within: rollback.within,

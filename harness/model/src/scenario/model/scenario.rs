@@ -198,6 +198,9 @@ pub struct Expect {
     /// The share of all answers that may be bad, over all journeys (none). It also holds for each journey that names none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bad: Option<BadAnswers>,
+    /// Whether the system must accept or refuse every deploy of the scenario.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<DeployOutcome>,
     /// The rollback that must happen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
@@ -324,6 +327,16 @@ impl From<Tolerance> for Allowed {
 pub struct BadAnswers {
     /// Not more than this.
     pub at_most: Share,
+}
+
+/// How a system answers a deploy. A pipeline that breaks has neither accepted nor refused it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeployOutcome {
+    /// Every action of the recipe accepted the release.
+    Accepted,
+    /// An action answered with a refusal that the recipe declares.
+    Refused,
 }
 
 /// A rollback that must happen.

@@ -398,9 +398,14 @@ pub enum DeployAction {
         port: Option<String>,
         /// What is asked.
         request: Request,
-        /// At most this long (30 s). An answer of 400 or above is a refusal, recorded as such.
+        /// At most this long (30 s).
         #[serde(default = "deploy_limit")]
         within: Span,
+        /// The statuses by which it refuses a release (none). Another status of 400 or above is a failure of the pipeline: the
+        /// fault was not injected.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(inner(range(min = 200, max = 599)))]
+        refused: Vec<u16>,
     },
     /// Run a program (never a shell), with templates in its arguments.
     Command {
@@ -409,6 +414,11 @@ pub enum DeployAction {
         /// At most this long (5 min).
         #[serde(default = "command_limit")]
         within: Span,
+        /// The exit codes by which it refuses a release (none). 0 accepts it; any other end is a failure of the pipeline: the
+        /// fault was not injected.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[schemars(inner(range(min = 1, max = 255)))]
+        refused: Vec<u8>,
     },
 }
 

@@ -93,6 +93,7 @@ fn checks_made(expect: &Expect) -> Vec<CheckId> {
     made.extend(expect.downtime.iter().map(|_| CheckId::Downtime));
     made.extend(expect.journeys.keys().cloned().map(CheckId::Journey));
     made.extend(expect.bad.map(|_| CheckId::BadAnswers));
+    made.extend(expect.deploy.map(|_| CheckId::Deploy));
     made.extend(expect.rollback.iter().map(|_| CheckId::Rollback));
     made.extend(
         expect

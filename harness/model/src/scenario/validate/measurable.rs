@@ -16,7 +16,7 @@ use crate::check::{CheckId, Never};
 use crate::format;
 
 /// Rules about the scenario alone.
-pub(super) const RULES: &[ScenarioRule] = &[timing];
+pub(super) const RULES: &[ScenarioRule] = &[timing, deploys];
 
 /// Rules that need its system.
 pub(super) const SYSTEM_RULES: &[OnSystemRule] = &[
@@ -31,6 +31,20 @@ fn timing(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
         let message = format!("`{key}` is zero: no good answer would be needed");
         let problem = subject.file.value(Code::TimingZero, at!["timing", *key], message);
         found.push(problem.help("use the time for which every journey must be good, such as \"500ms\""));
+    }
+}
+
+/// A scenario without a deploy has none that could be accepted or refused.
+fn deploys(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
+    let scenario = subject.scenario;
+    let deploys = scenario.steps.iter().any(|step| step.fault.is_deploy());
+    // A step that cannot be read may be one.
+    if scenario.expect.deploy.is_some() && !deploys && subject.file.is_sure(at!["step"]) {
+        let message = "this cannot be measured: no step deploys a release";
+        let problem = subject
+            .file
+            .value(Code::NoDeploy, at!["expect", "deploy"], message);
+        found.push(problem.help("add a `deploy` step, or remove the expectation"));
     }
 }
 

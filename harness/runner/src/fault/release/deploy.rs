@@ -5,17 +5,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::action::{self, Answer};
+use super::log::Log;
+use super::serving;
 use crate::backend;
-use crate::fault::error::ActionError;
+use crate::fault::error::{ActionError, NotInEffect};
 use crate::fault::process::{start_ready, stop};
 use crate::fault::{Context, Deployed, Describe, Error, Fault, Injected};
 use firedrill_model::format;
 use firedrill_model::scenario::{self, DeployAction};
 
 /// Deploys a release to a service: by the system's `[[deploy]]` recipe, or without one all at once, as in the
-/// incident: the old release is stopped, the new one is started under the same address. An action that is refused (an
-/// answer of 400 or above, a command with an exit code other than 0) ends the recipe, as it ends a pipeline: that is a
-/// result, and evidence. The harness never rolls a release back: that is up to the system.
+/// incident: the old release is stopped, the new one is started under the same address. An action that refuses, by a status
+/// or an exit code that the recipe lists in `refused`, ends the recipe, as it ends a pipeline: that is a result, and
+/// evidence. Any other failure of an action leaves the drill undecided. What actions print and answer is in the run folder,
+/// `logs/deploy.step-N.log`. The harness never rolls a release back: that is up to the system.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::fault) struct Deploy {
@@ -28,7 +31,7 @@ pub(in crate::fault) struct Deploy {
 impl Describe for Deploy {
     const NAME: &'static str = "deploy";
     const SUMMARY: &'static str = "deploy another release, as the system file declares";
-    const CONFIRMED: &'static str = "each action of the recipe answered; which release serves is measured";
+    const CONFIRMED: &'static str = "each action of the recipe accepted the release, or one refused it as declared; the service's answer names the release";
     const FAMILY: &'static str = "release";
     const EXAMPLE: &'static str = r#"at = "1s", deploy = { service = "app", release = "v2" }"#;
     const LASTS: bool = false;
@@ -49,34 +52,28 @@ impl Fault for Deploy {
         } else {
             recipe
         };
-        let mut evidence = Vec::new();
-        let mut accepted = true;
+        let log = Log::of(context.logs, context.step);
+        let mut done = Vec::new();
         for action in actions {
-            match self.carry_out(context, action).await {
-                Ok(Answer::Accepted(detail)) => evidence.push(detail),
+            match self.carry_out(context, action, &log).await {
+                Ok(Answer::Accepted(detail)) => done.push(detail),
                 Ok(Answer::Refused(detail)) => {
-                    evidence.push(format!("refused: {detail}"));
-                    accepted = false;
-                    break;
+                    // Earlier actions stay done and later ones are not tried, as in a pipeline that stops.
+                    done.push(format!("refused: {detail}"));
+                    return Ok(self.answered(false, &done));
                 }
-                // Earlier actions stay done and later ones are not tried, as in a pipeline that stops.
-                Err(Error::Action(error)) if !evidence.is_empty() => {
-                    evidence.push(format!("stopped: {error}"));
-                    accepted = false;
-                    break;
+                Err(Error::Action(source)) if !done.is_empty() => {
+                    let (done, source) = (done.join("; "), Box::new(source));
+                    return Err(ActionError::After { done, source }.into());
                 }
                 Err(error) => return Err(error),
             }
         }
-        let detail = evidence.join("; ");
-        Ok(Injected {
-            deployed: Some(Deployed {
-                release: self.release.clone(),
-                accepted,
-                detail: detail.clone(),
-            }),
-            ..Injected::confirmed(detail)
-        })
+        let replaced = actions
+            .iter()
+            .any(|action| matches!(action, DeployAction::Replace(_)));
+        done.push(self.confirm(context, replaced).await?);
+        Ok(self.answered(true, &done))
     }
 
     async fn revert(&self, _: &Context<'_>) -> Result<String, Error> {
@@ -85,7 +82,42 @@ impl Fault for Deploy {
 }
 
 impl Deploy {
-    async fn carry_out(&self, context: &Context<'_>, action: &DeployAction) -> Result<Answer, Error> {
+    /// The system's answer to the deploy, and what it consists of.
+    fn answered(&self, accepted: bool, done: &[String]) -> Injected {
+        let detail = done.join("; ");
+        Injected {
+            deployed: Some(Deployed {
+                release: self.release.clone(),
+                accepted,
+                detail: detail.clone(),
+            }),
+            ..Injected::confirmed(detail)
+        }
+    }
+
+    /// Asks the service which release it runs. One that was replaced and answers as another release was not deployed; where
+    /// the recipe leaves that to others, they may do it later.
+    async fn confirm(&self, context: &Context<'_>, replaced: bool) -> Result<String, Error> {
+        let service = &self.service;
+        match serving::release(context, service).await? {
+            Ok(seen) if seen == self.release => Ok(format!("{service} answers as {seen}")),
+            Ok(seen) if replaced => Err(NotInEffect::OtherRelease {
+                service: service.clone(),
+                release: self.release.clone(),
+                seen,
+            }
+            .into()),
+            Ok(seen) => Ok(format!("{service} still answers as {seen}")),
+            Err(why) => Ok(format!("not confirmed which release {service} runs: {why}")),
+        }
+    }
+
+    async fn carry_out(
+        &self,
+        context: &Context<'_>,
+        action: &DeployAction,
+        log: &Log,
+    ) -> Result<Answer, Error> {
         match action {
             DeployAction::Replace(_) => self.replace(context).await.map(Answer::Accepted),
             DeployAction::Request {
@@ -93,16 +125,21 @@ impl Deploy {
                 port,
                 request,
                 within,
+                refused,
             } => {
                 let address = context.backend.address(service, port.as_deref())?;
                 let render = |text: &str| self.render(context, text);
-                Ok(action::request(address, request, within.0, render).await?)
+                Ok(action::request(address, request, (within.0, refused), log, render).await?)
             }
-            DeployAction::Command { argv, within } => {
+            DeployAction::Command {
+                argv,
+                within,
+                refused,
+            } => {
                 let argv: Result<Vec<String>, _> =
                     argv.iter().map(|text| self.render(context, text)).collect();
                 let label = |command: &mut tokio::process::Command| context.backend.label(command);
-                Ok(action::command(&argv?, within.0, label).await?)
+                Ok(action::command(&argv?, (within.0, refused), log, label).await?)
             }
         }
     }

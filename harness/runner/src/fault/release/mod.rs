@@ -2,3 +2,5 @@
 
 pub(in crate::fault) mod action;
 pub(in crate::fault) mod deploy;
+mod log;
+mod serving;

@@ -1,0 +1,58 @@
+//! Which release a service runs, by its own answer: a deploy is confirmed where requests arrive, not where it was started.
+
+use std::time::Duration;
+
+use crate::fault::{Context, Error};
+use firedrill_probe::named_release;
+
+/// A service that was just deployed may be slow; one answer is not waited for longer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why nobody knows which release a service runs.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotSeen {
+    /// The system does not say how answers name their release.
+    #[error("the system file has no [identity]")]
+    NoIdentity,
+    /// It did not answer.
+    #[error("it did not answer ({0})")]
+    NoAnswer(#[source] reqwest::Error),
+    /// Its answer names no release.
+    #[error("its answer names none")]
+    NotNamed,
+}
+
+/// Asks a service's readiness page, or its first page, at its own address: which release does the answer name?
+pub(super) async fn release(context: &Context<'_>, service: &str) -> Result<Result<String, NotSeen>, Error> {
+    let Some(identity) = &context.plan.system.identity else {
+        return Ok(Err(NotSeen::NoIdentity));
+    };
+    let ready = context
+        .plan
+        .system
+        .services
+        .get(service)
+        .map(|known| &known.ready);
+    let port = ready.and_then(|ready| ready.port.as_deref());
+    let path = ready.and_then(|ready| ready.path.as_deref()).unwrap_or("/");
+    let address = context.backend.address(service, port)?;
+    let ask = async || {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER_WITHIN)
+            .build()?;
+        let mut request = client.get(format!("http://{address}{path}"));
+        for (name, value) in ready.iter().flat_map(|ready| &ready.header) {
+            request = request.header(name, value);
+        }
+        let answer = request.send().await?;
+        let headers = answer.headers().clone();
+        Ok((headers, answer.bytes().await?))
+    };
+    let answer: Result<_, reqwest::Error> = ask().await;
+    Ok(match answer {
+        Err(error) => Err(NotSeen::NoAnswer(error.without_url())),
+        Ok((headers, body)) => named_release(identity, &headers, &body).ok_or(NotSeen::NotNamed),
+    })
+}
