@@ -24,6 +24,21 @@ pub const NONE: &str = "none";
 /// A cell of a table in which nothing applies.
 pub const NOT_APPLICABLE: &str = "–";
 
+/// A command as one can paste it into a shell: words with spaces or quotes are quoted.
+///
+/// ```
+/// let command = firedrill_model::format::command(["firedrill", "report", "my runs"]);
+/// assert_eq!(command, "firedrill report 'my runs'");
+/// ```
+pub fn command<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    let words = words.into_iter().map(|word| {
+        // No argument of a command can contain a NUL, so there is no way to quote it.
+        let word = word.replace('\0', "");
+        shlex::try_quote(&word).map_or_else(|_| String::new(), std::borrow::Cow::into_owned)
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// A number with its noun: `1 drill`, `3 drills`, `2 entries`.
 pub fn count<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     if number == N::from(1) {

@@ -8,6 +8,7 @@ use super::drill::DrillReport;
 use super::words::finding;
 use firedrill_judge::{Check, Verdict};
 use firedrill_model::check::CheckId;
+use firedrill_model::format::command;
 
 /// From this share of the budget on, in percent, one event alone is worth a remark.
 const COSTLY: f64 = 20.0;
@@ -134,15 +135,19 @@ fn control(report: &DrillReport) -> String {
 
 /// Commands to go on with: what for, and the command.
 pub(super) fn commands(report: &DrillReport) -> Vec<(&'static str, String)> {
-    let (name, backend, seed) = (report.name(), &report.start.backend, report.start.seed);
+    let (name, backend, seed) = (
+        report.name(),
+        &report.start.backend,
+        report.start.seed.to_string(),
+    );
     vec![
         (
             "run again",
-            format!("firedrill run {name} --backend {backend} --seed {seed}"),
+            command(["firedrill", "run", name, "--backend", backend, "--seed", &seed]),
         ),
         (
             "in a browser",
-            format!("firedrill report {} --open", report.folder),
+            command(["firedrill", "report", &report.folder, "--open"]),
         ),
         ("logs", format!("{}/logs/", report.folder)),
     ]

@@ -65,7 +65,9 @@ fn line(command: &str, title: &str, message: &str) -> String {
 
 fn escaped(text: &str) -> String {
     // The percent sign first: it begins the escapes of the other two.
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    // The older form of a command, which the runner finds anywhere in a line.
+    text.replace("##[", "#\\u0023[")
 }
 
 fn property(text: &str) -> String {

@@ -257,8 +257,27 @@ pub(super) fn escaped(text: &str, longest: usize) -> String {
             c => escaped.push(c),
         }
     }
-    // GitHub turns bare addresses into links.
-    escaped.replace("://", ":&#47;&#47;").replace("www.", "www&#46;")
+    // GitHub turns bare addresses into links, and `GH-12` into one to an issue.
+    for (link, text) in [("://", ":&#47;&#47;"), ("www.", "www&#46;"), ("gh-", "gh&#45;")] {
+        escaped = replace_ignoring_case(&escaped, link, text);
+    }
+    escaped
+}
+
+/// Replaces the last characters of `from`, which are no letters, and keeps the case of its letters.
+fn replace_ignoring_case(text: &str, from: &str, to: &str) -> String {
+    // ASCII only, so that both have the same offsets.
+    let lower = text.to_ascii_lowercase();
+    let letters = from.chars().take_while(char::is_ascii_alphabetic).count();
+    let mut replaced = String::new();
+    let mut end = 0;
+    for (at, _) in lower.match_indices(from) {
+        replaced.push_str(&text[end..at + letters]);
+        replaced.push_str(&to[letters..]);
+        end = at + from.len();
+    }
+    replaced.push_str(&text[end..]);
+    replaced
 }
 
 fn html_escaped(text: &str) -> String {

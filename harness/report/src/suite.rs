@@ -249,23 +249,7 @@ fn table(rows: &[Repeats<'_>]) -> String {
 
 /// Text for a cell of a Markdown table: it stays inside, and is no markup.
 pub(super) fn cell(text: &str) -> String {
-    let mut safe = String::new();
-    for c in text.chars() {
-        match c {
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '#' => {
-                safe.push('\\');
-                safe.push(c);
-            }
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '&' => safe.push_str("&amp;"),
-            // A space without width: the name reads the same, and nobody is notified.
-            '@' => safe.push_str("@\u{200b}"),
-            c if c.is_control() => safe.push(' '),
-            c => safe.push(c),
-        }
-    }
-    safe
+    super::markdown::escaped(text, 400)
 }
 
 #[cfg(test)]

@@ -4,8 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::{output, stored_runs};
+use firedrill_model::format;
 use firedrill_runner::backend::{self, Cleanup, Scope};
 use firedrill_runner::drill;
+
+/// The folder of run folders, unless another is named.
+const DEFAULT_RUNS: &str = "runs";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -29,7 +33,7 @@ pub(super) struct Args {
     #[arg(long)]
     other_machines: bool,
     /// Folder of run folders. Volumes and process folders in it are removed; histories and logs stay.
-    #[arg(long, value_name = "FOLDER", env = "FIREDRILL_RUNS", default_value = "runs")]
+    #[arg(long, value_name = "FOLDER", env = "FIREDRILL_RUNS", default_value = DEFAULT_RUNS)]
     runs: PathBuf,
     /// Print one JSON object: what was removed, and what was left and why.
     #[arg(long)]
@@ -37,16 +41,14 @@ pub(super) struct Args {
 }
 
 /// The command that removes what the runs of a folder left behind.
-pub(super) fn command(runs: &Path, options: &str) -> String {
+pub(super) fn command(runs: &Path, options: &[&str]) -> String {
     let path = runs.display().to_string();
-    let is_plain = |path: &str| path.chars().all(|c| c.is_alphanumeric() || "/._-".contains(c));
-    let folder = match path.as_str() {
-        // The default.
-        "runs" => String::new(),
-        plain if is_plain(plain) => format!(" --runs {plain}"),
-        other => format!(" --runs '{}'", other.replace('\'', "'\\''")),
-    };
-    format!("firedrill clean{options}{folder}")
+    let mut words = vec!["firedrill", "clean"];
+    words.extend_from_slice(options);
+    if path != DEFAULT_RUNS {
+        words.extend(["--runs", &path]);
+    }
+    format::command(words)
 }
 
 /// A fault that was in effect when its run was killed. Removing the run's services undoes it.
@@ -83,7 +85,7 @@ pub(super) async fn run(args: Args) -> Exit {
         },
     };
     // Before a first run the default folder does not exist; any other that does not is a mistake.
-    if !args.runs.is_dir() && args.runs != Path::new("runs") {
+    if !args.runs.is_dir() && args.runs != Path::new(DEFAULT_RUNS) {
         output::warning(&format!(
             "there is no folder {}: only processes and containers are looked for",
             args.runs.display()
@@ -158,9 +160,9 @@ mod tests {
 
     #[test]
     fn the_cleanup_command_names_the_runs_folder() {
-        let text = |runs: &str| command(Path::new(runs), "");
+        let text = |runs: &str| command(Path::new(runs), &[]);
         assert_eq!(text("runs"), "firedrill clean");
         assert_eq!(text("nights/d-1"), "firedrill clean --runs nights/d-1");
-        assert_eq!(text("it's here"), "firedrill clean --runs 'it'\\''s here'");
+        assert_eq!(text("it's here"), "firedrill clean --runs \"it's here\"");
     }
 }

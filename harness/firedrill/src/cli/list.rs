@@ -3,6 +3,7 @@
 use super::exit::Exit;
 use super::failure::Failure;
 use super::{output, scenarios};
+use firedrill_logs::line::printable;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -23,6 +24,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
             serde_json::json!({ "name": name, "summary": summary, "control": control }).to_string()
         } else {
             let kind = if control { "control" } else { "" };
+            let summary = printable(summary, 400);
             format!("{name:widest$}  {kind:7}  {summary}")
         });
     }

@@ -114,7 +114,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // `--help` and `--version` are errors to clap, but go to standard output and succeed.
             if error.use_stderr() {
-                let _ = error.print(); // nobody is left to tell
+                // It quotes the arguments, which may be names of files.
+                output::note_in_color(error.render().ansi().to_string().trim_end());
                 return Exit::Usage.into();
             }
             output::remember(error.print());

@@ -1,11 +1,13 @@
 //! Printing: results go to standard output, everything else to standard error.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
+use firedrill_logs::line::{visible, visible_in_color};
 use firedrill_model::format;
 use firedrill_model::scenario::{Problem, Problems};
 
@@ -53,11 +55,33 @@ static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
 #[error("cannot write to standard output")]
 pub(super) struct CannotPrint(#[source] io::Error);
 
-/// Prints a result. A failure is remembered, and ends the command with an error ([`finish`]): a drill that runs must be
-/// finished and cleaned up first.
+/// Prints a result, which may have colours. A failure is remembered, and ends the command with an error ([`finish`]): a
+/// drill that runs must be finished and cleaned up first.
 pub(super) fn print(text: &str) {
+    print_commands(&without_commands(&visible_in_color(text)));
+}
+
+/// Prints a result that consists of commands for GitHub's runner, each in a line.
+pub(super) fn print_commands(text: &str) {
     let mut out = anstream::stdout().lock();
-    remember(writeln!(out, "{text}").and_then(|()| out.flush()));
+    remember(writeln!(out, "{}", visible_in_color(text)).and_then(|()| out.flush()));
+}
+
+/// Text in which GitHub's runner finds no command: it takes `::error::…` at the beginning of a line for one, whoever
+/// wrote it, and `##[…]` anywhere.
+fn without_commands(text: &str) -> Cow<'_, str> {
+    if !text.contains("::") && !text.contains("##[") {
+        return Cow::Borrowed(text);
+    }
+    let line = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        let line = match line.split_at(indent) {
+            (indent, command) if command.starts_with("::") => format!("{indent}\\u003a{}", &command[1..]),
+            _ => line.to_owned(),
+        };
+        line.replace("##[", "#\\u0023[")
+    };
+    Cow::Owned(text.split('\n').map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// Keeps the first failure. A closed pipe (`| head`) is none: the reader has seen enough.
@@ -81,7 +105,13 @@ pub(super) fn finish() -> Result<(), CannotPrint> {
 
 /// Prints a note to standard error. Where that cannot be written, there is nobody left to tell.
 pub(super) fn note(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+    note_in_color(&visible(text));
+}
+
+/// Prints a note with colours of our own.
+pub(super) fn note_in_color(text: &str) {
+    let text = visible_in_color(text);
+    let _ = writeln!(anstream::stderr().lock(), "{}", without_commands(&text));
 }
 
 /// Prints an error with its causes.
@@ -138,13 +168,20 @@ pub(super) fn hints(hints: &[&Problem]) {
         text.push('\n');
     }
     if !text.is_empty() {
-        note(text.trim_end());
+        note_in_color(text.trim_end());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_line_is_a_command_for_a_runner() {
+        let text = "why:\n  ::error title=x::forged\na::b ##[add-mask]x";
+        let shown = "why:\n  \\u003a:error title=x::forged\na::b #\\u0023[add-mask]x";
+        assert_eq!(without_commands(text), shown);
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("cannot write report.html")]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::exit::Exit;
 use super::{logs, output, stored_runs};
+use firedrill_logs::line::{visible, visible_in_color};
 use firedrill_model::files::{self, FileError};
 use firedrill_model::history::ReadError;
 use firedrill_report::{DrillOutcome, DrillReport, DrillSummary};
@@ -116,7 +117,7 @@ pub(super) fn render(
     color: bool,
 ) -> Result<String, Error> {
     let outcomes: Vec<DrillOutcome> = drills.iter().map(|drill| drill.outcome.clone()).collect();
-    Ok(match format {
+    let text = match format {
         Format::Terminal => {
             let texts = outcomes.iter().map(|outcome| terminal(outcome, width, color));
             texts.collect::<Vec<_>>().join("\n")
@@ -129,6 +130,11 @@ pub(super) fn render(
         Format::Junit => firedrill_report::junit(&outcomes).map_err(|error| Error::Render(error.into()))?,
         Format::Github => firedrill_report::github(&outcomes),
         Format::Html => firedrill_report::html(&outcomes).map_err(|error| Error::Render(error.into()))?,
+    };
+    // The last word on every format, in files too: a terminal or a CI system shows them later.
+    Ok(match (format, color) {
+        (Format::Terminal, true) => visible_in_color(&text).into_owned(),
+        _ => visible(&text).into_owned(),
     })
 }
 

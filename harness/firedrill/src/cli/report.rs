@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::render::{self, Format, Reported};
 use super::{output, stored_runs};
+use firedrill_logs::line::visible;
 use firedrill_report::DrillOutcome;
 
 #[derive(Debug, clap::Args)]
@@ -107,7 +108,7 @@ fn text(args: &Args, drills: &[Reported]) -> Result<String, Error> {
         let DrillOutcome::Judged(report) = &drill.outcome else {
             return Err(Error::NotOneRun);
         };
-        return Ok(firedrill_report::incident(report));
+        return Ok(visible(&firedrill_report::incident(report)).into_owned());
     }
     let default = if args.open { Format::Html } else { Format::Terminal };
     let format = if args.json {
@@ -124,7 +125,11 @@ fn text(args: &Args, drills: &[Reported]) -> Result<String, Error> {
 fn deliver(args: &Args, folders: &[PathBuf], text: &str) -> Result<(), Error> {
     let path = match (&args.output, args.open) {
         (None, false) => {
-            output::print(text.trim_end_matches('\n'));
+            let text = text.trim_end_matches('\n');
+            match args.format {
+                Some(Format::Github) => output::print_commands(text),
+                _ => output::print(text),
+            }
             return Ok(());
         }
         (Some(path), _) => path.clone(),

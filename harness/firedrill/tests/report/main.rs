@@ -13,6 +13,7 @@ mod schema;
 mod stored;
 #[path = "../stored_drills/mod.rs"]
 mod stored_drills;
+mod untrusted;
 mod wording;
 
 use stored_drills::{STORED, drill_report, drills, folder};

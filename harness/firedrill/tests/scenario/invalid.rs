@@ -15,6 +15,7 @@ const FOLDER: &str = "../../scenarios/invalid";
 const WITHOUT_FILE: &[(Code, &str)] = &[
     (Code::UnknownScenario, "no file's fault but the command line's"),
     (Code::NoScenarios, "no file's fault but the command line's"),
+    (Code::BadFileName, "made in a test, as its name is not the code's"),
     (Code::FileUnreadable, "a file that is there can be read"),
     (Code::FileTooLarge, "made in a test, not stored"),
     (Code::TooManyValues, "made in a test, not stored"),

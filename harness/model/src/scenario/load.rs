@@ -101,6 +101,7 @@ impl<'a, F> Loader<'a, F> {
         let folder = path.parent().unwrap_or(Path::new(""));
         // No `?` before the end: a broken project file must not hide the problems of the other two.
         let project = self.project(folder);
+        self.found.extend(bad_file_name(path));
         let text = self.note(file::read(path))?;
         let (file, scenario) =
             Document::read::<Scenario>(text, &self.schemas.scenario, self.faults.kinds(), &mut self.found)?;
@@ -199,6 +200,21 @@ impl<'a, F> Loader<'a, F> {
     fn note<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
         result.map_err(|problem| self.found.push(problem)).ok()
     }
+}
+
+/// The problem of a scenario's file name. The scenario has its name, which goes into reports, commands and the names of
+/// run folders.
+fn bad_file_name(path: &Path) -> Option<Problem> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    // A name with a hyphen in front is an option to every command.
+    let begins = |c: char| c.is_alphanumeric() || c == '_';
+    if name.starts_with(begins) && name.chars().all(fits) {
+        return None;
+    }
+    let message = format!("`{name}` is not the name of a scenario");
+    let problem = Problem::of_file(Code::BadFileName, file::shown(path), message);
+    Some(problem.help("rename the file: letters, digits, `-`, `_` and `.`, with a letter or digit in front"))
 }
 
 /// The advice for a missing system file: a file with a similar name in the same folder.

@@ -45,6 +45,8 @@ codes! {
     NoScenarios = "no-scenarios",
     /// A file cannot be read.
     FileUnreadable = "file-unreadable",
+    /// A file's name is no name of a scenario.
+    BadFileName = "bad-file-name",
     /// A file is not text.
     FileNotUtf8 = "file-not-utf8",
     /// A file is larger than a scenario can sensibly be.

@@ -6,6 +6,7 @@ use super::super::markdown::escaped;
 use super::super::words::{self, finding};
 use super::{Draft, blank, code};
 use firedrill_judge::Verdict;
+use firedrill_model::format::command;
 
 impl Draft<'_> {
     pub(super) fn actions(&self) -> String {
@@ -44,7 +45,7 @@ impl Draft<'_> {
         }
         row(
             "Verify: run this scenario every night",
-            &code(&format!("firedrill run {}", self.0.name()), 100),
+            &code(&command(["firedrill", "run", self.0.name()]), 100),
         );
         let mut text = String::from("## Action items\n\n| what | why | owner | due |\n|---|---|---|---|\n");
         for (what, why) in rows {

@@ -90,11 +90,15 @@ pub(super) fn interleaved(
         side_suite(Side::Head, heads, &folder, &suite)?,
     ];
     output::note(&format!(
-        "{}, {} on each side; then compare with: firedrill compare {} {}",
+        "{}, {} on each side; then compare with: {}",
         format::count(names.len(), "scenario"),
         format::count(repeats as usize, "repeat"),
-        sides[0].runs.display(),
-        sides[1].runs.display(),
+        format::command([
+            "firedrill",
+            "compare",
+            &sides[0].runs.display().to_string(),
+            &sides[1].runs.display().to_string(),
+        ]),
     ));
     Ok(in_turn(&sides, &names, repeats))
 }

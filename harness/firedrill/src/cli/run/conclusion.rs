@@ -1,5 +1,7 @@
 //! The end of `firedrill run`: reports, summary, what to do next, and the exit code.
 
+use std::path::Path;
+
 use super::super::exit::Exit;
 use super::super::output;
 use super::super::render::{self, Reported};
@@ -61,18 +63,29 @@ fn write_reports(session: &Session, drills: &[Finished]) -> Exit {
     render::write_all(&session.args.report, &reported.collect::<Vec<_>>())
 }
 
+fn report_command(folder: &Path) -> String {
+    format::command(["firedrill", "report", &output::short_path(folder), "--open"])
+}
+
 /// Prints the commands to go on with: unexpected drills first, then what the suite says about the year.
 fn print_next_steps(session: &Session, drills: &[Finished], summaries: &[&DrillSummary]) {
     let mut steps = Vec::new();
     for drill in drills.iter().filter(|drill| drill.exit != Exit::AsExpected) {
         if let Ok(folder) = drill.folder() {
-            let report = format!("firedrill report {} --open", output::short_path(&folder));
+            let report = report_command(&folder);
             steps.push((format!("why {}", drill.name), report));
         }
-        let again = format!(
-            "firedrill run {} --backend {} --seed {}",
-            drill.name, session.kind, session.seed
-        );
+        let (backend, seed) = (session.kind.to_string(), session.seed.to_string());
+        let again = [
+            "firedrill",
+            "run",
+            &drill.name,
+            "--backend",
+            &backend,
+            "--seed",
+            &seed,
+        ];
+        let again = format::command(again);
         steps.push((format!("run {} again", drill.name), again));
     }
     if steps.is_empty() {
@@ -83,13 +96,13 @@ fn print_next_steps(session: &Session, drills: &[Finished], summaries: &[&DrillS
             .filter(|drill| costliest.is_none_or(|summary| std::ptr::eq(summary, &drill.summary)))
             .find_map(|drill| drill.folder().ok());
         let Some(folder) = first else { return };
-        let report = format!("firedrill report {} --open", output::short_path(&folder));
+        let report = report_command(&folder);
         steps.push(("a drill and its timeline".to_owned(), report));
     }
     let runs = output::short_path(&session.args.runs);
     steps.push((
         "projected annual downtime".to_owned(),
-        format!("firedrill projection {runs}"),
+        format::command(["firedrill", "projection", &runs]),
     ));
     steps.push(("budget left".to_owned(), "firedrill budget".to_owned()));
     let width = steps.iter().map(|(what, _)| what.len()).max().unwrap_or(0);

@@ -52,7 +52,7 @@ impl Finished {
 
     /// It ended by a mistake of Firedrill's own, without removing its services.
     pub(super) fn panicked(scheduled: &Scheduled, error: &tokio::task::JoinError) -> Self {
-        let clean = clean::command(&scheduled.runs, "");
+        let clean = clean::command(&scheduled.runs, &[]);
         let why = format!("a bug in Firedrill ended it: {error}; remove what it left with: {clean}");
         Self {
             exit: Exit::Unclean,
@@ -291,7 +291,7 @@ async fn clean_up(
             session.progress.note(&format!(
                 "error: {name}: cleanup is incomplete:\n  {}\n  finish with: {}",
                 left.join("\n  "),
-                clean::command(&scheduled.runs, &format!(" --run {}", folder.id))
+                clean::command(&scheduled.runs, &["--run", &folder.id])
             ));
             false
         }

@@ -44,7 +44,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let signals = tokio::spawn(signals.listen(
         session.stop.clone(),
         session.hurry.clone(),
-        clean::command(&session.args.runs, ""),
+        clean::command(&session.args.runs, &[]),
     ));
     let finished = run_all(&session, drills).await;
     signals.abort();
@@ -70,7 +70,7 @@ fn suggest_cleanup(runs: &Path) {
             "{} left services or files behind in {}; remove them with: {}",
             format::count(lost.len(), "killed run"),
             runs.display(),
-            clean::command(runs, "")
+            clean::command(runs, &[])
         ));
     }
 }

@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::super::output;
+use firedrill_logs::line::printable;
 use firedrill_model::format;
 use firedrill_model::history::{Event, Phase, Stamped};
 use firedrill_runner::backend::Building;
 
 /// Where lines cannot be redrawn, a build that takes minutes writes one so often.
 const BUILD_LINE_EVERY: Duration = Duration::from_secs(20);
+
+/// A longer live line is cut; it is one line of a terminal.
+const LIVE_LINE: usize = 300;
 
 /// The progress of one call.
 pub(super) struct Progress {
@@ -82,10 +86,10 @@ impl Progress {
                     self.note(&format!("built {package} in {seconds} s ({crates} compiled)"));
                 }
             }
-            // The compiler's own message, as it wrote it: it names the file and the line.
+            // The compiler's own message: it names the file and the line.
             Building::Failed { package, output } => {
                 self.end_bar(package);
-                self.above(|| output::note(output.trim_end()));
+                self.above(|| output::note_in_color(output.trim_end()));
             }
             _ => {}
         }
@@ -97,7 +101,8 @@ impl Progress {
             let bar = running
                 .entry(build_key(package))
                 .or_insert_with(|| spinner(bars, &format!("building {package}")));
-            bar.set_message(format!("{}, now {name}", format::count(crates, "crate")));
+            let message = format!("{}, now {name}", format::count(crates, "crate"));
+            bar.set_message(printable(&message, LIVE_LINE));
             return;
         }
         let mut build = self.build.lock().unwrap_or_else(PoisonError::into_inner);
@@ -149,7 +154,7 @@ impl Progress {
             .entry(run.to_owned())
             .or_insert_with(|| spinner(bars, name));
         if let Some(text) = message(event) {
-            bar.set_message(text);
+            bar.set_message(printable(&text, LIVE_LINE));
         }
     }
 
@@ -160,7 +165,7 @@ impl Progress {
         *done += 1;
         if !self.json {
             let (done, total) = (*done, self.total);
-            self.above(|| output::note(&format!("[{done:>3}/{total}] {line}")));
+            self.above(|| output::note_in_color(&format!("[{done:>3}/{total}] {line}")));
         }
     }
 
@@ -182,7 +187,7 @@ fn spinner(bars: &MultiProgress, prefix: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{spinner} {elapsed:>4} {prefix:32} {wide_msg}");
     let bar = bars.add(ProgressBar::new_spinner());
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-    bar.set_prefix(prefix.to_owned());
+    bar.set_prefix(printable(prefix, LIVE_LINE));
     bar.enable_steady_tick(Duration::from_millis(120));
     bar
 }

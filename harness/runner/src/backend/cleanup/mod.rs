@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
 
+use firedrill_model::format;
 use serde::Serialize;
 
 use super::owner::{Fate, Owner};
@@ -53,7 +54,7 @@ pub struct Cleanup {
 pub(super) enum Skip {
     #[error("it belongs to another run")]
     OtherRun,
-    #[error("it has no owner; if nobody uses it, remove it with: firedrill clean --run {run}")]
+    #[error("it has no owner; if nobody uses it, remove it with: {}", format::command(["firedrill", "clean", "--run", run.as_str()]))]
     NoOwner { run: String },
     #[error("its harness still runs (process {pid})")]
     HarnessRuns { pid: u32 },
