@@ -6,14 +6,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use acceptance::trials::{missing, trial};
 use acceptance::{Ended, Kind};
+use firedrill::backend::{self, Spec};
 use firedrill::history::{self, History};
 use firedrill::judge::{self, Verdict};
 use firedrill::measure;
-use libtest_mimic::Trial;
+use firedrill::scenario::System;
+use serde_json::json;
 
 /// A gap between two signs of life that is longer than this is a time in which nothing served. They come every 5 ms; a
 /// busy machine makes that more.
@@ -245,12 +250,74 @@ async fn no_verdict_contradicts_the_truth(kind: Kind) {
     assert!(refuted.is_empty(), "{refuted:#?}\n{}\n{ended}", table.join("\n"));
 }
 
+/// A service whose port opens 800 ms after its start is ready when it listens, not when somebody accepts in its place.
+async fn a_port_that_opens_late_is_not_ready_before(kind: Kind) {
+    let system: System = serde_json::from_value(json!({
+        "summary": "a service that opens its port late",
+        "service": { "app": {
+            "build": { "package": { "name": "shapes" } }, "port": 8000,
+            "args": ["late-port", "--listen", "{listen}", "--store", "{volume.store}/items"],
+            "ready": { "within": "20s" }, "volumes": { "store": "/data" },
+        } },
+    }))
+    .unwrap();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = backend::sources(&system, here, &|_| {}).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let run = format!("late-port-{:08x}", rand::random::<u32>());
+    let backend = backend::open(kind, &run, folder.path()).await.unwrap();
+    let service = &system.services["app"];
+    let spec = Spec {
+        name: "app".into(),
+        source: sources.remove("app").unwrap(),
+        args: service.args.clone(),
+        env: BTreeMap::new(),
+        release: "v1".into(),
+        port: service.port,
+        ports: BTreeMap::new(),
+        volumes: service.volumes.clone(),
+        shares: BTreeMap::new(),
+        restart: service.restart,
+        limits: service.limits.clone(),
+    };
+    backend.create(spec).await.unwrap();
+    let since = Instant::now();
+    backend.start("app").await.unwrap();
+    backend::ready(backend.as_ref(), "app", &service.ready)
+        .await
+        .unwrap();
+    assert!(
+        since.elapsed() >= Duration::from_millis(800),
+        "{:?}",
+        since.elapsed()
+    );
+    // The published port is served by then, too.
+    let address = backend.address("app", None).unwrap();
+    assert!(serves(address), "{address} does not answer");
+    backend.clean().await.unwrap();
+}
+
+/// Whether somebody answers a request, and does not only accept it.
+fn serves(address: SocketAddr) -> bool {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nhost: app\r\n\r\n")
+        .unwrap();
+    stream.read(&mut [0; 16]).is_ok_and(|read| read > 0)
+}
+
 fn main() {
-    let trials = [Kind::Process, Kind::Docker].map(|kind| {
+    let mut trials = Vec::new();
+    for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::no_verdict_contradicts_the_truth");
-        trial(name, missing(kind, []), move || {
+        trials.push(trial(name, missing(kind, []), move || {
             no_verdict_contradicts_the_truth(kind)
-        })
-    });
-    acceptance::trials::run(Vec::<Trial>::from(trials));
+        }));
+        let name = format!("{kind}::a_port_that_opens_late_is_not_ready_before");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_port_that_opens_late_is_not_ready_before(kind)
+        }));
+    }
+    acceptance::trials::run(trials);
 }

@@ -222,6 +222,12 @@ pub trait Backend: Send + Sync {
     /// one of its further ports.
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error>;
 
+    /// The address at which a service's own process listens, as far as it can be reached from here: a proxy of the engine
+    /// accepts connections before the process does. `None` where it has none (yet).
+    async fn listener(&self, service: &str, port: Option<&str>) -> Result<Option<SocketAddr>, Error> {
+        self.address(service, port).map(Some)
+    }
+
     /// The folder here that holds a service's volume: file faults are ordinary file operations on it.
     fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error>;
 

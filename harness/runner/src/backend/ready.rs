@@ -1,5 +1,7 @@
 //! Waiting until a service is ready, as its system file says.
 
+use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -22,7 +24,11 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
     let address = backend.address(service, ready.port.as_deref())?;
     let client = client();
     let look = || async {
-        match overlapping(|| answers(client.as_ref(), address, ready)).await {
+        let seen = match (&ready.path, &client) {
+            (Some(path), Some(client)) => overlapping(|| answers(client, address, path, ready)).await,
+            _ => accepts(backend, service, ready.port.as_deref()).await,
+        };
+        match seen {
             Ok(()) => Poll::Done(()),
             Err(seen) => match backend.state(service).await {
                 Ok(State::Running(_) | State::Paused) => Poll::NotYet(seen),
@@ -69,17 +75,32 @@ async fn overlapping<Try: Future<Output = Result<(), String>>>(one: impl Fn() ->
     }
 }
 
+/// Whether a service's own process accepts connections.
+async fn accepts(backend: &dyn Backend, service: &str, port: Option<&str>) -> Result<(), String> {
+    let listener = backend.listener(service, port).await;
+    let Some(address) = listener.map_err(|error| error.to_string())? else {
+        return Err("it has no address".to_owned());
+    };
+    let connected = tokio::time::timeout(TRY_EVERY, tokio::net::TcpStream::connect(address)).await;
+    match connected {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(error.to_string()),
+        Ok(Err(error)) => Err(unreachable(address, &error.to_string())),
+        Err(_) => Err(unreachable(address, "no answer")),
+    }
+}
+
+/// What is said of an address at which nobody refuses either: whether the port is open cannot be seen from here.
+fn unreachable(address: SocketAddr, why: &str) -> String {
+    format!("{address} cannot be reached from here ({why}); set `path` in `ready`")
+}
+
 async fn answers(
-    client: Option<&reqwest::Client>,
-    address: std::net::SocketAddr,
+    client: &reqwest::Client,
+    address: SocketAddr,
+    path: &str,
     ready: &Ready,
 ) -> Result<(), String> {
-    let (Some(path), Some(client)) = (&ready.path, client) else {
-        return tokio::net::TcpStream::connect(address)
-            .await
-            .map(drop)
-            .map_err(|error| error.to_string());
-    };
     let mut request = client.get(format!("http://{address}{path}"));
     for (name, value) in &ready.header {
         request = request.header(name, value);

@@ -374,6 +374,23 @@ impl Backend for Containers {
         Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
+    /// The container's address in the run's network: the published port is one of the engine's proxy.
+    async fn listener(&self, service: &str, port: Option<&str>) -> Result<Option<SocketAddr>, Error> {
+        let spec = self.spec(service)?;
+        let inside = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied());
+        let inside =
+            inside.ok_or_else(|| operation("find the port of", service, "it has no port of that name"))?;
+        let Some(id) = self.id(service)? else {
+            return Ok(None);
+        };
+        let inspected = call("inspect", service, self.client.inspect_container(&id, None)).await?;
+        let networks = inspected.network_settings.and_then(|settings| settings.networks);
+        let network = networks.and_then(|mut networks| networks.remove(&self.network_name()));
+        // It is empty while the container does not run.
+        let address = network.and_then(|network| network.ip_address?.parse::<IpAddr>().ok());
+        Ok(address.map(|address| SocketAddr::new(address, inside)))
+    }
+
     fn volume(&self, service: &str, volume: &str) -> Result<PathBuf, Error> {
         let spec = self.spec(service)?;
         let found = self.volumes(&spec).into_iter().find(|(name, ..)| name == volume);
