@@ -5,7 +5,7 @@
 //! samples are dropped. The caller owns it and hands it to a report.
 
 use super::surplus::without_surplus;
-use super::text::Evidence;
+use super::text::{Evidence, plain};
 use super::timeline::{self, Moment};
 use super::words;
 use firedrill_judge::Judgement;
@@ -71,7 +71,7 @@ impl DrillReport {
             series: measure::over_time(history, shown, BUCKETS),
             shown,
             logs,
-            folder: format!("runs/{}", history.start.run),
+            folder: plain(&format!("runs/{}", history.start.run), 300),
             torn: history.torn.iter().map(ToString::to_string).collect(),
             measured,
             judgement: readable(judgement, &Evidence::of(history)),
@@ -81,7 +81,7 @@ impl DrillReport {
     /// Sets the path of the run folder as one types it, for the commands that the report suggests.
     #[must_use]
     pub fn in_folder(mut self, folder: &str) -> Self {
-        self.folder = folder.into();
+        self.folder = plain(folder, 300);
         self
     }
 
@@ -97,8 +97,8 @@ impl DrillReport {
     /// The name, with the number of the repeat where there are several.
     pub(super) fn title(&self) -> String {
         match self.start.repeat {
-            (_, 0 | 1) => self.name().to_owned(),
-            (this, _) => format!("{} #{this}", self.name()),
+            (_, 0 | 1) => plain(self.name(), 200),
+            (this, _) => format!("{} #{this}", plain(self.name(), 200)),
         }
     }
 
@@ -108,7 +108,8 @@ impl DrillReport {
     }
 
     pub(super) fn reason(&self) -> String {
-        words::reason(&self.measured, &self.judgement)
+        // It quotes names of services and alerts.
+        plain(&words::reason(&self.measured, &self.judgement), 2000)
     }
 
     /// Its share of the budget in thousandths of a percent, to sort by; the largest without a price.
@@ -196,7 +197,7 @@ impl DrillReport {
 
     /// An error line without its time stamp, cut to a length.
     pub(super) fn error(entry: &ErrorGroup, longest: usize) -> String {
-        super::text::plain(line::without_time(&entry.text), longest)
+        plain(line::without_time(&entry.text), longest)
     }
 }
 

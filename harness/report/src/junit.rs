@@ -9,6 +9,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::outcome::{DrillOutcome, Status};
 use super::terminal::terminal;
+use super::text::plain;
 
 /// Columns of the report that goes with each case.
 const WIDTH: usize = 120;
@@ -21,7 +22,7 @@ pub fn junit(drills: &[DrillOutcome]) -> Result<String, quick_junit::SerializeEr
     let mut suites: Vec<TestSuite> = Vec::new();
     for drill in drills {
         let name = match drill.report() {
-            Some(report) => format!("firedrill {}", report.start.backend),
+            Some(report) => plain(&format!("firedrill {}", report.start.backend), 200),
             None => "firedrill".to_owned(),
         };
         // In the order in which the backends appear; drills of several may alternate.
@@ -40,11 +41,12 @@ pub fn junit(drills: &[DrillOutcome]) -> Result<String, quick_junit::SerializeEr
 }
 
 fn case(drill: &DrillOutcome) -> TestCase {
-    let mut case = TestCase::new(drill.title(), status(drill));
+    let mut case = TestCase::new(plain(&drill.title(), 200), status(drill));
     let Some(report) = drill.report() else {
         return case;
     };
-    case.set_classname(format!("{}.{}", report.start.backend, report.name()));
+    let class = format!("{}.{}", report.start.backend, report.name());
+    case.set_classname(plain(&class, 200));
     // The probed time, not the wall clock: it is in the history, so that a stored run gives the same file.
     case.set_time(Duration::from_micros(
         report.shown.until.0.saturating_sub(report.shown.from.0),
@@ -54,7 +56,7 @@ fn case(drill: &DrillOutcome) -> TestCase {
 }
 
 fn status(drill: &DrillOutcome) -> TestCaseStatus {
-    let reason = drill.reason();
+    let reason = plain(&drill.reason(), 1000);
     let failed = |kind| {
         let mut status = TestCaseStatus::non_success(kind);
         status
@@ -86,7 +88,10 @@ fn checks(drill: &DrillOutcome) -> String {
         .iter()
         .filter(|check| check.verdict != firedrill_judge::Verdict::Met);
     let lines: Vec<String> = failed
-        .map(|check| format!("{}: {}; required: {}", check.id, check.found, check.required))
+        .map(|check| {
+            let line = format!("{}: {}; required: {}", check.id, check.found, check.required);
+            plain(&line, 1000)
+        })
         .collect();
     lines.join("\n")
 }

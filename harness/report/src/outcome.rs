@@ -82,7 +82,7 @@ impl DrillOutcome {
     pub(super) fn title(&self) -> String {
         match self {
             Self::Judged(report) => report.title(),
-            Self::Skipped { name, .. } | Self::Failed { name, .. } => name.clone(),
+            Self::Skipped { name, .. } | Self::Failed { name, .. } => super::text::plain(name, 200),
         }
     }
 

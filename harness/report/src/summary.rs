@@ -182,7 +182,7 @@ impl DrillSummary {
     /// The line.
     pub fn text(&self, colours: bool) -> String {
         let result = self.result().cell(Paint(colours));
-        let name = pad(&self.name, COLUMNS[1]);
+        let name = pad(&plain(&self.name, 200), COLUMNS[1]);
         let note = self
             .note
             .as_ref()
@@ -261,7 +261,7 @@ pub fn summary(lines: &[&DrillSummary], seed: u64, backend: &str, colours: bool)
     if let Some((line, downtime, share)) = costliest(lines) {
         text.push_str(&format!(
             "\nmost expensive: {}, down {}, ≤ {} of the yearly budget (negative controls excluded)",
-            line.name,
+            plain(&line.name, 200),
             bounds(downtime),
             percent(share)
         ));

@@ -78,7 +78,8 @@ impl Page<'_> {
     /// A text after two spaces and a word or two, wrapped below itself.
     fn indented(&self, head: &str, text: &str) -> String {
         let indent = 2 + width(head);
-        let mut lines = wrap(text, self.width.saturating_sub(indent)).into_iter();
+        let text = plain(text, 3000);
+        let mut lines = wrap(&text, self.width.saturating_sub(indent)).into_iter();
         let mut indented = format!("  {head}{}\n", lines.next().unwrap_or_default());
         for line in lines {
             let _ = writeln!(indented, "{:indent$}{line}", "");
@@ -317,7 +318,7 @@ impl Page<'_> {
         };
         let source = format!(
             "{}.log, line {} ({})",
-            log.service,
+            plain(&log.service, 80),
             entry.line,
             count(entry.count, "occurrence")
         );
@@ -338,7 +339,11 @@ impl Page<'_> {
             text.push_str(&self.indented("• ", &advice));
         }
         for (what, command) in advice::commands(self.report) {
-            let _ = writeln!(text, "  {}", self.paint.dim(&format!("{what:14}{command}")));
+            let _ = writeln!(
+                text,
+                "  {}",
+                self.paint.dim(&plain(&format!("{what:14}{command}"), 600))
+            );
         }
         text.trim_end().to_owned()
     }
