@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -72,18 +73,25 @@ impl Folder {
         entries.map(|entry| entry.path()).find(|path| path.is_dir())
     }
 
-    /// Waits until the history has an event of this kind.
-    async fn event(&self, kind: &str) {
-        let wanted = format!("\"event\":\"{kind}\"");
+    fn events(&self) -> String {
+        let events = |run: PathBuf| std::fs::read_to_string(run.join("events.jsonl")).ok();
+        self.folder().and_then(events).unwrap_or_default()
+    }
+
+    fn has_event(&self, kind: &str) -> bool {
+        self.events().contains(&format!("\"event\":\"{kind}\""))
+    }
+
+    /// Waits until the history of a drill that runs has an event of this kind.
+    async fn event(&self, child: &mut Child, kind: &str) {
         let look = || {
-            let events = self
-                .folder()
-                .map(|run| std::fs::read_to_string(run.join("events.jsonl")).unwrap_or_default());
-            std::future::ready(match events {
-                Some(events) if events.contains(&wanted) => Poll::Done(()),
-                events => {
-                    Poll::<(), String>::NotYet(events.unwrap_or_default().chars().rev().take(300).collect())
-                }
+            std::future::ready(if self.has_event(kind) {
+                Poll::Done(())
+            } else if child.try_wait().unwrap().is_some() {
+                // A drill that has ended has no further event.
+                Poll::Never(said(child))
+            } else {
+                Poll::NotYet(self.events().lines().rev().take(3).collect())
             })
         };
         wait::until(kind, Duration::from_secs(300), look).await.unwrap();
@@ -105,6 +113,14 @@ fn binary() -> PathBuf {
         .status();
     assert!(build.unwrap().success());
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("../debug/firedrill")
+}
+
+/// What an ended process has written to its standard error.
+fn said(child: &mut Child) -> String {
+    let mut said = String::new();
+    let stderr = child.stderr.take();
+    stderr.unwrap().read_to_string(&mut said).unwrap();
+    said
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -173,8 +189,8 @@ const FROZEN: &str = "[[step]]\nat = \"100ms\"\nfor = \"60s\"\npause = { service
 async fn stopped_once_it_reverts_and_removes() {
     for how in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
         let folder = Folder::new("20/s", FROZEN);
-        let child = folder.run();
-        folder.event("injected").await;
+        let mut child = folder.run();
+        folder.event(&mut child, "injected").await;
         signal(&child, how);
         let output = end(child).await;
         assert_eq!(
@@ -183,7 +199,7 @@ async fn stopped_once_it_reverts_and_removes() {
             "{how:?}: {}",
             transcript(&output)
         );
-        folder.event("reverted").await;
+        assert!(folder.has_event("reverted"), "{how:?}: {}", transcript(&output));
         assert!(!folder.left(), "{how:?}: {}", transcript(&output));
     }
 }
@@ -233,6 +249,7 @@ async fn a_drill_that_is_stopped_before_it_begins_leaves_a_history() {
         seed: 7,
         repeat: (1, 1),
         watch: std::sync::Arc::new(|_| {}),
+        setups: std::sync::Arc::new(tokio::sync::Semaphore::new(1)),
     };
     assert!(drill::run(order, stop).await.interrupted);
     let history = history::read(&run.path).unwrap();
@@ -244,8 +261,8 @@ async fn a_drill_that_is_stopped_before_it_begins_leaves_a_history() {
 async fn stopped_while_the_engine_makes_its_containers_it_leaves_none() {
     for milliseconds in [0, 15, 50, 150, 400] {
         let folder = Folder::new("20/s", FROZEN);
-        let child = folder.run_on("docker");
-        folder.event("start").await;
+        let mut child = folder.run_on("docker");
+        folder.event(&mut child, "start").await;
         wait::until_due(std::time::Instant::now() + Duration::from_millis(milliseconds)).await;
         signal(&child, Signal::INT);
         let output = end(child).await;
@@ -269,8 +286,8 @@ async fn stopped_while_the_engine_makes_its_containers_it_leaves_none() {
 
 async fn stopped_three_times_it_leaves_at_once_and_says_what_to_run() {
     let folder = Folder::new("20/s", FROZEN);
-    let child = folder.run();
-    folder.event("injected").await;
+    let mut child = folder.run();
+    folder.event(&mut child, "injected").await;
     for _ in 0..3 {
         signal(&child, Signal::INT);
         wait::until_due(std::time::Instant::now() + Duration::from_millis(5)).await;
@@ -291,8 +308,8 @@ async fn stopped_three_times_it_leaves_at_once_and_says_what_to_run() {
 
 async fn after_a_kill_the_next_run_says_so_and_clean_undoes_it() {
     let folder = Folder::new("20/s", FROZEN);
-    let child = folder.run();
-    folder.event("injected").await;
+    let mut child = folder.run();
+    folder.event(&mut child, "injected").await;
     signal(&child, Signal::KILL);
     end(child).await;
     assert!(folder.left());

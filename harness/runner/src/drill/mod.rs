@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use folder::{RunFolder, new_run_id};
@@ -80,6 +81,8 @@ pub struct Order {
     pub repeat: (u32, u32),
     /// Called with every event.
     pub watch: Watch,
+    /// How many drills may start their services at a time.
+    pub setups: Arc<Semaphore>,
 }
 
 /// How a drill ended.
@@ -200,7 +203,11 @@ impl Drill {
     async fn phases(&self) -> Result<(), Error> {
         self.phase(Phase::Prepare)?;
         // Held to the end: dropping the receiver closes it.
-        let _alerts = self.prepare().await?;
+        let _alerts = {
+            // Never closed, so the only error cannot occur; without the permit the drill would merely be noisier.
+            let _permit = self.order.setups.acquire().await;
+            self.prepare().await?
+        };
         let _watching: Vec<_> = (self.order.plan.system.services.keys())
             .map(|name| {
                 watch::watch(

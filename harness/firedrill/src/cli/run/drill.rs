@@ -202,6 +202,7 @@ async fn prepare(
         seed: session.seed,
         repeat: (scheduled.repeat, session.args.repeat),
         watch: Arc::new(move |event| watcher.progress.event(&name, &run, event)),
+        setups: Arc::clone(&session.setups),
     };
     Ok((backend, order))
 }
@@ -277,7 +278,12 @@ async fn clean_up(
     backend: &dyn Backend,
 ) -> bool {
     let name = &scheduled.plan.name;
-    match backend.clean().await {
+    let cleaned = {
+        // Removing containers takes as much of the machine as starting them.
+        let _permit = session.setups.acquire().await;
+        backend.clean().await
+    };
+    match cleaned {
         Ok(outlived) if outlived.is_empty() => true,
         Ok(outlived) => {
             let outlived = outlived.join(", ");

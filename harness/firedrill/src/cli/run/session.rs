@@ -1,5 +1,8 @@
 //! What all drills of one `firedrill run` share.
 
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::args::Args;
@@ -24,6 +27,8 @@ pub(super) struct Session {
     pub(super) drills: usize,
     /// Whether this is the only drill: its full report is printed, and no summary.
     pub(super) single: bool,
+    /// Permits for starting and removing services: the work that would disturb the drills that are being measured.
+    pub(super) setups: Arc<Semaphore>,
 }
 
 impl Session {
@@ -36,21 +41,25 @@ impl Session {
             progress: Progress::new(drills, args.json),
             drills,
             single: drills == 1,
+            setups: Arc::new(Semaphore::new((cores() / 2).max(1))),
             args,
         }
     }
 
     /// How many drills run at a time.
     pub(super) fn jobs(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let default = match self.kind {
             // Drills at the same time would disturb the measurements that are to be compared.
             _ if self.args.baseline.is_some() => 1,
-            // A drill is several containers, and starting one takes more than a core.
-            Kind::Docker => cores,
+            // A drill in containers mostly waits too; what does not, their starts and removals, needs a permit.
+            Kind::Docker => cores() * 2,
             // A drill mostly waits.
-            Kind::Process => cores * 4,
+            Kind::Process => cores() * 4,
         };
         self.args.jobs.unwrap_or(default).max(1)
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
 }
