@@ -150,6 +150,7 @@ fn history(plan: &Plan, samples: Vec<Sample>, gaps: Vec<Stamped>, labels: &Label
         start,
         events,
         samples,
+        load: Vec::new(),
         labels: texts,
         torn: Vec::new(),
     }

@@ -156,7 +156,7 @@ pub enum Found {
 pub enum JourneyFound {
     /// It was not probed in this drill.
     NotProbed,
-    /// It was probed, but no probe was due in the judged time.
+    /// It was probed, but no probe of the judged time says anything: none was due, or all were void.
     NoAnswers,
     /// It was probed.
     Seen {

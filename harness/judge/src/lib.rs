@@ -40,6 +40,7 @@
 //!     start: firedrill_model::history::made_up("refused", &journeys),
 //!     events: [stream, steps].map(|event| Stamped { at: Micros(0), event }).into(),
 //!     samples: (0..2000).step_by(10).map(sample).collect(),
+//!     load: Vec::new(),
 //!     labels: vec![String::new()],
 //!     torn: Vec::new(),
 //! };

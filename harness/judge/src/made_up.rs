@@ -50,6 +50,7 @@ pub(crate) fn drill(expect: Value, bad: impl Fn(u64) -> Option<Bad>) -> History 
         start,
         events: events.into_iter().map(|(at, event)| stamped(at, event)).collect(),
         samples: dues.map(|due| sample(due, bad(due))).collect(),
+        load: Vec::new(),
         labels: vec![String::new()],
         torn: Vec::new(),
     }

@@ -131,7 +131,7 @@ impl Display for JourneyFound {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotProbed => f.write_str("not probed"),
-            Self::NoAnswers => f.write_str("no probe was due in the judged time"),
+            Self::NoAnswers => f.write_str("no probe says anything in the judged time"),
             Self::Seen { states, blips, bad } => {
                 f.write_str(&sequence(states))?;
                 if *blips > 0 {

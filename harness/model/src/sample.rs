@@ -207,11 +207,13 @@ pub enum Void {
     HeaderLimit,
     /// The answer's body is encoded in a way that the prober cannot decode.
     Encoding,
+    /// The answer was right but late, while others held the machine's processors.
+    MachineBusy,
 }
 
 impl Outcome {
     /// Every outcome, in the order of its [`Outcome::code`].
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Good,
         Self::Fallback,
         Self::Bad(Bad::Status),
@@ -230,6 +232,7 @@ impl Outcome {
         Self::Void(Void::BodyLimit),
         Self::Void(Void::HeaderLimit),
         Self::Void(Void::Encoding),
+        Self::Void(Void::MachineBusy),
     ];
 
     /// The number that stands for it in a history's samples file. Never reused for another meaning.
@@ -287,6 +290,7 @@ impl fmt::Display for Void {
             Self::BodyLimit => "answer over `body_limit`",
             Self::HeaderLimit => "answer over `header_limit`",
             Self::Encoding => "unknown content encoding",
+            Self::MachineBusy => "late while the machine was busy",
         })
     }
 }

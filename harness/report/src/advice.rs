@@ -6,9 +6,11 @@ use std::collections::HashSet;
 
 use super::drill::DrillReport;
 use super::words::finding;
+use firedrill_judge::check::Found;
 use firedrill_judge::{Check, Verdict};
 use firedrill_model::check::CheckId;
 use firedrill_model::format::command;
+use firedrill_model::sample::Void;
 
 /// From this share of the budget on, in percent, one event alone is worth a remark.
 const COSTLY: f64 = 20.0;
@@ -54,6 +56,9 @@ fn undecided(check: &Check) -> Option<String> {
         CheckId::EvidenceSteady => {
             "A journey failed before the first fault: fix it (the timeline names it) or lower its rate, then run again."
         }
+        CheckId::EvidenceVoids if is_busy(&check.found) => {
+            "Others held the machine while answers were late: run again when it is less busy, or fewer drills at once (--jobs 1)."
+        }
         CheckId::EvidenceVoids => {
             "The prober could not follow its schedule: run fewer drills at once (--jobs 1) or lower the rates."
         }
@@ -71,6 +76,14 @@ fn undecided(check: &Check) -> Option<String> {
         _ => return None,
     };
     Some(advice.into())
+}
+
+/// Whether probes are void because others held the machine.
+fn is_busy(found: &Found) -> bool {
+    let Found::Voids { voids, .. } = found else {
+        return false;
+    };
+    voids.iter().any(|(reason, _)| *reason == Void::MachineBusy)
 }
 
 fn breached(report: &DrillReport, check: &Check) -> String {

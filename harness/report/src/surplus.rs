@@ -60,6 +60,7 @@ mod tests {
             start: made_up("cache", &serde_json::json!([])),
             events: Vec::new(),
             samples: Vec::new(),
+            load: Vec::new(),
             labels: vec![String::new()],
             torn: Vec::new(),
         };

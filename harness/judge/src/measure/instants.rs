@@ -285,6 +285,7 @@ mod tests {
             start: start(),
             events: all.into_iter().map(stamped).collect(),
             samples,
+            load: Vec::new(),
             labels: vec![String::new(), "v1".into(), "v2".into()],
             torn: Vec::new(),
         }

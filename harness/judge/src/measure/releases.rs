@@ -179,6 +179,7 @@ mod tests {
             start: firedrill_model::history::made_up("killed", &journeys.as_slice().into()),
             events: events.into_iter().map(stamped).collect(),
             samples: fast.chain(slow).collect(),
+            load: Vec::new(),
             labels: vec![String::new(), "v1".into()],
             torn: Vec::new(),
         };

@@ -6,6 +6,7 @@
 //! ```text
 //! RUN/events.jsonl   one event a line, flushed as written; the first is `start` with the plan (see [`plan`])
 //! RUN/samples.bin    a 16-byte head, then 32 bytes a sample, little endian (see `samples`)
+//! RUN/load.jsonl     what the machine did, one slice of 100 ms a line (see [`Load`]); Linux only
 //! RUN/logs/NAME.log  the services' own output
 //! RUN/verdict.json   what was judged when it ended
 //! ```
@@ -13,6 +14,7 @@
 //! noted in [`History::torn`]. Keys and events of a newer version are passed over; a newer format is refused.
 
 mod event;
+mod load;
 pub mod plan;
 mod read;
 mod samples;
@@ -20,6 +22,7 @@ mod state;
 mod write;
 
 pub use event::*;
+pub use load::{Contention, HELD_FROM, Load};
 pub use read::{Missing, ReadError, first_line, read, run_id};
 pub use samples::SamplesError;
 pub use state::StateChange;
@@ -34,6 +37,8 @@ pub const FORMAT: u32 = 2;
 pub const EVENTS: &str = "events.jsonl";
 /// The samples' file in a run folder.
 pub const SAMPLES: &str = "samples.bin";
+/// The file of the machine's load in a run folder.
+pub const LOAD: &str = "load.jsonl";
 /// The folder of the services' logs in a run folder.
 pub const LOGS: &str = "logs";
 /// What was judged when the drill ended, in a run folder.
@@ -46,8 +51,10 @@ pub struct History {
     pub start: Start,
     /// Every event, in the order written.
     pub events: Vec<Stamped>,
-    /// Every sample, in the order written (by end, roughly).
+    /// Every sample, in the order written (by end, roughly). One that was late while others held the machine is void.
     pub samples: Vec<Sample>,
+    /// What the machine did, by time; empty where it was not recorded.
+    pub load: Vec<Load>,
     /// The texts of labels: `labels[0]` is empty (none).
     pub labels: Vec<String>,
     /// What is missing because the writer was cut off; empty for a whole history.

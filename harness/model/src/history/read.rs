@@ -1,15 +1,19 @@
 //! Reading a history, whole or cut off.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::plan::Plan;
 use super::samples::SamplesError;
-use super::{EVENTS, Event, FORMAT, History, SAMPLES, Stamped, samples};
+use super::{EVENTS, Event, FORMAT, History, LOAD, SAMPLES, Stamped, load, samples};
 use crate::files::{self, FileError, Limit};
 use crate::format;
+use crate::sample::StreamId;
 
 /// The longest line of an event, in bytes; a longer one is not read.
 const LONGEST_LINE: u64 = 4 << 20;
@@ -139,7 +143,13 @@ pub fn read(folder: &Path) -> Result<History, ReadError> {
     let Some(Event::Start(start)) = events.first().map(|first| first.event.clone()) else {
         return Err(ReadError::NoStart { path });
     };
-    let samples = read_samples(&folder.join(SAMPLES), &mut torn)?;
+    let mut samples = read_samples(&folder.join(SAMPLES), &mut torn)?;
+    let path = folder.join(LOAD);
+    let load = load::read(&path).map_err(file_error(&path))?;
+    let deadlines = deadlines(&start.plan, &events);
+    load::excuse(&mut samples, &load, |stream| {
+        deadlines.get(&stream).copied().unwrap_or_default()
+    });
     if !events.iter().any(|e| matches!(e.event, Event::End { .. })) {
         torn.push(Missing::End);
     }
@@ -150,6 +160,7 @@ pub fn read(folder: &Path) -> Result<History, ReadError> {
         start: *start,
         events,
         samples,
+        load,
         labels,
         torn,
     })
@@ -176,6 +187,23 @@ pub fn first_line(folder: &Path) -> Result<Vec<u8>, FileError> {
     let file = files::open_regular(&folder.join(EVENTS))?;
     BufReader::new(file.take(LONGEST_LINE)).read_until(b'\n', &mut line)?;
     Ok(line)
+}
+
+/// Each stream's deadline: that of its journey.
+fn deadlines(plan: &Plan, events: &[Stamped]) -> HashMap<StreamId, Duration> {
+    let streams = events.iter().filter_map(|event| match &event.event {
+        Event::Stream { stream, journey, .. } => Some((*stream, journey)),
+        _ => None,
+    });
+    let deadline = |name: &str| {
+        let mut journeys = plan.system.journeys.iter();
+        journeys
+            .find(|journey| journey.name == name)
+            .map(|journey| journey.deadline.0)
+    };
+    streams
+        .filter_map(|(stream, journey)| Some((stream, deadline(journey)?)))
+        .collect()
 }
 
 /// The texts in the order of their numbers, with the empty one in front.

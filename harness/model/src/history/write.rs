@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use super::{EVENTS, Event, FORMAT, SAMPLES, Stamped, samples};
+use super::{EVENTS, Event, FORMAT, LOAD, Load, SAMPLES, Stamped, samples};
 use crate::json_lines;
 use crate::sample::{Clock, Label, Labels, Sample};
 
@@ -15,6 +15,7 @@ pub struct Writer {
     clock: Clock,
     events: File,
     samples: BufWriter<File>,
+    load: File,
     labels: Labels,
     written: usize,
 }
@@ -38,6 +39,7 @@ impl Writer {
             folder: folder.to_owned(),
             clock,
             events: create(EVENTS)?,
+            load: create(LOAD)?,
             samples,
             labels,
             written: 0,
@@ -75,6 +77,14 @@ impl Writer {
             self.write_labels()?;
         }
         samples::write(&mut self.samples, sample)
+    }
+
+    /// Writes down what the machine did.
+    ///
+    /// # Errors
+    /// When the disk does not take it.
+    pub fn load(&mut self, load: &Load) -> io::Result<()> {
+        json_lines::append(&mut self.load, load)
     }
 
     fn write_labels(&mut self) -> io::Result<()> {

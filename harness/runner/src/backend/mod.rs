@@ -22,9 +22,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt as _};
 
 pub use build::{Building, CargoError, sources};
 pub use capability::{Capability, Unsupported, needs};
@@ -218,6 +219,13 @@ pub trait Backend: Send + Sync {
     /// What its process is doing now.
     async fn state(&self, service: &str) -> Result<State, Error>;
 
+    /// The first process of a service, and those that a backend knows beside it, by their pids on this machine; none
+    /// where they run on another one.
+    async fn processes(&self, service: &str) -> Vec<u32>;
+
+    /// Yields whenever the state of a service may have changed, for as long as it is asked.
+    fn changes(&self) -> BoxStream<'static, ()>;
+
     /// The address to reach a service at from here, always on 127.0.0.1 and the same over every restart. `port` names
     /// one of its further ports.
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error>;
@@ -291,6 +299,18 @@ impl State {
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Exited(_) | Self::OutOfMemory | Self::Absent)
     }
+}
+
+/// A look at every state that often sees each restart: engines pause for 100 ms before one.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Yields at intervals, for a backend that does not report changes itself.
+fn looks(every: Duration) -> BoxStream<'static, ()> {
+    let look = move |()| async move {
+        firedrill_wait::until_due(Instant::now() + every).await;
+        Some(((), ()))
+    };
+    stream::unfold((), look).boxed()
 }
 
 /// A failed operation: what was tried, on which service, and the cause.

@@ -8,6 +8,8 @@
 mod alerts;
 mod folder;
 mod journeys;
+#[cfg(target_os = "linux")]
+mod load;
 mod proxies;
 mod record;
 mod steady_state;
@@ -217,6 +219,13 @@ impl Drill {
                 )
             })
             .collect();
+        #[cfg(target_os = "linux")]
+        let _load = load::record(
+            Arc::clone(&self.order.backend),
+            self.order.plan.system.services.keys().cloned().collect(),
+            self.clock,
+            self.recorder.clone(),
+        );
         let entry = proxies::entry(&self.order.plan, self.order.backend.as_ref(), &self.steps.proxies)?;
         let journeys = Journeys::start(
             &self.users,

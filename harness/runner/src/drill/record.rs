@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Error;
-use firedrill_model::history::{Event, Stamped, Writer};
+use firedrill_model::history::{Event, Load, Stamped, Writer};
 use firedrill_model::sample::Sample;
 
 /// Called with every event right after it was written.
@@ -61,6 +61,11 @@ impl Recorder {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .contains(kind)
+    }
+
+    /// Records what the machine did.
+    pub(super) fn load(&self, load: &Load) -> Result<(), Error> {
+        self.writer().load(load).map_err(Error::History)
     }
 
     /// Records samples and hands them to the operating system.

@@ -2,23 +2,22 @@
 //! between them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::record::Recorder;
 use crate::backend::{Backend, State};
 use firedrill_model::history::{Event, StateChange};
 
-/// Between two looks at a service.
-const EVERY: Duration = Duration::from_millis(50);
-
 /// Records every change of a service's state until the handle is dropped.
 pub(super) fn watch(backend: Arc<dyn Backend>, service: String, recorder: Recorder) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut last = None;
-        loop {
-            firedrill_wait::until_due(Instant::now() + EVERY).await;
+        // The first look at once: a change is told by what was there before it.
+        let first = futures::stream::once(std::future::ready(()));
+        let mut changes = first.chain(backend.changes());
+        while changes.next().await.is_some() {
             // A busy engine answers the next look.
             let Ok(now) = backend.state(&service).await else {
                 continue;

@@ -303,6 +303,7 @@ pub(super) fn history(lines: &[Line], samples: Vec<Sample>, between: Vec<Stamped
         start,
         events,
         samples,
+        load: Vec::new(),
         labels: vec![String::new()],
         torn: Vec::new(),
     }

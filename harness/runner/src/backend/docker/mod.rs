@@ -21,9 +21,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::{self, BoxStream, StreamExt as _};
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest, SystemInfo};
-use testcontainers::bollard::query_parameters::{KillContainerOptions, StopContainerOptions};
+use testcontainers::bollard::query_parameters::{EventsOptions, KillContainerOptions, StopContainerOptions};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::OnceCell;
@@ -40,8 +41,8 @@ use self::request::container_name;
 use super::owner::Owner;
 use super::placeholders::{HarnessUrls, Values};
 use super::{
-    Backend, Capability, Error, Kind, Source, Spec, State, Unsupported, finish, operation, ports, privilege,
-    process_label, tmpfs,
+    Backend, Capability, Error, Kind, LOOK_EVERY, Source, Spec, State, Unsupported, finish, looks, operation,
+    ports, privilege, process_label, tmpfs,
 };
 use firedrill_model::scenario::{ResourceLimits, Restart};
 
@@ -49,6 +50,9 @@ use firedrill_model::scenario::{ResourceLimits, Restart};
 pub(super) const RUN_LABEL: &str = "firedrill.run";
 /// The label of a run's owner.
 pub(super) const OWNER_LABEL: &str = "firedrill.owner";
+
+/// An event may be lost between an engine and its client; a state that nobody reported is seen after this.
+const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// Containers of one run.
 pub(super) struct Containers {
@@ -363,6 +367,36 @@ impl Backend for Containers {
                 code => State::Exited(code),
             },
         })
+    }
+
+    fn changes(&self) -> BoxStream<'static, ()> {
+        let label = format!("{RUN_LABEL}={}", self.run);
+        let filters = HashMap::from([
+            ("type".to_owned(), vec!["container".to_owned()]),
+            ("label".to_owned(), vec![label]),
+        ]);
+        let options = EventsOptions {
+            filters: Some(filters),
+            ..Default::default()
+        };
+        let events = self.client.events(Some(options));
+        let changes = events
+            .take_while(|event| std::future::ready(event.is_ok()))
+            .map(drop);
+        // An engine without events, or one that breaks off, is asked as often as a process.
+        stream::select(changes.chain(looks(LOOK_EVERY)), looks(LOOK_AGAIN_EVERY)).boxed()
+    }
+
+    async fn processes(&self, service: &str) -> Vec<u32> {
+        let Ok(Some(id)) = self.id(service) else {
+            return Vec::new();
+        };
+        let inspected = self.client.inspect_container(&id, None).await.ok();
+        // 0 for one that does not run.
+        let pid = inspected
+            .and_then(|inspected| inspected.state?.pid)
+            .filter(|pid| *pid > 0);
+        pid.and_then(|pid| u32::try_from(pid).ok()).into_iter().collect()
     }
 
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {

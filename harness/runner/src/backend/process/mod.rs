@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::stream::BoxStream;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::Command;
 
@@ -21,8 +22,8 @@ use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn,
 use super::owner::stat;
 use super::placeholders::{HarnessUrls, Values, fill};
 use super::{
-    Backend, Capability, Error, Kind, Source, Spec, State, Unsupported, finish, operation, ports, privilege,
-    process_label, tmpfs,
+    Backend, Capability, Error, Kind, LOOK_EVERY, Source, Spec, State, Unsupported, finish, looks, operation,
+    ports, privilege, process_label, tmpfs,
 };
 use firedrill_model::scenario::ResourceLimits;
 use firedrill_wait::Poll;
@@ -385,6 +386,18 @@ impl Backend for Processes {
 
     async fn state(&self, service: &str) -> Result<State, Error> {
         Ok(self.service(service)?.state())
+    }
+
+    fn changes(&self) -> BoxStream<'static, ()> {
+        looks(LOOK_EVERY)
+    }
+
+    async fn processes(&self, service: &str) -> Vec<u32> {
+        let process = self
+            .service(service)
+            .ok()
+            .and_then(|known| lock(&known.life).process);
+        process.into_iter().map(|process| process.pid).collect()
     }
 
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
