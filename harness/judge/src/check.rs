@@ -121,6 +121,13 @@ pub enum Found {
     Count(usize),
     /// So many answers.
     Answers(usize),
+    /// So many answers by fallbacks, and how many of them others, who held the machine, may have been the reason for.
+    Fallbacks {
+        /// All.
+        all: usize,
+        /// While the machine was busy.
+        when_busy: usize,
+    },
     /// So many alerts.
     Alerts(usize),
     /// How the system answered the deploys.

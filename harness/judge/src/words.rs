@@ -84,7 +84,18 @@ impl Display for Found {
             Self::BadAnswers(found) => found.fmt(f),
             Self::Writes(data) => f.write_str(&writes(data)),
             Self::Count(count) => f.write_str(&none_or(*count)),
-            Self::Answers(count) => f.write_str(&format::count(*count, "answer")),
+            Self::Answers(count)
+            | Self::Fallbacks {
+                all: count,
+                when_busy: 0,
+            } => f.write_str(&format::count(*count, "answer")),
+            Self::Fallbacks { all, when_busy } => {
+                write!(
+                    f,
+                    "{}, {when_busy} while the machine was busy",
+                    format::count(*all, "answer")
+                )
+            }
             Self::Alerts(count) => f.write_str(&format::count(*count, "alert")),
             Self::Deploys(deploys) => f.write_str(&answers_to(*deploys)),
             Self::Rollback(found) => f.write_str(&found.as_ref().map_or(NONE.to_owned(), rollback)),

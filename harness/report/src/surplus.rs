@@ -83,6 +83,7 @@ mod tests {
             essential: true,
             good: 0,
             fallback: 0,
+            fallback_when_busy: 0,
             bad: Vec::new(),
             void: 0,
             reconnects: 0,

@@ -1,6 +1,7 @@
 //! What must happen in a drill, and what must not: deploys, rollback, alerts, fallbacks, releases, lines of a log.
 
 use super::grounds::Grounds;
+use super::journeys::no_fallback;
 use super::{at_most, check, met};
 use crate::Verdict;
 use crate::check::{AlertFound, Check, Deploys, Found, Required};
@@ -138,11 +139,15 @@ fn alerted(history: &History, measured: &Measured, wanted: &ExpectedAlert, groun
 }
 
 fn never_happened(history: &History, measured: &Measured, never: Never, grounds: Grounds) -> Check {
-    let (found, happened) = match never {
+    let (found, verdict) = match never {
         Never::Rollback => {
             let rollback = measured.instants.rollback.clone();
-            let happened = rollback.is_some();
-            (Found::Rollback(rollback), happened)
+            let verdict = match rollback {
+                // Not seen, where nobody can tell releases apart.
+                None => grounds.unless_unknown(Verdict::Met),
+                Some(_) => Verdict::Breached,
+            };
+            (Found::Rollback(rollback), verdict)
         }
         Never::Alert => {
             let alerts = history
@@ -150,17 +155,15 @@ fn never_happened(history: &History, measured: &Measured, never: Never, grounds:
                 .iter()
                 .filter(|event| matches!(event.event, Event::Alert { .. }))
                 .count();
-            (Found::Alerts(alerts), alerts > 0)
+            (Found::Alerts(alerts), met(alerts == 0))
         }
         Never::Fallback => {
-            let answers = measured.journeys.iter().map(|journey| journey.fallback).sum();
-            (Found::Answers(answers), answers > 0)
+            let all = measured.journeys.iter().map(|journey| journey.fallback).sum();
+            let busy = measured.journeys.iter().map(|journey| journey.fallback_when_busy);
+            let when_busy = busy.sum();
+            let found = Found::Fallbacks { all, when_busy };
+            (found, no_fallback(all, when_busy))
         }
-    };
-    let verdict = match never {
-        // Not seen, where nobody can tell releases apart.
-        Never::Rollback if !happened => grounds.unless_unknown(Verdict::Met),
-        _ => met(!happened),
     };
     check(CheckId::Never(never), Required::Never, found, verdict)
 }

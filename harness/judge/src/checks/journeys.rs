@@ -62,13 +62,23 @@ fn tolerated(journey: &Journey, allowed: Allowed, grounds: Grounds) -> Verdict {
         Some(_) => journey.outages.iter().any(|outage| !outage.core.is_empty()),
     };
     let tolerated = match allowed.tolerance {
-        Tolerance::AlwaysGood => met(!failed && journey.fallback == 0),
+        Tolerance::AlwaysGood => met(!failed).max(no_fallback(journey.fallback, journey.fallback_when_busy)),
         Tolerance::NeverDown => met(!failed),
         Tolerance::MayBeDown => Verdict::Met,
         Tolerance::GoesDown => grounds.caused(&journey.outages),
     };
     let share = limit.map_or(Verdict::Met, |limit| within(bad_answers(journey), limit));
     tolerated.max(share)
+}
+
+/// The verdict where no fallback may answer. Fallbacks that may be the work of others, who held the machine, prove nothing
+/// by themselves.
+pub(super) fn no_fallback(answers: usize, when_busy: usize) -> Verdict {
+    match answers {
+        0 => Verdict::Met,
+        _ if answers == when_busy => Verdict::Undecided,
+        _ => Verdict::Breached,
+    }
 }
 
 fn bad_answers(journey: &Journey) -> BadAnswers {

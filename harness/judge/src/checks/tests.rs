@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use crate::made_up::{LENGTH, MS, SECOND, drill, stamped};
 use crate::{Verdict, judge, measure};
 use firedrill_model::check::{CheckId, Never};
-use firedrill_model::history::{Event, History, Phase};
-use firedrill_model::sample::{Ack, Bad, Found, Labels, Micros, StreamId};
+use firedrill_model::history::{Event, History, Load, Phase};
+use firedrill_model::sample::{Ack, Bad, Found, Labels, Micros, Outcome, StreamId};
 
 use Verdict::{Breached, Met, Undecided};
 
@@ -390,4 +390,40 @@ fn a_deploy_is_accepted_or_refused_or_nobody_knows() {
     }
     assert_eq!(deploys("accepted", 2, &[true]), Undecided);
     assert_eq!(deploys("accepted", 2, &[true, true]), Met);
+}
+
+#[test]
+fn fallbacks_while_others_held_the_machine_prove_nothing_by_themselves() {
+    let expect = json!({ "journeys": { "page": "always good" }, "never": ["fallback"] });
+    let never = CheckId::Never(Never::Fallback);
+    let mut history = drill(expect, |_| None);
+    let fell_back = |history: &mut History, due: u64| {
+        let sample = history.samples.iter_mut().find(|sample| sample.due.0 == due);
+        sample.unwrap().outcome = Outcome::Fallback;
+    };
+    fell_back(&mut history, 5 * SECOND);
+    assert_eq!(verdict(&history, &never), Breached);
+    let slice = |at: u64| Load {
+        since: Micros(at),
+        until: Micros(at + 100 * MS),
+        processors: 2,
+        own: 0,
+        others: 190 * MS,
+        stolen: 0,
+        throttled: 0,
+        waited: Some(50 * MS),
+        disk_waits: None,
+    };
+    history.load = (0..10).map(|n| slice(5 * SECOND + n * 100 * MS)).collect();
+    for id in [&never, &page()] {
+        assert_eq!(verdict(&history, id), Undecided, "{id}");
+    }
+    fell_back(&mut history, 8 * SECOND);
+    for id in [&never, &page()] {
+        assert_eq!(
+            verdict(&history, id),
+            Breached,
+            "another one, on a calm machine: {id}"
+        );
+    }
 }

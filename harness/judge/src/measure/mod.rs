@@ -31,8 +31,8 @@ pub use prober::Prober;
 pub use releases::Release;
 
 use crate::tally;
-use firedrill_model::history::{Event, History, Phase};
-use firedrill_model::sample::{Bad, Micros, Outcome};
+use firedrill_model::history::{Contention, Event, History, Phase};
+use firedrill_model::sample::{Bad, Micros, Outcome, Sample};
 use streams::Streams;
 
 /// Everything that is measured of a history.
@@ -75,6 +75,8 @@ pub struct Journey {
     pub good: usize,
     /// Right answers by a fallback.
     pub fallback: usize,
+    /// Those of them for which others, who held the machine, may have been the reason.
+    pub fallback_when_busy: usize,
     /// Bad answers, by kind.
     pub bad: Vec<(Bad, usize)>,
     /// Void probes.
@@ -165,11 +167,14 @@ fn journey(
             .map(|(_, o)| o.clone()),
     );
     let mut bad: Vec<(Bad, usize)> = Vec::new();
-    let (mut good, mut fallback, mut void) = (0, 0, 0);
+    let (mut good, mut fallback, mut fallback_when_busy, mut void) = (0, 0, 0, 0);
     for sample in of_journey.iter().flat_map(|stream| streams.judged(*stream)) {
         match sample.outcome {
             Outcome::Good => good += 1,
-            Outcome::Fallback => fallback += 1,
+            Outcome::Fallback => {
+                fallback += 1;
+                fallback_when_busy += usize::from(may_be_of_others(history, sample));
+            }
             Outcome::Void(_) => void += 1,
             Outcome::Bad(kind) => *tally::entry(&mut bad, kind) += 1,
         }
@@ -185,11 +190,19 @@ fn journey(
         latency: latency::latency(of_journey.iter().flat_map(|stream| streams.judged(*stream))),
         good,
         fallback,
+        fallback_when_busy,
         bad,
         void,
         outages,
         rungs,
     }
+}
+
+/// Whether a fallback answered perhaps only because others held the machine: a service falls back when something within it
+/// takes too long. Its limit is not known, so half of the answer's time counts.
+fn may_be_of_others(history: &History, sample: &Sample) -> bool {
+    let contention = Contention::during(&history.load, sample.due, sample.ended);
+    contention.is_some_and(|contention| contention.explains(sample.ended.since(sample.sent) / 2))
 }
 
 /// The judged time: from the first step to the end of the quiet period; of a history that was cut off, to its last stamp.

@@ -39,8 +39,8 @@ pub struct Load {
     pub stolen: u64,
     /// Time in which the control group of the harness was stopped because its quota was used up.
     pub throttled: u64,
-    /// Time for which threads of the drill were ready to run and waited for a processor, added up over the threads; `None`
-    /// where the kernel does not report it.
+    /// Time for which threads of the drill were ready to run and waited for a processor: the longest wait of each process,
+    /// added up, since an answer goes from one process to the next. `None` where the kernel does not report it.
     pub waited: Option<u64>,
     /// Time in which some process of the machine waited for a disk; `None` where the kernel does not report it.
     pub disk_waits: Option<u64>,
@@ -96,18 +96,19 @@ impl Contention {
         })
     }
 
-    /// Whether an answer may have come so much too late because of it.
-    fn explains(self, too_late_by: Micros) -> bool {
+    /// Whether it may have cost an answer so much time.
+    pub fn explains(self, time: Duration) -> bool {
+        let time = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         // A release that sleeps is slow on a busy machine too, and waits for nobody.
-        self.held >= HELD_FROM && self.waited.is_none_or(|waited| waited >= too_late_by.0)
+        self.held >= HELD_FROM && self.waited.is_none_or(|waited| waited >= time)
     }
 }
 
-/// Makes every right answer that came late because others held the machine unknown.
+/// Makes every answer that came late, or not within the client's timeout, unknown where others may have cost it the time.
 pub(super) fn excuse(samples: &mut [Sample], loads: &[Load], deadline: impl Fn(StreamId) -> Duration) {
-    let late = (samples.iter_mut()).filter(|sample| sample.outcome == Outcome::Bad(Bad::Late));
-    for sample in late {
-        let too_late_by = Micros::from_duration(sample.ended.since(sample.sent + deadline(sample.stream)));
+    let is_late = |sample: &&mut Sample| matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout));
+    for sample in samples.iter_mut().filter(is_late) {
+        let too_late_by = sample.ended.since(sample.sent + deadline(sample.stream));
         // From when it was due: the prober itself may have had to wait.
         let contention = Contention::during(loads, sample.due, sample.ended);
         if contention.is_some_and(|contention| contention.explains(too_late_by)) {
@@ -191,7 +192,9 @@ mod tests {
     #[test]
     fn a_late_answer_is_unknown_while_others_hold_half_the_machine() {
         let busy = [load(0, 110), load(100, 110), load(200, 110)];
-        assert_eq!(after(&busy, LATE), Outcome::Void(Void::MachineBusy));
+        for outcome in [LATE, Outcome::Bad(Bad::Timeout)] {
+            assert_eq!(after(&busy, outcome), Outcome::Void(Void::MachineBusy));
+        }
         let calm = [load(0, 90), load(100, 90), load(200, 90)];
         assert_eq!(after(&calm, LATE), LATE);
         assert_eq!(after(&[], LATE), LATE, "nothing recorded excuses nothing");
@@ -255,7 +258,8 @@ mod tests {
     #[test]
     fn wrong_refused_and_broken_answers_stay_bad() {
         let busy = [load(0, 200), load(100, 200), load(200, 200)];
-        for outcome in Outcome::ALL.into_iter().filter(|outcome| *outcome != LATE) {
+        let is_late = |outcome: &Outcome| matches!(outcome, Outcome::Bad(Bad::Late | Bad::Timeout));
+        for outcome in Outcome::ALL.into_iter().filter(|outcome| !is_late(outcome)) {
             assert_eq!(after(&busy, outcome), outcome);
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use procfs::ProcessCGroup;
-use procfs::process::Process;
+use procfs::process::{Process, Task};
 use procfs::{Current, CurrentSI, IoPressure, KernelStats};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -174,25 +174,29 @@ impl Own {
         (after.saturating_sub(before), self.waited())
     }
 
-    /// How long the threads were ready and waited. What a new thread waited before it was seen is left out.
+    /// How long the threads were ready and waited: of each process the longest, added up. What a new thread waited before
+    /// it was seen is left out.
     fn waited(&mut self) -> Option<u64> {
-        let threads = self
-            .seen
-            .keys()
-            .filter_map(|pid| Process::new(*pid).ok()?.tasks().ok());
-        let now: BTreeMap<i32, u64> = threads
-            .flatten()
-            .filter_map(|thread| thread.ok())
-            .filter_map(|thread| Some((thread.tid, thread.schedstat().ok()?.run_delay / 1000)))
-            .collect();
-        let waited = now
-            .iter()
-            .map(|(tid, now)| now.saturating_sub(*self.waits.get(tid).unwrap_or(now)));
-        let waited = waited.sum();
+        let mut now = BTreeMap::new();
+        let mut sum = 0;
+        for pid in self.seen.keys() {
+            let threads = waits_of(*pid);
+            let waited = |(tid, now): &(i32, u64)| now.saturating_sub(*self.waits.get(tid).unwrap_or(now));
+            sum += threads.iter().map(waited).max().unwrap_or(0);
+            now.extend(threads);
+        }
         self.waits = now;
         // No thread at all: the kernel does not report it.
-        (!self.waits.is_empty()).then_some(waited)
+        (!self.waits.is_empty()).then_some(sum)
     }
+}
+
+/// How long each thread of a process was ready and waited so far.
+fn waits_of(pid: i32) -> Vec<(i32, u64)> {
+    let threads = Process::new(pid).and_then(|process| process.tasks());
+    let threads = threads.into_iter().flatten().filter_map(Result::ok);
+    let waits = |thread: Task| Some((thread.tid, thread.schedstat().ok()?.run_delay / 1000));
+    threads.filter_map(waits).collect()
 }
 
 /// Processor time of a process and of its children that have ended.
