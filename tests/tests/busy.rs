@@ -68,16 +68,12 @@ const SLOW: &str =
 /// One test, so that nothing else of this program runs while the machine has to be calm.
 #[test]
 fn what_is_slow_passes_on_no_machine_and_what_is_good_breaches_on_none() {
-    let (code, slow) = report("slow", SLOW);
-    assert_eq!(code, Some(0), "as required of the control: {slow}");
+    let slow = report("slow", SLOW);
+    assert_eq!(slow["verdict"], "breached", "{slow}");
     let busy = Busy::new();
-    let (code, slow) = report("slow", SLOW);
-    let (_, good) = report("v3", "");
+    let slow = report("slow", SLOW);
+    let good = report("v3", "");
     drop(busy);
-    assert!(
-        matches!(code, Some(0 | 3)),
-        "breached or undecided, not met: {slow}"
-    );
     assert_ne!(slow["verdict"], "met", "{slow}");
     assert_ne!(good["verdict"], "breached", "{good}");
 }
