@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use acceptance::trials::{missing, trial};
 use acceptance::{Ended, Kind};
 use firedrill::backend::{self, Spec};
-use firedrill::history::{self, History};
+use firedrill::history::{self, Event, History};
 use firedrill::judge::{self, Verdict};
 use firedrill::measure;
 use firedrill::scenario::System;
@@ -250,6 +250,36 @@ async fn no_verdict_contradicts_the_truth(kind: Kind) {
     assert!(refuted.is_empty(), "{refuted:#?}\n{}\n{ended}", table.join("\n"));
 }
 
+/// A service with a named pipe in its volume: a fault of that "file" is not in effect, and nobody waits for it.
+async fn a_pipe_in_a_volume_holds_up_no_drill(kind: Kind) {
+    let folder = folder(&[("fifo", Calm::Good)]);
+    let file = folder.path().join("piped.toml");
+    let text = "summary = \"a file that is a pipe\"\nsystem = \"systems/fifo.toml\"\n[[step]]\nat = \"300ms\"\n\
+        flip-bit = { service = \"app\", volume = \"store\", file = \"fifo\" }\n\
+        [expect]\njourneys = { front = \"may be down\", store = \"may be down\" }\n";
+    std::fs::write(&file, text).unwrap();
+    let runs = folder.path().join("runs");
+    let (kind, file) = (kind.to_string(), file.display().to_string());
+    let ended = acceptance::run_alone(&runs, &["run", "--backend", &kind, &file]);
+    let [run] = &acceptance::run_folders(&runs)[..] else {
+        panic!("{ended}");
+    };
+    let drilled = Drilled::read(run.clone());
+    let why = drilled
+        .history
+        .events
+        .iter()
+        .find_map(|event| match &event.event {
+            Event::NotInjected { why, .. } => Some(why.clone()),
+            _ => None,
+        });
+    assert_eq!(
+        why.as_deref(),
+        Some("not in effect: fifo is a named pipe, not a regular file")
+    );
+    assert_eq!(drilled.verdict, Verdict::Undecided, "{ended}");
+}
+
 /// A service whose port opens 800 ms after its start is ready when it listens, not when somebody accepts in its place.
 async fn a_port_that_opens_late_is_not_ready_before(kind: Kind) {
     let system: System = serde_json::from_value(json!({
@@ -309,6 +339,12 @@ fn serves(address: SocketAddr) -> bool {
 
 fn main() {
     let mut trials = Vec::new();
+    for kind in [Kind::Process, Kind::Docker] {
+        let name = format!("{kind}::a_pipe_in_a_volume_holds_up_no_drill");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_pipe_in_a_volume_holds_up_no_drill(kind)
+        }));
+    }
     for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::no_verdict_contradicts_the_truth");
         trials.push(trial(name, missing(kind, []), move || {

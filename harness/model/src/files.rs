@@ -62,8 +62,8 @@ impl std::fmt::Display for Special {
 }
 
 impl Special {
-    /// `None` for a regular file.
-    fn of(kind: std::fs::FileType) -> Option<Self> {
+    /// What a type of file is; `None` for a regular file.
+    pub fn of(kind: std::fs::FileType) -> Option<Self> {
         if kind.is_file() {
             None
         } else if kind.is_symlink() {

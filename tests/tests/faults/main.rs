@@ -34,6 +34,7 @@ mod deploys;
 mod drilled;
 mod network;
 mod overlapping;
+mod planted;
 mod process;
 mod release;
 mod resource;
@@ -77,6 +78,7 @@ fn main() {
         deploys::trials(),
         network::trials(),
         overlapping::trials(),
+        planted::trials(),
         process::trials(),
         process::own_trials(),
         release::trials(),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::backend::State;
+use firedrill_model::files::Special;
 use firedrill_model::format::{self, span};
 use firedrill_model::scenario::{LARGEST_FILLED, template};
 use firedrill_model::units::Size;
@@ -196,17 +197,19 @@ pub enum NotInEffect {
         /// The file, as the scenario names it.
         file: PathBuf,
     },
-    /// A path leads out of the volume by a symbolic link.
-    #[error("{} leads out of the volume by a symbolic link", file.display())]
-    LinkOutOfVolume {
+    /// A path leads through a symbolic link, which may mean another place here than in a container.
+    #[error("{} leads through a symbolic link, which is not followed", file.display())]
+    ThroughLink {
         /// The file, as the scenario names it.
         file: PathBuf,
     },
-    /// A file is a symbolic link.
-    #[error("{} is a symbolic link; only plain files are damaged", file.display())]
-    SymbolicLink {
+    /// Something else than a file is in its place.
+    #[error("{} is {special}, not a regular file", file.display())]
+    NotRegular {
         /// The file, as the scenario names it.
         file: PathBuf,
+        /// What it is.
+        special: Special,
     },
     /// A file already has the content that the fault would give it.
     #[error("{file} already has that content ({})", Size(*bytes))]

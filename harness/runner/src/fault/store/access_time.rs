@@ -3,33 +3,15 @@
 //! Damaging a file sets its access time far back, and the harness itself reads without changing it. Linux moves it
 //! forward at the next read by anybody else, also under `relatime`, since it lies before the last change then.
 
-use std::fs::{File, FileTimes, Metadata, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::fs::{File, FileTimes, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::place::Place;
 use crate::fault::Error;
 use crate::fault::overlaps::{Claim, Overlaps};
-
-/// Reads a file without changing its access time, where that is allowed: only the file's owner may.
-pub(super) fn read_untraced(path: &Path) -> io::Result<Vec<u8>> {
-    #[cfg(target_os = "linux")]
-    let quiet = rustix::fs::OFlags::NOATIME.bits().cast_signed();
-    #[cfg(not(target_os = "linux"))]
-    let quiet = 0;
-    let opened = OpenOptions::new().read(true).custom_flags(quiet).open(path);
-    let mut file = match opened {
-        // Only the owner of a file may read it without changing its access time.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path)?,
-        opened => opened?,
-    };
-    let mut content = Vec::new();
-    file.read_to_end(&mut content)?;
-    Ok(content)
-}
 
 /// A step's claim on a file that it has damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,11 +48,11 @@ impl Mark {
     }
 
     /// Whether the file was read since; `None` when it is gone or another one.
-    fn was_read(self, path: &Path) -> Option<bool> {
+    fn was_read(self, place: &Place) -> Option<bool> {
         if self == Self::Read {
             return Some(true);
         }
-        let now = path.metadata().ok()?;
+        let now = place.metadata().ok()?;
         // A service that replaces the file has another inode in its place, which says nothing about the old one.
         let same = self == Self::on(&now);
         same.then(|| now.accessed().is_ok_and(|at| at > SystemTime::UNIX_EPOCH))
@@ -103,8 +85,8 @@ impl<'a> AccessTimes<'a> {
     }
 
     /// Records which steps' damage has been read so far. Before the file is damaged once more, which removes the traces.
-    pub(super) async fn settle(&self, path: &Path) -> Result<(), Error> {
-        self.update(|mark| match mark.was_read(path) {
+    pub(super) async fn settle(&self, place: &Place) -> Result<(), Error> {
+        self.update(|mark| match mark.was_read(place) {
             Some(true) => Some(Mark::Read),
             _ => Some(mark),
         })
@@ -112,9 +94,9 @@ impl<'a> AccessTimes<'a> {
     }
 
     /// Settles, and passes the marks that are left on to the file that is about to replace this one.
-    pub(super) async fn pass_on(&self, path: &Path, new: &Path) -> Result<(), Error> {
-        let moved = File::open(new).ok().and_then(|new| Mark::set(&new));
-        self.update(|mark| match mark.was_read(path) {
+    pub(super) async fn pass_on(&self, place: &Place, new: &File) -> Result<(), Error> {
+        let moved = Mark::set(new);
+        self.update(|mark| match mark.was_read(place) {
             Some(true) => Some(Mark::Read),
             Some(false) => moved,
             None => Some(mark),
@@ -140,18 +122,24 @@ impl<'a> AccessTimes<'a> {
     }
 
     /// Whether the file was read since this step damaged it; `None` when that is unknown.
-    pub(super) fn was_read(&self, path: &Path) -> Option<bool> {
+    pub(super) fn was_read(&self, place: &Place) -> Option<bool> {
         let times = self.overlaps.look::<Mark>(self.file).ok()?;
         let claimed = times.iter().find(|claimed| claimed.step == self.step)?;
-        claimed.claim.was_read(path)
+        claimed.claim.was_read(place)
     }
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::*;
+
+    #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+    fn urls(folder: &tempfile::TempDir) -> Place {
+        Place::below(folder.path(), Path::new("urls.json")).unwrap()
+    }
 
     fn overlaps(folder: &tempfile::TempDir) -> Overlaps {
         Overlaps::open(&folder.path().join("overlaps"))
@@ -161,51 +149,57 @@ mod tests {
     async fn a_read_by_somebody_else_differs_from_one_of_our_own_and_from_a_new_file() {
         let folder = tempfile::tempdir().unwrap();
         let overlaps = overlaps(&folder);
-        let path = folder.path().join("urls.json");
+        let (path, place) = (folder.path().join("urls.json"), urls(&folder));
         let times = AccessTimes::of(&overlaps, "urls.json", 0);
         fs::write(&path, "[]").unwrap();
-        assert_eq!(times.was_read(&path), None, "not watched yet");
-        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        assert_eq!(times.was_read(&place), None, "not watched yet");
+        let file = place.open(rustix::fs::OFlags::WRONLY).unwrap();
         times.begin(&file).await.unwrap();
-        assert_eq!(read_untraced(&path).unwrap(), b"[]");
-        assert_eq!(times.was_read(&path), Some(false));
+        assert_eq!(place.read_untraced().unwrap(), b"[]");
+        assert_eq!(times.was_read(&place), Some(false));
         assert_eq!(fs::read(&path).unwrap(), b"[]");
-        assert_eq!(times.was_read(&path), Some(true));
+        assert_eq!(times.was_read(&place), Some(true));
         fs::write(folder.path().join("new"), "{}").unwrap();
         fs::rename(folder.path().join("new"), &path).unwrap();
-        assert_eq!(times.was_read(&path), None, "another file");
+        assert_eq!(times.was_read(&place), None, "another file");
     }
 
     #[tokio::test]
     async fn a_read_is_not_forgotten_when_another_step_damages_the_file_again() {
         let folder = tempfile::tempdir().unwrap();
         let overlaps = overlaps(&folder);
-        let path = folder.path().join("urls.json");
+        let (path, place) = (folder.path().join("urls.json"), urls(&folder));
         let step = |step| AccessTimes::of(&overlaps, "urls.json", step);
         let damage = async |by: AccessTimes<'_>| {
-            by.settle(&path).await.unwrap();
+            by.settle(&place).await.unwrap();
             by.begin(&File::create(&path).unwrap()).await.unwrap();
         };
         damage(step(0)).await;
         fs::read(&path).unwrap();
         damage(step(1)).await;
-        assert_eq!([0, 1].map(|n| step(n).was_read(&path)), [Some(true), Some(false)]);
+        assert_eq!(
+            [0, 1].map(|n| step(n).was_read(&place)),
+            [Some(true), Some(false)]
+        );
         let new = folder.path().join("new");
         fs::write(&new, "of an older damage").unwrap();
-        step(1).pass_on(&path, &new).await.unwrap();
+        step(1).pass_on(&place, &File::open(&new).unwrap()).await.unwrap();
         fs::rename(new, &path).unwrap();
-        assert_eq!([0, 1].map(|n| step(n).was_read(&path)), [Some(true), Some(false)]);
+        assert_eq!(
+            [0, 1].map(|n| step(n).was_read(&place)),
+            [Some(true), Some(false)]
+        );
     }
 
     #[tokio::test]
     async fn an_empty_file_is_read_too() {
         let folder = tempfile::tempdir().unwrap();
         let overlaps = overlaps(&folder);
-        let path = folder.path().join("urls.json");
+        let (path, place) = (folder.path().join("urls.json"), urls(&folder));
         let times = AccessTimes::of(&overlaps, "urls.json", 0);
         times.begin(&File::create(&path).unwrap()).await.unwrap();
-        assert_eq!(times.was_read(&path), Some(false));
+        assert_eq!(times.was_read(&place), Some(false));
         assert_eq!(fs::read(&path).unwrap(), b"");
-        assert_eq!(times.was_read(&path), Some(true));
+        assert_eq!(times.was_read(&place), Some(true));
     }
 }

@@ -4,11 +4,11 @@
 //! backup on to the next newer damage, so that the last revert of all restores the original.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::files::{read, write_synced};
 use crate::fault::Error;
 use crate::fault::error::failed;
 use crate::fault::overlaps::{Claim, Claims, Overlaps};
@@ -85,7 +85,8 @@ impl Backups {
             fs::remove_file(&superseded).map_err(failed("remove", &superseded))?;
             return Ok(Restore::Covered);
         }
-        let content = read(&self.path(backup.copy))?;
+        let copy = self.path(backup.copy);
+        let content = fs::read(&copy).map_err(failed("read", &copy))?;
         Ok(Restore::Content(content, backup.mode))
     }
 
@@ -98,6 +99,16 @@ impl Backups {
         self.claims.remove(self.step)?;
         fs::remove_file(&copy).map_err(failed("remove", &copy))
     }
+}
+
+/// Writes a file that is on the disk when this returns. In the run folder, where only the harness writes.
+fn write_synced(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let write = || -> io::Result<()> {
+        let mut file = fs::File::create(path)?;
+        file.write_all(content)?;
+        file.sync_all()
+    };
+    write().map_err(failed("write", path))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! `fill-disk`: no space is left on a volume.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::place::Place;
 use crate::backend::Capability;
 use crate::fault::error::{NotInEffect, failed};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
@@ -46,9 +46,9 @@ impl Describe for FillDisk {
 }
 
 impl FillDisk {
-    fn ballast(&self, context: &Context<'_>) -> Result<PathBuf, Error> {
-        let folder = context.backend.volume(&self.service, &self.volume)?;
-        Ok(folder.join(format!(".firedrill-ballast-{}", context.step)))
+    fn ballast(&self, context: &Context<'_>) -> Result<Place, Error> {
+        let name = format!(".firedrill-ballast-{}", context.step);
+        Place::of(context, &self.service, &self.volume, Path::new(&name))
     }
 
     /// Free bytes of the volume, which must be a file system of its own and a small one.
@@ -70,9 +70,8 @@ impl FillDisk {
     }
 }
 
-/// Appends so many bytes, or as many as there is space for; returns how many.
-fn append(path: &Path, bytes: u64) -> io::Result<u64> {
-    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+/// Writes so many bytes, or as many as there is space for; returns how many.
+fn fill(mut file: impl Write, bytes: u64) -> io::Result<u64> {
     let block = [0; 4096];
     let mut written = 0;
     while written < bytes {
@@ -105,16 +104,17 @@ impl Fault for FillDisk {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let ballast = self.ballast(context)?;
-        let folder = ballast.parent().unwrap_or(&ballast);
-        let free = self.free(folder)?;
-        let written =
-            append(&ballast, free.saturating_sub(self.leave.0)).map_err(failed("fill", &ballast))?;
+        let folder = context.backend.volume(&self.service, &self.volume)?;
+        let free = self.free(&folder)?;
+        // A new file: what the service may have put under this name is not written to.
+        let file = ballast.create().map_err(ballast.failed("create"))?;
+        let written = fill(file, free.saturating_sub(self.leave.0)).map_err(ballast.failed("fill"))?;
         if written == 0 {
             let leave = self.leave;
             return Err(NotInEffect::AlreadyFull { free, leave }.into());
         }
         // Looked at again: the service may have freed space while the ballast was written.
-        let left = self.free(folder)?;
+        let left = self.free(&folder)?;
         // A file system counts in blocks: less than one may stay free.
         if left > self.leave.0.max(4096) {
             let (free, leave) = (left, self.leave);
@@ -129,13 +129,13 @@ impl Fault for FillDisk {
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
         let ballast = self.ballast(context)?;
-        match fs::remove_file(&ballast) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("remove", &ballast)(error));
-            }
-            _ => {}
+        // A folder of that name is the service's own: the ballast was never written then.
+        let is_file = ballast.metadata().is_ok_and(|meta| !meta.is_dir());
+        if is_file {
+            ballast.remove().map_err(ballast.failed("remove"))?;
         }
-        let left = self.free(ballast.parent().unwrap_or(&ballast))?;
+        let folder = context.backend.volume(&self.service, &self.volume)?;
+        let left = self.free(&folder)?;
         Ok(format!("ballast removed; {} free", Size(left)))
     }
 }

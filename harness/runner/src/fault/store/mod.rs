@@ -2,8 +2,8 @@
 
 mod access_time;
 mod backup;
-mod files;
 mod permissions;
+mod place;
 mod stored;
 
 pub(in crate::fault) mod delete;

@@ -2,13 +2,13 @@
 //! computed anew from all claims.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::error::failed;
+use super::place::Place;
 use crate::fault::overlaps::{Claim, Claimed};
 use crate::fault::{Context, Error};
 
@@ -40,46 +40,46 @@ fn in_force(claims: &[Claimed<Taken>], path: &Path) -> Option<u32> {
     })
 }
 
-/// The mode of a file before any fault took bits from it; `None` when there is no such file.
+/// The mode of a file before any fault took bits from it; `None` when no fault has.
 fn original(claims: &[Claimed<Taken>], path: &Path) -> Option<u32> {
     let known = claims.iter().find_map(|claimed| claimed.claim.0.get(path));
-    known.map_or_else(|| mode(path).ok(), |bits| Some(bits.original))
+    known.map(|bits| bits.original)
 }
 
-fn mode(path: &Path) -> Result<u32, Error> {
-    let meta = fs::symlink_metadata(path).map_err(failed("look at", path))?;
+fn mode(place: &Place) -> Result<u32, Error> {
+    let meta = place.metadata().map_err(place.failed("look at"))?;
     Ok(meta.permissions().mode() & 0o7777)
 }
 
-fn set(path: &Path, mode: u32) -> Result<(), Error> {
-    match fs::set_permissions(path, Permissions::from_mode(mode)) {
+fn set(place: &Place, mode: u32) -> Result<(), Error> {
+    match place.set_mode(mode) {
         // A temporary file may be gone again.
-        Err(_) if !path.exists() => Ok(()),
-        changed => changed.map_err(failed("change the permissions of", path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        changed => changed.map_err(place.failed("change the permissions of")),
     }
 }
 
 /// The mode of a file before any fault took bits from it.
-pub(super) fn original_mode(context: &Context<'_>, path: &Path) -> Result<u32, Error> {
+pub(super) fn original_mode(context: &Context<'_>, place: &Place) -> Result<u32, Error> {
     let claims = context.overlaps.look::<Taken>(ALL_FILES)?;
-    original(&claims, path).map_or_else(|| mode(path), Ok)
+    original(&claims, place.path()).map_or_else(|| mode(place), Ok)
 }
 
 /// The mode that the faults of permissions leave a file; `None` when none has taken bits from it.
-pub(super) fn mode_in_force(context: &Context<'_>, path: &Path) -> Result<Option<u32>, Error> {
+pub(super) fn mode_in_force(context: &Context<'_>, place: &Place) -> Result<Option<u32>, Error> {
     let claims = context.overlaps.look::<Taken>(ALL_FILES)?;
-    Ok(in_force(&claims, path))
+    Ok(in_force(&claims, place.path()))
 }
 
 /// Takes bits from files and folders; returns how many of them lack the bits then.
-pub(super) async fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) -> Result<usize, Error> {
+pub(super) async fn take(context: &Context<'_>, places: &[Place], bits: u32) -> Result<usize, Error> {
     let mut claims = context.overlaps.lock::<Taken>(ALL_FILES).await?;
     // A step may take bits in several goes.
     let mut taken = claims.of(context.step).cloned().unwrap_or_default();
-    for path in paths {
-        if let Some(original) = original(claims.all(), path) {
+    for place in places {
+        if let Some(original) = original(claims.all(), place.path()).or_else(|| mode(place).ok()) {
             taken.0.insert(
-                path.clone(),
+                place.path().to_owned(),
                 Bits {
                     original,
                     taken: bits,
@@ -89,18 +89,18 @@ pub(super) async fn take(context: &Context<'_>, paths: &[PathBuf], bits: u32) ->
     }
     // Registered before the files change: the original modes must be on disk by then.
     claims.add(context.step, taken)?;
-    for path in paths {
-        if let Some(mode) = in_force(claims.all(), path) {
-            set(path, mode)?;
+    for place in places {
+        if let Some(mode) = in_force(claims.all(), place.path()) {
+            set(place, mode)?;
         }
     }
     // Looked at again: some file systems accept a mode and do not keep it.
-    let obeys = |path: &&PathBuf| mode(path).is_ok_and(|mode| mode & bits == 0);
-    Ok(paths.iter().filter(obeys).count())
+    let obeys = |place: &&Place| mode(place).is_ok_and(|mode| mode & bits == 0);
+    Ok(places.iter().filter(obeys).count())
 }
 
-/// Gives back the bits that this step has taken; what other steps have taken stays taken.
-pub(super) async fn give_back(context: &Context<'_>) -> Result<(), Error> {
+/// Gives back the bits that this step has taken below a folder; what other steps have taken stays taken.
+pub(super) async fn give_back(context: &Context<'_>, root: &Path) -> Result<(), Error> {
     let mut claims = context.overlaps.lock::<Taken>(ALL_FILES).await?;
     let Some(taken) = claims.of(context.step).cloned() else {
         return Ok(());
@@ -110,7 +110,17 @@ pub(super) async fn give_back(context: &Context<'_>) -> Result<(), Error> {
         .cloned()
         .collect();
     for (path, bits) in &taken.0 {
-        set(path, in_force(&others, path).unwrap_or(bits.original))?;
+        let Ok(file) = path.strip_prefix(root) else {
+            continue;
+        };
+        let mode = in_force(&others, path).unwrap_or(bits.original);
+        match Place::below_or_at(root, file) {
+            Ok(place) => set(&place, mode)?,
+            // The service has since put a link or nothing in place of a folder: what it replaced is gone.
+            Err(_) if path.symlink_metadata().is_err() => {}
+            Err(Error::NotInEffect(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
     // Withdrawn last: a revert that is cut off is repeated in full.
     claims.remove(context.step)

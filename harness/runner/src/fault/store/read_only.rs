@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::permissions;
+use super::place::Place;
 use crate::backend::Capability;
 use crate::fault::error::NotInEffect;
 use crate::fault::{Context, Describe, Error, Fault, Injected};
@@ -63,16 +64,24 @@ impl Fault for ReadOnly {
         // A service with root's capabilities writes whatever the permissions say.
         context.backend.obeys_permissions(&self.service).await?;
         let folder = context.backend.volume(&self.service, &self.volume)?;
+        let places = |paths: &[PathBuf]| -> Vec<Place> {
+            let below = paths.iter().filter_map(|path| path.strip_prefix(&folder).ok());
+            // What has gone since it was listed, or has become a link, is left alone.
+            below
+                .filter_map(|file| Place::below_or_at(&folder, file).ok())
+                .collect()
+        };
         // Folders first: otherwise a service that replaces its file would have a new, writable one.
         let mut folders = Vec::new();
         everything(&folder, true, &mut folders);
+        let folders = places(&folders);
         if permissions::take(context, &folders, 0o222).await? < folders.len() {
             return Err(NotInEffect::StillWritable { folder }.into());
         }
         // From here on no file is added, replaced or removed.
         let mut files = Vec::new();
         everything(&folder, false, &mut files);
-        let obey = permissions::take(context, &files, 0o222).await?;
+        let obey = permissions::take(context, &places(&files), 0o222).await?;
         Ok(Injected::confirmed(format!(
             "volume {} of {} is read-only ({}); the service does not run as root (cannot tell whether it tried to write)",
             self.volume,
@@ -82,7 +91,8 @@ impl Fault for ReadOnly {
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        permissions::give_back(context).await?;
+        let folder = context.backend.volume(&self.service, &self.volume)?;
+        permissions::give_back(context, &folder).await?;
         Ok(format!(
             "volume {} of {} is writable again",
             self.volume, self.service

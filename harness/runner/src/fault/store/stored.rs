@@ -2,21 +2,22 @@
 //!
 //! A fault of a file is a function from the old content to the new one ([`Damages`]); everything else is here.
 
-use std::fs::{self, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, PathBuf};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rustix::fs::OFlags;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::access_time::{AccessTimes, read_untraced};
+use super::access_time::AccessTimes;
 use super::backup::{Backups, Restore};
-use super::files::{beside, read, write_synced};
 use super::permissions;
-use crate::fault::error::{NotInEffect, failed};
+use super::place::Place;
+use crate::fault::error::NotInEffect;
 use crate::fault::{Context, Error, Fault, HitCount, Injected};
 use firedrill_model::units::Size;
 
@@ -93,27 +94,8 @@ const STAYS_DELETED: Duration = Duration::from_millis(30);
 
 impl Stored {
     /// Where the file lies here. Nothing outside its volume is ever touched.
-    pub(super) fn path(&self, context: &Context<'_>) -> Result<PathBuf, Error> {
-        let file = || self.file.clone();
-        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        if !self.file.components().all(inside) {
-            return Err(NotInEffect::OutsideVolume { file: file() }.into());
-        }
-        let folder = context.backend.volume(&self.service, &self.volume)?;
-        let path = folder.join(&self.file);
-        // A symbolic link on the way is followed here, and may mean another place than it does inside a container.
-        let way = path.parent().unwrap_or(&folder).canonicalize();
-        if let (Ok(way), Ok(folder)) = (way, folder.canonicalize())
-            && !way.starts_with(&folder)
-        {
-            return Err(NotInEffect::LinkOutOfVolume { file: file() }.into());
-        }
-        match fs::symlink_metadata(&path) {
-            Ok(meta) if meta.file_type().is_symlink() => {
-                Err(NotInEffect::SymbolicLink { file: file() }.into())
-            }
-            _ => Ok(path),
-        }
+    pub(super) fn place(&self, context: &Context<'_>) -> Result<Place, Error> {
+        Place::of(context, &self.service, &self.volume, &self.file)
     }
 
     /// Backs up the file, then damages it and looks whether the damage is there and stays.
@@ -122,19 +104,20 @@ impl Stored {
         context: &Context<'_>,
         change: impl Fn(&[u8]) -> Damage + Send,
     ) -> Result<Injected, Error> {
-        let path = self.path(context)?;
+        let place = self.place(context)?;
+        place.refuse_special()?;
         let name = self.name(context);
         // Until the damage is there no other step may back up or restore the file: backups are in the order of damages.
         let mut backups = Backups::lock(context.overlaps, &name, context.step).await?;
-        backups.back_up(&read(&path)?, permissions::original_mode(context, &path)?)?;
+        backups.back_up(&read(&place)?, permissions::original_mode(context, &place)?)?;
         for attempt in 0..ATTEMPTS {
             // Read anew at each attempt: the service may have written in between, and its newest data is damaged.
-            let before = read(&path)?;
+            let before = read(&place)?;
             let damage = change(&before);
             if matches!(&damage, Damage::Content(content) if *content == before) {
                 return self.already_damaged(attempt, before.len());
             }
-            if let Some(evidence) = self.attempt(context, &path, &damage, before.len()).await? {
+            if let Some(evidence) = self.attempt(context, &place, &damage, before.len()).await? {
                 return Ok(Injected::confirmed(format!("{self}: {evidence}")));
             }
         }
@@ -158,19 +141,19 @@ impl Stored {
     async fn attempt(
         &self,
         context: &Context<'_>,
-        path: &Path,
+        place: &Place,
         damage: &Damage,
         before: usize,
     ) -> Result<Option<String>, Error> {
         let name = self.name(context);
         let times = AccessTimes::of(context.overlaps, &name, context.step);
         // Before the damage, which removes the traces of reads of the damage before it.
-        times.settle(path).await?;
-        if let Some(file) = apply(path, damage)? {
+        times.settle(place).await?;
+        if let Some(file) = apply(place, damage)? {
             times.begin(&file).await?;
         }
         // At once, and again below: a service that writes constantly puts its own content back.
-        if evidence(path, damage, before)?.is_none() {
+        if evidence(place, damage, before)?.is_none() {
             return Ok(None);
         }
         let stays = match damage {
@@ -178,15 +161,15 @@ impl Stored {
             Damage::Content(_) => STAYS,
         };
         firedrill_wait::until_due(Instant::now() + stays).await;
-        evidence(path, damage, before)
+        evidence(place, damage, before)
     }
 
     /// Whether the damage was read; `None` where nothing shows it: of a deleted file, or of one that was replaced.
     pub(super) fn hits(&self, context: &Context<'_>) -> Option<HitCount> {
-        let path = self.path(context).ok()?;
+        let place = self.place(context).ok()?;
         let name = self.name(context);
         let times = AccessTimes::of(context.overlaps, &name, context.step);
-        times.was_read(&path).map(HitCount::file)
+        times.was_read(&place).map(HitCount::file)
     }
 
     /// The file's name in the registry. All faults of the file share it, by whatever name they call it: services may
@@ -209,20 +192,18 @@ impl Stored {
             Restore::Covered => return Ok(format!("{self}: a later step still damages it")),
             Restore::Content(original, mode) => (original, mode),
         };
-        let path = self.path(context)?;
-        let new = beside(&path);
-        write_synced(&new, &original)?;
+        let place = self.place(context)?;
+        // Whatever the service has put there since: a link is replaced, not followed.
+        let new = place.beside(&original)?;
         // Another fault's permissions stay in force.
-        let mode = match fs::metadata(&path) {
-            Ok(meta) => meta.permissions().mode(),
-            Err(_) => permissions::mode_in_force(context, &path)?.unwrap_or(mode),
+        let mode = match place.metadata() {
+            Ok(meta) if meta.is_file() => meta.permissions().mode(),
+            _ => permissions::mode_in_force(context, &place)?.unwrap_or(mode),
         };
         AccessTimes::of(context.overlaps, &name, context.step)
-            .pass_on(&path, &new)
+            .pass_on(&place, new.file())
             .await?;
-        fs::set_permissions(&new, fs::Permissions::from_mode(mode))
-            .and_then(|()| fs::rename(&new, &path))
-            .map_err(failed("restore", &path))?;
+        new.put_in_place(mode)?;
         // Only now: until the content is in place, a revert that was cut off must find the backup.
         backups.forget()?;
         Ok(format!(
@@ -234,34 +215,40 @@ impl Stored {
     /// Gives the file a content that no other name leads to: a hard link to it is another file of the service (a former
     /// generation, say), and is not to be damaged with this one. Only while nobody has the file open.
     pub(super) fn unshare(&self, context: &Context<'_>) -> Result<(), Error> {
-        let path = self.path(context)?;
-        let new = beside(&path);
-        fs::copy(&path, &new)
-            .and_then(|_| fs::rename(&new, &path))
-            .map_err(failed("copy", &path))
+        let place = self.place(context)?;
+        place.refuse_special()?;
+        let mode = place.metadata().map_err(place.failed("look at"))?;
+        place
+            .beside(&read(&place)?)?
+            .put_in_place(mode.permissions().mode())
     }
 }
 
 /// Changes the file itself, not a copy that is renamed over it: a service that has it open sees the change. Returns the
 /// file, if there still is one.
-fn apply(path: &Path, damage: &Damage) -> Result<Option<fs::File>, Error> {
-    let change = || -> io::Result<Option<fs::File>> {
+fn apply(place: &Place, damage: &Damage) -> Result<Option<File>, Error> {
+    let change = || -> io::Result<Option<File>> {
         match damage {
-            Damage::Deleted => fs::remove_file(path).map(|()| None),
+            Damage::Deleted => place.remove().map(|()| None),
             Damage::Content(content) => {
-                let mut file = OpenOptions::new().write(true).open(path)?;
+                let mut file = place.open(OFlags::WRONLY)?;
                 file.write_all(content)?;
                 file.set_len(content.len() as u64)?;
                 Ok(Some(file))
             }
         }
     };
-    change().map_err(failed("damage", path))
+    change().map_err(place.failed("damage"))
+}
+
+/// The content, read without a trace in the access time.
+fn read(place: &Place) -> Result<Vec<u8>, Error> {
+    place.read_untraced().map_err(place.failed("read"))
 }
 
 /// What shows the damage; `None` when it is not there.
-fn evidence(path: &Path, damage: &Damage, before: usize) -> Result<Option<String>, Error> {
-    match (damage, read_untraced(path)) {
+fn evidence(place: &Place, damage: &Damage, before: usize) -> Result<Option<String>, Error> {
+    match (damage, place.read_untraced()) {
         (Damage::Deleted, Err(error)) if error.kind() == io::ErrorKind::NotFound => Ok(Some(
             "deleted (reads of a missing file are not observable)".into(),
         )),
@@ -269,7 +256,7 @@ fn evidence(path: &Path, damage: &Damage, before: usize) -> Result<Option<String
             let (before, now) = (Size(before as u64), Size(now.len() as u64));
             Ok(Some(format!("content replaced, {before} before and {now} now")))
         }
-        (_, Err(source)) if source.kind() != io::ErrorKind::NotFound => Err(failed("look at", path)(source)),
+        (_, Err(source)) if source.kind() != io::ErrorKind::NotFound => Err(place.failed("look at")(source)),
         _ => Ok(None),
     }
 }

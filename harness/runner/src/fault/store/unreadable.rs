@@ -39,8 +39,9 @@ impl Fault for Unreadable {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         context.backend.obeys_permissions(&self.stored.service).await?;
-        let path = self.stored.path(context)?;
-        if permissions::take(context, &[path], 0o777).await? == 0 {
+        let place = self.stored.place(context)?;
+        place.refuse_special()?;
+        if permissions::take(context, &[place], 0o777).await? == 0 {
             let file = self.stored.to_string();
             return Err(NotInEffect::NoSuchFile { file }.into());
         }
@@ -51,7 +52,10 @@ impl Fault for Unreadable {
     }
 
     async fn revert(&self, context: &Context<'_>) -> Result<String, Error> {
-        permissions::give_back(context).await?;
+        let folder = context
+            .backend
+            .volume(&self.stored.service, &self.stored.volume)?;
+        permissions::give_back(context, &folder).await?;
         Ok(format!("{} has its permissions again", self.stored))
     }
 }
