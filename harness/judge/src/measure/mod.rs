@@ -199,10 +199,10 @@ fn journey(
 }
 
 /// Whether a fallback answered perhaps only because others held the machine: a service falls back when something within it
-/// takes too long. Its limit is not known, so half of the answer's time counts.
+/// takes too long. Its limit is not known, so the answer's whole time counts.
 fn may_be_of_others(history: &History, sample: &Sample) -> bool {
     let contention = Contention::during(&history.load, sample.due, sample.ended);
-    contention.is_some_and(|contention| contention.explains(sample.ended.since(sample.sent) / 2))
+    contention.is_some_and(|contention| contention.explains(sample.ended.since(sample.sent)))
 }
 
 /// The judged time: from the first step to the end of the quiet period; of a history that was cut off, to its last stamp.
