@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use acceptance::trials::{missing, skip, trial};
-use firedrill::backend::{self, Backend, Error, Kind, Source, Spec, State};
+use firedrill::backend::{self, Backend, Error, Kind, Log, Source, Spec, State};
 use firedrill::scenario::{Ready, ResourceLimits, Restart, System};
 use firedrill::units::Size;
 use firedrill::wait::{self, Poll};
@@ -150,8 +150,11 @@ impl Home {
     }
 
     async fn log(&self) -> usize {
-        let log = self.backend.logs("app").await.unwrap();
-        String::from_utf8_lossy(&log).matches("listens on").count()
+        let mut log = Log::within(Size(1 << 20));
+        self.backend.read_log("app", &mut log).await.unwrap();
+        String::from_utf8_lossy(&log.to_bytes())
+            .matches("listens on")
+            .count()
     }
 }
 

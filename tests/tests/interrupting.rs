@@ -247,6 +247,7 @@ async fn a_drill_that_is_stopped_before_it_begins_leaves_a_history() {
         sources: Default::default(),
         folder: run.clone(),
         seed: 7,
+        log_limit: firedrill::units::Size(1 << 20),
         repeat: (1, 1),
         watch: std::sync::Arc::new(|_| {}),
         setups: std::sync::Arc::new(tokio::sync::Semaphore::new(1)),

@@ -280,6 +280,32 @@ async fn a_pipe_in_a_volume_holds_up_no_drill(kind: Kind) {
     assert_eq!(drilled.verdict, Verdict::Undecided, "{ended}");
 }
 
+/// A service that writes more than is kept: its log has a beginning, an end, and a line about the rest, and what is
+/// expected in it is found although it was left out.
+async fn a_flooded_log_is_cut_and_says_so(kind: Kind) {
+    let folder = folder(&[("log-flood", Calm::Good)]);
+    let file = folder.path().join("flooded.toml");
+    let text = "summary = \"a flood of log\"\nsystem = \"systems/log-flood.toml\"\n\
+        [expect]\njourneys = { front = \"may be down\", store = \"may be down\" }\nlogs = { app = \"alive \" }\n";
+    std::fs::write(&file, text).unwrap();
+    let runs = folder.path().join("runs");
+    let (kind, file) = (kind.to_string(), file.display().to_string());
+    let args = ["run", "--backend", &kind, "--log-limit", "64KiB", &file];
+    let ended = acceptance::run_alone(&runs, &args);
+    let [run] = &acceptance::run_folders(&runs)[..] else {
+        panic!("{ended}");
+    };
+    let log = std::fs::read_to_string(run.join("logs/app.log")).unwrap();
+    assert!(log.contains(" bytes of this log left out here]\n"), "{log:.300}");
+    assert!((60 << 10..66 << 10).contains(&log.len()), "{} bytes", log.len());
+    let drilled = Drilled::read(run.clone());
+    let found = |event: &Event| matches!(event, Event::Logged { found: true, .. });
+    assert!(
+        drilled.history.events.iter().any(|event| found(&event.event)),
+        "{ended}"
+    );
+}
+
 /// A service whose port opens 800 ms after its start is ready when it listens, not when somebody accepts in its place.
 async fn a_port_that_opens_late_is_not_ready_before(kind: Kind) {
     let system: System = serde_json::from_value(json!({
@@ -339,6 +365,12 @@ fn serves(address: SocketAddr) -> bool {
 
 fn main() {
     let mut trials = Vec::new();
+    for kind in [Kind::Process, Kind::Docker] {
+        let name = format!("{kind}::a_flooded_log_is_cut_and_says_so");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_flooded_log_is_cut_and_says_so(kind)
+        }));
+    }
     for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::a_pipe_in_a_volume_holds_up_no_drill");
         trials.push(trial(name, missing(kind, []), move || {

@@ -8,6 +8,7 @@ mod build;
 mod capability;
 mod cleanup;
 mod docker;
+mod log;
 mod owner;
 mod placeholders;
 mod ports;
@@ -31,6 +32,7 @@ pub use build::{Building, CargoError, sources};
 pub use capability::{Capability, Unsupported, needs};
 pub use cleanup::{Cleanup, OVERLAPS_FOLDER, OWNER_FILE, Scope, clean_up, lost};
 pub use docker::{Engine, engine};
+pub use log::Log;
 pub use owner::{Fate, Owner, Place, Process};
 pub use ports::reserve as reserve_port;
 pub use ready::{ready, tail};
@@ -257,8 +259,9 @@ pub trait Backend: Send + Sync {
     /// of the other's own. Before the first `start`.
     fn set_link_url(&self, from: &str, to: &str, port: Option<&str>, url: &str);
 
-    /// Everything a service has written to its standard output and error so far, oldest first.
-    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error>;
+    /// Reads what a service has written to its standard output and error so far, oldest first, into a log that keeps as
+    /// much of it as it may.
+    async fn read_log(&self, service: &str, log: &mut Log) -> Result<(), Error>;
 
     /// Labels a command that is to run here, beside the services, as this run's: it is ended with everything else.
     fn label(&self, command: &mut tokio::process::Command);

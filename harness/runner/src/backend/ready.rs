@@ -6,9 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use super::{Backend, Error, State};
+use super::{Backend, Error, Log, State};
 use firedrill_model::scenario::Ready;
+use firedrill_model::units::Size;
 use firedrill_wait::{Poll, WaitError};
+
+/// As much of a log as its last lines need.
+const LOG: Size = Size(64 << 10);
 
 /// While a try is not answered, another one begins so often.
 const TRY_EVERY: Duration = Duration::from_secs(1);
@@ -40,12 +44,14 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
     match firedrill_wait::until("an answer", ready.within.0, look).await {
         Ok(()) => Ok(since.elapsed()),
         Err(WaitError::Never(last) | WaitError::TimedOut { last, .. }) => {
-            let log = backend.logs(service).await.unwrap_or_default();
+            let mut log = Log::within(LOG);
+            // Without a log, the last look is all that is known.
+            let _ = backend.read_log(service, &mut log).await;
             Err(Error::NotReady {
                 service: service.to_owned(),
                 within: since.elapsed(),
                 last,
-                log: tail(&log),
+                log: tail(&log.to_bytes()),
             })
         }
     }

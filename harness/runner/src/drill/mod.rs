@@ -18,6 +18,7 @@ mod undo;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,11 +31,12 @@ pub use record::Watch;
 pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
 use crate::Plan;
-use crate::backend::{self, Backend, Source, Spec};
+use crate::backend::{self, Backend, Log, Source, Spec};
 use firedrill_model::format;
 use firedrill_model::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
 use firedrill_model::sample::{Clock, Labels};
 use firedrill_model::scenario::Service;
+use firedrill_model::units::Size;
 use firedrill_probe::{self as probe, Users};
 use firedrill_wait::Poll;
 use journeys::Journeys;
@@ -79,6 +81,8 @@ pub struct Order {
     pub folder: RunFolder,
     /// The random seed.
     pub seed: u64,
+    /// How much of each service's log is kept.
+    pub log_limit: Size,
     /// Which of how many repeats, from 1.
     pub repeat: (u32, u32),
     /// Called with every event.
@@ -413,10 +417,18 @@ impl Drill {
         let folder = self.order.folder.path.join(LOGS);
         std::fs::create_dir_all(&folder).map_err(Error::History)?;
         for service in self.order.plan.system.services.keys() {
-            let log = self.order.backend.logs(service).await?;
-            std::fs::write(folder.join(format!("{service}.log")), &log).map_err(Error::History)?;
-            if let Some(text) = self.order.plan.scenario.expect.logs.get(service) {
-                let found = String::from_utf8_lossy(&log).contains(text.as_str());
+            let expected = self.order.plan.scenario.expect.logs.get(service);
+            let log = Log::within(self.order.log_limit);
+            let mut log = match expected {
+                Some(text) => log.searching(text),
+                None => log,
+            };
+            self.order.backend.read_log(service, &mut log).await?;
+            File::create_new(folder.join(format!("{service}.log")))
+                .and_then(|file| log.write_to(file))
+                .map_err(Error::History)?;
+            if let Some(text) = expected {
+                let found = log.found();
                 let (service, text) = (service.clone(), text.clone());
                 self.recorder.event(Event::Logged { service, text, found })?;
             }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::super::render::ReportFile;
 use super::super::suite_log::Shard;
+use firedrill_model::units::Size;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -52,6 +53,9 @@ pub(in crate::cli) struct Args {
     /// html.
     #[arg(long, value_name = "FORMAT=PATH", value_delimiter = ',')]
     pub(super) report: Vec<ReportFile>,
+    /// How much of each service's log is kept, such as 64MiB: a sixteenth from its beginning, the rest from its end.
+    #[arg(long, value_name = "SIZE", default_value = "16MiB")]
+    pub(super) log_limit: Size,
     /// Print the full report of every drill, not only of unexpected ones.
     #[arg(short, long)]
     pub(super) verbose: bool,

@@ -200,6 +200,7 @@ async fn prepare(
         sources,
         folder: folder.clone(),
         seed: session.seed,
+        log_limit: session.args.log_limit,
         repeat: (scheduled.repeat, session.args.repeat),
         watch: Arc::new(move |event| watcher.progress.event(&name, &run, event)),
         setups: Arc::clone(&session.setups),

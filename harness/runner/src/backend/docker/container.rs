@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 
 use futures::StreamExt;
-use testcontainers::bollard::errors::Error as EngineError;
 use testcontainers::bollard::query_parameters::{ListContainersOptions, LogsOptions, RemoveContainerOptions};
 
 use super::call::{call, removed};
@@ -12,7 +12,13 @@ use super::{Containers, RUN_LABEL};
 use crate::backend::{Error, operation};
 
 impl Containers {
-    pub(super) async fn container_log(&self, service: &str, id: &str) -> Result<Vec<u8>, Error> {
+    /// Reads a container's log, chunk by chunk: it may be larger than memory.
+    pub(super) async fn container_log(
+        &self,
+        service: &str,
+        id: &str,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let options = LogsOptions {
             stdout: true,
             stderr: true,
@@ -20,15 +26,17 @@ impl Containers {
             ..Default::default()
         };
         let mut chunks = self.client.logs(id, Some(options));
-        let mut log = Vec::new();
-        let read = async {
-            while let Some(chunk) = chunks.next().await {
-                log.extend_from_slice(&chunk?.into_bytes());
+        loop {
+            // Each chunk has the time of a call: the whole of a large log takes longer.
+            let next = async { chunks.next().await.transpose() };
+            match call("read the log of", service, next).await? {
+                Some(chunk) => {
+                    take(&chunk.into_bytes())
+                        .map_err(|cause| operation("store the log of", service, cause))?;
+                }
+                None => return Ok(()),
             }
-            Ok::<_, EngineError>(())
-        };
-        call("read the log of", service, read).await?;
-        Ok(log)
+        }
     }
 
     /// Every container of this run, by label: also one that was made and then failed to start. Id and name of each.

@@ -15,6 +15,7 @@ mod limits;
 mod request;
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -41,9 +42,10 @@ use self::request::container_name;
 use super::owner::Owner;
 use super::placeholders::{HarnessUrls, Values};
 use super::{
-    Backend, Capability, Error, Kind, LOOK_EVERY, Source, Spec, State, Unsupported, finish, looks, operation,
-    ports, privilege, process_label, tmpfs,
+    Backend, Capability, Error, Kind, LOOK_EVERY, Log, Source, Spec, State, Unsupported, finish, looks,
+    operation, ports, privilege, process_label, tmpfs,
 };
+use firedrill_model::files;
 use firedrill_model::scenario::{ResourceLimits, Restart};
 
 /// The label of a run on everything it makes; the value is the run's id.
@@ -75,8 +77,6 @@ struct Service {
     image: GenericImage,
     ports: BTreeMap<Option<String>, u16>,
     container: Option<ContainerAsync<GenericImage>>,
-    /// The logs of earlier containers of this service.
-    earlier: Vec<u8>,
     /// The limits in force: the system file's, or those that faults have set.
     limits: ResourceLimits,
 }
@@ -180,16 +180,30 @@ impl Containers {
         volumes
     }
 
+    /// The file of the logs of a service's earlier containers. On disk, as they may be larger than memory.
+    fn earlier_log(&self, service: &str) -> PathBuf {
+        self.folder.join("processes").join(format!("{service}.log"))
+    }
+
+    /// Appends a container's log to those of the earlier ones.
+    async fn keep_log(&self, service: &str, id: &str) -> Result<(), Error> {
+        let path = self.earlier_log(service);
+        let open = || {
+            std::fs::create_dir_all(self.folder.join("processes"))?;
+            std::fs::OpenOptions::new().create(true).append(true).open(&path)
+        };
+        let mut file = open().map_err(|cause| operation("store the log of", service, cause))?;
+        self.container_log(service, id, |chunk| file.write_all(chunk))
+            .await
+    }
+
     /// Removes a service's container, after its log was saved.
     async fn discard(&self, service: &str) -> Result<(), Error> {
         let Some(id) = self.id(service)? else {
             return Ok(());
         };
-        let log = self.container_log(service, &id).await?;
-        let container = self.with(service, |known| {
-            known.earlier.extend(log);
-            known.container.take()
-        })?;
+        self.keep_log(service, &id).await?;
+        let container = self.with(service, |known| known.container.take())?;
         if let Some(container) = container {
             call("remove", service, container.rm()).await?;
         }
@@ -272,7 +286,7 @@ impl Backend for Containers {
         tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
         let reserved = ports::reserve_all(&spec).map_err(failed)?;
         let image = image(&self.client, &spec.source, &spec.name).await?;
-        let (name, container, earlier) = (spec.name.clone(), None, Vec::new());
+        let (name, container) = (spec.name.clone(), None);
         self.services().insert(
             name,
             Service {
@@ -281,7 +295,6 @@ impl Backend for Containers {
                 image,
                 ports: reserved,
                 container,
-                earlier,
             },
         );
         Ok(())
@@ -493,12 +506,24 @@ impl Backend for Containers {
         }
     }
 
-    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
-        let mut log = self.with(service, |known| known.earlier.clone())?;
-        if let Some(id) = self.id(service)? {
-            log.extend(self.container_log(service, &id).await?);
+    async fn read_log(&self, service: &str, log: &mut Log) -> Result<(), Error> {
+        let id = self.id(service)?;
+        match files::open_regular(&self.earlier_log(service)) {
+            Ok(earlier) => log
+                .read_from(earlier)
+                .map_err(|cause| operation("read the log of", service, cause))?,
+            // There was no earlier container.
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(operation("read the log of", service, error)),
         }
-        Ok(log)
+        if let Some(id) = id {
+            let take = |chunk: &[u8]| {
+                log.push(chunk);
+                Ok(())
+            };
+            self.container_log(service, &id, take).await?;
+        }
+        Ok(())
     }
 
     fn label(&self, command: &mut tokio::process::Command) {

@@ -22,9 +22,10 @@ use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn,
 use super::owner::stat;
 use super::placeholders::{HarnessUrls, Values, fill};
 use super::{
-    Backend, Capability, Error, Kind, LOOK_EVERY, Source, Spec, State, Unsupported, finish, looks, operation,
-    ports, privilege, process_label, tmpfs,
+    Backend, Capability, Cause, Error, Kind, LOOK_EVERY, Log, Source, Spec, State, Unsupported, finish,
+    looks, operation, ports, privilege, process_label, tmpfs,
 };
+use firedrill_model::files;
 use firedrill_model::scenario::ResourceLimits;
 use firedrill_wait::Poll;
 
@@ -454,9 +455,12 @@ impl Backend for Processes {
         }
     }
 
-    async fn logs(&self, service: &str) -> Result<Vec<u8>, Error> {
+    async fn read_log(&self, service: &str, log: &mut Log) -> Result<(), Error> {
         self.service(service)?;
-        fs::read(self.output(service)).map_err(|cause| operation("read the log of", service, cause))
+        let failed = |cause: Cause| operation("read the log of", service, cause);
+        // The service could have replaced it: its working folder is where the file is.
+        let file = files::open_regular(&self.output(service)).map_err(|cause| failed(cause.into()))?;
+        log.read_from(file).map_err(|cause| failed(cause.into()))
     }
 
     fn label(&self, command: &mut Command) {
