@@ -112,8 +112,8 @@ impl Asked {
             // which disturbs what is measured.
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             let jobs = match self.kind {
-                Kind::Docker => 1,
                 Kind::Process => cores * 2,
+                _ => 1,
             };
             let jobs = jobs.to_string();
             let mut args = vec!["run", "--backend", &kind, "--jobs", &jobs];

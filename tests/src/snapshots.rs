@@ -57,9 +57,10 @@ impl Snapshot {
     /// [`SnapshotError::Equal`].
     pub fn of(kind: Kind, scenario: &str) -> Result<Self, SnapshotError> {
         let folder = workspace().join("scenarios/snapshots");
+        // The snapshot without a backend's name is that of local processes.
         let why = match kind {
-            Kind::Docker => differences(&folder).remove(scenario),
             Kind::Process => None,
+            _ => differences(&folder).remove(scenario),
         };
         let name = match &why {
             Some(_) => format!("{scenario}.{kind}"),

@@ -195,6 +195,7 @@ impl BadAnswers {
 
 /// A state that a journey was in for a while.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum StateSeen {
     /// Right answers, the normal way.
     Up,
@@ -217,6 +218,7 @@ pub struct Deploys {
 
 /// What was found of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum AlertFound {
     /// None came.
     Missing,
@@ -281,6 +283,7 @@ pub enum Hits {
 
 /// How a drill ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EndFound {
     /// It ran to its end.
     Complete,

@@ -37,6 +37,7 @@ pub struct Error {
 /// How a source file changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Change {
     /// The file is new.
     Added,

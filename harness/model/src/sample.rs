@@ -165,6 +165,7 @@ pub enum Outcome {
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Bad {
     /// An answer with the wrong status.
     Status,
@@ -185,6 +186,7 @@ pub enum Bad {
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Void {
     /// The prober ran out of file descriptors.
     Descriptors,

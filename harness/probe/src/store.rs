@@ -90,6 +90,7 @@ impl Pace {
 
 /// What is between the reader and the store while writes are read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Obstacle {
     /// Nothing: every answer is the store's.
     None,

@@ -90,6 +90,7 @@ pub enum Phase {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Event {
     /// The first event of every history.
     Start(Box<Start>),

@@ -58,6 +58,7 @@ pub struct Catalogue<F> {
 
 /// Why a fault cannot be parsed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FaultError {
     /// The catalogue has no fault of this name.
     #[error("no fault is called `{name}`")]

@@ -21,6 +21,7 @@ enum Part {
 
 /// What is wrong with a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum TemplateError {
     /// A `{` that nothing closes, or a `}` that nothing opened.
     #[error("unmatched brace; write {{{{ or }}}} for a literal brace")]

@@ -7,6 +7,7 @@ use firedrill_model::scenario::{Build, Restart, System};
 /// What a fault or a system file may need of a backend. A scenario that needs one which the backend
 /// lacks is *unsupported* there, with the reason, before anything is started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Capability {
     /// Images and Dockerfiles.
     Images,

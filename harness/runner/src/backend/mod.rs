@@ -43,6 +43,7 @@ use firedrill_model::scenario::{ResourceLimits, Restart};
 
 /// Which backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Kind {
     /// Real containers.
     Docker,
@@ -61,6 +62,7 @@ impl std::fmt::Display for Kind {
 
 /// Where the pieces of a service come from, after building.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Source {
     /// Static binaries: the program first, then what lies beside it, each with its name.
     Binaries(Vec<(String, PathBuf)>),
@@ -102,6 +104,7 @@ pub struct Spec {
 
 /// What a service's process is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum State {
     /// Running, with an identity that changes with every new process (container id and start time, or pid and start
     /// time): two equal values mean that it never died in between.

@@ -51,10 +51,10 @@ impl Session {
         let default = match self.kind {
             // Drills at the same time would disturb the measurements that are to be compared.
             _ if self.args.baseline.is_some() => 1,
-            // A drill in containers mostly waits too; what does not, their starts and removals, needs a permit.
-            Kind::Docker => cores() * 2,
             // A drill mostly waits.
             Kind::Process => cores() * 4,
+            // A drill in containers waits too; what does not, their starts and removals, needs a permit.
+            _ => cores() * 2,
         };
         self.args.jobs.unwrap_or(default).max(1)
     }

@@ -152,6 +152,7 @@ impl Default for Ready {
 /// What restarts a service when its process ends by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Restart {
     /// Nothing.
     #[default]

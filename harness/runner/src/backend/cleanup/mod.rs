@@ -18,6 +18,7 @@ use super::{docker, process_label};
 
 /// Scope runs are cleanup.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scope {
     /// Those whose harness has ended.
     Lost {
