@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Cleanup, Scope};
+use crate::backend::Kind;
 use crate::backend::owner::{Fate, Owner};
 use crate::backend::run_id::is_run_id;
 use crate::backend::tmpfs;
@@ -109,7 +110,7 @@ impl Run {
         };
         let start: serde_json::Value = serde_json::from_slice(&first).unwrap_or_default();
         let backend = start.get("backend").or_else(|| start.get("target"));
-        backend.is_some_and(|backend| backend == "docker")
+        backend.is_some_and(|backend| *backend == Kind::Docker.to_string())
     }
 }
 
