@@ -8,12 +8,15 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use acceptance::trials::{missing, trial};
+use acceptance::trials::{missing, skip, trial};
 use acceptance::{Ended, Kind};
-use firedrill::backend::{self, Spec};
+use firedrill::backend::{self, Source, Spec};
 use firedrill::history::{self, Event, History};
 use firedrill::judge::{self, Verdict};
 use firedrill::measure;
@@ -280,6 +283,73 @@ async fn a_pipe_in_a_volume_holds_up_no_drill(kind: Kind) {
     assert_eq!(drilled.verdict, Verdict::Undecided, "{ended}");
 }
 
+/// The programs of the shapes, built.
+async fn binaries() -> Vec<(String, PathBuf)> {
+    let system: System = serde_json::from_value(json!({
+        "summary": "the program",
+        "service": { "app": { "build": { "package": { "name": "shapes" } }, "port": 8000 } },
+    }))
+    .unwrap();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = backend::sources(&system, here, &|_| {}).await.unwrap();
+    match sources.remove("app") {
+        Some(Source::Binaries(binaries)) => binaries,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// An image that runs as root leaves folders of root, and one that runs as another user must be able to write: a harness
+/// that is neither removes everything, and reads back every write.
+async fn volumes_of_other_users_are_written_and_removed(image_user: &'static str) {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        return skip("only root can start the harness as another user");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    std::fs::copy(&binaries().await[0].1, folder.path().join("shapes")).unwrap();
+    // By another process: a file that this one has open for writing, for a test beside it that forks, cannot be run.
+    let copied = Command::new("cp")
+        .args([acceptance::firedrill(), &folder.path().join("firedrill")])
+        .status();
+    assert!(copied.unwrap().success());
+    write(
+        "Dockerfile",
+        &format!("FROM scratch\nCOPY --chmod=755 shapes /shapes\n{image_user}ENTRYPOINT [\"/shapes\"]\n"),
+    );
+    // The engine makes the folder `a` in the first volume, as root, to put the second one into it.
+    let build = "build = { dockerfile = \"Dockerfile\" }";
+    let system = system("plain")
+        .replace("build = { package = { name = \"shapes\" } }", build)
+        .replace("store = \"/data\"", "store = \"/data\", deep = \"/data/a/b\"");
+    assert!(system.contains(build) && system.contains("/data/a/b"), "{system}");
+    write("system.toml", &system);
+    write(
+        "calm.toml",
+        "summary = \"calm\"\nsystem = \"system.toml\"\n[expect]\njourneys = { front = \"may be down\", store = \"never down\" }\n",
+    );
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        std::os::unix::fs::chown(entry.unwrap().path(), Some(NOBODY), None).unwrap();
+    }
+    std::os::unix::fs::chown(folder.path(), Some(NOBODY), None).unwrap();
+    let engine = std::fs::metadata("/var/run/docker.sock").unwrap().gid();
+    let ran = Command::new(folder.path().join("firedrill"))
+        .args(["run", "--backend", "docker", "calm.toml"])
+        .current_dir(folder.path())
+        .env("HOME", folder.path())
+        .uid(NOBODY)
+        .gid(engine)
+        .output()
+        .unwrap();
+    let text = String::from_utf8([ran.stdout, ran.stderr].concat()).unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{text}");
+    let [run] = &acceptance::run_folders(&folder.path().join("runs"))[..] else {
+        panic!("{text}");
+    };
+    assert!(!run.join("volumes").exists(), "{text}");
+    assert_eq!(Drilled::read(run.clone()).verdict, Verdict::Met, "{text}");
+}
+
 /// A service that writes more than is kept: its log has a beginning, an end, and a line about the rest, and what is
 /// expected in it is found although it was left out.
 async fn a_flooded_log_is_cut_and_says_so(kind: Kind) {
@@ -365,6 +435,12 @@ fn serves(address: SocketAddr) -> bool {
 
 fn main() {
     let mut trials = Vec::new();
+    for (name, image_user) in [("root", ""), ("another_user", "USER 4321\n")] {
+        let name = format!("docker::volumes_of_{name}_are_written_and_removed");
+        trials.push(trial(name, missing(Kind::Docker, []), move || {
+            volumes_of_other_users_are_written_and_removed(image_user)
+        }));
+    }
     for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::a_flooded_log_is_cut_and_says_so");
         trials.push(trial(name, missing(kind, []), move || {

@@ -29,6 +29,21 @@ pub(super) fn make(spec: &Spec, volumes: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets every user write to a service's own volumes: its image runs as one that only the image knows. On this machine the
+/// folder around them keeps others out.
+pub(super) fn open_to_all(spec: &Spec, volumes: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode));
+    if spec.volumes.is_empty() {
+        return Ok(());
+    }
+    set(volumes, 0o700)?;
+    for volume in spec.volumes.keys() {
+        set(&volumes.join(&spec.name).join(volume), 0o777)?;
+    }
+    Ok(())
+}
+
 /// Mounts a file system of so many bytes on a folder.
 #[cfg(target_os = "linux")]
 fn mount(folder: &Path, bytes: u64) -> io::Result<()> {
@@ -109,9 +124,18 @@ pub(super) fn remove_all(folder: &Path) -> io::Result<()> {
     // After unmounting: the contents of a mount vanish with it. A fault may have left folders without permissions.
     unlock(folder);
     match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(of_another_user(folder)),
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
+}
+
+/// A folder that this user may not remove: its container has gone, so the engine no longer helps.
+fn of_another_user(folder: &Path) -> io::Error {
+    let path = folder.display().to_string();
+    let command = firedrill_model::format::command(["sudo", "rm", "-r", "--", &path]);
+    let text = format!("a container wrote files in it as another user; remove it with: {command}");
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
 /// Lets the owner into every folder again. What fails is found by the removal itself.

@@ -10,7 +10,7 @@ use testcontainers::bollard::query_parameters::{
 };
 
 use super::{Cleanup, Scope};
-use crate::backend::docker::{OWNER_LABEL, RUN_LABEL, removed};
+use crate::backend::docker::{OWNER_LABEL, RUN_LABEL, reclaim, removed};
 use firedrill_wait::WaitError;
 
 /// The engine did not list its things of one kind.
@@ -55,7 +55,10 @@ async fn containers(client: &Docker, scope: &Scope, cleanup: &mut Cleanup) -> Re
             v: true,
             ..Default::default()
         };
-        let remove = removed(|| client.remove_container(&id, Some(options.clone())));
+        let remove = async {
+            reclaim(client, &id).await;
+            removed(|| client.remove_container(&id, Some(options.clone()))).await
+        };
         let thing = format!("container {}", name.trim_start_matches('/'));
         labelled(scope, cleanup, thing, &labels, remove).await;
     }

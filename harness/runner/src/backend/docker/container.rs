@@ -8,6 +8,7 @@ use futures::StreamExt;
 use testcontainers::bollard::query_parameters::{ListContainersOptions, LogsOptions, RemoveContainerOptions};
 
 use super::call::{call, removed};
+use super::reclaim::reclaim;
 use super::{Containers, RUN_LABEL};
 use crate::backend::{Error, operation};
 
@@ -65,6 +66,7 @@ impl Containers {
     }
 
     pub(super) async fn remove(&self, id: &str, name: &str) -> Result<(), Error> {
+        reclaim(&self.client, id).await;
         let options = RemoveContainerOptions {
             force: true,
             v: true,

@@ -10,7 +10,7 @@ use testcontainers::bollard::query_parameters::{BuildImageOptionsBuilder, Builde
 use testcontainers::bollard::{Docker, body_full};
 use testcontainers::core::BuildImageOptions;
 use testcontainers::runners::AsyncBuilder;
-use testcontainers::{GenericBuildableImage, GenericImage};
+use testcontainers::{GenericBuildableImage, GenericImage, Image as _};
 
 use super::context::{Context, context};
 use crate::backend::{Cause, Error, Source, Unsupported};
@@ -51,6 +51,14 @@ pub(super) async fn image(client: &Docker, source: &Source, service: &str) -> Re
         .build_image_with(options)
         .await
         .map_err(|error| failed(error.into()))
+}
+
+/// The user that an image runs as; `None` for root, and for an image that the engine does not have yet.
+pub(super) async fn image_user(client: &Docker, image: &GenericImage) -> Option<String> {
+    let name = format!("{}:{}", image.name(), image.tag());
+    let user = client.inspect_image(&name).await.ok()?.config?.user?;
+    let is_root = matches!(user.split(':').next(), None | Some("" | "0" | "root"));
+    (!is_root).then_some(user)
 }
 
 /// Builds a Dockerfile from its context. The tag is the context's digest: two contexts never share an image.

@@ -12,6 +12,7 @@ mod engine;
 mod ignore;
 mod image;
 mod limits;
+mod reclaim;
 mod request;
 
 use std::collections::{BTreeMap, HashMap};
@@ -36,8 +37,9 @@ use self::call::{CALL_WITHIN, call};
 use self::container::here;
 pub(super) use self::engine::connect;
 pub use self::engine::{Engine, engine};
-use self::image::image;
+use self::image::{image, image_user};
 use self::limits::{in_force, update};
+pub(super) use self::reclaim::reclaim;
 use self::request::container_name;
 use super::owner::Owner;
 use super::placeholders::{HarnessUrls, Values};
@@ -286,6 +288,12 @@ impl Backend for Containers {
         tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
         let reserved = ports::reserve_all(&spec).map_err(failed)?;
         let image = image(&self.client, &spec.source, &spec.name).await?;
+        if let Some(user) = image_user(&self.client, &image).await
+            && !matches!(spec.source, Source::Binaries(_))
+        {
+            let opened = tmpfs::open_to_all(&spec, &self.folder.join("volumes"));
+            opened.map_err(|cause| operation("prepare the volumes for user", &user, cause))?;
+        }
         let (name, container) = (spec.name.clone(), None);
         self.services().insert(
             name,
