@@ -342,13 +342,14 @@ async fn nothing_is_left_after_cleaning_and_cleaning_twice_is_cleaning_once(home
     home.backend.clean().await.unwrap();
 }
 
-async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned() {
+/// Starts a program on local processes that starts another one by these words, which writes its pid.
+async fn leaver(words: &str) -> (Arc<dyn Backend>, backend::Process, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let run = format!("contract-{:08x}", rand::random::<u32>());
     let backend = backend::open(Kind::Process, &run, folder.path()).await.unwrap();
     let left = folder.path().join("left");
     let words = format!(
-        "setsid sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 3000' & exec sleep 3000",
+        "{words} sh -c 'trap \"\" TERM; echo $$ > {0}.new; mv {0}.new {0}; exec sleep 3000' & exec sleep 3000",
         left.display()
     );
     let argv = ["/bin/sh", "-c", &words].map(str::to_owned);
@@ -356,7 +357,7 @@ async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned()
         name: "leaver".into(),
         source: Source::Command(argv.into()),
         args: Vec::new(),
-        env: BTreeMap::new(),
+        env: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
         release: "v1".into(),
         port: 8000,
         ports: BTreeMap::new(),
@@ -375,19 +376,48 @@ async fn what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned()
         })
     });
     let process = backend::Process::of(pid.await.unwrap()).unwrap();
-    backend.stop("leaver", WITHIN).await.unwrap();
-    assert!(process.is_alive(), "it outlives the service");
-    let outlived = backend.clean().await.unwrap();
-    assert!(!process.is_alive());
-    assert_eq!(outlived, [format!("process {} (sleep)", process.pid)]);
+    (backend, process, folder)
+}
+
+/// How a program starts another one that it does not own in any usual sense.
+const LEAVES: [&str; 2] = ["setsid", "setsid env -i"];
+
+async fn what_a_program_leaves_in_another_session_ends_with_it_and_is_named() {
+    for words in LEAVES {
+        let (backend, process, _folder) = leaver(words).await;
+        backend.stop("leaver", WITHIN).await.unwrap();
+        assert!(!process.is_alive(), "{words}: it outlives the service");
+        let outlived = backend.clean().await.unwrap();
+        assert_eq!(outlived, [format!("process {} (sleep)", process.pid)], "{words}");
+    }
+}
+
+async fn a_kill_and_a_pause_reach_what_a_program_started_in_another_session() {
+    for words in LEAVES {
+        let (backend, process, _folder) = leaver(words).await;
+        let state = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap();
+            stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next())
+        };
+        backend.pause("leaver").await.unwrap();
+        assert_eq!(state(), Some('T'), "{words}");
+        backend.resume("leaver").await.unwrap();
+        assert_ne!(state(), Some('T'), "{words}");
+        backend.kill("leaver").await.unwrap();
+        assert!(!process.is_alive(), "{words}");
+        backend.clean().await.unwrap();
+    }
 }
 
 fn main() {
     let mut trials = contract();
-    let name = "what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned";
-    let test = what_a_program_leaves_in_another_session_is_ended_when_all_is_cleaned;
     // Sessions are found by the process table of Linux.
-    let missing = (!cfg!(target_os = "linux")).then(|| "this is not Linux".to_owned());
-    trials.push(trial(name, missing, test));
+    let missing = || (!cfg!(target_os = "linux")).then(|| "this is not Linux".to_owned());
+    let name = "what_a_program_leaves_in_another_session_ends_with_it_and_is_named";
+    let left = what_a_program_leaves_in_another_session_ends_with_it_and_is_named;
+    trials.push(trial(name, missing(), left));
+    let name = "a_kill_and_a_pause_reach_what_a_program_started_in_another_session";
+    let reached = a_kill_and_a_pause_reach_what_a_program_started_in_another_session;
+    trials.push(trial(name, missing(), reached));
     acceptance::trials::run(trials);
 }

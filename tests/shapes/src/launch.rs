@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{io, thread};
 
+use rustix::process::WaitOptions;
+
 use crate::serve::{listen, serve};
 use crate::{Args, Role, Shape};
 
@@ -18,9 +20,14 @@ pub(crate) fn first(args: &Args) -> io::Result<()> {
     match args.shape {
         Shape::Supervised => loop {
             start(args, Role::Server)?.wait()?;
-            thread::sleep(Duration::from_millis(100));
         },
         Shape::OwnSession => start(args, Role::Between)?.wait().map(drop),
+        Shape::Reparented | Shape::Hidden => {
+            start(args, Role::Between)?.wait()?;
+            loop {
+                thread::park();
+            }
+        }
         // Nobody waits for it: that is what makes it a daemon.
         Shape::Daemon => start(args, Role::Between).map(drop),
         Shape::Prefork => prefork(args),
@@ -42,7 +49,11 @@ pub(crate) fn first(args: &Args) -> io::Result<()> {
 pub(crate) fn between(args: &Args) -> io::Result<()> {
     rustix::process::setsid()?;
     match args.shape {
-        Shape::Daemon => start(args, Role::Server).map(drop),
+        Shape::Daemon | Shape::Reparented => start(args, Role::Server).map(drop),
+        Shape::Hidden => {
+            let mut server = this(args, Role::Server)?;
+            server.env_clear().arg0("sleep").spawn().map(drop)
+        }
         _ => serve(args),
     }
 }
@@ -68,12 +79,13 @@ fn prefork(args: &Args) -> io::Result<()> {
     let mut workers = (0..4).map(|_| worker()).collect::<io::Result<Vec<Child>>>()?;
     loop {
         // A worker that ended is replaced, as pre-forking servers do.
-        for place in &mut workers {
-            if place.try_wait()?.is_some() {
-                *place = worker()?;
-            }
+        let Some((ended, _)) = rustix::process::wait(WaitOptions::empty())? else {
+            continue;
+        };
+        let id = ended.as_raw_nonzero().get().unsigned_abs();
+        if let Some(place) = workers.iter_mut().find(|worker| worker.id() == id) {
+            *place = worker()?;
         }
-        thread::sleep(Duration::from_millis(50));
     }
 }
 

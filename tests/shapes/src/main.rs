@@ -51,6 +51,10 @@ enum Shape {
     OwnSession,
     /// The process that was started ends at once; the server is a daemon.
     Daemon,
+    /// The server is a daemon; the process that was started stays.
+    Reparented,
+    /// The same, and the server has an empty environment and another title.
+    Hidden,
     /// Four workers accept from one listener.
     Prefork,
     /// The process has another title than its program.

@@ -212,14 +212,20 @@ pub trait Backend: Send + Sync {
     /// Asks a service to end (SIGTERM), and kills it after `grace`. Its restart policy does not bring it back.
     async fn stop(&self, service: &str, grace: Duration) -> Result<(), Error>;
 
-    /// Kills a service's process (SIGKILL), as the kernel would: its restart policy applies.
+    /// Kills all processes of a service (SIGKILL), as the kernel would: its restart policy applies.
     async fn kill(&self, service: &str) -> Result<(), Error>;
 
-    /// Freezes a service: its sockets stay open and nothing answers.
+    /// Freezes all processes of a service: its sockets stay open and nothing answers.
     async fn pause(&self, service: &str) -> Result<(), Error>;
 
     /// Lets a frozen service go on.
     async fn resume(&self, service: &str) -> Result<(), Error>;
+
+    /// Processes that hold a port of a service and are none of its own: a fault of the service cannot reach them. Empty
+    /// where a service is all that can hold its ports.
+    async fn strangers(&self, _service: &str) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
 
     /// What its process is doing now.
     async fn state(&self, service: &str) -> Result<State, Error>;

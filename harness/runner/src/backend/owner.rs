@@ -9,7 +9,7 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 /// A process that cannot be mistaken for a later one with the same pid, as long as one stays where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Process {
     /// The pid.
     pub pid: u32,
@@ -49,24 +49,44 @@ pub enum Fate {
     Elsewhere,
 }
 
-/// The state letter and the start time of a process, from `/proc/PID/stat`.
-pub(super) fn stat(pid: u32) -> Option<(char, u64)> {
-    let fields = fields(pid)?;
-    Some((fields.first()?.chars().next()?, fields.get(19)?.parse().ok()?))
+/// What `/proc/PID/stat` says of a process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stat {
+    /// The state letter.
+    pub(super) state: char,
+    /// The parent's pid.
+    pub(super) parent: u32,
+    /// The process group.
+    pub(super) group: u32,
+    /// The session.
+    pub(super) session: u32,
+    /// The start time, in the kernel's ticks since boot.
+    pub(super) started: u64,
 }
 
-/// What follows the name in `/proc/PID/stat`: the name may hold anything, also brackets and spaces, so that what follows
-/// the last bracket is what counts.
-fn fields(pid: u32) -> Option<Vec<String>> {
+/// A process as `/proc` has it now; `None` when there is none.
+pub(super) fn stat_of(pid: u32) -> Option<Stat> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // After the last parenthesis: the program's name stands in parentheses and may contain any character.
-    let fields = stat.rsplit_once(')')?.1.split_whitespace();
-    Some(fields.map(str::to_owned).collect())
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    Some(Stat {
+        state: fields.next()?.chars().next()?,
+        parent: fields.next()?.parse().ok()?,
+        group: fields.next()?.parse().ok()?,
+        session: fields.next()?.parse().ok()?,
+        // The fields between the session and the start time are of no interest here.
+        started: fields.nth(15)?.parse().ok()?,
+    })
+}
+
+/// The state letter and the start time of a process.
+pub(super) fn stat(pid: u32) -> Option<(char, u64)> {
+    stat_of(pid).map(|stat| (stat.state, stat.started))
 }
 
 /// This process and those that it descends from, as far as they can be seen.
 pub(super) fn lineage() -> Vec<u32> {
-    let parent = |pid: &u32| fields(*pid)?.get(1)?.parse().ok().filter(|pid| *pid > 0);
+    let parent = |pid: &u32| Some(stat_of(*pid)?.parent).filter(|pid| *pid > 0);
     std::iter::successors(Some(std::process::id()), parent).collect()
 }
 
@@ -171,6 +191,24 @@ impl fmt::Display for Process {
     }
 }
 
+impl FromStr for Process {
+    type Err = NotAProcess;
+
+    fn from_str(text: &str) -> Result<Self, NotAProcess> {
+        let (pid, started) = text.split_once(':').ok_or(NotAProcess)?;
+        let number = |text: &str| text.parse::<u64>().map_err(|_| NotAProcess);
+        Ok(Self {
+            pid: u32::try_from(number(pid)?).map_err(|_| NotAProcess)?,
+            started: number(started)?,
+        })
+    }
+}
+
+/// A text that names no process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a process")]
+pub struct NotAProcess;
+
 /// One word, which nobody else writes into a file or a label by chance.
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -265,6 +303,7 @@ mod tests {
                 place: Place { machine, boot, pids },
             };
             prop_assert_eq!(owner.to_string().parse(), Ok(owner));
+            prop_assert_eq!(owner.process.to_string().parse(), Ok(owner.process));
         }
 
         #[test]

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 use super::owner::{Owner, Process, lineage};
+use super::process::table::variable;
 use firedrill_wait::{Poll, WaitError};
 
 /// Names the run.
@@ -69,22 +70,19 @@ pub(super) fn labelled() -> Vec<LabelledProcess> {
 
 fn look(pid: u32, lineage: &[u32]) -> Option<LabelledProcess> {
     let process = Process::of(pid)?;
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
-    // The environment is that of the start of the process: entries with zero bytes between them.
-    let value = |name: &str| {
-        let mut variables = environment.split(|byte| *byte == 0);
-        let value =
-            variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
-        Some(String::from_utf8_lossy(value).into_owned())
-    };
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Some(LabelledProcess {
         process,
         name: name.trim().to_owned(),
-        run: value(RUN_VARIABLE)?,
-        owner: value(OWNER_VARIABLE),
+        run: variable(pid, RUN_VARIABLE)?,
+        owner: variable(pid, OWNER_VARIABLE),
         is_ours: lineage.contains(&pid),
     })
+}
+
+/// Whether a process has a label of any run.
+pub(super) fn has_label(pid: u32) -> bool {
+    variable(pid, RUN_VARIABLE).is_some()
 }
 
 /// Kills exactly this process, not a later one with its pid.

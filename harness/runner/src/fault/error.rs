@@ -155,6 +155,14 @@ pub enum NotInEffect {
         /// The state that was seen last, in words.
         seen: String,
     },
+    /// The port of a service is held by processes that are none of its own.
+    #[error("the port of {service} still accepts connections{}", by(holders))]
+    PortHeld {
+        /// The service.
+        service: String,
+        /// Who holds it, as far as that can be seen.
+        holders: Vec<String>,
+    },
     /// A service has no restart policy.
     #[error("{service} is not restarted when it ends; set restart = \"always\" in the system file")]
     NoRestartPolicy {
@@ -272,6 +280,14 @@ pub enum NotInEffect {
         /// The service.
         service: String,
     },
+}
+
+/// Who holds a port, for the end of a sentence.
+fn by(holders: &[String]) -> String {
+    if holders.is_empty() {
+        return String::new();
+    }
+    format!("; it is held by {}", format::list(holders.iter().cloned()))
 }
 
 /// Names a failed file operation.

@@ -10,7 +10,8 @@ use std::time::Instant;
 use firedrill_model::format;
 use serde::Serialize;
 
-use super::owner::{Fate, Owner};
+use super::owner::{Fate, Owner, lineage};
+use super::process::table::{self, Table};
 pub(super) use run_folders::SERVICES;
 pub use run_folders::{OVERLAPS_FOLDER, OWNER_FILE, lost};
 
@@ -131,6 +132,7 @@ impl Cleanup {
 pub async fn clean_up(scope: &Scope, runs: &Path) -> Cleanup {
     let mut cleanup = Cleanup::default();
     processes(scope, &mut cleanup).await;
+    members(scope, runs, &mut cleanup).await;
     let seen = match docker::connect().await {
         Ok((client, _)) => {
             firedrill_wait::until_due(Instant::now() + run_folders::settling(scope, runs)).await;
@@ -161,6 +163,25 @@ async fn processes(scope: &Scope, cleanup: &mut Cleanup) {
         cleanup
             .one(scope, thing, &process.run, process.owner.as_deref(), kill)
             .await;
+    }
+}
+
+/// Processes that have lost their label with their environment: those that a run's folder lists, and what they have started.
+async fn members(scope: &Scope, runs: &Path, cleanup: &mut Cleanup) {
+    let ours = lineage();
+    for (run, owner, listed) in run_folders::members(runs) {
+        let table = Table::look();
+        let pids = listed.iter().map(|process| process.pid).collect();
+        let pids = table.with_descendants(pids);
+        let left = table.rows().filter(|row| {
+            let pid = row.process.pid;
+            pids.contains(&pid) && row.is_alive() && !ours.contains(&pid) && !process_label::has_label(pid)
+        });
+        for row in left {
+            let end = async { process_label::end(row.process) };
+            let name = table::name(row.process.pid);
+            cleanup.one(scope, name, &run, Some(&owner), end).await;
+        }
     }
 }
 
@@ -271,6 +292,48 @@ mod tests {
             fs::write(run.join("events.jsonl"), events).unwrap();
         }
         run
+    }
+
+    /// A process that bears no label.
+    #[expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
+    fn unlabelled() -> (std::process::Child, Process) {
+        let mut command = std::process::Command::new("sleep");
+        let child = command.arg("60").env_clear().env("PATH", "/usr/bin:/bin").spawn();
+        let child = child.unwrap();
+        let process = Process::of(child.id()).unwrap();
+        (child, process)
+    }
+
+    #[tokio::test]
+    async fn a_listed_process_of_a_lost_run_is_ended_without_its_label_and_no_other_one() {
+        let runs = tempfile::tempdir().unwrap();
+        let other = "20261125-103000-killed-v3-2-0a1b2c";
+        let (mut lost, mut lives) = (unlabelled(), unlabelled());
+        let (mut reused, not_it) = unlabelled();
+        for (run, owner, listed) in [(RUN, dead(), lost.1), (other, Owner::this(), lives.1)] {
+            let run = folder(runs.path(), run, &owner.to_string(), None);
+            fs::create_dir_all(run.join("processes/app")).unwrap();
+            let later = Process {
+                started: not_it.started + 1,
+                ..not_it
+            };
+            fs::write(
+                run.join("processes/app/members"),
+                format!("{listed}\n{later}\n1:"),
+            )
+            .unwrap();
+        }
+        let mut cleanup = Cleanup::default();
+        members(&LOST, runs.path(), &mut cleanup).await;
+        assert!(cleanup.finished(RUN), "{cleanup:?}");
+        let ended = lost.0.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9));
+        assert!(lives.1.is_alive(), "its harness still runs");
+        assert!(not_it.is_alive(), "a later process with the same pid");
+        for child in [&mut lives.0, &mut reused] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
     }
 
     async fn clean_folders(runs: &Path, unseen: Option<&str>) -> Cleanup {

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use super::{Cleanup, Scope};
 use crate::backend::Kind;
-use crate::backend::owner::{Fate, Owner};
+use crate::backend::owner::{Fate, Owner, Place, Process};
+use crate::backend::process::members::MEMBERS_FILE;
 use crate::backend::run_id::is_run_id;
 use crate::backend::tmpfs;
 use firedrill_model::files::{self, Limit};
@@ -17,6 +18,8 @@ use firedrill_model::history;
 pub const OWNER_FILE: &str = "owner";
 /// An owner is a line of some twenty bytes.
 const OWNER_LIMIT: Limit = Limit::new(4 << 10, "it names one owner");
+/// A line of some twenty bytes for each process that a service ever had.
+const MEMBERS_LIMIT: Limit = Limit::new(16 << 20, "it lists a service's processes");
 /// An engine goes on with what it was asked for when the one who asked is killed: what it makes of that is there by so
 /// long after the last sign of life.
 const SETTLED_AFTER: Duration = Duration::from_secs(3);
@@ -112,6 +115,27 @@ impl Run {
         let backend = start.get("backend").or_else(|| start.get("target"));
         backend.is_some_and(|backend| *backend == Kind::Docker.to_string())
     }
+}
+
+/// The processes that runs listed as their services' and that still run, with the id and the owner of each run. Only of runs
+/// on this machine since it was booted: elsewhere a pid is somebody else's.
+pub(super) fn members(runs: &Path) -> Vec<(String, String, Vec<Process>)> {
+    let is_here = |run: &Run| (run.owner.parse::<Owner>()).is_ok_and(|owner| owner.place == Place::here());
+    let listed = |run: Run| {
+        let services = named(&run.path, &["processes"]);
+        let folders = services.iter().flat_map(|services| real_folders(services));
+        let texts =
+            folders.filter_map(|service| files::read(&service.join(MEMBERS_FILE), MEMBERS_LIMIT).ok());
+        let lines = texts.flat_map(|text| {
+            let text = String::from_utf8_lossy(&text);
+            // A torn last line may read as another process; its start time would have to match too.
+            let lines: Vec<Process> = text.lines().filter_map(|line| line.parse().ok()).collect();
+            lines
+        });
+        let alive = lines.filter(|process| process.is_alive()).collect();
+        (run.id, run.owner, alive)
+    };
+    all(runs).into_iter().filter(is_here).map(listed).collect()
 }
 
 /// How long to wait until an engine has done what runs that were just killed had asked of it.

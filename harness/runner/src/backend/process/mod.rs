@@ -1,9 +1,12 @@
 //! Local child processes: no engine, no root, started in milliseconds.
 //!
 //! Every child has its own process group and an environment of its own with the run's label, by which cleanup and
-//! `firedrill clean` find the processes that it leaves behind. On Linux it ends with the harness.
+//! `firedrill clean` find the processes that it leaves behind. On Linux it ends with the harness. A fault is one of the
+//! service, not of that child: it reaches all [`members`], and ends with them.
 
+pub(super) mod members;
 mod supervisor;
+pub(super) mod table;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -15,11 +18,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Signal;
 use tokio::process::Command;
 
+use self::members::{MEMBERS_FILE, Members, Ports};
 use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn, supervise};
-use super::owner::stat;
+use super::owner::{Process, stat};
 use super::placeholders::{HarnessUrls, Values, fill};
 use super::{
     Backend, Capability, Cause, Error, Kind, LOOK_EVERY, Log, Source, Spec, State, Unsupported, finish,
@@ -48,11 +52,16 @@ struct Service {
     life: Arc<Mutex<Life>>,
     /// The limits in force: the system file's, or those that faults have set. Shared with the task that restarts it.
     limits: Arc<Mutex<ResourceLimits>>,
+    /// Where its processes are listed.
+    members_file: PathBuf,
+    /// Processes that had left the service's group and were ended after its first process.
+    outlived: Arc<Mutex<Vec<String>>>,
 }
 
 impl Processes {
     /// Processes that work in a run folder.
     pub(super) fn open(run: &str, folder: &Path) -> Self {
+        members::adopt_orphans();
         let (run, folder) = (run.to_owned(), folder.to_owned());
         Self {
             run,
@@ -134,16 +143,22 @@ impl Processes {
         Ok(())
     }
 
-    /// Sends a signal to a service's whole process group, if that very process still runs.
-    fn signal(&self, what: &'static str, name: &str, signal: Signal) -> Result<(), Error> {
+    /// The processes of a service whose first process still runs, and that one.
+    fn alive(&self, what: &'static str, name: &str) -> Result<(Process, Arc<Members>), Error> {
         let service = self.service(name)?;
         let life = lock(&service.life);
-        let Some(process) = life.process.filter(|process| process.is_alive()) else {
-            return Err(operation(what, name, "its process does not run"));
-        };
-        let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| operation(what, name, "its pid is out of range"))?;
-        kill_process_group(pid, signal).map_err(|cause| operation(what, name, cause))
+        let process = life.process.filter(|process| process.is_alive());
+        let alive = process.zip(life.members.clone());
+        alive.ok_or_else(|| operation(what, name, "its process does not run"))
+    }
+
+    /// Sends a signal to all processes of a service, if its first process still runs.
+    async fn signal(&self, what: &'static str, name: &str, signal: Signal) -> Result<(), Error> {
+        let (_, members) = self.alive(what, name)?;
+        members
+            .blocking(move |members| drop(members.signal(signal, Ports::Look)))
+            .await;
+        Ok(())
     }
 
     async fn gone(&self, what: &'static str, name: &str, within: Duration) -> Result<(), Error> {
@@ -164,11 +179,11 @@ impl Service {
     fn begin_anew(&mut self) {
         let mut before = lock(&self.life);
         before.stopping = true;
-        let group = before.process.filter(|process| process.is_alive());
-        let group = group.and_then(|process| Pid::from_raw(i32::try_from(process.pid).ok()?));
-        if let Some(group) = group {
-            // Its supervisor waits for its end.
-            let _ = kill_process_group(group, Signal::KILL);
+        if let (Some(process), Some(members)) = (before.process, &before.members)
+            && process.is_alive()
+        {
+            // Its supervisor waits for its end, and ends what is left.
+            members.signal(Signal::KILL, Ports::Skip);
         }
         drop(before);
         self.life = Arc::default();
@@ -286,6 +301,8 @@ impl Backend for Processes {
             ports: reserved,
             life: Arc::default(),
             limits: Arc::new(Mutex::new(spec.limits.clone())),
+            members_file: self.working_folder(&spec.name).join(MEMBERS_FILE),
+            outlived: Arc::default(),
             spec,
         };
         self.services().insert(service.spec.name.clone(), service);
@@ -331,27 +348,28 @@ impl Backend for Processes {
         if self.state(service).await?.is_over() {
             return Ok(());
         }
-        if let Err(error) = self.signal("stop", service, Signal::TERM) {
+        if let Err(error) = self.signal("stop", service, Signal::TERM).await {
             // It has ended in just this moment, by itself.
             return self.gone("stop", service, GONE_WITHIN).await.map_err(|_| error);
         }
         if paused {
-            self.signal("stop", service, Signal::CONT)?;
+            self.signal("stop", service, Signal::CONT).await?;
         }
         if self.gone("stop", service, grace).await.is_ok() {
             return Ok(());
         }
         // It may have ended in just this moment.
-        let _ = self.signal("stop", service, Signal::KILL);
+        let _ = self.signal("stop", service, Signal::KILL).await;
         self.gone("stop", service, GONE_WITHIN).await
     }
 
     async fn kill(&self, service: &str) -> Result<(), Error> {
         let known = self.service(service)?;
-        let before = lock(&known.life).process;
-        self.signal("kill", service, Signal::KILL)?;
+        let (before, members) = self.alive("kill", service)?;
+        let ended = members.end().await;
+        ended.map_err(|error| operation("kill", service, error))?;
         firedrill_wait::until("the end of its process", GONE_WITHIN, || async {
-            if lock(&known.life).process == before {
+            if lock(&known.life).process == Some(before) {
                 Poll::NotYet("it still runs".into())
             } else {
                 Poll::<_, Error>::Done(())
@@ -362,12 +380,13 @@ impl Backend for Processes {
     }
 
     async fn pause(&self, service: &str) -> Result<(), Error> {
-        self.signal("pause", service, Signal::STOP)?;
         let known = self.service(service)?;
+        let (process, members) = self.alive("pause", service)?;
+        let frozen = members.freeze().await;
+        frozen.map_err(|error| operation("pause", service, error))?;
         lock(&known.life).paused = true;
-        let process = lock(&known.life).process;
         firedrill_wait::until("a frozen process", GONE_WITHIN, || async {
-            match process.and_then(|process| stat(process.pid)) {
+            match stat(process.pid) {
                 Some(('T', _)) => Poll::Done(()),
                 Some((letter, _)) => Poll::NotYet(format!("its state is {letter}")),
                 None if cfg!(target_os = "linux") => Poll::Never("it has ended"),
@@ -380,9 +399,17 @@ impl Backend for Processes {
     }
 
     async fn resume(&self, service: &str) -> Result<(), Error> {
-        self.signal("resume", service, Signal::CONT)?;
+        self.signal("resume", service, Signal::CONT).await?;
         lock(&self.service(service)?.life).paused = false;
         Ok(())
+    }
+
+    async fn strangers(&self, service: &str) -> Result<Vec<String>, Error> {
+        let members = lock(&self.service(service)?.life).members.clone();
+        Ok(match members {
+            Some(members) => members.blocking(Members::strangers).await,
+            None => Vec::new(),
+        })
     }
 
     async fn state(&self, service: &str) -> Result<State, Error> {
@@ -475,6 +502,16 @@ impl Backend for Processes {
                 left.push(error);
             }
         }
-        finish(&self.run, &self.folder, left).await
+        let outlived = finish(&self.run, &self.folder, left).await?;
+        let noted: Vec<_> = self
+            .services()
+            .values()
+            .map(|known| Arc::clone(&known.outlived))
+            .collect();
+        let noted = noted.iter().flat_map(|noted| {
+            let mut noted = noted.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *noted)
+        });
+        Ok(noted.chain(outlived).collect())
     }
 }

@@ -1,12 +1,13 @@
 //! A service's process from its start to its end, and again as often as its restart policy says.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 use tokio::process::Command;
 
 use super::Service;
+use super::members::{self, Members, Ports, new_life};
 use crate::backend::owner::Process;
 use crate::backend::privilege;
 use firedrill_model::scenario::Restart;
@@ -16,11 +17,18 @@ use firedrill_model::units::Size;
 #[derive(Debug, Default)]
 pub(super) struct Life {
     pub(super) process: Option<Process>,
+    /// All processes of the service, since the last start.
+    pub(super) members: Option<Arc<Members>>,
     pub(super) exit: Option<i64>,
     pub(super) paused: bool,
     /// It was asked to end: its restart policy does not apply.
     pub(super) stopping: bool,
 }
+
+/// Young services start what belongs to them.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// Between two looks at a service's processes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) fn lock(life: &Mutex<Life>) -> MutexGuard<'_, Life> {
     life.lock().unwrap_or_else(PoisonError::into_inner)
@@ -50,13 +58,18 @@ pub(super) fn spawn(command: &mut Command, service: &Service) -> std::io::Result
     if life.stopping {
         return Err(std::io::Error::other("stopped before it started"));
     }
+    let name = new_life(&service.spec.name);
+    members::label(command, &name);
     let child = command.spawn()?;
     if let (Some(pid), Some(memory)) = (child.id(), service.limits().memory) {
         set_memory_limit(pid, Some(memory))?;
     }
     let pid = child.id().unwrap_or_default();
+    let process = Process::of(pid).unwrap_or(Process { pid, started: 0 });
+    let ports = service.ports.values().copied().collect();
     *life = Life {
-        process: Some(Process::of(pid).unwrap_or(Process { pid, started: 0 })),
+        process: Some(process),
+        members: Some(Members::new(name, process, ports, service.members_file.clone())),
         ..Life::default()
     };
     Ok(child)
@@ -69,7 +82,10 @@ pub(super) async fn supervise(mut child: tokio::process::Child, mut command: Com
     let mut back_off = Duration::from_millis(100);
     loop {
         let since = Instant::now();
-        let exit = child.wait().await.map_or(-1, exit_code);
+        let members = lock(life).members.clone();
+        let exit = watch(&mut child, members.as_ref()).await;
+        // At once, as an engine ends a container with its first process: what is left would hold the port.
+        end_the_rest(members.as_ref(), &service).await;
         let stopping = {
             let mut life = lock(life);
             life.exit = Some(exit);
@@ -89,6 +105,31 @@ pub(super) async fn supervise(mut child: tokio::process::Child, mut command: Com
             Err(_) => return,
         }
     }
+}
+
+/// Waits for the end of the first process, and remembers the others meanwhile: once their parents have ended, some can no
+/// longer be told from strangers.
+async fn watch(child: &mut tokio::process::Child, members: Option<&Arc<Members>>) -> i64 {
+    let mut next = Instant::now() + FIRST_LOOK;
+    loop {
+        tokio::select! {
+            exit = child.wait() => return exit.map_or(-1, exit_code),
+            () = firedrill_wait::until_due(next) => {}
+        }
+        next = Instant::now() + LOOK_EVERY;
+        if let Some(members) = members {
+            members.blocking(|members| drop(members.look(Ports::Look))).await;
+        }
+    }
+}
+
+/// Ends what the first process has left, and notes those that had left its group.
+async fn end_the_rest(members: Option<&Arc<Members>>, service: &Service) {
+    let Some(members) = members else { return };
+    // Those that cannot be killed are found by whoever looks at the port.
+    let ended = members.end().await.unwrap_or_default();
+    let mut outlived = service.outlived.lock().unwrap_or_else(PoisonError::into_inner);
+    outlived.extend(ended);
 }
 
 /// The exit code, or the signal as a negative number.

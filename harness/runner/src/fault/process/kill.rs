@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::backend::State;
-use crate::fault::process::{keep_down, running, state_becomes, up_again};
+use crate::fault::process::{keep_down, port_closes, running, state_becomes, up_again};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 
@@ -19,8 +19,8 @@ pub(in crate::fault) struct Kill {
 
 impl Describe for Kill {
     const NAME: &'static str = "kill";
-    const SUMMARY: &'static str = "kill a service's process with SIGKILL";
-    const CONFIRMED: &'static str = "the process has ended";
+    const SUMMARY: &'static str = "kill all processes of a service with SIGKILL";
+    const CONFIRMED: &'static str = "its processes have ended, and nobody answers on its port";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", kill = { service = "app" }"#;
     const LASTS: bool = true;
@@ -40,6 +40,7 @@ impl Fault for Kill {
         // With a restart policy another process may run already: its identity differs.
         let gone = |state: &State| !matches!(state, State::Paused) && *state != before;
         let state = state_becomes(context, &self.service, "the process to end", gone).await?;
+        port_closes(context, &self.service, &before).await?;
         Ok(Injected::confirmed(format!(
             "{} was {before}; now {state}",
             self.service

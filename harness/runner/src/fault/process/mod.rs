@@ -9,6 +9,7 @@ pub(in crate::fault) mod stop;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpStream;
 
 use crate::backend::{self, State};
 use crate::fault::error::NotInEffect;
@@ -19,6 +20,12 @@ use firedrill_wait::{Poll, WaitError};
 
 /// How long a change of a process's state may take to be seen.
 const SEEN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a port may take to close after the last process of its service has ended.
+const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+
+/// A port that has not accepted a connection from this machine after so long accepts none.
+const SILENT_AFTER: Duration = Duration::from_millis(500);
 
 /// A step's claim on a service: it is to stay down.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -61,6 +68,50 @@ pub(in crate::fault) async fn running(context: &Context<'_>, service: &str) -> R
         return Err(NotInEffect::AlreadyEnded { service, state }.into());
     }
     Ok(state)
+}
+
+/// Waits until nobody answers on a service's port: that is where users are. A restart policy may have brought a process after
+/// `before` by then.
+pub(in crate::fault) async fn port_closes(
+    context: &Context<'_>,
+    service: &str,
+    before: &State,
+) -> Result<(), Error> {
+    let address = context.backend.address(service, None)?;
+    let look = async || {
+        let connected = tokio::time::timeout(SILENT_AFTER, TcpStream::connect(address)).await;
+        // Whether refused or not answered at all: nobody is there.
+        if !matches!(connected, Ok(Ok(_))) {
+            return Poll::Done(());
+        }
+        match context.backend.state(service).await {
+            Ok(now @ State::Running(_)) if now != *before => Poll::Done(()),
+            Ok(now) => Poll::NotYet(now.to_string()),
+            Err(error) => Poll::Never(error),
+        }
+    };
+    match firedrill_wait::until("a closed port", CLOSED_WITHIN, look).await {
+        Ok(()) => Ok(()),
+        Err(WaitError::Never(cause)) => Err(cause.into()),
+        Err(WaitError::TimedOut { .. }) => Err(port_held(context, service).await?),
+    }
+}
+
+/// The port of a service accepts connections although its processes do not run.
+async fn port_held(context: &Context<'_>, service: &str) -> Result<Error, Error> {
+    let holders = context.backend.strangers(service).await?;
+    let service = service.to_owned();
+    Ok(NotInEffect::PortHeld { service, holders }.into())
+}
+
+/// Whether only the service itself holds its port; an error that names the others if not.
+pub(in crate::fault) async fn holds_its_port(context: &Context<'_>, service: &str) -> Result<(), Error> {
+    let holders = context.backend.strangers(service).await?;
+    if holders.is_empty() {
+        return Ok(());
+    }
+    let service = service.to_owned();
+    Err(NotInEffect::PortHeld { service, holders }.into())
 }
 
 /// Whether a step keeps a service down.

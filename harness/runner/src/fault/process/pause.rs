@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::State;
 use crate::fault::overlaps::{self, Claim};
-use crate::fault::process::{running, state_becomes};
+use crate::fault::process::{holds_its_port, running, state_becomes};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 
@@ -30,7 +30,8 @@ impl Claim for Frozen {
 impl Describe for Pause {
     const NAME: &'static str = "pause";
     const SUMMARY: &'static str = "freeze a service: it accepts connections and does not answer";
-    const CONFIRMED: &'static str = "the kernel or the engine reports the process as frozen";
+    const CONFIRMED: &'static str =
+        "the kernel or the engine reports all its processes as frozen, and nobody else holds its port";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", pause = { service = "app" }"#;
     const LASTS: bool = true;
@@ -55,6 +56,7 @@ impl Fault for Pause {
             *state == State::Paused
         })
         .await?;
+        holds_its_port(context, &self.service).await?;
         Ok(Injected::confirmed(format!("{} is frozen", self.service)))
     }
 

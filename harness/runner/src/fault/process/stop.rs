@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use crate::backend::State;
-use crate::fault::process::{is_kept_down, keep_down, running, state_becomes, up_again};
+use crate::fault::process::{is_kept_down, keep_down, port_closes, running, state_becomes, up_again};
 use crate::fault::{Context, Describe, Error, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
@@ -40,7 +40,7 @@ pub(in crate::fault) fn at_most_a_minute<'de, D: Deserializer<'de>>(
 impl Describe for Stop {
     const NAME: &'static str = "stop";
     const SUMMARY: &'static str = "ask a service to end with SIGTERM; kill it if it does not";
-    const CONFIRMED: &'static str = "the process has ended";
+    const CONFIRMED: &'static str = "its processes have ended, and nobody answers on its port";
     const FAMILY: &'static str = "process";
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", stop = { service = "app", grace = "5s" }"#;
     const LASTS: bool = true;
@@ -55,12 +55,14 @@ impl Fault for Stop {
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         // Another step may have ended it: then both keep it down.
+        let before = context.backend.state(&self.service).await?;
         if !is_kept_down(context, &self.service)? {
             running(context, &self.service).await?;
         }
         keep_down(context, &self.service).await?;
         context.backend.stop(&self.service, self.grace.0).await?;
         let state = state_becomes(context, &self.service, "the process to end", State::is_over).await?;
+        port_closes(context, &self.service, &before).await?;
         Ok(Injected::confirmed(format!("{}: {state}", self.service)))
     }
 

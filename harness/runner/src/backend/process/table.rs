@@ -1,0 +1,159 @@
+//! One look at all processes of this machine, and at who listens on which port. Read from `/proc`; empty on systems without
+//! it, where a service is its process group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use crate::backend::owner::{Process, Stat, stat_of};
+
+/// A process at the time of the look.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::backend) struct Row {
+    pub(in crate::backend) process: Process,
+    pub(in crate::backend) stat: Stat,
+}
+
+impl Row {
+    /// Whether it can still do anything. A zombie only waits for its parent to ask for its exit status.
+    pub(in crate::backend) fn is_alive(&self) -> bool {
+        !matches!(self.stat.state, 'Z' | 'X')
+    }
+
+    /// Whether a signal has stopped it.
+    pub(super) fn is_stopped(&self) -> bool {
+        matches!(self.stat.state, 'T' | 't')
+    }
+}
+
+/// All processes by pid.
+#[derive(Debug, Default)]
+pub(in crate::backend) struct Table(BTreeMap<u32, Row>);
+
+impl Table {
+    /// The processes as they are now.
+    pub(in crate::backend) fn look() -> Self {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        Self(pids.filter_map(|pid| Some((pid, row(pid)?))).collect())
+    }
+
+    pub(in crate::backend) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.0.values()
+    }
+
+    /// These processes and all that descend from them.
+    pub(in crate::backend) fn with_descendants(&self, mut found: BTreeSet<u32>) -> BTreeSet<u32> {
+        // Until nothing is added: a child may have a lower pid than its parent.
+        loop {
+            let children = self.rows().filter(|row| found.contains(&row.stat.parent));
+            let new: Vec<u32> = children
+                .map(|row| row.process.pid)
+                .filter(|pid| !found.contains(pid))
+                .collect();
+            if new.is_empty() {
+                return found;
+            }
+            found.extend(new);
+        }
+    }
+}
+
+fn row(pid: u32) -> Option<Row> {
+    let stat = stat_of(pid)?;
+    let started = stat.started;
+    Some(Row {
+        process: Process { pid, started },
+        stat,
+    })
+}
+
+/// The value of a variable in the environment that a process was started with.
+pub(in crate::backend) fn variable(pid: u32, name: &str) -> Option<String> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    // Entries with zero bytes between them.
+    let mut variables = environment.split(|byte| *byte == 0);
+    let value = variables.find_map(|variable| variable.strip_prefix(name.as_bytes())?.strip_prefix(b"="))?;
+    Some(String::from_utf8_lossy(value).into_owned())
+}
+
+/// A process for a reader: its pid and its name.
+pub(in crate::backend) fn name(pid: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    format!("process {pid} ({})", name.trim())
+}
+
+/// The state of a listening socket in `/proc/net/tcp`.
+const LISTENS: &str = "0A";
+/// The local addresses under which 127.0.0.1 is reached, as `/proc/net/tcp` and `tcp6` write them.
+const LOCAL: [&str; 4] = [
+    "0100007F",
+    "00000000",
+    "00000000000000000000000000000000",
+    "0000000000000000FFFF00000100007F",
+];
+
+/// The inodes of the sockets that listen on any of these ports on 127.0.0.1.
+pub(super) fn listeners(ports: &[u16]) -> BTreeSet<u64> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    let lines = tables.iter().flat_map(|table| table.lines().skip(1));
+    lines.filter_map(|line| listener(line, ports)).collect()
+}
+
+fn listener(line: &str, ports: &[u16]) -> Option<u64> {
+    let fields: Vec<&str> = line.split_whitespace().collect();
+    let (address, port) = fields.get(1)?.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let listens = *fields.get(3)? == LISTENS && LOCAL.contains(&address) && ports.contains(&port);
+    listens.then(|| fields.get(9)?.parse().ok()).flatten()
+}
+
+/// Those of these sockets that a process holds.
+pub(super) fn held(pid: u32, inodes: &BTreeSet<u64>) -> BTreeSet<u64> {
+    let files = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let inode = |file: fs::DirEntry| {
+        let link = fs::read_link(file.path()).ok()?;
+        let inode = link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?;
+        inode.parse::<u64>().ok().filter(|inode| inodes.contains(inode))
+    };
+    files.filter_map(inode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listening_socket_is_found_by_its_port_on_the_loopback() {
+        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0";
+        assert_eq!(listener(line, &[8080]), Some(4711));
+        assert_eq!(listener(line, &[8081]), None);
+        let elsewhere = line.replace("0100007F", "0200000A");
+        assert_eq!(listener(&elsewhere, &[8080]), None, "another address");
+        let connected = line.replace(" 0A ", " 01 ");
+        assert_eq!(listener(&connected, &[8080]), None, "not a listener");
+        assert_eq!(listener("", &[8080]), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_holds_the_sockets_that_it_opens() {
+        for address in ["127.0.0.1:0", "0.0.0.0:0", "[::]:0"] {
+            let socket = std::net::TcpListener::bind(address).unwrap();
+            let port = socket.local_addr().unwrap().port();
+            let inodes = listeners(&[port]);
+            assert_eq!(inodes.len(), 1, "{address}");
+            assert_eq!(held(std::process::id(), &inodes), inodes, "{address}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_descends_from_its_parent() {
+        let parent = std::os::unix::process::parent_id();
+        let found = Table::look().with_descendants(BTreeSet::from([parent]));
+        assert!(found.contains(&std::process::id()));
+    }
+}
