@@ -60,7 +60,7 @@ fn json(entry: &Entry) -> String {
     let kind = &entry.kind;
     serde_json::json!({
         "name": kind.name, "family": kind.family, "summary": kind.summary,
-        "lasts": kind.lasts, "example": kind.example, "params": schema(entry), "targets": backends(entry),
+        "lasts": kind.lasts, "example": kind.example, "params": schema(entry), "backends": backends(entry),
         "confirmed": entry.confirmed,
     })
     .to_string()

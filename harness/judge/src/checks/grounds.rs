@@ -21,6 +21,8 @@ pub(super) struct Grounds {
     labels_known: bool,
     /// When the first fault was about to be injected.
     first_fault: Option<Micros>,
+    /// There was a void probe, or a stall of the prober, since then: what it would have seen is unknown.
+    was_blind: bool,
     /// When observation ended.
     until: Micros,
 }
@@ -29,13 +31,15 @@ impl Grounds {
     pub(super) fn of(history: &History) -> Self {
         let last_event = history.events.last().map(|event| event.at);
         let last_sample = history.samples.iter().map(|sample| sample.ended).max();
+        let first_fault = (history.events.iter())
+            .find(|event| matches!(event.event, Event::Injecting { .. }))
+            .map(|event| event.at);
         Self {
             faults_in_effect: evidence::faults_in_effect(history),
             complete: evidence::complete(history),
             labels_known: !history.has_too_many_labels(),
-            first_fault: (history.events.iter())
-                .find(|event| matches!(event.event, Event::Injecting { .. }))
-                .map(|event| event.at),
+            was_blind: was_blind(history, first_fault.unwrap_or_default()),
+            first_fault,
             until: last_event.max(last_sample).unwrap_or_default(),
         }
     }
@@ -46,6 +50,7 @@ impl Grounds {
         let since = self.first_fault.unwrap_or_default();
         let mut of_the_fault = outages.iter().filter(|outage| outage.hull.until >= since);
         match of_the_fault.next() {
+            None if self.was_blind => Verdict::Undecided,
             None => self.missing(),
             Some(_) if self.faults_in_effect => Verdict::Met,
             Some(_) => Verdict::Undecided,
@@ -77,6 +82,14 @@ impl Grounds {
         let watched = self.complete || self.until.since(since) > limit;
         breached_if(self.faults_in_effect && watched)
     }
+}
+
+/// Whether the prober saw nothing at some time since an instant.
+fn was_blind(history: &History, since: Micros) -> bool {
+    let mut samples = history.samples.iter();
+    let mut events = history.events.iter();
+    samples.any(|sample| sample.outcome.is_void() && sample.ended >= since)
+        || events.any(|event| matches!(event.event, Event::Gap { until, .. } if until >= since))
 }
 
 fn breached_if(could_be_seen: bool) -> Verdict {

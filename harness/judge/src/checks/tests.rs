@@ -4,7 +4,7 @@ use crate::made_up::{LENGTH, MS, SECOND, drill, stamped};
 use crate::{Verdict, judge, measure};
 use firedrill_model::check::{CheckId, Never};
 use firedrill_model::history::{Event, History, Load, Phase};
-use firedrill_model::sample::{Ack, Bad, Found, Labels, Micros, Outcome, StreamId};
+use firedrill_model::sample::{Ack, Bad, Found, Labels, Micros, Outcome, StreamId, Void};
 
 use Verdict::{Breached, Met, Undecided};
 
@@ -426,4 +426,14 @@ fn fallbacks_while_others_held_the_machine_prove_nothing_by_themselves() {
             "another one, on a calm machine: {id}"
         );
     }
+}
+
+#[test]
+fn an_outage_that_must_be_is_not_missing_where_nobody_could_see_it() {
+    let goes_down = json!({ "journeys": { "page": "goes down" } });
+    let mut history = drill(goes_down, |_| None);
+    assert_eq!(verdict(&history, &page()), Breached);
+    let frozen = history.samples.iter_mut().filter(|sample| sample.due.0 / SECOND == 5);
+    frozen.for_each(|sample| sample.outcome = Outcome::Void(Void::StoodStill));
+    assert_eq!(verdict(&history, &page()), Undecided);
 }

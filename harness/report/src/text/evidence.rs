@@ -44,7 +44,7 @@ const HTML: [&str; 2] = ["<!doctype html", "<html"];
 /// ```text
 /// answered 200: {"release":"v2","evidence":["unit gate: off"]}; ready   →   answered 200: release v2, evidence unit gate: off; ready
 /// ```
-fn in_words(text: &str) -> String {
+pub fn in_words(text: &str) -> String {
     let text = without_html(text);
     let mut words = String::new();
     let mut rest = text.as_str();

@@ -10,6 +10,7 @@ use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 use unicode_width::UnicodeWidthStr;
 
 pub(super) use evidence::Evidence;
+pub use evidence::in_words;
 pub(super) use firedrill_logs::line::printable as plain;
 
 /// Columns that a terminal needs for a text.

@@ -94,8 +94,9 @@ fn kind(body: &str) -> String {
     match serde_json::from_str(body) {
         Ok(json) => of(&json, 2).unwrap_or_default().to_owned(),
         Err(_) => {
-            let field = body.split('&').find_map(|field| field.strip_prefix("kind="));
-            field.unwrap_or_default().to_owned()
+            let mut fields = form_urlencoded::parse(body.as_bytes());
+            let kind = fields.find(|(name, _)| name == "kind");
+            kind.map(|(_, kind)| kind.into_owned()).unwrap_or_default()
         }
     }
 }

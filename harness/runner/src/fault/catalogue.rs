@@ -24,7 +24,7 @@ pub trait Describe: Fault + DeserializeOwned + JsonSchema + 'static {
     const NAME: &'static str;
     /// One line: what breaks.
     const SUMMARY: &'static str;
-    /// What proves that it took effect and was met.
+    /// What proves that it took effect while users were there.
     const CONFIRMED: &'static str;
     /// Its family.
     const FAMILY: &'static str;

@@ -11,6 +11,7 @@ use super::super::output;
 use firedrill_logs::line::printable;
 use firedrill_model::format;
 use firedrill_model::history::{Event, Phase, Stamped};
+use firedrill_report::in_words;
 use firedrill_runner::backend::Building;
 
 /// Where lines cannot be redrawn, a build that takes minutes writes one so often.
@@ -213,9 +214,9 @@ fn message(event: &Event) -> Option<String> {
         Event::Injected {
             evidence: Some(evidence),
             ..
-        } => format!("in effect: {evidence}"),
-        Event::NotInjected { why, .. } => format!("not injected: {why}"),
-        Event::Reverted { evidence, .. } => format!("reverted: {evidence}"),
+        } => format!("in effect: {}", in_words(evidence)),
+        Event::NotInjected { why, .. } => format!("not injected: {}", in_words(why)),
+        Event::Reverted { evidence, .. } => format!("reverted: {}", in_words(evidence)),
         Event::Alert { kind, answered, .. } if *answered >= 400 => format!("alert refused: {kind}"),
         Event::Alert { kind, .. } => format!("alert: {kind}"),
         _ => return None,

@@ -118,7 +118,8 @@ async fn watch(child: &mut tokio::process::Child, members: Option<&Arc<Members>>
         }
         next = Instant::now() + LOOK_EVERY;
         if let Some(members) = members {
-            members.blocking(|members| drop(members.look(Ports::Look))).await;
+            // Without the ports: the kernel's list of connections is long while probes open a new one each time.
+            members.blocking(|members| drop(members.look(Ports::Skip))).await;
         }
     }
 }

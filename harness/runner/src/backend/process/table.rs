@@ -100,11 +100,15 @@ pub(super) fn listeners(ports: &[u16]) -> BTreeSet<u64> {
 }
 
 fn listener(line: &str, ports: &[u16]) -> Option<u64> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    let (address, port) = fields.get(1)?.split_once(':')?;
+    let mut fields = line.split_whitespace();
+    let (address, port) = fields.nth(1)?.split_once(':')?;
+    // The state first: of thousands of connections in the list, few listen.
+    if fields.nth(1)? != LISTENS {
+        return None;
+    }
     let port = u16::from_str_radix(port, 16).ok()?;
-    let listens = *fields.get(3)? == LISTENS && LOCAL.contains(&address) && ports.contains(&port);
-    listens.then(|| fields.get(9)?.parse().ok()).flatten()
+    let is_ours = LOCAL.contains(&address) && ports.contains(&port);
+    is_ours.then(|| fields.nth(5)?.parse().ok()).flatten()
 }
 
 /// Those of these sockets that a process holds.

@@ -11,7 +11,7 @@ use firedrill_model::scenario::{Requirement, ResourceLimits};
 use firedrill_model::units::Size;
 
 /// Lowers a service's memory limit while it runs. In a container the kernel kills what wants more; a local process
-/// gets no more, which ends most programs as well. A leak meets it soon: deploy a release that has one. Reverting
+/// gets no more, which ends most programs as well. A leak reaches it soon: deploy a release that has one. Reverting
 /// restores the system file's limit.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
