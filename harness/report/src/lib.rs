@@ -60,5 +60,5 @@ pub use projection::{projection, projection_markdown};
 pub use snapshot::snapshot;
 pub use suite::{summary_json, summary_markdown};
 pub use summary::{DrillSummary, costliest, summary};
-pub use text::in_words;
 pub use terminal::terminal;
+pub use text::in_words;

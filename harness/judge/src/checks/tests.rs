@@ -433,7 +433,10 @@ fn an_outage_that_must_be_is_not_missing_where_nobody_could_see_it() {
     let goes_down = json!({ "journeys": { "page": "goes down" } });
     let mut history = drill(goes_down, |_| None);
     assert_eq!(verdict(&history, &page()), Breached);
-    let frozen = history.samples.iter_mut().filter(|sample| sample.due.0 / SECOND == 5);
+    let frozen = history
+        .samples
+        .iter_mut()
+        .filter(|sample| sample.due.0 / SECOND == 5);
     frozen.for_each(|sample| sample.outcome = Outcome::Void(Void::StoodStill));
     assert_eq!(verdict(&history, &page()), Undecided);
 }
