@@ -1,14 +1,16 @@
 //! What must happen in a drill, and what must not: deploys, rollback, alerts, fallbacks, releases, lines of a log.
 
+use std::time::Duration;
+
 use super::grounds::Grounds;
 use super::journeys::no_fallback;
 use super::{at_most, check, met};
 use crate::Verdict;
 use crate::check::{AlertFound, Check, Deploys, Found, Required};
-use crate::measure::{Bounds, Measured};
+use crate::measure::{Bounds, Measured, RolledBack};
 use firedrill_model::check::{CheckId, Never};
 use firedrill_model::history::plan::{ExpectedAlert, Rollback};
-use firedrill_model::history::{Event, History};
+use firedrill_model::history::{Contention, Event, History};
 use firedrill_model::sample::Micros;
 use firedrill_model::scenario::DeployOutcome;
 
@@ -145,17 +147,15 @@ fn never_happened(history: &History, measured: &Measured, never: Never, grounds:
             let verdict = match rollback {
                 // Not seen, where nobody can tell releases apart.
                 None => grounds.unless_unknown(Verdict::Met),
-                Some(_) => Verdict::Breached,
+                Some(ref seen) => decided_at(seen).map_or(Verdict::Breached, |at| unless_busy(history, at)),
             };
             (Found::Rollback(rollback), verdict)
         }
         Never::Alert => {
-            let alerts = history
-                .events
-                .iter()
-                .filter(|event| matches!(event.event, Event::Alert { .. }))
-                .count();
-            (Found::Alerts(alerts), met(alerts == 0))
+            let alerts = (history.events.iter()).filter(|event| matches!(event.event, Event::Alert { .. }));
+            let verdicts: Vec<Verdict> = alerts.map(|alert| unless_busy(history, alert.at)).collect();
+            let worst = verdicts.iter().copied().max().unwrap_or(Verdict::Met);
+            (Found::Alerts(verdicts.len()), worst)
         }
         Never::Fallback => {
             let all = measured.journeys.iter().map(|journey| journey.fallback).sum();
@@ -166,6 +166,26 @@ fn never_happened(history: &History, measured: &Measured, never: Never, grounds:
         }
     };
     check(CheckId::Never(never), Required::Never, found, verdict)
+}
+
+/// The latest instant at which a rollback was decided.
+fn decided_at(rollback: &RolledBack) -> Option<Micros> {
+    rollback.decided.or(rollback.switched).map(|time| time.until)
+}
+
+/// What was held against a release in this time before it was rolled back, or an alert raised.
+const REASONS_WITHIN: Duration = Duration::from_secs(1);
+
+/// The verdict on a rollback or an alert that must not be. A system that judges answers by time is misled by a machine that
+/// others hold: then it proves nothing by itself.
+fn unless_busy(history: &History, at: Micros) -> Verdict {
+    let journeys = history.start.plan.system.journeys.iter();
+    let shortest = journeys.map(|journey| journey.deadline.0).min();
+    let before = Contention::during(&history.load, at - REASONS_WITHIN, at);
+    match (before, shortest) {
+        (Some(before), Some(deadline)) if before.explains(deadline) => Verdict::Undecided,
+        _ => Verdict::Breached,
+    }
 }
 
 fn answered_by_rung(measured: &Measured, rung: &str, grounds: Grounds) -> Check {

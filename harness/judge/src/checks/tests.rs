@@ -403,18 +403,7 @@ fn fallbacks_while_others_held_the_machine_prove_nothing_by_themselves() {
     };
     fell_back(&mut history, 5 * SECOND);
     assert_eq!(verdict(&history, &never), Breached);
-    let slice = |at: u64| Load {
-        since: Micros(at),
-        until: Micros(at + 100 * MS),
-        processors: 2,
-        own: 0,
-        others: 190 * MS,
-        stolen: 0,
-        throttled: 0,
-        waited: Some(50 * MS),
-        disk_waits: None,
-    };
-    history.load = (0..10).map(|n| slice(5 * SECOND + n * 100 * MS)).collect();
+    history.load = held(5 * SECOND);
     for id in [&never, &page()] {
         assert_eq!(verdict(&history, id), Undecided, "{id}");
     }
@@ -439,4 +428,41 @@ fn an_outage_that_must_be_is_not_missing_where_nobody_could_see_it() {
         .filter(|sample| sample.due.0 / SECOND == 5);
     frozen.for_each(|sample| sample.outcome = Outcome::Void(Void::StoodStill));
     assert_eq!(verdict(&history, &page()), Undecided);
+}
+
+/// A second in which others hold the machine.
+fn held(since: u64) -> Vec<Load> {
+    let slice = |at: u64| Load {
+        since: Micros(at),
+        until: Micros(at + 100 * MS),
+        processors: 2,
+        own: 0,
+        others: 190 * MS,
+        stolen: 0,
+        throttled: 0,
+        waited: Some(50 * MS),
+        disk_waits: None,
+    };
+    (0..10).map(|n| slice(since + n * 100 * MS)).collect()
+}
+
+#[test]
+fn an_alert_while_others_held_the_machine_proves_nothing_by_itself() {
+    let mut history = drill(json!({ "never": ["alert"] }), |_| None);
+    let never = CheckId::Never(Never::Alert);
+    let alert = |at: u64| {
+        let (kind, body) = ("rolled-back".to_owned(), String::new());
+        let answered = 200;
+        stamped(at, Event::Alert { kind, answered, body })
+    };
+    history.events.insert(5, alert(6 * SECOND));
+    assert_eq!(verdict(&history, &never), Breached);
+    history.load = held(5 * SECOND);
+    assert_eq!(verdict(&history, &never), Undecided);
+    history.events.insert(6, alert(8 * SECOND));
+    assert_eq!(
+        verdict(&history, &never),
+        Breached,
+        "another one, on a calm machine"
+    );
 }
