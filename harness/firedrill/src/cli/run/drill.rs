@@ -77,6 +77,36 @@ impl Finished {
     }
 }
 
+/// Builds what all drills need before the first of them starts: a compiler would take the processors from services whose
+/// answers are timed. What cannot be built is left to its drill, which says why.
+pub(super) async fn build(session: &Session, drills: &[Scheduled]) {
+    let building = async {
+        let show = |building: backend::Building<'_>| {
+            if !matches!(building, backend::Building::Failed { .. }) {
+                session.progress.building(building);
+            }
+        };
+        for scheduled in drills {
+            let plan = &scheduled.plan;
+            // Of no run: only asked what it can do.
+            let Ok(backend) = backend::open(session.kind, "none", &scheduled.runs).await else {
+                return;
+            };
+            if check_supported(plan, backend.as_ref()).is_ok()
+                && backend::sources(&plan.system, &plan.folder, &show).await.is_err()
+            {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        // Dropping the other branch ends a build under way.
+        () = session.stop.cancelled() => {}
+        () = building => {}
+    }
+}
+
 /// Runs one drill to its end, and records its result. `None` when it was interrupted before it started: like a drill
 /// whose turn never came, it has no result.
 pub(super) async fn run(session: &Arc<Session>, scheduled: Scheduled) -> Option<Finished> {

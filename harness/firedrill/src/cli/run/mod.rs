@@ -46,6 +46,7 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
         session.hurry.clone(),
         clean::command(&session.args.runs, &[]),
     ));
+    drill::build(&session, &drills).await;
     let finished = run_all(&session, drills).await;
     signals.abort();
     Ok(conclusion::conclude(&session, finished))
