@@ -53,8 +53,8 @@ impl Session {
             _ if self.args.baseline.is_some() => 1,
             // A drill mostly waits.
             Kind::Process => cores() * 4,
-            // A drill in containers waits too; what does not, their starts and removals, needs a permit.
-            _ => cores() * 2,
+            // A drill is several containers, and an engine that starts and removes them takes more than a core.
+            _ => cores(),
         };
         self.args.jobs.unwrap_or(default).max(1)
     }
