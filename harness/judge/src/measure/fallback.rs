@@ -9,7 +9,7 @@ use super::interval::{self, Interval};
 use super::outage::Outage;
 use super::streams::Streams;
 use firedrill_model::history::History;
-use firedrill_model::sample::{Label, Outcome, Sample};
+use firedrill_model::sample::{Label, Micros, Outcome, Sample};
 
 /// Fallback answers further apart than this are two stretches.
 const APART: Duration = Duration::from_secs(1);
@@ -102,6 +102,9 @@ pub(super) fn fallback(
 }
 
 /// A journey's states in a window: down where an outage is, else by fallback where one answered, else up.
+///
+/// Where two fallbacks answered at the same time, the one that began later has the time: a short one within a long one
+/// stays visible.
 pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, Interval)]) -> Lane {
     let down = |outage: &Outage| {
         // Still down: no good answer was seen since, to the end of the window.
@@ -116,48 +119,42 @@ pub(super) fn lane(window: Interval, outages: &[Outage], fallbacks: &[(String, I
         .within(window)
     };
     let downs = interval::union(outages.iter().filter_map(down));
-    let other = fallbacks.iter().flat_map(|(name, time)| {
-        let parts = time
-            .within(window)
-            .map(|time| interval::without(time, &downs))
-            .unwrap_or_default();
-        parts
-            .into_iter()
-            .map(move |part| (JourneyState::Fallback(name.clone()), part))
-    });
-    let mut states: Vec<(JourneyState, Interval)> = other.collect();
-    states.extend(downs.iter().map(|time| (JourneyState::Down, *time)));
-    states.sort_by_key(|(_, time)| *time);
-    let mut lane = Lane::new();
-    let mut at = window.from;
-    for (state, time) in states {
-        // Rungs may overlap where streams disagree: the earlier one has the time, so that the lane has no overlaps.
-        let from = time.from.max(at);
-        // Wholly inside an earlier state.
-        if from >= time.until {
-            continue;
+    let by_fallback: Vec<(&str, Interval)> = fallbacks
+        .iter()
+        .filter_map(|(name, time)| Some((name.as_str(), time.within(window)?)))
+        .collect();
+    let times = by_fallback.iter().map(|(_, time)| time).chain(&downs);
+    let mut instants: Vec<Micros> = times
+        .flat_map(|time| [time.from, time.until])
+        .chain([window.from, window.until])
+        .collect();
+    instants.sort_unstable();
+    instants.dedup();
+    let state = |at: Micros| {
+        let covers = |time: &Interval| time.from <= at && at < time.until;
+        if downs.iter().any(covers) {
+            return JourneyState::Down;
         }
-        push(
-            &mut lane,
-            JourneyState::Up,
-            Interval {
-                from: at,
-                until: from,
-            },
-        );
-        let until = time.until;
-        push(&mut lane, state, Interval { from, until });
-        at = until;
+        let answering = by_fallback.iter().filter(|(_, time)| covers(time));
+        match answering.max_by_key(|(_, time)| time.from) {
+            Some((name, _)) => JourneyState::Fallback((*name).to_owned()),
+            None => JourneyState::Up,
+        }
+    };
+    let mut lane = Lane::new();
+    for (from, until) in instants.iter().zip(instants.iter().skip(1)) {
+        let time = Interval {
+            from: *from,
+            until: *until,
+        };
+        push(&mut lane, state(time.from), time);
     }
-    let until = window.until;
-    push(&mut lane, JourneyState::Up, Interval { from: at, until });
     lane
 }
 
-/// Adds a stretch, joined to the last one where the state is the same; an empty stretch is none.
+/// Adds a stretch, joined to the last one where the state is the same.
 fn push(lane: &mut Lane, state: JourneyState, time: Interval) {
     match lane.last_mut() {
-        _ if time.from >= time.until => {}
         Some(last) if last.state == state => last.time.until = time.until,
         _ => lane.push(Segment { time, state }),
     }
@@ -166,7 +163,6 @@ fn push(lane: &mut Lane, state: JourneyState, time: Interval) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use firedrill_model::sample::Micros;
 
     fn time(from: u64, until: u64) -> Interval {
         Interval {
@@ -209,6 +205,31 @@ mod tests {
                 (40, &JourneyState::Down),
                 (50, &memory),
                 (80, &JourneyState::Up)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_fallback_within_another_is_seen() {
+        let fallbacks = [
+            ("journal".into(), time(10, 90)),
+            ("signed-link".into(), time(20, 80)),
+        ];
+        let lane = lane(time(0, 100), &[], &fallbacks);
+        let states: Vec<(u64, &JourneyState)> = lane
+            .iter()
+            .map(|segment| (segment.time.from.0, &segment.state))
+            .collect();
+        let journal = JourneyState::Fallback("journal".into());
+        let signed_link = JourneyState::Fallback("signed-link".into());
+        assert_eq!(
+            states,
+            [
+                (0, &JourneyState::Up),
+                (10, &journal),
+                (20, &signed_link),
+                (80, &journal),
+                (90, &JourneyState::Up)
             ]
         );
     }
