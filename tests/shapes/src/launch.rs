@@ -4,7 +4,6 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 use std::{io, thread};
 
 use rustix::process::WaitOptions;
@@ -61,8 +60,9 @@ pub(crate) fn between(args: &Args) -> io::Result<()> {
 /// Outlives its parents, in a session of its own.
 pub(crate) fn linger() -> io::Result<()> {
     rustix::process::setsid()?;
-    thread::sleep(Duration::from_secs(3600));
-    Ok(())
+    loop {
+        thread::park();
+    }
 }
 
 /// The listener that this process got as standard input.

@@ -111,7 +111,7 @@ enum Role {
     Server,
     /// The server, with its listener as standard input.
     Worker,
-    /// Sleeps for an hour.
+    /// Does nothing, for good.
     Lingering,
 }
 

@@ -1,0 +1,49 @@
+//! Services in the shapes that real services have, each drilled by the real binary on each backend.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod logs;
+mod readiness;
+mod verdicts;
+mod volumes;
+
+use acceptance::Kind;
+use acceptance::trials::{missing, trial};
+
+use logs::*;
+use readiness::*;
+use verdicts::*;
+use volumes::*;
+
+fn main() {
+    let mut trials = Vec::new();
+    for (name, image_user) in [("root", ""), ("another_user", "USER 4321\n")] {
+        let name = format!("docker::volumes_of_{name}_are_written_and_removed");
+        trials.push(trial(name, missing(Kind::Docker, []), move || {
+            volumes_of_other_users_are_written_and_removed(image_user)
+        }));
+    }
+    for kind in [Kind::Process, Kind::Docker] {
+        let name = format!("{kind}::a_flooded_log_is_cut_and_says_so");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_flooded_log_is_cut_and_says_so(kind)
+        }));
+    }
+    for kind in [Kind::Process, Kind::Docker] {
+        let name = format!("{kind}::a_pipe_in_a_volume_holds_up_no_drill");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_pipe_in_a_volume_holds_up_no_drill(kind)
+        }));
+    }
+    for kind in [Kind::Process, Kind::Docker] {
+        let name = format!("{kind}::no_verdict_contradicts_the_truth");
+        trials.push(trial(name, missing(kind, []), move || {
+            no_verdict_contradicts_the_truth(kind)
+        }));
+        let name = format!("{kind}::a_port_that_opens_late_is_not_ready_before");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_port_that_opens_late_is_not_ready_before(kind)
+        }));
+    }
+    acceptance::trials::run(trials);
+}
