@@ -13,6 +13,7 @@
 //! assert_eq!(percent(153.3), "153 %");
 //! ```
 
+use std::error::Error;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -24,6 +25,9 @@ pub const NONE: &str = "none";
 /// A cell of a table in which nothing applies.
 pub const NOT_APPLICABLE: &str = "–";
 
+/// The variable that says how a user calls this program, where that is not `firedrill`.
+const CALLED: &str = "FIREDRILL_CALLED";
+
 /// A command as one can paste it into a shell: words with spaces or quotes are quoted.
 ///
 /// ```
@@ -31,12 +35,30 @@ pub const NOT_APPLICABLE: &str = "–";
 /// assert_eq!(command, "firedrill report 'my runs'");
 /// ```
 pub fn command<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
-    let words = words.into_iter().map(|word| {
+    let words = words.into_iter().enumerate().map(|(at, word)| {
+        // The way in which this program was called, if that is known: as an alias of cargo, for one.
+        if let (0, "firedrill", Ok(called)) = (at, word, std::env::var(CALLED)) {
+            return called;
+        }
         // No argument of a command can contain a NUL, so there is no way to quote it.
         let word = word.replace('\0', "");
         shlex::try_quote(&word).map_or_else(|_| String::new(), std::borrow::Cow::into_owned)
     });
     words.collect::<Vec<_>>().join(" ")
+}
+
+/// An error and its causes: `cannot write report.html: permission denied`.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    for cause in causes.map(ToString::to_string) {
+        // Some errors name their cause in their own message already.
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
 }
 
 /// A number with its noun: `1 drill`, `3 drills`, `2 entries`.

@@ -118,7 +118,7 @@ fn on_its_own_thread(
     let work = move || {
         raise_priority();
         runtime.block_on(probe_here(&users, seed, entry, clock, &labels, &sink, &stop));
-        // Before the end is reported: whoever waits for it then finds every sample in the channel.
+        // Before the end is reported: when it arrives, every sample is in the channel.
         drop(sink);
         // Nobody waits any more: the drill was given up.
         let _ = ended.send(());

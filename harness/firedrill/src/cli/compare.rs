@@ -9,6 +9,7 @@ use super::output;
 use super::stored_runs::{self, FindError, Found, Judged, JudgedRuns, RunFolder};
 use super::suite_log::{self, DrillRecord, DrillResult};
 use firedrill_judge::compare::{ComparedDrill, Comparison, Finding, compare};
+use firedrill_model::format;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -116,7 +117,7 @@ fn records(suite_logs: &[PathBuf]) -> (Vec<DrillRecord>, usize) {
             Ok((_, more)) => records.extend(more),
             Err(error) => {
                 unreadable += 1;
-                let why = output::chain(&error);
+                let why = format::chain(&error);
                 output::warning(&format!("left out: {}: {why}", path.display()));
             }
         }

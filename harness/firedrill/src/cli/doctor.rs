@@ -2,6 +2,7 @@
 
 use super::exit::Exit;
 use super::output;
+use firedrill_model::format;
 use firedrill_runner::backend::{self, Capability, Kind};
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ async fn engine() -> Finding {
         good: engine.is_ok(),
         found: match engine {
             Ok(engine) => engine.to_string(),
-            Err(error) => output::chain(&error),
+            Err(error) => format::chain(&error),
         },
     }
 }

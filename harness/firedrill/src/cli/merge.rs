@@ -255,7 +255,7 @@ fn drill(record: &DrillRecord, found: &Found, used: &mut BTreeSet<String>) -> Dr
 fn judge(folder: &Path, name: &str, control: bool) -> Drill {
     let run = match stored_runs::judge(folder) {
         Ok(run) => run,
-        Err(error) => return Drill::failed(Exit::Environment, name, control, &output::chain(&error)),
+        Err(error) => return Drill::failed(Exit::Environment, name, control, &format::chain(&error)),
     };
     let (interrupted, error) = end(&run.history);
     // An interrupted drill may also have an error, caused by the interrupt: the interrupt counts, as in `run`.

@@ -67,7 +67,7 @@ pub(super) fn print_commands(text: &str) {
     remember(writeln!(out, "{}", visible_in_color(text)).and_then(|()| out.flush()));
 }
 
-/// Text in which GitHub's runner finds no command: it takes `::error::…` at the beginning of a line for one, whoever
+/// Text in which GitHub's runner finds no command: it takes `::error::…` at the beginning of a line for one, whatever program
 /// wrote it, and `##[…]` anywhere.
 fn without_commands(text: &str) -> Cow<'_, str> {
     if !text.contains("::") && !text.contains("##[") {
@@ -116,26 +116,12 @@ pub(super) fn note_in_color(text: &str) {
 
 /// Prints an error with its causes.
 pub(super) fn error(error: &(dyn Error + 'static)) {
-    note(&format!("error: {}", chain(error)));
+    note(&format!("error: {}", format::chain(error)));
 }
 
 /// Prints a warning: the command goes on without what it names.
 pub(super) fn warning(text: &str) {
     note(&format!("warning: {text}"));
-}
-
-/// An error and its causes: `cannot write report.html: permission denied`.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    for cause in causes.map(ToString::to_string) {
-        // Some errors name their cause in their own message already.
-        if !text.contains(&cause) {
-            text.push_str(": ");
-            text.push_str(&cause);
-        }
-    }
-    text
 }
 
 /// A path relative to the current folder where possible: as short as it can be typed.
@@ -194,6 +180,9 @@ mod tests {
     #[test]
     fn an_error_is_printed_with_each_cause_once() {
         let error = Outer(Inner(std::io::Error::other("no space left")));
-        assert_eq!(chain(&error), "cannot write report.html: disk: no space left");
+        assert_eq!(
+            format::chain(&error),
+            "cannot write report.html: disk: no space left"
+        );
     }
 }

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::render::{self, Format, Reported};
 use super::{output, stored_runs};
 use firedrill_logs::line::visible;
+use firedrill_model::format;
 use firedrill_report::DrillOutcome;
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +93,7 @@ fn read(folders: &[PathBuf]) -> Result<Vec<Reported>, Failure> {
             Ok(drill) => drills.push(drill),
             Err(error) if folders.len() == 1 => return Err(Failure::usage(error)),
             Err(error) => {
-                let (name, why) = (folder.display().to_string(), output::chain(&error));
+                let (name, why) = (folder.display().to_string(), format::chain(&error));
                 drills.push(Reported::not_run(DrillOutcome::Failed { name, why }, Exit::Usage));
             }
         }

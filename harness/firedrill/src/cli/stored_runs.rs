@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::output;
 use firedrill_judge::Judgement;
 use firedrill_judge::measure::{self, Measured};
+use firedrill_model::format;
 use firedrill_model::history::{self, EVENTS, History, ReadError, SAMPLES};
 
 /// What was found below the given paths, sorted.
@@ -242,7 +243,7 @@ pub(super) fn judge_all(folders: &[PathBuf]) -> JudgedRuns {
             }
             Err(error) => {
                 judged.unreadable += 1;
-                output::warning(&format!("left out: {}", output::chain(&error)));
+                output::warning(&format!("left out: {}", format::chain(&error)));
             }
         }
     }

@@ -22,8 +22,8 @@ const LIMIT: Limit = Limit::new(512 << 20, "all slices are held in memory");
 /// time may still have to wait for it; below that there was always a free one.
 pub const HELD_FROM: f64 = 0.5;
 
-/// From this share on the machine had nothing left: whoever waited, waited for somebody. Not quite all, since the counters are
-/// of 10 ms.
+/// From this share on no processor was free, so that a thread that waited had to. Not quite all, since the kernel counts in
+/// ticks of 10 ms.
 const FULL_FROM: f64 = 0.9;
 
 /// What the machine did in one slice of time. Times in microseconds.

@@ -15,6 +15,7 @@ mod ports;
 mod privilege;
 mod process;
 mod process_label;
+mod process_table;
 mod ready;
 mod run_id;
 mod tmpfs;
@@ -230,8 +231,7 @@ pub trait Backend: Send + Sync {
     /// What its process is doing now.
     async fn state(&self, service: &str) -> Result<State, Error>;
 
-    /// The first process of a service, and those that a backend knows beside it, by their pids on this machine; none
-    /// where they run on another one.
+    /// All processes of a service that are known, by their pids on this machine; none where they run on another one.
     async fn processes(&self, service: &str) -> Vec<u32>;
 
     /// Yields whenever the state of a service may have changed, for as long as it is asked.

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 use super::owner::{Owner, Process, lineage};
-use super::process::table::variable;
+use super::process_table::variable;
 use firedrill_wait::{Poll, WaitError};
 
 /// Names the run.

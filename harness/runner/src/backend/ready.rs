@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use super::{Backend, Error, Log, State};
+use firedrill_model::format;
 use firedrill_model::scenario::Ready;
 use firedrill_model::units::Size;
 use firedrill_wait::{Poll, WaitError};
@@ -37,7 +38,7 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
             Err(seen) => match backend.state(service).await {
                 Ok(State::Running(_) | State::Paused) => Poll::NotYet(seen),
                 Ok(state) => Poll::Never(format!("it {state}")),
-                Err(error) => Poll::Never(error.to_string()),
+                Err(error) => Poll::Never(format::chain(&error)),
             },
         }
     };
@@ -84,7 +85,7 @@ async fn overlapping<Try: Future<Output = Result<(), String>>>(one: impl Fn() ->
 /// Whether a service's own process accepts connections.
 async fn accepts(backend: &dyn Backend, service: &str, port: Option<&str>) -> Result<(), String> {
     let listener = backend.listener(service, port).await;
-    let Some(address) = listener.map_err(|error| error.to_string())? else {
+    let Some(address) = listener.map_err(|error| format::chain(&error))? else {
         return Err("it has no address".to_owned());
     };
     let connected = tokio::time::timeout(TRY_EVERY, tokio::net::TcpStream::connect(address)).await;
@@ -114,7 +115,7 @@ async fn answers(
     match request.send().await {
         Ok(answer) if answer.status().as_u16() < 400 => Ok(()),
         Ok(answer) => Err(format!("{path} answered {}", answer.status().as_u16())),
-        Err(error) => Err(error.without_url().to_string()),
+        Err(error) => Err(format::chain(&error.without_url())),
     }
 }
 

@@ -20,7 +20,7 @@ use firedrill_model::sample::{Clock, Micros};
 
 /// The length of a slice.
 const EVERY: Duration = Duration::from_millis(100);
-/// Between two searches for the processes of the services: reading every process of the machine takes milliseconds.
+/// Between two searches for the processes of the services: it reads the state of every process of the machine.
 const SEARCH_EVERY: u32 = 10;
 
 /// Records the machine's load until the handle is dropped.
@@ -35,7 +35,7 @@ pub(super) fn record(
         let mut before = None;
         for slice in 0u32.. {
             if slice % SEARCH_EVERY == 0 {
-                own.search(roots(backend.as_ref(), &services).await);
+                own.note(processes(backend.as_ref(), &services).await);
             }
             // Where the kernel does not say, there is nothing to record now, and perhaps later.
             let (used, waited) = own.since_last();
@@ -50,14 +50,14 @@ pub(super) fn record(
     }))
 }
 
-/// The first process of every service.
-async fn roots(backend: &dyn Backend, services: &[String]) -> Vec<i32> {
-    let mut roots = Vec::new();
+/// The processes of all services.
+async fn processes(backend: &dyn Backend, services: &[String]) -> Vec<i32> {
+    let mut all = Vec::new();
     for service in services {
         let found = backend.processes(service).await;
-        roots.extend(found.into_iter().filter_map(|pid| i32::try_from(pid).ok()));
+        all.extend(found.into_iter().filter_map(|pid| i32::try_from(pid).ok()));
     }
-    roots
+    all
 }
 
 /// The kernel's counters at one time.
@@ -122,37 +122,12 @@ struct Own {
 }
 
 impl Own {
-    /// Finds the processes of the services. Time of a process that is new here counts from now on.
-    fn search(&mut self, roots: Vec<i32>) {
-        let parents: Vec<(i32, i32)> = procfs::process::all_processes()
-            .into_iter()
-            .flatten()
-            .filter_map(|process| process.ok()?.stat().ok())
-            .map(|stat| (stat.pid, stat.ppid))
-            .collect();
-        let mut found = roots;
-        let mut at = 0;
-        // Children of what was found, until there are no more.
-        while let Some(parent) = found.get(at).copied() {
-            found.extend(
-                parents
-                    .iter()
-                    .filter(|(_, of)| *of == parent)
-                    .map(|(pid, _)| *pid),
-            );
-            at += 1;
-        }
-        for pid in found {
+    /// Counts these processes and the harness from now on.
+    fn note(&mut self, processes: Vec<i32>) {
+        for pid in processes.into_iter().chain([harness()]) {
             if let (false, Some(time)) = (self.seen.contains_key(&pid), time_of(pid)) {
                 self.seen.insert(pid, time);
             }
-        }
-        if let Ok(harness) = Process::myself()
-            && let Ok(stat) = harness.stat()
-        {
-            self.seen
-                .entry(stat.pid)
-                .or_insert(micros(stat.utime + stat.stime));
         }
     }
 
@@ -160,16 +135,8 @@ impl Own {
     /// goes on.
     fn since_last(&mut self) -> (u64, Option<u64>) {
         let before: u64 = self.seen.values().sum();
-        let harness = i32::try_from(std::process::id()).unwrap_or_default();
-        self.seen.retain(|pid, time| {
-            // Without its children's: those are counted while they live, and builds are not part of the drill.
-            let now = if *pid == harness {
-                alone(*pid)
-            } else {
-                time_of(*pid)
-            };
-            now.inspect(|now| *time = *now).is_some()
-        });
+        self.seen
+            .retain(|pid, time| time_of(*pid).inspect(|now| *time = *now).is_some());
         let after: u64 = self.seen.values().sum();
         (after.saturating_sub(before), self.waited())
     }
@@ -199,16 +166,19 @@ fn waits_of(pid: i32) -> Vec<(i32, u64)> {
     threads.filter_map(waits).collect()
 }
 
-/// Processor time of a process and of its children that have ended.
-fn time_of(pid: i32) -> Option<u64> {
-    let stat = Process::new(pid).ok()?.stat().ok()?;
-    let children = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
-    Some(micros(stat.utime + stat.stime + children))
+fn harness() -> i32 {
+    i32::try_from(std::process::id()).unwrap_or_default()
 }
 
-fn alone(pid: i32) -> Option<u64> {
+/// Processor time of a process and of its children that have ended. Of the harness without them: services are counted while
+/// they live, and builds are not part of the drill.
+fn time_of(pid: i32) -> Option<u64> {
     let stat = Process::new(pid).ok()?.stat().ok()?;
-    Some(micros(stat.utime + stat.stime))
+    let ended = match pid == harness() {
+        true => 0,
+        false => u64::try_from(stat.cutime + stat.cstime).unwrap_or(0),
+    };
+    Some(micros(stat.utime + stat.stime + ended))
 }
 
 /// The kernel's ticks in microseconds.

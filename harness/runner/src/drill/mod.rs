@@ -196,7 +196,7 @@ impl Drill {
         let error = result.and(reverted).err();
         let end = Event::End {
             interrupted,
-            error: error.as_ref().map(ToString::to_string),
+            error: error.as_ref().map(|error| format::chain(error)),
         };
         let error = error.or(this.recorder.event(end).err());
         Ended { interrupted, error }

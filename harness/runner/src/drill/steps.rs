@@ -151,7 +151,7 @@ impl Steps {
                 }
                 Ok(Some(active))
             }
-            Ok(Err(error)) => self.not_injected(number, error.to_string()),
+            Ok(Err(error)) => self.not_injected(number, format::chain(&error)),
             Err(_) => self.not_injected(
                 number,
                 format!("not injected within {}", format::span(INJECT_WITHIN)),
@@ -167,7 +167,7 @@ impl Steps {
     /// Reverts one fault, once: two callers may try, and the one that takes it off the list does it.
     async fn revert(&self, active: &Active) -> Result<(), Error> {
         {
-            // Whoever removes it from the list reverts it: a step's own time and the end of the drill may coincide.
+            // The caller that removes it from the list reverts it: a step's own time and the end of the drill may coincide.
             let mut list = self.active.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(at) = list.iter().position(|other| other.step == active.step) else {
                 return Ok(());
@@ -183,7 +183,7 @@ impl Steps {
             Ok(Ok(evidence)) => Event::Reverted { step, evidence },
             Ok(Err(error)) => Event::NotReverted {
                 step,
-                why: error.to_string(),
+                why: format::chain(&error),
             },
             Err(_) => Event::NotReverted {
                 step,

@@ -14,7 +14,7 @@ use firedrill_model::history::{Event, StateChange};
 pub(super) fn watch(backend: Arc<dyn Backend>, service: String, recorder: Recorder) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
         let mut last = None;
-        // The first look at once: a change is told by what was there before it.
+        // The first look at once: a change is a difference from the look before.
         let first = futures::stream::once(std::future::ready(()));
         let mut changes = first.chain(backend.changes());
         while changes.next().await.is_some() {

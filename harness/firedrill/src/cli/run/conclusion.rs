@@ -56,7 +56,7 @@ fn write_reports(session: &Session, drills: &[Finished]) -> Exit {
     let reported = drills.iter().map(|drill| match drill.folder() {
         Err(outcome) => Reported::not_run(outcome, drill.exit),
         Ok(folder) => render::read(&folder).unwrap_or_else(|error| {
-            let (name, why) = (drill.name.clone(), output::chain(&error));
+            let (name, why) = (drill.name.clone(), format::chain(&error));
             Reported::not_run(DrillOutcome::Failed { name, why }, drill.exit)
         }),
     });
@@ -104,7 +104,7 @@ fn print_next_steps(session: &Session, drills: &[Finished], summaries: &[&DrillS
         "projected annual downtime".to_owned(),
         format::command(["firedrill", "projection", &runs]),
     ));
-    steps.push(("budget left".to_owned(), "firedrill budget".to_owned()));
+    steps.push(("budget left".to_owned(), format::command(["firedrill", "budget"])));
     let width = steps.iter().map(|(what, _)| what.len()).max().unwrap_or(0);
     let steps: Vec<String> = steps
         .iter()

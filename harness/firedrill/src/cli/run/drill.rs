@@ -12,6 +12,7 @@ use super::schedule::Scheduled;
 use super::session::Session;
 use firedrill_judge::{Judgement, measure};
 use firedrill_model::files::{self, FileError};
+use firedrill_model::format;
 use firedrill_model::history::{self, History, ReadError};
 use firedrill_report::{DrillOutcome, DrillReport, DrillSummary};
 use firedrill_runner::Plan;
@@ -178,7 +179,7 @@ async fn in_folder(session: &Arc<Session>, scheduled: &Scheduled, folder: RunFol
         exit = Exit::Interrupted;
     } else if let Some(error) = error {
         exit = Exit::Environment;
-        let why = output::chain(&error);
+        let why = format::chain(&error);
         summary = DrillSummary::failed(&scheduled.plan.name, scheduled.is_control(), &why);
     }
     session.progress.done(&summary.text(output::color()));
@@ -205,7 +206,7 @@ impl From<backend::Error> for NotReady {
     fn from(error: backend::Error) -> Self {
         match error {
             backend::Error::Unsupported(why) => Self::Unsupported(why.to_string()),
-            error => Self::Failed(output::chain(&error)),
+            error => Self::Failed(format::chain(&error)),
         }
     }
 }
@@ -280,7 +281,7 @@ fn judge(session: &Session, plan: &Plan, folder: &RunFolder) -> (Exit, DrillSumm
 
 fn unreadable(plan: &Plan, error: &ReadError) -> (Exit, DrillSummary) {
     let control = plan.scenario.control.is_some();
-    let summary = DrillSummary::failed(&plan.name, control, &output::chain(error));
+    let summary = DrillSummary::failed(&plan.name, control, &format::chain(error));
     (Exit::Environment, summary)
 }
 
@@ -324,7 +325,7 @@ async fn clean_up(
             true
         }
         Err(left) => {
-            let left: Vec<String> = left.iter().map(|error| output::chain(error)).collect();
+            let left: Vec<String> = left.iter().map(|error| format::chain(error)).collect();
             session.progress.note(&format!(
                 "error: {name}: cleanup is incomplete:\n  {}\n  finish with: {}",
                 left.join("\n  "),

@@ -11,7 +11,7 @@ use firedrill_model::format;
 use serde::Serialize;
 
 use super::owner::{Fate, Owner, lineage};
-use super::process::table::{self, Table};
+use super::process_table::{self as table, Table};
 pub(super) use run_folders::SERVICES;
 pub use run_folders::{OVERLAPS_FOLDER, OWNER_FILE, lost};
 

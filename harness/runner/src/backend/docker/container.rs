@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
 
 use futures::StreamExt;
 use testcontainers::bollard::query_parameters::{ListContainersOptions, LogsOptions, RemoveContainerOptions};
@@ -38,6 +39,36 @@ impl Containers {
                 None => return Ok(()),
             }
         }
+    }
+
+    /// The file of the logs of a service's earlier containers. On disk, as they may be larger than memory.
+    pub(super) fn earlier_log(&self, service: &str) -> PathBuf {
+        self.folder.join("processes").join(format!("{service}.log"))
+    }
+
+    /// Appends a container's log to those of the earlier ones.
+    async fn keep_log(&self, service: &str, id: &str) -> Result<(), Error> {
+        let path = self.earlier_log(service);
+        let open = || {
+            std::fs::create_dir_all(self.folder.join("processes"))?;
+            std::fs::OpenOptions::new().create(true).append(true).open(&path)
+        };
+        let mut file = open().map_err(|cause| operation("store the log of", service, cause))?;
+        self.container_log(service, id, |chunk| file.write_all(chunk))
+            .await
+    }
+
+    /// Removes a service's container, after its log was saved.
+    pub(super) async fn discard(&self, service: &str) -> Result<(), Error> {
+        let Some(id) = self.id(service)? else {
+            return Ok(());
+        };
+        self.keep_log(service, &id).await?;
+        let container = self.with(service, |known| known.container.take())?;
+        if let Some(container) = container {
+            call("remove", service, container.rm()).await?;
+        }
+        Ok(())
     }
 
     /// Every container of this run, by label: also one that was made and then failed to start. Id and name of each.

@@ -14,19 +14,20 @@ mod image;
 mod limits;
 mod reclaim;
 mod request;
+mod templates;
+mod watching;
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::BoxStream;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest, SystemInfo};
-use testcontainers::bollard::query_parameters::{EventsOptions, KillContainerOptions, StopContainerOptions};
+use testcontainers::bollard::query_parameters::{KillContainerOptions, StopContainerOptions};
 use testcontainers::runners::AsyncRunner;
 use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::OnceCell;
@@ -40,12 +41,11 @@ pub use self::engine::{Engine, engine};
 use self::image::{image, image_user};
 use self::limits::{in_force, update};
 pub(super) use self::reclaim::reclaim;
-use self::request::container_name;
 use super::owner::Owner;
 use super::placeholders::{HarnessUrls, Values};
 use super::{
-    Backend, Capability, Error, Kind, LOOK_EVERY, Log, Source, Spec, State, Unsupported, finish, looks,
-    operation, ports, privilege, process_label, tmpfs,
+    Backend, Capability, Error, Kind, Log, Source, Spec, State, Unsupported, finish, operation, ports,
+    privilege, process_label, tmpfs,
 };
 use firedrill_model::files;
 use firedrill_model::scenario::{ResourceLimits, Restart};
@@ -54,9 +54,6 @@ use firedrill_model::scenario::{ResourceLimits, Restart};
 pub(super) const RUN_LABEL: &str = "firedrill.run";
 /// The label of a run's owner.
 pub(super) const OWNER_LABEL: &str = "firedrill.owner";
-
-/// An event may be lost between an engine and its client; a state that nobody reported is seen after this.
-const LOOK_AGAIN_EVERY: Duration = Duration::from_secs(1);
 
 /// Containers of one run.
 pub(super) struct Containers {
@@ -161,56 +158,6 @@ impl Containers {
         self.id(service)?
             .ok_or_else(|| operation(what, service, "it has no container"))
     }
-
-    /// Folder here and path inside of each volume: its own, then those it shares.
-    fn volumes(&self, spec: &Spec) -> Vec<(String, PathBuf, String)> {
-        let folder = |owner: &str, volume: &str| self.folder.join("volumes").join(owner).join(volume);
-        let mut volumes: Vec<_> = spec
-            .volumes
-            .iter()
-            .map(|(name, path)| (name.clone(), folder(&spec.name, name), path.clone()))
-            .collect();
-        let services = self.services();
-        for (name, (owner, volume)) in &spec.shares {
-            if let Some(path) = services
-                .get(owner)
-                .and_then(|other| other.spec.volumes.get(volume))
-            {
-                volumes.push((name.clone(), folder(owner, volume), path.clone()));
-            }
-        }
-        volumes
-    }
-
-    /// The file of the logs of a service's earlier containers. On disk, as they may be larger than memory.
-    fn earlier_log(&self, service: &str) -> PathBuf {
-        self.folder.join("processes").join(format!("{service}.log"))
-    }
-
-    /// Appends a container's log to those of the earlier ones.
-    async fn keep_log(&self, service: &str, id: &str) -> Result<(), Error> {
-        let path = self.earlier_log(service);
-        let open = || {
-            std::fs::create_dir_all(self.folder.join("processes"))?;
-            std::fs::OpenOptions::new().create(true).append(true).open(&path)
-        };
-        let mut file = open().map_err(|cause| operation("store the log of", service, cause))?;
-        self.container_log(service, id, |chunk| file.write_all(chunk))
-            .await
-    }
-
-    /// Removes a service's container, after its log was saved.
-    async fn discard(&self, service: &str) -> Result<(), Error> {
-        let Some(id) = self.id(service)? else {
-            return Ok(());
-        };
-        self.keep_log(service, &id).await?;
-        let container = self.with(service, |known| known.container.take())?;
-        if let Some(container) = container {
-            call("remove", service, container.rm()).await?;
-        }
-        Ok(())
-    }
 }
 
 /// Whether the engine enforces limits of something. One that does not report it is assumed to: what is in force is read
@@ -219,45 +166,6 @@ fn enforces(what: &'static str, reported: Option<bool>) -> Result<(), Unsupporte
     match reported {
         Some(false) => Err(Unsupported::NotEnforced(what)),
         _ => Ok(()),
-    }
-}
-
-impl Values for Containers {
-    fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
-        let port = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied())?;
-        Some(format!("0.0.0.0:{port}"))
-    }
-
-    fn volume(&self, spec: &Spec, volume: &str) -> Option<String> {
-        self.volumes(spec)
-            .into_iter()
-            .find(|(name, ..)| name == volume)
-            .map(|(_, _, inside)| inside)
-    }
-
-    fn binary(&self, spec: &Spec, name: &str) -> Option<String> {
-        let Source::Binaries(binaries) = &spec.source else {
-            return None;
-        };
-        binaries
-            .iter()
-            .any(|(binary, _)| binary == name)
-            .then(|| format!("/{name}"))
-    }
-
-    fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
-        let port = self.with(name, |known| {
-            port.map_or(Some(known.spec.port), |port| known.spec.ports.get(port).copied())
-        });
-        Some(format!(
-            "http://{}:{}",
-            container_name(&self.run, name),
-            port.ok()??
-        ))
-    }
-
-    fn urls(&self) -> &HarnessUrls {
-        &self.urls
     }
 }
 
@@ -391,33 +299,11 @@ impl Backend for Containers {
     }
 
     fn changes(&self) -> BoxStream<'static, ()> {
-        let label = format!("{RUN_LABEL}={}", self.run);
-        let filters = HashMap::from([
-            ("type".to_owned(), vec!["container".to_owned()]),
-            ("label".to_owned(), vec![label]),
-        ]);
-        let options = EventsOptions {
-            filters: Some(filters),
-            ..Default::default()
-        };
-        let events = self.client.events(Some(options));
-        let changes = events
-            .take_while(|event| std::future::ready(event.is_ok()))
-            .map(drop);
-        // An engine without events, or one that breaks off, is asked as often as a process.
-        stream::select(changes.chain(looks(LOOK_EVERY)), looks(LOOK_AGAIN_EVERY)).boxed()
+        self.container_events()
     }
 
     async fn processes(&self, service: &str) -> Vec<u32> {
-        let Ok(Some(id)) = self.id(service) else {
-            return Vec::new();
-        };
-        let inspected = self.client.inspect_container(&id, None).await.ok();
-        // 0 for one that does not run.
-        let pid = inspected
-            .and_then(|inspected| inspected.state?.pid)
-            .filter(|pid| *pid > 0);
-        pid.and_then(|pid| u32::try_from(pid).ok()).into_iter().collect()
+        self.container_processes(service).await
     }
 
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 
-use super::table::{self, Row, Table};
 use crate::backend::owner::Process;
+use crate::backend::process_table::{self as table, Row, Table};
 use firedrill_wait::{Poll, WaitError};
 
 /// Names the life of a service in the environment of its processes.
@@ -97,6 +97,13 @@ impl Members {
         rows.into_iter().filter(Row::is_alive).collect()
     }
 
+    /// The pids of those that any look has found and that still run.
+    pub(super) fn known(&self) -> Vec<u32> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = seen.iter().filter(|process| process.is_alive());
+        alive.map(|process| process.pid).collect()
+    }
+
     fn find(&self, table: &Table, ports: Ports) -> BTreeSet<u32> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ours = std::process::id();
@@ -135,7 +142,7 @@ impl Members {
         of.iter().filter(holds).copied().collect()
     }
 
-    /// Whoever holds a port of the service and is not a member.
+    /// The processes that hold a port of the service and are not members.
     pub(super) fn strangers(&self) -> Vec<String> {
         let mut inodes = table::listeners(&self.ports);
         let members = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();

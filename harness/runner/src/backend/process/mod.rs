@@ -4,15 +4,15 @@
 //! `firedrill clean` find the processes that it leaves behind. On Linux it ends with the harness. A fault is one of the
 //! service, not of that child: it reaches all [`members`], and ends with them.
 
+mod launch;
 pub(super) mod members;
 mod supervisor;
-pub(super) mod table;
+mod templates;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use rustix::process::Signal;
 use tokio::process::Command;
 
 use self::members::{MEMBERS_FILE, Members, Ports};
-use self::supervisor::{Life, bind_by_permissions, lock, set_memory_limit, spawn, supervise};
+use self::supervisor::{Life, lock, set_memory_limit};
 use super::owner::{Process, stat};
-use super::placeholders::{HarnessUrls, Values, fill};
+use super::placeholders::{HarnessUrls, Values};
 use super::{
-    Backend, Capability, Cause, Error, Kind, LOOK_EVERY, Log, Source, Spec, State, Unsupported, finish,
-    looks, operation, ports, privilege, process_label, tmpfs,
+    Backend, Capability, Cause, Error, Kind, LOOK_EVERY, Log, Spec, State, Unsupported, finish, looks,
+    operation, ports, privilege, process_label, tmpfs,
 };
 use firedrill_model::files;
 use firedrill_model::scenario::ResourceLimits;
@@ -82,65 +82,12 @@ impl Processes {
             .ok_or_else(|| Error::NoSuchService(name.to_owned()))
     }
 
-    fn volume_path(&self, spec: &Spec, volume: &str) -> Option<PathBuf> {
-        let (owner, name) = match spec.shares.get(volume) {
-            Some((owner, name)) => (owner.as_str(), name.as_str()),
-            None => (spec.name.as_str(), spec.volumes.get_key_value(volume)?.0.as_str()),
-        };
-        Some(self.folder.join("volumes").join(owner).join(name))
-    }
-
     fn working_folder(&self, service: &str) -> PathBuf {
         self.folder.join("processes").join(service)
     }
 
     fn output(&self, service: &str) -> PathBuf {
         self.working_folder(service).join("output.log")
-    }
-
-    /// The command that starts a service, labelled as this run's.
-    fn command(&self, service: &Service) -> Result<Command, Error> {
-        let spec = &service.spec;
-        let failed = |cause: std::io::Error| operation("start", &spec.name, cause);
-        let (program, first) = program(spec)?;
-        let (args, env) = fill(self, spec)?;
-        let output = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.output(&spec.name))
-            .map_err(failed)?;
-        let errors = output.try_clone().map_err(failed)?;
-        let mut command = Command::new(program);
-        command.args(first).args(args).env_clear().envs(env);
-        command
-            .current_dir(self.working_folder(&spec.name))
-            .process_group(0)
-            .kill_on_drop(true);
-        command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        if self.bound_by_permissions(service).is_ok() {
-            bind_by_permissions(&mut command);
-        }
-        process_label::label(&mut command, &self.run);
-        Ok(command)
-    }
-
-    /// Starts the process and the task that waits for its end.
-    fn spawn(&self, service: &Service) -> Result<(), Error> {
-        let name = service.spec.name.clone();
-        let mut command = self.command(service)?;
-        let child = spawn(&mut command, service).map_err(|cause| operation("start", &name, cause))?;
-        tokio::spawn(supervise(child, command, service.clone()));
-        Ok(())
-    }
-
-    /// Whether a service can be started without the capabilities that override permissions; then it is.
-    fn bound_by_permissions(&self, service: &Service) -> Result<(), Error> {
-        if rustix::process::geteuid().is_root() {
-            let (program, _) = program(&service.spec)?;
-            privilege::reached_by_permissions(&program)?;
-            privilege::reached_by_permissions(&self.folder.join("volumes"))?;
-        }
-        Ok(())
     }
 
     /// The processes of a service whose first process still runs, and that one.
@@ -206,57 +153,6 @@ impl Service {
     /// The limits in force.
     fn limits(&self) -> ResourceLimits {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// The program of a service and the arguments that come first.
-fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
-    let no_program = || Unsupported::NoProgram {
-        service: spec.name.clone(),
-    };
-    match &spec.source {
-        Source::Binaries(binaries) => {
-            let (_, path) = binaries.first().ok_or_else(no_program)?;
-            Ok((path.clone(), Vec::new()))
-        }
-        Source::Command(argv) => {
-            let (program, rest) = argv.split_first().ok_or_else(no_program)?;
-            Ok((PathBuf::from(program), rest.to_vec()))
-        }
-        Source::Image(_) | Source::Dockerfile(_) => Err(Unsupported::ImageAsProcess.into()),
-    }
-}
-
-impl Values for Processes {
-    fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
-        let services = self.services();
-        let port = services.get(&spec.name)?.ports.get(&port.map(str::to_owned))?;
-        Some(format!("127.0.0.1:{port}"))
-    }
-
-    fn volume(&self, spec: &Spec, volume: &str) -> Option<String> {
-        self.volume_path(spec, volume)
-            .map(|path| path.display().to_string())
-    }
-
-    fn binary(&self, spec: &Spec, name: &str) -> Option<String> {
-        let Source::Binaries(binaries) = &spec.source else {
-            return None;
-        };
-        binaries
-            .iter()
-            .find(|(binary, _)| binary == name)
-            .map(|(_, path)| path.display().to_string())
-    }
-
-    fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
-        let services = self.services();
-        let port = services.get(name)?.ports.get(&port.map(str::to_owned))?;
-        Some(format!("http://127.0.0.1:{port}"))
-    }
-
-    fn urls(&self) -> &HarnessUrls {
-        &self.urls
     }
 }
 
@@ -421,11 +317,11 @@ impl Backend for Processes {
     }
 
     async fn processes(&self, service: &str) -> Vec<u32> {
-        let process = self
+        let members = self
             .service(service)
             .ok()
-            .and_then(|known| lock(&known.life).process);
-        process.into_iter().map(|process| process.pid).collect()
+            .and_then(|known| lock(&known.life).members.clone());
+        members.map(|members| members.known()).unwrap_or_default()
     }
 
     fn address(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {

@@ -107,8 +107,8 @@ pub(super) async fn supervise(mut child: tokio::process::Child, mut command: Com
     }
 }
 
-/// Waits for the end of the first process, and remembers the others meanwhile: once their parents have ended, some can no
-/// longer be told from strangers.
+/// Waits for the end of the first process, and remembers the others meanwhile: once its parents have ended, nothing may show
+/// any more that a process belongs to the service.
 async fn watch(child: &mut tokio::process::Child, members: Option<&Arc<Members>>) -> i64 {
     let mut next = Instant::now() + FIRST_LOOK;
     loop {
@@ -127,7 +127,7 @@ async fn watch(child: &mut tokio::process::Child, members: Option<&Arc<Members>>
 /// Ends what the first process has left, and notes those that had left its group.
 async fn end_the_rest(members: Option<&Arc<Members>>, service: &Service) {
     let Some(members) = members else { return };
-    // Those that cannot be killed are found by whoever looks at the port.
+    // Those that cannot be killed still hold the port, and the next look at it finds them.
     let ended = members.end().await.unwrap_or_default();
     let mut outlived = service.outlived.lock().unwrap_or_else(PoisonError::into_inner);
     outlived.extend(ended);

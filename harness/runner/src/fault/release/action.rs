@@ -1,4 +1,4 @@
-//! The actions of a deploy recipe: an HTTP request, a command. Each takes filled texts, writes what it is told to the step's
+//! The actions of a deploy recipe: an HTTP request, a command. Each takes filled texts, writes the answer or output to the step's
 //! [`Log`], and gives the [`Answer`].
 //!
 //! Only what the recipe declares is a refusal. Any other failure is one of the pipeline: the release was neither accepted nor

@@ -108,7 +108,10 @@ impl Deploy {
             }
             .into()),
             Ok(seen) => Ok(format!("{service} still answers as {seen}")),
-            Err(why) => Ok(format!("not confirmed which release {service} runs: {why}")),
+            Err(why) => Ok(format!(
+                "not confirmed which release {service} runs: {}",
+                format::chain(&why)
+            )),
         }
     }
 

@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use crate::backend::owner::{Process, Stat, stat_of};
+use super::owner::{Process, Stat, stat_of};
 
 /// A process at the time of the look.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::backend) struct Row {
-    pub(in crate::backend) process: Process,
-    pub(in crate::backend) stat: Stat,
+pub(super) struct Row {
+    pub(super) process: Process,
+    pub(super) stat: Stat,
 }
 
 impl Row {
     /// Whether it can still do anything. A zombie only waits for its parent to ask for its exit status.
-    pub(in crate::backend) fn is_alive(&self) -> bool {
+    pub(super) fn is_alive(&self) -> bool {
         !matches!(self.stat.state, 'Z' | 'X')
     }
 
@@ -27,22 +27,22 @@ impl Row {
 
 /// All processes by pid.
 #[derive(Debug, Default)]
-pub(in crate::backend) struct Table(BTreeMap<u32, Row>);
+pub(super) struct Table(BTreeMap<u32, Row>);
 
 impl Table {
     /// The processes as they are now.
-    pub(in crate::backend) fn look() -> Self {
+    pub(super) fn look() -> Self {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
         Self(pids.filter_map(|pid| Some((pid, row(pid)?))).collect())
     }
 
-    pub(in crate::backend) fn rows(&self) -> impl Iterator<Item = &Row> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
         self.0.values()
     }
 
     /// These processes and all that descend from them.
-    pub(in crate::backend) fn with_descendants(&self, mut found: BTreeSet<u32>) -> BTreeSet<u32> {
+    pub(super) fn with_descendants(&self, mut found: BTreeSet<u32>) -> BTreeSet<u32> {
         // Until nothing is added: a child may have a lower pid than its parent.
         loop {
             let children = self.rows().filter(|row| found.contains(&row.stat.parent));
@@ -68,7 +68,7 @@ fn row(pid: u32) -> Option<Row> {
 }
 
 /// The value of a variable in the environment that a process was started with.
-pub(in crate::backend) fn variable(pid: u32, name: &str) -> Option<String> {
+pub(super) fn variable(pid: u32, name: &str) -> Option<String> {
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     // Entries with zero bytes between them.
     let mut variables = environment.split(|byte| *byte == 0);
@@ -77,7 +77,7 @@ pub(in crate::backend) fn variable(pid: u32, name: &str) -> Option<String> {
 }
 
 /// A process for a reader: its pid and its name.
-pub(in crate::backend) fn name(pid: u32) -> String {
+pub(super) fn name(pid: u32) -> String {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     format!("process {pid} ({})", name.trim())
 }
