@@ -98,7 +98,25 @@ pub(super) fn fallback(
         .flat_map(|(label, of)| of.iter().map(move |(time, _)| (name(label), *time)));
     let mut named: Vec<(String, Interval)> = named.collect();
     named.sort_by_key(|(_, time)| *time);
+    let good = of_journey.iter().flat_map(|stream| streams.judged(*stream));
+    let good = good.filter(|sample| sample.outcome == Outcome::Good);
+    join(&mut named, good.map(|sample| sample.sent).collect());
     (rungs, named)
+}
+
+/// Where one fallback followed another without a normal answer between them, the first lasts until the second begins:
+/// nothing says that the journey was up in between.
+fn join(stretches: &mut [(String, Interval)], mut good: Vec<Micros>) {
+    good.sort_unstable();
+    for at in 1..stretches.len() {
+        let next = stretches[at].1.from;
+        let last = &mut stretches[at - 1].1;
+        let first_good = good.partition_point(|sent| *sent < last.until);
+        let none_between = good.get(first_good).is_none_or(|sent| *sent >= next);
+        if last.until < next && next.since(last.until) <= APART && none_between {
+            last.until = next;
+        }
+    }
 }
 
 /// A journey's states in a window: down where an outage is, else by fallback where one answered, else up.
@@ -232,6 +250,17 @@ mod tests {
                 (90, &JourneyState::Up)
             ]
         );
+    }
+
+    #[test]
+    fn between_two_fallbacks_the_journey_is_up_only_where_an_answer_says_so() {
+        let joined = |good: &[u64]| {
+            let mut stretches = [("journal".into(), time(10, 20)), ("memory".into(), time(40, 90))];
+            join(&mut stretches, good.iter().copied().map(Micros).collect());
+            stretches[0].1
+        };
+        assert_eq!(joined(&[5, 95]), time(10, 40));
+        assert_eq!(joined(&[30]), time(10, 20));
     }
 
     #[test]
