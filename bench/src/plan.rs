@@ -25,6 +25,7 @@ pub fn of_journeys(journeys: &Value) -> Result<Plan, serde_json::Error> {
         system: serde_json::from_value(system)?,
         project: Project::default(),
         hints: Vec::new(),
+        secrets: Default::default(),
     })
 }
 

@@ -240,6 +240,38 @@ fn lists_checks_and_descriptions_are_readable_by_machines() {
     assert_eq!(lines(&invalid.out)[0]["code"], "unknown-key", "{invalid}");
 }
 
+/// Whether `doctor` finds an engine, and what it says about it, with these variables.
+fn engine(variables: &[(&str, &str)]) -> (bool, String) {
+    let runs = tempfile::tempdir().unwrap();
+    let mut command = acceptance::command(runs.path(), &["doctor", "--json"]);
+    let ended: acceptance::Ended = command.envs(variables.iter().copied()).output().unwrap().into();
+    let rows = lines(&ended.out);
+    let row = rows
+        .iter()
+        .find(|row| row.to_string().contains("container engine"))
+        .unwrap_or_else(|| panic!("{ended}"));
+    (row["good"] == true, row.to_string())
+}
+
+#[test]
+fn the_engine_is_the_one_that_docker_would_use() {
+    let config = tempfile::tempdir().unwrap();
+    let folder = config.path().to_str().unwrap();
+    let (found, said) = engine(&[
+        ("DOCKER_HOST", ""),
+        ("DOCKER_CONFIG", folder),
+        ("DOCKER_CONTEXT", "nowhere"),
+    ]);
+    assert!(
+        !found && said.contains("the Docker context `nowhere` has no file"),
+        "{said}"
+    );
+    // An empty variable is none.
+    let usual = engine(&[("DOCKER_CONFIG", folder)]);
+    let empty = engine(&[("DOCKER_CONFIG", folder), ("DOCKER_HOST", "")]);
+    assert_eq!(usual.0, empty.0, "{usual:?} {empty:?}");
+}
+
 #[test]
 fn help_and_completions_are_there_for_every_command() {
     let runs = tempfile::tempdir().unwrap();

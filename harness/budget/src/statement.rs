@@ -614,24 +614,27 @@ mod tests {
             let spent: u64 = ages.iter().map(|(_, seconds)| seconds).sum();
             prop_assert_eq!(statement.spent.as_secs(), spent);
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-            let full = (0..=window).find(|day| {
+            let full = |margin: f64| (0..=window).find(|day| {
                 let left: u64 = ages.iter().filter(|(age, _)| age + 1 + day <= window).map(|(_, seconds)| seconds).sum();
-                // What is spent is whole seconds; what is to come is not, and a budget just reached then may be rounding.
-                let margin = if *day == 0 { 0.0 } else { 1e-9 };
+                // What is spent is whole seconds; what is to come is not.
+                let margin = if *day == 0 { 0.0 } else { margin };
                 left as f64 + spent as f64 / window as f64 * *day as f64 >= 900.0 + margin
             });
-            match (statement.runs_out, full) {
-                (RunsOut::Already, full) => prop_assert_eq!(full, Some(0)),
-                (RunsOut::No, full) => prop_assert_eq!(full, None),
+            let agrees = |full: Option<u64>| match (statement.runs_out, full) {
+                (RunsOut::Already, full) => full == Some(0),
+                (RunsOut::No, full) => full.is_none(),
                 (RunsOut::At(at), Some(full)) => {
                     let days = between(now, at).as_secs_f64() / 86_400.0;
                     #[expect(clippy::cast_precision_loss, reason = "at most a year")]
                     let full = full as f64;
-                    prop_assert!(full - 1.0 <= days + 1e-6 && days <= full + 1e-6, "{} against {}", days, full);
+                    full - 1.0 <= days + 1e-6 && days <= full + 1e-6
                 }
                 // It passes the budget and drops again between two midnights.
-                (RunsOut::At(at), None) => prop_assert!(between(now, at) < day * 366),
-            }
+                (RunsOut::At(at), None) => between(now, at) < day * 366,
+            };
+            // A budget that is just reached at a midnight, at which an incident leaves, is reached or not by rounding.
+            let either = [full(1e-9), full(-1e-9)];
+            prop_assert!(either.into_iter().any(agrees), "{:?} against {:?}", statement.runs_out, either);
         }
     }
 }

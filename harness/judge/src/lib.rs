@@ -66,7 +66,7 @@ mod judgement;
 mod made_up;
 pub mod measure;
 pub mod statistics;
-mod tally;
+pub mod tally;
 mod words;
 
 pub use check::Check;

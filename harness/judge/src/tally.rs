@@ -1,9 +1,9 @@
-//! Short lists of counts, in the order in which their keys first came.
+//! Short lists of counts, or of groups, in the order in which their keys first came.
 
 /// The value of a key, added with its default when the key is new.
 ///
 /// A list, not a map: there are a handful of keys, reports show them in this order, and stored reports must not change.
-pub(crate) fn entry<K: PartialEq, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {
+pub fn entry<K: PartialEq, V: Default>(list: &mut Vec<(K, V)>, key: K) -> &mut V {
     let at = list
         .iter()
         .position(|(known, _)| *known == key)

@@ -269,9 +269,12 @@ fn limits(at_least: Option<Duration>, at_most: Option<Duration>) -> String {
 
 /// The share of answers that may be bad. As the scenario wrote it: rounded, 0.1 % would read 0.10 %.
 fn most_bad(limit: Share) -> String {
-    match limit.to_string().trim_end_matches('%') {
-        "0" => "no bad answer".into(),
-        percent => format!("≤ {percent} % bad answers"),
+    // To a millionth of a percent: 0.07 × 100 is 7.000000000000001.
+    let percent = (limit.0 * 1e8).round() / 1e6;
+    if percent > 0.0 {
+        format!("≤ {percent} % bad answers")
+    } else {
+        "no bad answer".into()
     }
 }
 

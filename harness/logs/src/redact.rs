@@ -2,10 +2,11 @@
 //!
 //! The filter knows some secrets by value and finds others by the name before them (`token=…`) or by their shape.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::{Captures, Regex, bytes};
 use serde::{Deserialize, Deserializer};
 
 /// Replaces a secret in a text.
@@ -55,6 +56,87 @@ impl<'de> Deserialize<'de> for Secret {
                 .map_err(|_| serde::de::Error::custom(format!("environment variable {env} is not set"))),
         }
     }
+}
+
+/// The secrets that a run knows by value. It finds them however they are written: as they are, percent-encoded as in
+/// addresses and forms, or escaped as in JSON.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    any: Option<bytes::Regex>,
+    longest: usize,
+}
+
+impl Secrets {
+    /// These values.
+    ///
+    /// # Errors
+    /// When they are too large for a search.
+    pub fn of(values: impl IntoIterator<Item = String>) -> Result<Self, regex::Error> {
+        let mut values: Vec<String> = values.into_iter().filter(|value| !value.is_empty()).collect();
+        // Longest first: a secret may be the beginning of another one.
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        let Some(first) = values.first() else {
+            return Ok(Self::default());
+        };
+        let longest = first.len() * LONGEST_SPELLING;
+        let spellings = values
+            .iter()
+            .map(|value| value.bytes().map(spelling).collect::<String>());
+        let any = spellings.collect::<Vec<_>>().join("|");
+        Ok(Self {
+            any: Some(bytes::Regex::new(&format!("(?-u){any}"))?),
+            longest,
+        })
+    }
+
+    /// Most bytes that one of them takes.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Bytes without them.
+    pub fn hide<'t>(&self, bytes: &'t [u8]) -> Cow<'t, [u8]> {
+        match &self.any {
+            Some(any) => any.replace_all(bytes, HIDDEN.as_bytes()),
+            None => Cow::Borrowed(bytes),
+        }
+    }
+
+    /// A text without them.
+    pub fn hide_in<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        match self.hide(text.as_bytes()) {
+            Cow::Borrowed(_) => Cow::Borrowed(text),
+            Cow::Owned(bytes) => String::from_utf8_lossy(&bytes).into_owned().into(),
+        }
+    }
+
+    /// A text without them, and without anything that looks like a secret.
+    pub fn redacted(&self, text: &str) -> String {
+        redacted(&self.hide_in(text), [])
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+/// A byte takes at most so many: `%2B`.
+const LONGEST_SPELLING: usize = 3;
+
+/// The ways in which a byte is written, as a regular expression.
+fn spelling(byte: u8) -> String {
+    // An escaped backslash must be tried before a single one.
+    let escaped = match byte {
+        b' ' => r"\+|",
+        b'"' => r#"\\"|"#,
+        b'\\' => r"\\\\|",
+        b'\n' => r"\\n|",
+        b'\t' => r"\\t|",
+        _ => "",
+    };
+    format!("(?:{escaped}%(?i:{byte:02x})|\\x{byte:02x})")
 }
 
 /// Words in the names of settings that hold secrets.
@@ -142,6 +224,27 @@ mod tests {
                 .count(),
             0
         );
+    }
+
+    #[test]
+    fn a_secret_is_found_however_it_is_written() {
+        let secrets = Secrets::of(["a \"b\\ü".to_owned(), "a \"b".to_owned()]).unwrap();
+        for written in [
+            "a \"b\\ü",
+            "a+%22b%5C%C3%BC",
+            "a%20%22b%5c%c3%bc",
+            r#"a \"b\\ü"#,
+            "a+%22b",
+        ] {
+            assert_eq!(
+                secrets.hide_in(&format!("<{written}>")),
+                "<[redacted]>",
+                "{written}"
+            );
+        }
+        assert_eq!(secrets.hide_in("a b"), "a b");
+        assert_eq!(Secrets::default().hide_in("a b"), "a b");
+        assert!(!format!("{secrets:?}").contains('b'));
     }
 
     #[test]

@@ -103,6 +103,13 @@ impl FileError {
     }
 }
 
+/// Options for a new file that its owner alone may read: what is observed of a service is nobody else's business.
+pub fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.mode(0o600);
+    options
+}
+
 /// Opens a regular file for reading. Never waits, never follows a link in the file's place.
 ///
 /// # Errors
@@ -176,6 +183,19 @@ pub fn entries(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
 /// # Errors
 /// [`FileError`].
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    // As any new file: the process's umask takes away what it does not want. A temporary file is private otherwise.
+    replaced(path, content, 0o666)
+}
+
+/// The same, for a file that its owner alone may read.
+///
+/// # Errors
+/// [`FileError`].
+pub fn replace_private(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    replaced(path, content, 0o600)
+}
+
+fn replaced(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
     match path.symlink_metadata() {
         Ok(meta) => {
             if let Some(special) = Special::of(meta.file_type()) {
@@ -191,8 +211,7 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
         .unwrap_or(Path::new("."));
     let mut beside = tempfile::Builder::new()
         .prefix(".firedrill-")
-        // As any new file: the process's umask takes away what it does not want. A temporary file is private otherwise.
-        .permissions(Permissions::from_mode(0o666))
+        .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder)?;
     beside.write_all(content)?;
     // A rename replaces a link that was put there in between; it does not follow it.

@@ -29,16 +29,21 @@ mod answer;
 mod body;
 mod connection;
 mod counted;
+mod error;
 pub mod form;
 mod prepared;
 mod prober;
 mod records;
+mod running_stream;
 mod stall;
 mod store;
+mod stream;
 
 pub use answer::named_release;
-pub use prober::{Stream, probe, streams};
+pub use error::{Error, InvalidText, NotAcknowledged};
+pub use prober::probe;
 pub use store::{Obstacle, read_back, seed};
+pub use stream::{Stream, streams};
 
 use std::sync::Arc;
 
@@ -61,33 +66,6 @@ impl<F> From<&Plan<F>> for Users {
             seeded: plan.scenario.seeded,
         }
     }
-}
-
-/// A journey that cannot be carried out.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// One of its templates cannot be filled, or gives no valid request.
-    #[error("`{text}`: {why}")]
-    Template {
-        /// The template.
-        text: String,
-        /// What is wrong.
-        why: String,
-    },
-    /// The prober has no thread to run on.
-    #[error("the prober cannot start: {0}")]
-    Start(#[source] std::io::Error),
-    /// A bug in firedrill.
-    #[error("the prober panicked; please report it")]
-    Panicked,
-    /// A record was not stored.
-    #[error("record {n} was not stored: {why}")]
-    NotStored {
-        /// Its number.
-        n: u64,
-        /// The answer instead.
-        why: String,
-    },
 }
 
 /// A write journey's request that ended, to be remembered and read back.

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
+use super::error::{Error, InvalidText};
+use super::form;
 use super::records::Book;
-use super::{Error, form};
 use firedrill_model::scenario::{Answer, Request, Template};
 
 /// A request with its right answer, as templates.
@@ -55,10 +56,10 @@ pub(super) struct Limits {
     pub(super) headers: usize,
 }
 
-fn wrong(text: &str, why: impl ToString) -> Error {
-    Error::Template {
+fn wrong(text: &str, source: impl Into<InvalidText>) -> Error {
+    Error::Text {
         text: text.to_owned(),
-        why: why.to_string(),
+        source: source.into(),
     }
 }
 
@@ -89,7 +90,7 @@ impl Prepared {
         Ok(Self {
             method: request
                 .method
-                .parse()
+                .parse::<Method>()
                 .map_err(|error| wrong(&request.method, error))?,
             path: template(&request.path)?,
             headers: headers(request.header.iter())?,
@@ -150,7 +151,7 @@ impl Prepared {
         let want = |(name, value): &(HeaderName, Template)| Ok((name.clone(), render(value)?));
         Ok(Concrete {
             method: self.method.clone(),
-            uri: path.parse().map_err(|error| wrong(&path, error))?,
+            uri: path.parse::<Uri>().map_err(|error| wrong(&path, error))?,
             body: self.body(&render, &mut headers)?,
             headers,
             want: Want {

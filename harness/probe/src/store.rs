@@ -1,5 +1,6 @@
 //! Seeding the store before a drill and reading back what was acknowledged after it, both through the entry.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,10 +9,11 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
+use super::Write;
 use super::connection::Way;
+use super::error::{Error, NotAcknowledged};
 use super::prepared::{Prepared, Want};
 use super::records::Book;
-use super::{Error, Write};
 use crate::Users;
 use firedrill_model::sample::{Bad, Found, Mode, Outcome};
 use firedrill_model::scenario::Remember;
@@ -45,17 +47,17 @@ pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Er
     let book = Book { users, seed };
     for n in 0..u64::from(count) {
         let concrete = prepared.concrete(&book, n, None)?;
-        let why = match way.exchange(&concrete, LIMIT).await.result {
+        let source = match way.exchange(&concrete, LIMIT).await.result {
             Ok(answer) => match concrete.want.judge(&answer) {
                 None => continue,
-                Some(bad) => format!("{bad} ({})", answer.status.as_u16()),
+                Some(bad) => NotAcknowledged::Answered(bad, answer.status.as_u16()),
             },
-            Err(Outcome::Bad(bad)) => bad.to_string(),
-            Err(Outcome::Void(void)) => void.to_string(),
+            Err(Outcome::Bad(bad)) => NotAcknowledged::NoAnswer(bad),
+            Err(Outcome::Void(void)) => NotAcknowledged::Void(void),
             // An exchange that failed has one of the two above.
             Err(Outcome::Good | Outcome::Fallback) => continue,
         };
-        return Err(Error::NotStored { n, why });
+        return Err(Error::NotStored { n, source });
     }
     Ok(count.into())
 }
@@ -170,6 +172,14 @@ async fn read_one(
     let prepared = Prepared::new(&remember.request, &remember.answer).ok()?;
     let concrete = prepared.concrete(&book, write.n, Some(&link)).ok()?;
     let (refused, again) = (AtomicBool::new(false), AtomicBool::new(false));
+    // A service that answers, and answers nothing but errors, does not have it; one that does not answer says nothing.
+    let given_up = || {
+        if refused.load(Ordering::Relaxed) && obstacle == Obstacle::None {
+            Found::Lost
+        } else {
+            Found::Unknown
+        }
+    };
     // Before the wait for an answer, which would run out while others have their turn.
     pace.turn().await;
     let look = || async {
@@ -182,7 +192,7 @@ async fn read_one(
             .is_ok_and(|answer| answer.status.is_server_error());
         refused.store(error, Ordering::Relaxed);
         match found(&concrete.want, remember.gone, result) {
-            Found::Unknown if patience.left().is_zero() => Poll::Never(()),
+            Found::Unknown if patience.left().is_zero() => Poll::<_, Infallible>::Done(given_up()),
             Found::Unknown => Poll::NotYet(String::new()),
             definite => {
                 patience.renew();
@@ -190,18 +200,10 @@ async fn read_one(
             }
         }
     };
-    // A service that answers, and answers nothing but errors, does not have it; one that does not answer says nothing.
-    let given_up = |_| {
-        if refused.load(Ordering::Relaxed) && obstacle == Obstacle::None {
-            Found::Lost
-        } else {
-            Found::Unknown
-        }
-    };
     let within = patience.left().max(ONE_ANSWER);
     let found = firedrill_wait::until("a definite answer", within, look)
         .await
-        .unwrap_or_else(given_up);
+        .unwrap_or_else(|_| given_up());
     Some((write.clone(), found))
 }
 

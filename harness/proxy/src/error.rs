@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use firedrill_model::units::Size;
 
@@ -12,12 +13,12 @@ use crate::Route;
 #[non_exhaustive]
 pub enum Error {
     /// The proxy cannot listen at its address.
-    #[error("proxy cannot listen at {address}")]
+    #[error("proxy cannot listen at {address}: {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// What the operating system said.
-        source: io::Error,
+        /// What the operating system said. Shared: everybody who waits for the listener learns of it.
+        source: Arc<io::Error>,
     },
     /// The toxic's parameters make no sense.
     #[error(transparent)]

@@ -3,6 +3,7 @@
 //! Takes a client's bytes through a pipe in memory, after the toxics on bytes, and the connection to the service that
 //! was dialled for this client alone. Bodies are streamed, never collected.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,7 +110,7 @@ impl Exchange {
     async fn delay(&self, request: &Request<Incoming>, n: u64) {
         let arrived = Instant::now();
         let mut list = self.list.clone();
-        let mut hit = Vec::new();
+        let mut hit = BTreeSet::new();
         loop {
             // Before the list is read, so that no change is missed.
             list.mark_unchanged();
@@ -117,9 +118,8 @@ impl Exchange {
             for active in self.matching(request, n) {
                 let delay = active.toxic.request_delay();
                 total += delay;
-                if !delay.is_zero() && !hit.contains(&active.id) {
+                if !delay.is_zero() && hit.insert(active.id) {
                     active.hit_request(self.connection);
-                    hit.push(active.id);
                 }
             }
             // Counted from the arrival: a toxic that is injected or reverted meanwhile changes only what is left.

@@ -61,7 +61,7 @@ impl ProxyBuilder {
     fn listen_and_accept(self) -> Result<Proxy, Error> {
         let failed = |source| Error::Listen {
             address: self.listen,
-            source,
+            source: Arc::new(source),
         };
         let listener = listener::bind(self.listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -215,8 +215,7 @@ impl Proxy {
         match state.as_deref() {
             Ok(State::Failed(source)) => Err(Error::Listen {
                 address: self.address,
-                // An `io::Error` cannot be cloned, and the next caller needs it too.
-                source: std::io::Error::new(source.kind(), Arc::clone(source)),
+                source: Arc::clone(source),
             }),
             Ok(State::Open | State::Closed) => Ok(()),
             Err(_) => Err(Error::Stopped(self.address)),

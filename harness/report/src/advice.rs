@@ -2,8 +2,6 @@
 //!
 //! Takes a drill's report, gives advice with the most pressing first. Decides by check identities, never by their text.
 
-use std::collections::HashSet;
-
 use super::drill::DrillReport;
 use super::words::finding;
 use firedrill_judge::check::Found;
@@ -15,27 +13,64 @@ use firedrill_model::sample::Void;
 /// From this share of the budget on, in percent, one event alone is worth a remark.
 const COSTLY: f64 = 20.0;
 
-/// What to do, most pressing first; one sentence when there is nothing to do.
-pub(super) fn advice(report: &DrillReport) -> Vec<String> {
+/// A piece of advice. Several checks may lead to the same one.
+#[derive(Debug, PartialEq)]
+enum Advice<'r> {
+    /// There is nothing to do.
+    AsExpected,
+    /// A check is undecided.
+    Undecided(&'r Check),
+    /// A negative control did not breach as it must.
+    Control,
+    /// The outage is too long, whichever check says so.
+    TooLong,
+    /// Any other check is breached.
+    Breached(&'r Check),
+}
+
+impl Advice<'_> {
+    /// In words; nothing for a check that says all there is to say.
+    fn sentence(&self, report: &DrillReport) -> Option<String> {
+        match self {
+            Self::AsExpected => Some(as_expected(report)),
+            Self::Undecided(check) => undecided(check),
+            Self::Control => Some(control(report)),
+            Self::TooLong => Some(format!(
+                "The outage is longer than allowed: {}.",
+                where_to_look(report)
+            )),
+            Self::Breached(check) => Some(breached(report, check)),
+        }
+    }
+}
+
+/// What to do in sentences, most pressing first; one when there is nothing to do.
+pub(super) fn sentences(report: &DrillReport) -> Vec<String> {
+    let advice = advice(report).into_iter();
+    advice.filter_map(|advice| advice.sentence(report)).collect()
+}
+
+fn advice(report: &DrillReport) -> Vec<Advice<'_>> {
     let judgement = &report.judgement;
     if judgement.as_expected() {
-        return vec![as_expected(report)];
+        return vec![Advice::AsExpected];
     }
     // What is undecided goes first: until it is fixed, the rest of the verdict may change.
-    let mut advice: Vec<String> = judgement.of(Verdict::Undecided).filter_map(undecided).collect();
+    let mut advice: Vec<Advice<'_>> = judgement.of(Verdict::Undecided).map(Advice::Undecided).collect();
     // A negative control has to breach: advice to fix its outage would be wrong.
     if judgement.control.is_some() {
-        advice.push(control(report));
-    } else {
-        advice.extend(
-            judgement
-                .of(Verdict::Breached)
-                .map(|check| breached(report, check)),
-        );
+        advice.push(Advice::Control);
+        return advice;
     }
-    // Several checks may point to the same cause.
-    let mut seen = HashSet::new();
-    advice.retain(|sentence| seen.insert(sentence.clone()));
+    for check in judgement.of(Verdict::Breached) {
+        let next = match check.id {
+            CheckId::Budget | CheckId::Downtime => Advice::TooLong,
+            _ => Advice::Breached(check),
+        };
+        if !advice.contains(&next) {
+            advice.push(next);
+        }
+    }
     advice
 }
 
@@ -89,7 +124,6 @@ fn is_busy(found: &Found) -> bool {
 fn breached(report: &DrillReport, check: &Check) -> String {
     let log = where_to_look(report);
     match &check.id {
-        CheckId::Budget | CheckId::Downtime => format!("The outage is longer than allowed: {log}."),
         CheckId::LostWrites | CheckId::CorruptWrites => format!(
             "Acknowledged writes did not survive ({}): find where a write is acknowledged before it is durable; {log}.",
             check.found
@@ -150,7 +184,7 @@ fn control(report: &DrillReport) -> String {
 pub(super) fn commands(report: &DrillReport) -> Vec<(&'static str, String)> {
     let (name, backend, seed) = (
         report.name(),
-        &report.start.backend,
+        report.start.backend.name(),
         report.start.seed.to_string(),
     );
     vec![

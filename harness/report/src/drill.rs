@@ -5,14 +5,15 @@
 //! samples are dropped. The caller owns it and hands it to a report.
 
 use super::surplus::without_surplus;
-use super::text::{Evidence, plain};
+use super::text::{in_words, of_step, plain};
 use super::timeline::{self, Moment};
 use super::words;
 use firedrill_judge::Judgement;
 use firedrill_judge::check::{EndFound, FaultFound, Found};
 use firedrill_judge::measure::{self, Interval, Measured, Outage, Series};
 use firedrill_logs::{ErrorGroup, LogSummary, line};
-use firedrill_model::history::plan::FaultName;
+use firedrill_model::check::CheckId;
+use firedrill_model::history::plan::{FaultName, Plan};
 use firedrill_model::history::{Event, History, Start};
 use firedrill_model::sample::Micros;
 
@@ -74,7 +75,7 @@ impl DrillReport {
             folder: plain(&format!("runs/{}", history.start.run), 300),
             torn: history.torn.iter().map(ToString::to_string).collect(),
             measured,
-            judgement: readable(judgement, &Evidence::of(history)),
+            judgement: readable(judgement, &history.start.plan),
         }
     }
 
@@ -189,8 +190,7 @@ impl DrillReport {
     pub(super) fn logged_at(&self, entry: &ErrorGroup) -> Option<Micros> {
         // Services write RFC 3339 at the start of a line; anything else has no place in time.
         let stamp: jiff::Timestamp = entry.text.split_whitespace().next()?.parse().ok()?;
-        let wall: jiff::Timestamp = self.start.wall.parse().ok()?;
-        u64::try_from(stamp.duration_since(wall).as_micros())
+        u64::try_from(stamp.duration_since(self.start.began()?).as_micros())
             .ok()
             .map(Micros)
     }
@@ -208,10 +208,13 @@ fn frequency((_, entry): &(&LogSummary, &ErrorGroup)) -> (usize, std::cmp::Rever
 }
 
 /// A judgement whose evidence people can read: what services answered is JSON or HTML in the history.
-fn readable(mut judgement: Judgement, evidence: &Evidence<'_>) -> Judgement {
+fn readable(mut judgement: Judgement, plan: &Plan) -> Judgement {
     for check in &mut judgement.checks {
         if let Some(text) = quoted(&mut check.found) {
-            *text = evidence.in_words(text);
+            *text = match check.id {
+                CheckId::EvidenceFault(step) => of_step(plan, step, text),
+                _ => in_words(text),
+            };
         }
     }
     judgement

@@ -10,6 +10,8 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::outcome::{DrillOutcome, Status};
 use super::terminal::terminal;
 use super::text::plain;
+use firedrill_judge::{Verdict, tally};
+use firedrill_model::history::BackendKind;
 
 /// Columns of the report that goes with each case.
 const WIDTH: usize = 120;
@@ -19,24 +21,21 @@ const WIDTH: usize = 120;
 /// # Errors
 /// When the XML cannot be written; writing into memory does not fail.
 pub fn junit(drills: &[DrillOutcome]) -> Result<String, quick_junit::SerializeError> {
-    let mut suites: Vec<TestSuite> = Vec::new();
+    // In the order in which the backends appear; drills of several may alternate.
+    let mut backends: Vec<(Option<&BackendKind>, Vec<TestCase>)> = Vec::new();
     for drill in drills {
-        let name = match drill.report() {
-            Some(report) => plain(&format!("firedrill {}", report.start.backend), 200),
-            None => "firedrill".to_owned(),
-        };
-        // In the order in which the backends appear; drills of several may alternate.
-        let at = match suites.iter().position(|suite| suite.name.as_str() == name) {
-            Some(at) => at,
-            None => {
-                suites.push(TestSuite::new(name));
-                suites.len() - 1
-            }
-        };
-        suites[at].add_test_case(case(drill));
+        let backend = drill.report().map(|report| &report.start.backend);
+        tally::entry(&mut backends, backend).push(case(drill));
     }
     let mut report = Report::new("firedrill");
-    report.add_test_suites(suites);
+    for (backend, cases) in backends {
+        let mut suite = TestSuite::new(match backend {
+            Some(backend) => plain(&format!("firedrill {backend}"), 200),
+            None => "firedrill".to_owned(),
+        });
+        suite.add_test_cases(cases);
+        report.add_test_suite(suite);
+    }
     report.to_string()
 }
 
@@ -86,7 +85,7 @@ fn checks(drill: &DrillOutcome) -> String {
         .judgement
         .checks
         .iter()
-        .filter(|check| check.verdict != firedrill_judge::Verdict::Met);
+        .filter(|check| check.verdict != Verdict::Met);
     let lines: Vec<String> = failed
         .map(|check| {
             let line = format!("{}: {}; required: {}", check.id, check.found, check.required);

@@ -82,7 +82,7 @@ fn json_row(line: &DrillSummary) -> Value {
                 "high": downtime.high.map(|high| high.as_secs_f64()),
             });
             row["percent"] = json!(judged.percent);
-            row["why"] = json!(judged.checks);
+            row["why"] = json!(judged.check_names());
         }
         Ending::Skipped(why) | Ending::NotRun(why) => row["why"] = json!(why),
     }
@@ -222,10 +222,10 @@ fn table(rows: &[Repeats<'_>]) -> String {
         let (downtime, share, why) = match &line.ending {
             Ending::Judged(judged) => {
                 let share = judged.percent.map_or_else(|| "unknown".to_owned(), percent);
-                (bounds(judged.downtime), share, &judged.checks)
+                (bounds(judged.downtime), share, judged.check_names())
             }
             Ending::Skipped(why) | Ending::NotRun(why) => {
-                (NOT_APPLICABLE.to_owned(), NOT_APPLICABLE.to_owned(), why)
+                (NOT_APPLICABLE.to_owned(), NOT_APPLICABLE.to_owned(), why.clone())
             }
         };
         let control = if line.control { " (negative control)" } else { "" };
@@ -257,18 +257,19 @@ mod tests {
     use super::*;
     use crate::summary::Judged;
     use firedrill_judge::Verdict;
+    use firedrill_model::check::CheckId;
 
     fn judged(name: &str, verdict: Verdict, millis: u64) -> DrillSummary {
         let time = Duration::from_millis(millis);
         let mut line = DrillSummary::failed(name, false, "");
-        let checks = if verdict == Verdict::Met { "" } else { "downtime" };
+        let failed = (verdict != Verdict::Met).then_some(CheckId::Downtime);
         line.ending = Ending::Judged(Judged {
             verdict,
             as_expected: verdict == Verdict::Met,
             downtime: Bounds::between(time, time),
             percent: Some(time.as_secs_f64() / 9.0),
             damage: None,
-            checks: checks.into(),
+            checks: failed.into_iter().collect(),
         });
         line
     }

@@ -7,7 +7,8 @@ use super::format::{bounds, count, percent};
 use super::text::{Paint, pad, plain};
 use super::words;
 use firedrill_judge::measure::{Bounds, Measured};
-use firedrill_judge::{Judgement, Verdict};
+use firedrill_judge::{Judgement, Verdict, tally};
+use firedrill_model::check::CheckId;
 use firedrill_model::history::History;
 
 /// Columns of the result, of a scenario's name, of its downtime and of its share of the budget.
@@ -44,7 +45,15 @@ pub(super) struct Judged {
     /// What was lost, if anything.
     pub(super) damage: Option<String>,
     /// The checks behind a verdict that is not *met*.
-    pub(super) checks: String,
+    pub(super) checks: Vec<CheckId>,
+}
+
+impl Judged {
+    /// The names of those checks; empty without any.
+    pub(super) fn check_names(&self) -> String {
+        let names: Vec<String> = self.checks.iter().map(CheckId::to_string).collect();
+        names.join(", ")
+    }
 }
 
 /// What a reader is to make of a drill's ending.
@@ -102,7 +111,6 @@ impl DrillSummary {
         let failed = judgement
             .of(verdict)
             .filter(|check| check.verdict != Verdict::Met);
-        let failed: Vec<String> = failed.map(|check| check.id.to_string()).collect();
         Self {
             name: history.start.plan.name.clone(),
             control: judgement.control.is_some(),
@@ -112,7 +120,7 @@ impl DrillSummary {
                 downtime: measured.downtime,
                 percent: judgement.cost.share.high,
                 damage: words::damage(&measured.data),
-                checks: failed.join(", "),
+                checks: failed.map(|check| check.id.clone()).collect(),
             }),
             note: None,
         }
@@ -208,9 +216,10 @@ impl DrillSummary {
             .damage
             .as_ref()
             .map_or_else(String::new, |lost| format!("  {lost}"));
-        let checks = match (judged.checks.as_str(), judged.verdict) {
-            ("", _) => String::new(),
-            (checks, verdict) => format!("  {}: {checks}", words::verdict(verdict)),
+        let checks = if judged.checks.is_empty() {
+            String::new()
+        } else {
+            format!("  {}: {}", words::verdict(judged.verdict), judged.check_names())
         };
         format!(
             "{} {share:>share_width$}{damage}{checks}",
@@ -251,9 +260,9 @@ pub fn summary(lines: &[&DrillSummary], seed: u64, backend: &str, colours: bool)
             text.push_str(&paint.warn(&format!("{number} {what}")));
         }
     }
-    for (line, times) in without_repeats(lines, colours) {
+    for (line, times) in without_repeats(lines) {
         text.push_str("\n  ");
-        text.push_str(&line);
+        text.push_str(&line.text(colours));
         if times > 1 {
             text.push_str(&format!("  ({times} times)"));
         }
@@ -281,15 +290,11 @@ fn of_them_controls(controls: usize) -> String {
     }
 }
 
-/// The lines of drills that did not end as expected; repeats with the same line appear once, with their number.
-fn without_repeats(lines: &[&DrillSummary], colours: bool) -> Vec<(String, usize)> {
-    let mut all: Vec<(String, usize)> = Vec::new();
+/// The drills that did not end as expected; repeats with the same ending appear once, with their number.
+fn without_repeats<'a>(lines: &[&'a DrillSummary]) -> Vec<(&'a DrillSummary, usize)> {
+    let mut all = Vec::new();
     for line in lines.iter().filter(|line| !line.is_as_expected()) {
-        let text = line.text(colours);
-        match all.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, times)) => *times += 1,
-            None => all.push((text, 1)),
-        }
+        *tally::entry(&mut all, *line) += 1;
     }
     all
 }
@@ -318,7 +323,7 @@ mod tests {
             downtime: Bounds::ZERO,
             percent: Some(percent),
             damage: None,
-            checks: String::new(),
+            checks: Vec::new(),
         });
         DrillSummary::unjudged(name, control, ending)
     }
@@ -354,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_with_the_same_line_appear_once() {
+    fn repeats_with_the_same_ending_appear_once() {
         let skipped = DrillSummary::skipped("cpu", false, "no control group");
         let text = summary(&[&skipped, &skipped, &skipped], 7, "process", false);
         assert!(text.contains("3 skipped (unsupported here)"), "{text}");

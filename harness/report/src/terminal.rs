@@ -335,8 +335,8 @@ impl Page<'_> {
 
     fn next_steps(&self) -> String {
         let mut text = format!("{}\n", self.paint.bold("Next steps"));
-        for advice in advice::advice(self.report) {
-            text.push_str(&self.indented("• ", &advice));
+        for sentence in advice::sentences(self.report) {
+            text.push_str(&self.indented("• ", &sentence));
         }
         for (what, command) in advice::commands(self.report) {
             let _ = writeln!(
@@ -353,12 +353,7 @@ impl Page<'_> {
 fn answers(journey: &Journey, blips: usize) -> String {
     let mut parts = vec![format!("{} good", journey.good)];
     parts.extend(journey.rungs.iter().map(words::rung));
-    parts.extend(
-        journey
-            .bad
-            .iter()
-            .map(|(kind, count)| format!("{count} × {kind}")),
-    );
+    parts.extend(words::bad(journey));
     if blips > 0 {
         parts.push(count(blips, "blip"));
     }

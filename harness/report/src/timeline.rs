@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use super::format::{bounds, of_all, tally};
-use super::text::Evidence;
+use super::text::{in_words, of_deploy, of_step};
 use super::words::seconds;
 use firedrill_judge::measure::{Blip, Interval, Journey, JourneyState, Measured, Outage, Release};
+use firedrill_model::history::plan::Plan;
 use firedrill_model::history::{Event, History, Stamped};
 use firedrill_model::sample::Micros;
 
@@ -92,12 +93,11 @@ pub(super) struct Moment {
 
 /// All moments, in order.
 pub(super) fn timeline(history: &History, measured: &Measured) -> Vec<Moment> {
-    let evidence = Evidence::of(history);
     let mut moments: Vec<Moment> = history
         .events
         .iter()
         .filter(|event| !is_confirmed_deploy(history, event))
-        .filter_map(|event| of_event(event, &evidence))
+        .filter_map(|event| of_event(event, &history.start.plan))
         .collect();
     for journey in &measured.journeys {
         moments.extend(
@@ -119,50 +119,49 @@ pub(super) fn timeline(history: &History, measured: &Measured) -> Vec<Moment> {
     moments
 }
 
-/// Whether a deploy is that of a step whose fault is confirmed by the same evidence: once is enough.
+/// Whether a deploy is that of a step whose fault is confirmed: what the system answered is the evidence, and once is
+/// enough.
 fn is_confirmed_deploy(history: &History, event: &Stamped) -> bool {
-    let Event::Deploy { detail, .. } = &event.event else {
+    let Event::Deploy { release, .. } = &event.event else {
         return false;
     };
-    history.events.iter().any(
-        |other| matches!(&other.event, Event::Injected { evidence: Some(evidence), .. } if evidence == detail),
-    )
+    let deployed = |step: usize| history.start.plan.scenario.steps.get(step)?.fault.release();
+    let mut confirmed = history.events.iter().filter_map(|other| match &other.event {
+        Event::Injected {
+            step,
+            evidence: Some(_),
+        } => deployed(*step),
+        _ => None,
+    });
+    confirmed.any(|other| other == release)
 }
 
-fn of_event(event: &Stamped, evidence: &Evidence<'_>) -> Option<Moment> {
-    let words = |text: &str| evidence.in_words(text);
+fn of_event(event: &Stamped, plan: &Plan) -> Option<Moment> {
+    let of_step = |step: &usize, text: &str| of_step(plan, *step, text);
     let (kind, text) = match &event.event {
-        Event::Steady { good: true, evidence } => (Kind::Steady, words(evidence)),
+        Event::Steady { good: true, evidence } => (Kind::Steady, in_words(evidence)),
         Event::Steady {
             good: false,
             evidence,
-        } => (Kind::Warning, format!("no steady state: {}", words(evidence))),
+        } => (Kind::Warning, format!("no steady state: {}", in_words(evidence))),
         // At the request, not at the confirmation: the outage may begin between the two.
         Event::Injecting { what, .. } => (Kind::Fault, what.clone()),
         Event::Injected {
+            step,
             evidence: Some(evidence),
-            ..
-        } => (Kind::Confirmed, words(evidence)),
+        } => (Kind::Confirmed, of_step(step, evidence)),
         Event::Injected { evidence: None, .. } => (
             Kind::Warning,
             "not confirmed: no evidence that the fault took effect".into(),
         ),
-        Event::NotInjected { why, .. } => (Kind::Warning, format!("not injected: {}", words(why))),
-        Event::Reverted { evidence, .. } => (Kind::Reverted, words(evidence)),
-        Event::NotReverted { why, .. } => (Kind::Warning, format!("not reverted: {}", words(why))),
+        Event::NotInjected { step, why } => (Kind::Warning, format!("not injected: {}", of_step(step, why))),
+        Event::Reverted { step, evidence } => (Kind::Reverted, of_step(step, evidence)),
+        Event::NotReverted { step, why } => (Kind::Warning, format!("not reverted: {}", of_step(step, why))),
         Event::Deploy {
             release,
-            accepted: true,
+            accepted,
             detail,
-        } => (Kind::Deploy, format!("{release} deployed: {}", words(detail))),
-        Event::Deploy {
-            release,
-            accepted: false,
-            detail,
-        } => (
-            Kind::Deploy,
-            format!("deploy of {release} refused: {}", words(detail)),
-        ),
+        } => (Kind::Deploy, deploy(release, *accepted, detail)),
         Event::State { service, state } => (Kind::Service, format!("{service}: {state}")),
         Event::Alert { kind, answered, .. } => alert(kind, *answered),
         Event::Gap { since, until } => {
@@ -174,7 +173,10 @@ fn of_event(event: &Stamped, evidence: &Evidence<'_>) -> Option<Moment> {
         }
         Event::End {
             error: Some(error), ..
-        } => (Kind::Warning, format!("the drill ended early: {}", words(error))),
+        } => (
+            Kind::Warning,
+            format!("the drill ended early: {}", in_words(error)),
+        ),
         Event::End {
             interrupted: true, ..
         } => (Kind::Warning, "the drill was interrupted".into()),
@@ -185,6 +187,15 @@ fn of_event(event: &Stamped, evidence: &Evidence<'_>) -> Option<Moment> {
         kind,
         text,
     })
+}
+
+fn deploy(release: &str, accepted: bool, detail: &str) -> String {
+    let detail = of_deploy(release, detail);
+    if accepted {
+        format!("{release} deployed: {detail}")
+    } else {
+        format!("deploy of {release} refused: {detail}")
+    }
 }
 
 fn alert(kind: &str, answered: u16) -> (Kind, String) {

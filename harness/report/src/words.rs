@@ -2,9 +2,11 @@
 //!
 //! Takes what was measured and judged, gives phrases and sentences; numbers and units come from [`format`](super::format).
 
-use super::format::{self, NONE, count, span};
+use std::time::Duration;
+
+use super::format::{self, count, span};
 use firedrill_judge::check::{Check, Required};
-use firedrill_judge::measure::{Bounds, Data, Instants, Measured};
+use firedrill_judge::measure::{Bounds, Data, Instants, Journey, Measured};
 use firedrill_judge::{Bill, Cost, Judgement, Verdict};
 use firedrill_model::history::Start;
 use firedrill_model::sample::Micros;
@@ -13,17 +15,15 @@ use firedrill_model::scenario::Contract;
 /// More failed checks than this are counted, not quoted.
 const MOST_FAILED: usize = 3;
 
+/// Less than this is 0.00 s.
+const SHOWN_AS_ZERO: Duration = Duration::from_millis(5);
+
 /// An instant of the drill, in seconds from the start of its steps.
 pub(super) fn seconds(at: Micros, origin: Micros) -> String {
-    let (sign, time) = if at < origin {
-        ("−", origin.since(at))
-    } else {
-        ("", at.since(origin))
-    };
-    let text = format!("{:.2}", time.as_secs_f64());
+    let (before, after) = (origin.since(at), at.since(origin));
     // What rounds to zero has no sign.
-    let sign = if text == "0.00" { "" } else { sign };
-    format!("{sign}{text} s")
+    let sign = if before < SHOWN_AS_ZERO { "" } else { "−" };
+    format!("{sign}{:.2} s", before.max(after).as_secs_f64())
 }
 
 /// A verdict in a word.
@@ -220,10 +220,12 @@ pub(super) fn place(start: &Start) -> String {
         (_, 0 | 1) => String::new(),
         (this, of) => format!(", repeat {this} of {of}"),
     };
-    // RFC 3339 to the second; the harness writes UTC.
-    let wall = start.wall.get(..19).unwrap_or(&start.wall).replace('T', " ");
+    let began = start.began().map_or_else(
+        || start.wall.clone(),
+        |began| began.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    );
     format!(
-        "{} ({}), {wall} UTC, seed {}{repeat}",
+        "{} ({}), {began}, seed {}{repeat}",
         start.backend, start.place, start.seed
     )
 }
@@ -234,19 +236,25 @@ pub(super) fn rung(rung: &firedrill_judge::measure::Rung) -> String {
     format!("{} by fallback {name} over {time:.1} s", rung.answers)
 }
 
-/// A list that is only there to be read: what, or a dash.
-pub(super) fn or_dash(list: String) -> String {
-    if list == NONE {
-        format::NOT_APPLICABLE.into()
-    } else {
-        list
+/// A journey's bad answers by kind: `25 × wrong status`.
+pub(super) fn bad(journey: &Journey) -> impl Iterator<Item = String> {
+    journey
+        .bad
+        .iter()
+        .map(|(kind, count)| format!("{count} × {kind}"))
+}
+
+/// Items with commas between them, or a dash.
+pub(super) fn or_dash(items: impl IntoIterator<Item = String>) -> String {
+    let mut items = items.into_iter().peekable();
+    match items.peek() {
+        Some(_) => format::list(items),
+        None => format::NOT_APPLICABLE.into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use firedrill_judge::Share;
 
@@ -267,7 +275,8 @@ mod tests {
     #[test]
     fn an_instant_before_the_first_step_has_a_sign() {
         assert_eq!(seconds(Micros(500_000), Micros(1_000_000)), "−0.50 s");
-        assert_eq!(seconds(Micros(999_999), Micros(1_000_000)), "0.00 s");
+        assert_eq!(seconds(Micros(995_001), Micros(1_000_000)), "0.00 s");
+        assert_eq!(seconds(Micros(995_000), Micros(1_000_000)), "−0.01 s");
         assert_eq!(seconds(Micros(1_530_000), Micros(1_000_000)), "0.53 s");
     }
 

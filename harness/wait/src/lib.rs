@@ -22,10 +22,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// Why a condition can never become true: an error with its own causes, or a text.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// The result of one look at the condition.
 #[derive(Debug)]
 pub enum Poll<T, E> {
-    /// It is true.
+    /// It is true. A caller that tells errors apart by their type puts a `Result` here.
     Done(T),
     /// Not yet. The text says what was seen instead, for the error when time runs out.
     NotYet(String),
@@ -35,7 +38,7 @@ pub enum Poll<T, E> {
 
 /// Why a wait ended without its condition.
 #[derive(Debug, thiserror::Error)]
-pub enum WaitError<E> {
+pub enum WaitError {
     /// Time ran out; `last` is what the last look saw.
     #[error("{what}: not within {} ms; last seen: {last}", within.as_millis())]
     TimedOut {
@@ -47,8 +50,8 @@ pub enum WaitError<E> {
         last: String,
     },
     /// The condition can never become true.
-    #[error("{0}")]
-    Never(E),
+    #[error(transparent)]
+    Never(Cause),
 }
 
 /// The pause between two looks: short at first, so that a quick change is seen quickly, then up to 50 ms.
@@ -59,13 +62,14 @@ fn pause(look: u32) -> Duration {
 /// Looks until `look` says done or never, for at most `within`.
 ///
 /// # Errors
-/// [`WaitError::TimedOut`] with what was last seen, or [`WaitError::Never`] with the reason.
+/// [`WaitError::TimedOut`] with what was last seen, or [`WaitError::Never`] with the cause.
 pub async fn until<T, E, Looking>(
     what: &str,
     within: Duration,
     mut look: impl FnMut() -> Looking,
-) -> Result<T, WaitError<E>>
+) -> Result<T, WaitError>
 where
+    E: Into<Cause>,
     Looking: Future<Output = Poll<T, E>>,
 {
     // One deadline around everything: a look that hangs must not outlast the wait.
@@ -74,7 +78,7 @@ where
     for round in 0u32.. {
         match tokio::time::timeout_at(deadline, look()).await {
             Ok(Poll::Done(value)) => return Ok(value),
-            Ok(Poll::Never(error)) => return Err(WaitError::Never(error)),
+            Ok(Poll::Never(cause)) => return Err(WaitError::Never(cause.into())),
             Ok(Poll::NotYet(seen)) => last = seen,
             Err(_) => break,
         }
@@ -97,12 +101,15 @@ pub async fn until_due(at: std::time::Instant) {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::error::Error;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_condition_that_comes_true_ends_the_wait() {
         let mut looks = 0;
-        let seen = until::<_, (), _>("the third look", Duration::from_secs(1), || {
+        let seen = until::<_, Infallible, _>("the third look", Duration::from_secs(1), || {
             looks += 1;
             std::future::ready(if looks == 3 {
                 Poll::Done(looks)
@@ -134,5 +141,18 @@ mod tests {
             (error.to_string(), before.elapsed()),
             ("pigs".into(), Duration::ZERO)
         );
+    }
+
+    /// An error with a cause of its own.
+    #[derive(Debug, thiserror::Error)]
+    #[error("no flight")]
+    struct NoFlight(#[source] std::io::Error);
+
+    #[tokio::test]
+    async fn a_condition_that_can_never_be_true_keeps_the_cause_of_its_cause() {
+        let look = async || Poll::<(), _>::Never(NoFlight(std::io::ErrorKind::NotFound.into()));
+        let error = until("a flight", Duration::from_secs(9), look).await.unwrap_err();
+        assert_eq!(error.to_string(), "no flight");
+        assert!(error.source().is_some_and(|cause| cause.is::<std::io::Error>()));
     }
 }

@@ -89,6 +89,8 @@ enum Shape {
     VirtualHost,
     /// It writes a megabyte to its log per second.
     LogFlood,
+    /// It logs its environment and the path of each request, and repeats the path in its answer.
+    Echo,
     /// It ignores SIGTERM.
     IgnoresTerm,
     /// It runs as nobody.

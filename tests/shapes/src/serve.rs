@@ -36,6 +36,7 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
             signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::new(AtomicBool::new(false)))?;
         }
         Shape::LogFlood => drop(thread::spawn(flood)),
+        Shape::Echo => log(&format!("{:?}", std::env::vars())),
         _ => {}
     }
     heartbeat::start();
@@ -50,6 +51,14 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
         thread::spawn(move || service.converse(connection));
     }
     Ok(())
+}
+
+#[expect(
+    clippy::print_stdout,
+    reason = "the log of this service is its standard output"
+)]
+fn log(line: &str) {
+    println!("{line}");
 }
 
 /// Ten lines of 10 kB, ten times a second.
@@ -101,6 +110,10 @@ impl Service {
     fn answer(&self, request: &Request, number: u64) -> Answer {
         if self.args.shape == Shape::VirtualHost && request.host != "shapes.example" {
             return Answer::new("421 Misdirected Request", "no such host\n");
+        }
+        if self.args.shape == Shape::Echo && request.path != "/" {
+            log(&request.path);
+            return Answer::new("404 Not Found", format!("no page {}\n", request.path));
         }
         if self.args.shape == Shape::NowAndThen && number % 60 == 59 {
             return Answer::new("500 Internal Server Error", "now and then\n");

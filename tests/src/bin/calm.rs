@@ -15,6 +15,7 @@ use acceptance::Kind;
 use acceptance::snapshots::{Snapshot, difference};
 use clap::Parser;
 use firedrill::format::count;
+use firedrill::history::BackendKind;
 use firedrill::judge::Verdict;
 use firedrill::{history, judge, measure};
 
@@ -88,7 +89,7 @@ fn compare(folder: &Path, decided: bool) -> (String, Option<String>) {
         Ok(history) => history,
         Err(error) => return ("unreadable".into(), Some(error.to_string())),
     };
-    let kind = if history.start.backend == Kind::Docker.to_string() {
+    let kind = if history.start.backend == BackendKind::Docker {
         Kind::Docker
     } else {
         Kind::Process

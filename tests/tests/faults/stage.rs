@@ -58,6 +58,7 @@ fn plan(release: &str, limits: ResourceLimits, restart: Restart) -> Plan {
         system: serde_json::from_value(system).unwrap(),
         project: Project::default(),
         hints: Vec::new(),
+        secrets: Default::default(),
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod logs;
 mod readiness;
+mod secrets;
 mod verdicts;
 mod volumes;
 
@@ -12,6 +13,7 @@ use acceptance::trials::{missing, trial};
 
 use logs::*;
 use readiness::*;
+use secrets::*;
 use verdicts::*;
 use volumes::*;
 
@@ -21,6 +23,12 @@ fn main() {
         let name = format!("docker::volumes_of_{name}_are_written_and_removed");
         trials.push(trial(name, missing(Kind::Docker, []), move || {
             volumes_of_other_users_are_written_and_removed(image_user)
+        }));
+    }
+    for kind in [Kind::Process, Kind::Docker] {
+        let name = format!("{kind}::a_secret_is_stored_and_shown_nowhere");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_secret_is_stored_and_shown_nowhere(kind)
         }));
     }
     for kind in [Kind::Process, Kind::Docker] {

@@ -114,22 +114,22 @@ struct Settings {
 #[derive(Debug, thiserror::Error)]
 enum Error {
     /// The time zone does not exist.
-    #[error("unknown time zone `{name}`: {source}; use a name such as Europe/Berlin")]
+    #[error("unknown time zone `{name}`: {cause}; use a name such as Europe/Berlin")]
     Zone {
         /// The name given.
         name: String,
-        /// Why.
-        source: jiff::Error,
+        /// Why. Named in the text, so it is no source: it would be printed twice.
+        cause: jiff::Error,
     },
     /// A text is not a time.
-    #[error("`{text}` is not a time: {source}; write 2026-03-04T10:00Z, or 2026-03-04 10:00 in {zone}")]
+    #[error("`{text}` is not a time: {cause}; write 2026-03-04T10:00Z, or 2026-03-04 10:00 in {zone}")]
     Time {
         /// The text given.
         text: String,
         /// The ledger's time zone.
         zone: String,
-        /// Why.
-        source: jiff::Error,
+        /// Why. Named in the text, so it is no source: it would be printed twice.
+        cause: jiff::Error,
     },
     /// The incident ends before it starts.
     #[error("--end {end} is before --start {start}")]
@@ -185,9 +185,9 @@ fn settings(place: &Place) -> Result<Settings, Failure> {
         .clone()
         .unwrap_or_else(|| folder.join(&project.ledger.file));
     let name = place.time_zone.as_ref().unwrap_or(&project.ledger.time_zone);
-    let zone = TimeZone::get(name).map_err(|source| Error::Zone {
+    let zone = TimeZone::get(name).map_err(|cause| Error::Zone {
         name: name.clone(),
-        source,
+        cause,
     })?;
     Ok(Settings {
         ledger,
@@ -261,10 +261,10 @@ fn parse_time(text: &str, zone: &TimeZone) -> Result<Timestamp, Error> {
         .trim()
         .parse::<jiff::civil::DateTime>()
         .and_then(|at| zone.to_ambiguous_zoned_datetime(at).unambiguous());
-    local.map(|at| at.timestamp()).map_err(|source| Error::Time {
+    local.map(|at| at.timestamp()).map_err(|cause| Error::Time {
         text: text.into(),
         zone: zone.iana_name().unwrap_or("UTC").to_owned(),
-        source,
+        cause,
     })
 }
 

@@ -101,7 +101,7 @@ fn side(folder: &PathBuf) -> Result<Side, FindError> {
     };
     for run in &runs {
         let start = &run.history.start;
-        match ComparedDrill::new(&start.plan.name, &start.wall, &run.measured, &run.judgement) {
+        match ComparedDrill::new(start, &run.measured, &run.judgement) {
             Some(drill) => side.drills.push(drill),
             None => side.left_out.push(start.plan.name.clone()),
         }

@@ -11,7 +11,7 @@ use super::output;
 use super::stored_runs::{self, Found};
 use super::suite_log::{self, DrillRecord, DrillResult, LogError, Shard, Suite};
 use firedrill_model::format;
-use firedrill_model::history::{Event, History};
+use firedrill_model::history::{BackendKind, Event, History};
 use firedrill_report::DrillSummary;
 
 #[derive(Debug, clap::Args)]
@@ -88,7 +88,8 @@ struct Log {
 /// The suite, merged.
 struct Merged {
     seed: u64,
-    backend: String,
+    /// `None` where nothing says it.
+    backend: Option<BackendKind>,
     drills: Vec<Drill>,
 }
 
@@ -124,7 +125,8 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
 
 fn print(args: &Args, merged: &Merged) {
     let summaries: Vec<&DrillSummary> = merged.drills.iter().map(|drill| &drill.summary).collect();
-    let (seed, backend) = (merged.seed, &merged.backend);
+    let (seed, backend) = (merged.seed, merged.backend.as_ref());
+    let backend = backend.map_or("unknown", BackendKind::name);
     output::print(&if args.json {
         firedrill_report::summary_json(&summaries, seed, backend).to_string()
     } else if args.markdown {
@@ -225,7 +227,7 @@ fn merge(suite: &Suite, logs: &[Log], found: &Found) -> Merged {
         });
     Merged {
         seed: suite.seed,
-        backend: suite.backend.clone(),
+        backend: Some(suite.backend.clone()),
         drills: drills.collect(),
     }
 }
@@ -285,14 +287,14 @@ fn end(history: &History) -> (bool, Option<&str>) {
 fn merge_histories(folders: &[PathBuf]) -> Merged {
     let mut merged = Merged {
         seed: 0,
-        backend: "unknown".into(),
+        backend: None,
         drills: Vec::new(),
     };
     for folder in folders {
         // Without a log the suite's seed is unknown; the last run's stands for it.
         if let Ok(history) = firedrill_model::history::read(folder) {
             merged.seed = history.start.seed;
-            merged.backend = history.start.backend;
+            merged.backend = Some(history.start.backend);
         }
         let name = stored_runs::file_name(folder);
         merged.drills.push(judge(folder, &name, false));

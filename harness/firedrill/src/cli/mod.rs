@@ -9,6 +9,7 @@ mod clean;
 mod compare;
 mod completions;
 mod doctor;
+mod engine_address;
 mod exit;
 mod failure;
 mod faults;
@@ -122,6 +123,7 @@ pub fn main() -> ExitCode {
             return finish(Exit::AsExpected).into();
         }
     };
+    engine_address::lead_library_to_engine();
     // Before the first output, and for everything that follows, also in the libraries.
     cli.color.apply();
     let result = tokio::runtime::Builder::new_multi_thread()

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anstream::{AutoStream, ColorChoice};
 use firedrill_logs::line::{visible, visible_in_color};
+use firedrill_logs::redact::Secrets;
 use firedrill_model::format;
 use firedrill_model::scenario::{Problem, Problems};
 
@@ -47,6 +48,22 @@ pub(super) fn width() -> usize {
         .clamp(60, 160)
 }
 
+/// The secrets of this call's services, which are never printed.
+static SECRETS: Mutex<Vec<Secrets>> = Mutex::new(Vec::new());
+
+/// Hides secrets in everything that is printed from now on.
+pub(super) fn hide(secrets: &Secrets) {
+    let mut known = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    known.push(secrets.clone());
+}
+
+/// A text without those secrets.
+fn without_secrets(text: &str) -> String {
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    let hide = |text: String, secrets: &Secrets| secrets.hide_in(&text).into_owned();
+    secrets.iter().fold(text.to_owned(), hide)
+}
+
 /// The first failure to write to standard output.
 static FAILED: Mutex<Option<io::Error>> = Mutex::new(None);
 
@@ -64,7 +81,8 @@ pub(super) fn print(text: &str) {
 /// Prints a result that consists of commands for GitHub's runner, each in a line.
 pub(super) fn print_commands(text: &str) {
     let mut out = anstream::stdout().lock();
-    remember(writeln!(out, "{}", visible_in_color(text)).and_then(|()| out.flush()));
+    let text = without_secrets(text);
+    remember(writeln!(out, "{}", visible_in_color(&text)).and_then(|()| out.flush()));
 }
 
 /// Text in which GitHub's runner finds no command: it takes `::error::…` at the beginning of a line for one, whatever program
@@ -110,7 +128,8 @@ pub(super) fn note(text: &str) {
 
 /// Prints a note with colours of our own.
 pub(super) fn note_in_color(text: &str) {
-    let text = visible_in_color(text);
+    let text = without_secrets(text);
+    let text = visible_in_color(&text);
     let _ = writeln!(anstream::stderr().lock(), "{}", without_commands(&text));
 }
 

@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         unreadable,
     } = stored_runs::judge_all(&folders);
     // By date, so that the same runs give the same projection wherever their folders lie.
-    drills.sort_by(|a, b| a.history.start.wall.cmp(&b.history.start.wall));
+    drills.sort_by_key(|run| run.history.start.began());
     let mut gathered = firedrill_budget::gather(
         drills.iter().map(|run| (&run.history.start.plan, &run.judgement)),
         args.controls,

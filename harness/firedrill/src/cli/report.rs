@@ -58,14 +58,14 @@ enum Error {
     #[error(transparent)]
     Report(#[from] render::Error),
     /// The browser does not start.
-    #[error("cannot start `{program}`: {source}; open {} in a browser yourself", page.display())]
+    #[error("cannot start `{program}`: {cause}; open {} in a browser yourself", page.display())]
     Browser {
         /// The page.
         page: PathBuf,
         /// The desktop's opener.
         program: &'static str,
-        /// Why.
-        source: io::Error,
+        /// Why. Named in the text, so it is no source: it would be printed twice.
+        cause: io::Error,
     },
 }
 
@@ -169,10 +169,6 @@ fn open(page: &Path) -> Result<(), Error> {
         .spawn();
     match opener {
         Ok(_) => Ok(()),
-        Err(source) => Err(Error::Browser {
-            page,
-            program,
-            source,
-        }),
+        Err(cause) => Err(Error::Browser { page, program, cause }),
     }
 }

@@ -2,8 +2,21 @@
 
 use std::path::Path;
 
-use firedrill_model::scenario::{self, Problems};
+use super::output;
+use firedrill_model::scenario::{self, Problems, SecretError};
 use firedrill_runner::{Plan, fault};
+
+/// Fills the secrets that the files name. From then on nothing that is printed shows them.
+///
+/// # Errors
+/// A secret that the environment does not have.
+pub(super) fn fill_secrets(plans: &mut [Plan]) -> Result<(), SecretError> {
+    for plan in plans {
+        plan.fill_secrets(|name| std::env::var(name).ok())?;
+        output::hide(&plan.secrets);
+    }
+    Ok(())
+}
 
 /// Finds and loads the scenarios that the arguments name; without arguments, all of ./scenarios.
 ///

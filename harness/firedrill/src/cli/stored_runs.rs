@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::output;
+use super::suite_log::is_suite_log;
 use firedrill_judge::Judgement;
 use firedrill_judge::measure::{self, Measured};
 use firedrill_model::format;
@@ -198,7 +199,7 @@ fn search(folder: &Path, depth: u32, found: &mut Found) -> Result<(), FindError>
         let passed = path.is_symlink() && !is_run(&path);
         if path.is_dir() && !passed && depth < DEEPEST {
             search(&path, depth + 1, found)?;
-        } else if name.starts_with("call-") && name.ends_with(".jsonl") {
+        } else if is_suite_log(&name) {
             found.suite_logs.push(path);
         }
     }

@@ -7,7 +7,7 @@
 //! RUNS/call-ID.jsonl   first line: seed, backend, all scenarios of the suite, repeats, shard; then one line per drill
 //! ```
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -16,10 +16,14 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use firedrill_model::files::{self, FileError, Limit};
+use firedrill_model::history::BackendKind;
 use firedrill_model::json_lines;
 
 /// The version of the file.
 const FORMAT: u32 = 1;
+/// A suite log's name is the call's id between these.
+const NAME_BEGINS: &str = "call-";
+const NAME_ENDS: &str = ".jsonl";
 /// Half a million drills.
 const LIMIT: Limit = Limit::new(64 << 20, "it is read whole");
 
@@ -68,7 +72,7 @@ pub(super) struct Suite {
     pub(super) seed: u64,
     /// Where the services run.
     #[serde(alias = "target")] // the key in files of older versions
-    pub(super) backend: String,
+    pub(super) backend: BackendKind,
     /// Every scenario of the suite, including those of other shards.
     pub(super) scenarios: Vec<String>,
     /// Repeats of each scenario.
@@ -81,7 +85,7 @@ pub(super) struct Suite {
 impl Suite {
     pub(super) fn new(
         seed: u64,
-        backend: String,
+        backend: BackendKind,
         scenarios: Vec<String>,
         repeat: u32,
         shard: Option<Shard>,
@@ -131,6 +135,11 @@ pub(super) enum DrillResult {
     Failed(String),
 }
 
+/// Whether a file of this name is a suite log.
+pub(super) fn is_suite_log(name: &str) -> bool {
+    name.starts_with(NAME_BEGINS) && name.ends_with(NAME_ENDS)
+}
+
 /// A suite log, open for writing.
 #[derive(Debug)]
 pub(super) struct SuiteLog(Mutex<File>);
@@ -142,9 +151,9 @@ impl SuiteLog {
     /// When the folder or the file cannot be created.
     pub(super) fn create(runs: &Path, id: &str, suite: &Suite) -> io::Result<Self> {
         std::fs::create_dir_all(runs)?;
-        let path = runs.join(format!("call-{id}.jsonl"));
+        let path = runs.join(format!("{NAME_BEGINS}{id}{NAME_ENDS}"));
         // `create_new`: two calls never share a log.
-        let mut file = OpenOptions::new().append(true).create_new(true).open(path)?;
+        let mut file = files::private().append(true).create_new(true).open(path)?;
         json_lines::append(&mut file, suite)?;
         Ok(Self(Mutex::new(file)))
     }
@@ -240,7 +249,7 @@ mod tests {
         };
         log.record(&record).unwrap();
         let path = folder.path().join("call-x.jsonl");
-        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"{\"scenario\":\"a\",\"rep").unwrap();
         assert_eq!(read(&path).unwrap(), (suite, vec![record]));
     }

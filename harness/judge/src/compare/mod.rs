@@ -14,6 +14,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use firedrill_model::history::Start;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Judgement;
@@ -52,8 +54,8 @@ pub enum Metric {
 pub struct ComparedDrill {
     /// Its scenario.
     pub scenario: String,
-    /// When it began, RFC 3339: as text it sorts by time.
-    pub wall: String,
+    /// When it began; `None` where its history does not say.
+    pub began: Option<Timestamp>,
     /// The times that it has.
     pub times: Vec<(Metric, Bounds)>,
     /// Whether an essential journey was down.
@@ -68,7 +70,7 @@ pub struct ComparedDrill {
 
 impl ComparedDrill {
     /// From what was measured; `None` for a drill without evidence, which proves nothing.
-    pub fn new(scenario: &str, wall: &str, measured: &Measured, judgement: &Judgement) -> Option<Self> {
+    pub fn new(start: &Start, measured: &Measured, judgement: &Judgement) -> Option<Self> {
         if !judgement.has_evidence() {
             return None;
         }
@@ -83,8 +85,8 @@ impl ComparedDrill {
             (Metric::TimeToRecover, instants.time_to_recover),
         ];
         Some(Self {
-            scenario: scenario.into(),
-            wall: wall.into(),
+            scenario: start.plan.name.clone(),
+            began: start.began(),
             times: times
                 .into_iter()
                 .filter_map(|(metric, bounds)| Some((metric, bounds?)))
@@ -334,13 +336,15 @@ fn finding(doubt: Option<Doubt>, baseline: &Values, head: &Values, p: f64) -> Fi
 }
 
 /// Whether the sides took turns: in the order of time, the side changes at least as often as the smaller side has
-/// drills. Run one after the other, it changes once.
+/// drills. Run one after the other, it changes once. Nobody knows the turn of a drill without a time.
 fn in_turn(baseline: &[ComparedDrill], head: &[ComparedDrill]) -> bool {
-    let side = |drills: &[ComparedDrill], is_head: bool| -> Vec<(String, bool)> {
-        drills.iter().map(|drill| (drill.wall.clone(), is_head)).collect()
+    let side = |drills: &[ComparedDrill], is_head: bool| -> Option<Vec<(Timestamp, bool)>> {
+        drills.iter().map(|drill| Some((drill.began?, is_head))).collect()
     };
-    let mut order = [side(baseline, false), side(head, true)].concat();
-    // RFC 3339 in UTC sorts by time as text.
+    let (Some(baseline_times), Some(head_times)) = (side(baseline, false), side(head, true)) else {
+        return false;
+    };
+    let mut order = [baseline_times, head_times].concat();
     order.sort_unstable();
     let changes = order.windows(2).filter(|pair| pair[0].1 != pair[1].1).count();
     changes >= baseline.len().min(head.len())

@@ -11,7 +11,7 @@ fn drills(side: u32, downtimes: &[Option<u64>], turns: bool) -> Vec<ComparedDril
         let high = downtime.map(|ms| Duration::from_millis(ms + 10));
         ComparedDrill {
             scenario: "a".into(),
-            wall: format!("2026-01-01T00:{minute:02}:00Z"),
+            began: format!("2026-01-01T00:{minute:02}:00Z").parse().ok(),
             times: vec![(Metric::Downtime, Bounds { low, high })],
             down: true,
             exposed: false,
@@ -36,6 +36,17 @@ fn a_slower_head_is_a_regression_and_a_faster_one_an_improvement() {
     assert_eq!(found(&fast, &slow, true), Finding::Regression);
     assert_eq!(found(&slow, &fast, true), Finding::Improvement);
     assert_eq!(found(&fast, &fast, true), Finding::NoDifference);
+}
+
+#[test]
+fn nobody_knows_the_turn_of_a_drill_without_a_time() {
+    let (fast, slow) = (all([200, 205, 210, 215, 220]), all([400, 405, 410, 415, 420]));
+    let (baseline, mut head) = (drills(0, &fast, true), drills(1, &slow, true));
+    head[2].began = None;
+    assert_eq!(
+        compare(&baseline, &head).rows[0].finding,
+        Finding::Inconclusive(Doubt::NotInTurn)
+    );
 }
 
 #[test]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::interval::{self, Interval};
 use super::streams::Streams;
+use crate::tally;
 use firedrill_model::history::History;
 use firedrill_model::sample::{Label, Micros, Sample};
 
@@ -34,24 +35,21 @@ pub struct Release {
 
 /// The releases that answered, by their first answers.
 pub(super) fn releases(history: &History, streams: &Streams<'_>) -> Vec<Release> {
-    let mut seen: Vec<(Label, Release)> = Vec::new();
+    let mut seen: Vec<(Label, Option<Release>)> = Vec::new();
     for stream in streams.all() {
         let silent = (streams.interval(stream) * SILENT_PROBES).max(SILENT);
         for sample in streams.samples(stream).filter(|s| is_named(s)) {
             let stamps = (sample.sent, sample.ended);
-            let good = usize::from(sample.outcome.is_up());
-            match seen.iter_mut().find(|(label, _)| *label == sample.release) {
-                Some((_, known)) => {
-                    known.answers = (known.answers.0 + 1, known.answers.1 + good);
-                    known.first = known.first.min(stamps);
-                    known.last = known.last.max(stamps);
-                    extend(&mut known.stretches, stamps, silent);
-                }
-                None => seen.push((sample.release, release(history, sample.release, good, stamps))),
-            }
+            let known = tally::entry(&mut seen, sample.release);
+            let release = known.get_or_insert_with(|| unanswered(history, sample.release, stamps));
+            release.answers.0 += 1;
+            release.answers.1 += usize::from(sample.outcome.is_up());
+            release.first = release.first.min(stamps);
+            release.last = release.last.max(stamps);
+            extend(&mut release.stretches, stamps, silent);
         }
     }
-    let mut releases: Vec<Release> = seen.into_iter().map(|(_, release)| release).collect();
+    let mut releases: Vec<Release> = seen.into_iter().filter_map(|(_, release)| release).collect();
     let dead = dead(streams);
     for release in &mut releases {
         // Streams overlap in time: joined, their stretches are the release's.
@@ -97,16 +95,14 @@ fn is_answered(sample: &Sample) -> bool {
     sample.outcome.is_up() || sample.release != Label::NONE
 }
 
-fn release(history: &History, label: Label, good: usize, stamps: (Micros, Micros)) -> Release {
+/// A release before its first answer is counted.
+fn unanswered(history: &History, label: Label, stamps: (Micros, Micros)) -> Release {
     Release {
         name: history.label(label).unwrap_or_default().to_owned(),
-        answers: (1, good),
+        answers: (0, 0),
         first: stamps,
         last: stamps,
-        stretches: vec![Interval {
-            from: stamps.0,
-            until: stamps.1,
-        }],
+        stretches: Vec::new(),
     }
 }
 

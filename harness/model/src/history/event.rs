@@ -1,5 +1,6 @@
 //! The events of a history. An event of a newer version is read as [`Event::Unknown`].
 
+use jiff::Timestamp;
 use serde::de::Error;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::sample::{Ack, Found, Label, Micros, Mode, StreamId};
 
+use super::backend::BackendKind;
 use super::plan::{FaultName, Plan};
 use super::state::StateChange;
 
@@ -56,15 +58,22 @@ pub struct Start {
     pub wall: String,
     /// The seed that every random choice of the drill derives from.
     pub seed: u64,
-    /// Where it ran: `docker` or `process`. Older histories call it `target`.
+    /// Where it ran. Older histories call it `target`.
     #[serde(alias = "target")]
-    pub backend: String,
+    pub backend: BackendKind,
     /// What that backend is, in words: the engine and its version, the system.
     pub place: String,
     /// Which of how many repeats this is, from 1.
     pub repeat: (u32, u32),
     /// What was run.
     pub plan: Plan,
+}
+
+impl Start {
+    /// The wall clock when the drill's clock started; `None` where a history has something else there.
+    pub fn began(&self) -> Option<Timestamp> {
+        self.wall.parse().ok()
+    }
 }
 
 /// The parts of a drill, in order.

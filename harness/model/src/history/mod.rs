@@ -13,6 +13,7 @@
 //! Versioned by [`FORMAT`]; a last line or record that was cut off, by a kill of the harness, is left out and
 //! noted in [`History::torn`]. Keys and events of a newer version are passed over; a newer format is refused.
 
+mod backend;
 mod event;
 mod load;
 pub mod plan;
@@ -21,6 +22,7 @@ mod samples;
 mod state;
 mod write;
 
+pub use backend::BackendKind;
 pub use event::*;
 pub use load::{Contention, HELD_FROM, Load};
 pub use read::{Missing, ReadError, first_line, read, run_id};
@@ -153,6 +155,19 @@ mod tests {
         );
         assert_eq!(history.torn, []);
         assert_eq!(history.events[0].event, start());
+    }
+
+    #[test]
+    fn a_drill_began_at_an_instant_in_whatever_zone_it_is_written() {
+        let began = |wall: &str| {
+            let mut start = made_up("nothing", &serde_json::json!([]));
+            start.wall = wall.to_owned();
+            start.began()
+        };
+        let utc = began("2026-01-01T00:00:00Z");
+        assert!(utc.is_some());
+        assert_eq!(began("2026-01-01T01:00:00+01:00"), utc);
+        assert_eq!(began("yesterday"), None);
     }
 
     #[test]

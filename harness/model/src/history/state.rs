@@ -46,17 +46,39 @@ impl fmt::Display for StateChange {
     }
 }
 
+impl StateChange {
+    /// The words that a history stores. Those of the format, so they never change; what people read is [`fmt::Display`].
+    fn stored(&self) -> String {
+        match self {
+            Self::Restarted => "restarted".to_owned(),
+            Self::Resumed => "resumed".to_owned(),
+            Self::Running => "running".to_owned(),
+            Self::Paused => "frozen".to_owned(),
+            Self::EndedBySignal(signal) => format!("{BY_SIGNAL}{signal}"),
+            Self::EndedWithCode(code) => format!("{WITH_CODE}{code}"),
+            Self::OutOfMemory => "killed by the kernel, out of memory".to_owned(),
+            Self::Absent => "absent".to_owned(),
+            Self::Other(words) => words.clone(),
+        }
+    }
+}
+
+/// How the stored words for [`StateChange::EndedBySignal`] begin.
+const BY_SIGNAL: &str = "ended by signal ";
+/// How the stored words for [`StateChange::EndedWithCode`] begin.
+const WITH_CODE: &str = "ended with code ";
+
 impl From<StateChange> for String {
     fn from(change: StateChange) -> Self {
-        change.to_string()
+        change.stored()
     }
 }
 
 impl From<String> for StateChange {
     fn from(words: String) -> Self {
         let numbered = |before: &str| i64::from_str(words.strip_prefix(before)?).ok();
-        let by_number = numbered("ended by signal ").map(Self::EndedBySignal);
-        let by_number = by_number.or_else(|| numbered("ended with code ").map(Self::EndedWithCode));
+        let by_number = numbered(BY_SIGNAL).map(Self::EndedBySignal);
+        let by_number = by_number.or_else(|| numbered(WITH_CODE).map(Self::EndedWithCode));
         let plain = [
             Self::Restarted,
             Self::Resumed,
@@ -69,7 +91,7 @@ impl From<String> for StateChange {
         plain
             .into_iter()
             .chain(by_number)
-            .find(|change| change.to_string() == words)
+            .find(|change| change.stored() == words)
             .unwrap_or(Self::Other(words))
     }
 }
@@ -96,7 +118,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_words_are_written_as_they_were_read(words in "(ended (by signal|with code) )?[+0-9a-z ]{0,12}") {
-            prop_assert_eq!(StateChange::from(words.clone()).to_string(), words);
+            prop_assert_eq!(String::from(StateChange::from(words.clone())), words);
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Writing a history while it happens. Only the drill does.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use firedrill_logs::redact::Secrets;
+use serde_json::Value;
+
 use super::{EVENTS, Event, FORMAT, LOAD, Load, SAMPLES, Stamped, samples};
-use crate::json_lines;
 use crate::sample::{Clock, Label, Labels, Sample};
+use crate::{files, json_lines};
 
 /// The one writer of a history. Events go to disk at once, samples with the next event or [`Writer::flush`].
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub struct Writer {
     load: File,
     labels: Labels,
     written: usize,
+    secrets: Secrets,
 }
 
 impl Writer {
@@ -27,7 +31,7 @@ impl Writer {
     /// When the files cannot be made, or are there already.
     pub fn create(folder: &Path, clock: Clock, labels: Labels) -> io::Result<Self> {
         let create = |name: &str| {
-            OpenOptions::new()
+            files::private()
                 .append(true)
                 .create_new(true)
                 .open(folder.join(name))
@@ -43,7 +47,15 @@ impl Writer {
             samples,
             labels,
             written: 0,
+            secrets: Secrets::default(),
         })
+    }
+
+    /// Hides these secrets in all texts. What looks like a secret is hidden in any case.
+    #[must_use]
+    pub fn hiding(mut self, secrets: Secrets) -> Self {
+        self.secrets = secrets;
+        self
     }
 
     /// The run folder.
@@ -60,7 +72,7 @@ impl Writer {
         self.flush()?;
         let stamped = Stamped {
             at: self.clock.now(),
-            event,
+            event: hidden(event, &self.secrets)?,
         };
         json_lines::append(&mut self.events, &stamped)?;
         Ok(stamped)
@@ -93,7 +105,7 @@ impl Writer {
             let label = Label(u16::try_from(self.written).unwrap_or(0));
             let stamped = Stamped {
                 at: self.clock.now(),
-                event: Event::Label { label, text },
+                event: hidden(Event::Label { label, text }, &self.secrets)?,
             };
             json_lines::append(&mut self.events, &stamped)?;
         }
@@ -106,5 +118,35 @@ impl Writer {
     /// When the disk does not take it.
     pub fn flush(&mut self) -> io::Result<()> {
         self.samples.flush()
+    }
+}
+
+/// An event without secrets in its texts.
+fn hidden(event: Event, secrets: &Secrets) -> io::Result<Event> {
+    let mut json = serde_json::to_value(&event)?;
+    if hide(&mut json, secrets) {
+        Ok(serde_json::from_value(json)?)
+    } else {
+        Ok(event)
+    }
+}
+
+/// Hides secrets in every text of a value, and says whether there were any.
+fn hide(value: &mut Value, secrets: &Secrets) -> bool {
+    match value {
+        Value::String(text) => {
+            let without = secrets.redacted(text);
+            let found = without != *text;
+            *text = without;
+            found
+        }
+        // No short-circuit: each of them may have one.
+        Value::Array(items) => items
+            .iter_mut()
+            .fold(false, |found, item| hide(item, secrets) | found),
+        Value::Object(table) => table
+            .values_mut()
+            .fold(false, |found, item| hide(item, secrets) | found),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use firedrill_logs::redact::Secrets;
 use serde_json::Value;
 
 use super::document::{Document, at};
@@ -298,5 +299,6 @@ fn assemble<F>(path: &Path, system_path: &Path, parts: Parts<F>) -> Plan<F> {
         system,
         project,
         hints,
+        secrets: Secrets::default(),
     }
 }

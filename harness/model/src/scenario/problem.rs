@@ -135,6 +135,8 @@ codes! {
     UnknownPlaceholder = "unknown-placeholder",
     /// An unmatched brace in a template.
     LoneBrace = "lone-brace",
+    /// A secret in a program's arguments, which every user of the machine can read.
+    SecretInArgument = "secret-in-argument",
     /// A name that cannot be part of a template, a host name or a container name.
     BadName = "bad-name",
 

@@ -77,6 +77,16 @@ impl Template {
         })
     }
 
+    /// The template with values for the placeholders that `lookup` knows; the others stay.
+    pub(super) fn filled<'v>(&self, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
+        let literal = |text: &str| text.replace('{', "{{").replace('}', "}}");
+        let part = |part: &Part| match part {
+            Part::Text(text) => literal(text),
+            Part::Placeholder(name) => lookup(name).map_or_else(|| format!("{{{name}}}"), literal),
+        };
+        self.parts.iter().map(part).collect()
+    }
+
     /// The text with the value of every placeholder.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::advice;
 use super::drill::DrillReport;
-use super::format::{bounds, count, latency as time, list, span, tally};
+use super::format::{bounds, count, latency as time, span};
 use super::outcome::{DrillOutcome, Status, counts, how_many, worst_first};
 use super::text::plain;
 use super::timeline::Moment;
@@ -133,7 +133,7 @@ fn section(n: usize, drill: &DrillOutcome, report: &DrillReport) -> Value {
         checks => checks(report),
         logs => logs(report),
         torn => report.torn.clone(),
-        advice => advice::advice(report),
+        advice => advice::sentences(report),
         commands => advice::commands(report).into_iter().map(|(what, command)| context! { what, command }).collect::<Vec<_>>(),
     }
 }
@@ -272,8 +272,8 @@ fn journeys(report: &DrillReport) -> Vec<Value> {
     let row = |journey: &Journey| {
         context! {
             name => journey.name.clone(), essential => journey.essential, good => journey.good,
-            fallback => or_dash(list(journey.rungs.iter().map(words::rung))),
-            bad => or_dash(tally(journey.bad.iter().copied())),
+            fallback => or_dash(journey.rungs.iter().map(words::rung)),
+            bad => or_dash(words::bad(journey)),
             blips => report.measured.blips_of(journey).count(), void => journey.void, downtime => bounds(journey.downtime),
             p50 => time(journey.latency.p50), p99 => time(journey.latency.p99), max => time(journey.latency.max),
         }

@@ -16,6 +16,7 @@ use super::text::plain;
 use super::timeline::Kind;
 use super::words::{self, budget_name, detection_origin, place};
 use firedrill_judge::measure::{Bounds, Journey};
+use firedrill_judge::tally;
 use firedrill_model::sample::Bad;
 
 /// What only people know.
@@ -330,12 +331,9 @@ impl Draft<'_> {
 
     /// How the answers of all journeys that were down failed, and how often.
     fn kinds_of_failure(&self) -> Vec<(Bad, usize)> {
-        let mut sums: Vec<(Bad, usize)> = Vec::new();
+        let mut sums = Vec::new();
         for (kind, count) in self.down().flat_map(|journey| &journey.bad) {
-            match sums.iter_mut().find(|(known, _)| known == kind) {
-                Some((_, sum)) => *sum += count,
-                None => sums.push((*kind, *count)),
-            }
+            *tally::entry(&mut sums, *kind) += count;
         }
         sums
     }

@@ -42,7 +42,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
         scenario: &start.plan.name,
         summary: &start.plan.scenario.summary,
         run: &start.run,
-        backend: &start.backend,
+        backend: start.backend.name(),
         place: &start.place,
         started: &start.wall,
         seed: start.seed,

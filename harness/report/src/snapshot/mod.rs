@@ -244,7 +244,6 @@ fn share(judgement: &Judgement, accepted: &AcceptedLines<'_>) -> String {
 
 /// The verdict, and the checks behind it where it is not *met*.
 fn verdict(judgement: &Judgement) -> Vec<(String, String)> {
-    let names = |verdict: Verdict| list(judgement.of(verdict).map(|check| check.id.to_string()));
     let word = match (judgement.verdict(), judgement.as_expected()) {
         (Verdict::Met, true) => "met",
         (Verdict::Met, false) => "met (unexpected: negative control)",
@@ -257,8 +256,10 @@ fn verdict(judgement: &Judgement) -> Vec<(String, String)> {
         ("breached checks", Verdict::Breached),
         ("undecided checks", Verdict::Undecided),
     ] {
-        let names = names(verdict);
-        lines.extend((names != NONE).then(|| (key.to_owned(), names)));
+        let names: Vec<String> = judgement.of(verdict).map(|check| check.id.to_string()).collect();
+        if !names.is_empty() {
+            lines.push((key.to_owned(), list(names)));
+        }
     }
     lines
 }

@@ -2,38 +2,21 @@
 //!
 //! Takes the text of an event and gives the same facts without braces, quotes and tags. The history keeps the original.
 
-use firedrill_model::history::{Event, History};
+use firedrill_model::history::plan::Plan;
 
-/// The evidence of one history, readable.
-pub(crate) struct Evidence<'h> {
-    /// What each deploy answered, with its release.
-    deploys: Vec<(&'h str, &'h str)>,
+/// What a step's fault gave as evidence, or why it failed, in words.
+pub(crate) fn of_step(plan: &Plan, step: usize, text: &str) -> String {
+    let step = plan.scenario.steps.get(step);
+    match step.and_then(|step| step.fault.release()) {
+        Some(release) => of_deploy(release, text),
+        None => in_words(text),
+    }
 }
 
-impl<'h> Evidence<'h> {
-    /// Of a history.
-    pub(crate) fn of(history: &'h History) -> Self {
-        let deploy = |event: &'h firedrill_model::history::Stamped| match &event.event {
-            Event::Deploy { release, detail, .. } => Some((detail.as_str(), release.as_str())),
-            _ => None,
-        };
-        Self {
-            deploys: history.events.iter().filter_map(deploy).collect(),
-        }
-    }
-
-    /// A text of an event in words. Format 1 wrote the path of a deploy with its placeholder, and left a blank where a
-    /// service had no release before: both are made good here, since those histories must stay readable.
-    pub(crate) fn in_words(&self, text: &str) -> String {
-        // The deploy is known by its own text: format 1 has no other link between the two events.
-        let deploy = self.deploys.iter().find(|(detail, _)| *detail == text);
-        let text = match deploy {
-            Some((_, release)) => text.replace("{release}", release),
-            None => text.to_owned(),
-        };
-        // Older versions wrote this where there was no release before.
-        in_words(&text.replace(" instead of ,", ","))
-    }
+/// What a deploy answered, in words. Older versions wrote paths with their placeholder, and left a blank where a service
+/// had no release before: both are made good here, since those histories must stay readable.
+pub(crate) fn of_deploy(release: &str, text: &str) -> String {
+    in_words(&text.replace("{release}", release).replace(" instead of ,", ","))
 }
 
 /// What HTML begins with, in the answers that services give.

@@ -9,8 +9,8 @@ use firedrill_judge::Verdict;
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 use unicode_width::UnicodeWidthStr;
 
-pub(super) use evidence::Evidence;
 pub use evidence::in_words;
+pub(super) use evidence::{of_deploy, of_step};
 pub(super) use firedrill_logs::line::printable as plain;
 
 /// Columns that a terminal needs for a text.

@@ -4,10 +4,12 @@
 //! The beginning says how a service started, the end how it failed; a service that floods its log in between must not
 //! cost the harness the memory.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Write};
 
+use firedrill_logs::redact::{Secrets, redacted};
 use memchr::memmem;
 
 use firedrill_model::format;
@@ -26,6 +28,7 @@ pub struct Log {
     /// Bytes between the two.
     left_out: u64,
     search: Option<Search>,
+    secrets: Secrets,
 }
 
 /// A text that is looked for in everything that passes.
@@ -49,7 +52,15 @@ impl Log {
             end: VecDeque::new(),
             left_out: 0,
             search: None,
+            secrets: Secrets::default(),
         }
+    }
+
+    /// Hides these secrets in what is written. What looks like a secret is hidden in any case.
+    #[must_use]
+    pub fn hiding(mut self, secrets: &Secrets) -> Self {
+        self.secrets = secrets.clone();
+        self
     }
 
     /// Looks for a text, also in what is left out.
@@ -82,7 +93,7 @@ impl Log {
     }
 
     /// Takes a file, in pieces.
-    pub(super) fn read_from(&mut self, mut file: File) -> io::Result<()> {
+    pub(crate) fn read_from(&mut self, mut file: File) -> io::Result<()> {
         // No further than it is now: a service may write faster than it is read.
         let mut left = file.metadata()?.len();
         let mut buffer = vec![0; 1 << 16];
@@ -113,14 +124,34 @@ impl Log {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, mut file: impl Write) -> io::Result<()> {
-        file.write_all(&self.beginning)?;
+        let (mut first, mut last) = (self.beginning.as_slice(), Vec::from(self.end.clone()));
+        if self.left_out > 0 {
+            // The cut may go through a secret: no part of it must stay.
+            let longest = self.secrets.longest();
+            first = &first[..first.len().saturating_sub(longest)];
+            last.drain(..longest.min(last.len()));
+        }
+        file.write_all(&self.hidden(first))?;
         if self.left_out > 0 {
             let bytes = format::count(self.left_out, "byte");
             write!(file, "\n[firedrill: {bytes} of this log left out here]\n")?;
         }
-        let (front, back) = self.end.as_slices();
-        file.write_all(front)?;
-        file.write_all(back)
+        file.write_all(&self.hidden(&last))
+    }
+
+    /// Bytes without secrets.
+    fn hidden<'b>(&self, bytes: &'b [u8]) -> Cow<'b, [u8]> {
+        let bytes = self.secrets.hide(bytes);
+        let without = |text: &str| redacted(text, []).into_bytes();
+        match str::from_utf8(&bytes) {
+            Ok(text) => without(text).into(),
+            // What is no text stays as it is, line by line.
+            Err(_) => bytes
+                .split_inclusive(|byte| *byte == b'\n')
+                .flat_map(|line| str::from_utf8(line).map_or_else(|_| line.to_vec(), without))
+                .collect::<Vec<u8>>()
+                .into(),
+        }
     }
 
     /// The same in memory.

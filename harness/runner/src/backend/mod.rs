@@ -32,7 +32,7 @@ use futures::stream::{self, BoxStream, StreamExt as _};
 pub use build::{Building, CargoError, sources};
 pub use capability::{Capability, Unsupported, needs};
 pub use cleanup::{Cleanup, OVERLAPS_FOLDER, OWNER_FILE, Scope, clean_up, lost};
-pub use docker::{Engine, engine};
+pub use docker::{AddressError, Engine, engine, engine_address};
 pub use log::Log;
 pub use owner::{Fate, Owner, Place, Process};
 pub use ports::reserve as reserve_port;
@@ -40,6 +40,7 @@ pub use ready::{ready, tail};
 pub use run_id::new_run_id;
 
 use firedrill_model::format;
+use firedrill_model::history::BackendKind;
 use firedrill_model::scenario::{ResourceLimits, Restart};
 
 /// Which backend.
@@ -52,12 +53,28 @@ pub enum Kind {
     Process,
 }
 
-impl std::fmt::Display for Kind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl From<Kind> for BackendKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Docker => Self::Docker,
+            Kind::Process => Self::Process,
+        }
+    }
+}
+
+impl Kind {
+    /// Its name in histories and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Docker => "docker",
             Self::Process => "process",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
     }
 }
 
@@ -121,14 +138,14 @@ pub enum State {
 }
 
 /// The cause of a failure: the engine's, the operating system's, or a text.
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub type Cause = firedrill_wait::Cause;
 
 /// A backend's failure: what was tried, on what, and the cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The container engine does not answer.
-    #[error("the container engine does not answer: {cause}\n  start it, or use --backend process")]
+    #[error("the container engine does not answer: {}\n  start it, or use --backend process", format::chain(&**cause))]
     NoEngine {
         /// The error of the engine's client.
         #[source]
@@ -146,14 +163,19 @@ pub enum Error {
         cause: Cause,
     },
     /// A service did not become ready.
-    #[error("{service} is not ready after {}: {last}\n  end of its log: {log}", format::long(*within))]
+    #[error(
+        "{service} is not ready after {}: {}\n  end of its log: {log}",
+        format::long(*within),
+        format::chain(&**last)
+    )]
     NotReady {
         /// The service.
         service: String,
         /// How long it had.
         within: Duration,
         /// What the last look saw.
-        last: String,
+        #[source]
+        last: Cause,
         /// The end of its log.
         log: String,
     },
@@ -352,4 +374,16 @@ async fn finish(run: &str, folder: &Path, mut left: Vec<Error>) -> Result<Vec<St
         );
     }
     if left.is_empty() { Ok(outlived) } else { Err(left) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_history_names_a_backend_as_the_backend_names_itself() {
+        for kind in [Kind::Docker, Kind::Process] {
+            assert_eq!(BackendKind::from(kind).name(), kind.name());
+        }
+    }
 }

@@ -36,19 +36,28 @@ pub fn reserve() -> io::Result<u16> {
     let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
     let given = given.get_or_insert_default();
     let mut choice = rand::rng();
+    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
     for _ in 0..200 {
         let port = choice.random_range(LOWEST..first_outgoing());
+        if given.contains(&port) {
+            continue;
+        }
         // Bound only to try it: a port is free again at once when nothing has connected to it.
-        if !given.contains(&port) && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            given.insert(port);
-            return Ok(port);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => {
+                given.insert(port);
+                return Ok(port);
+            }
+            Err(error) => last = error,
         }
     }
-    Err(io::Error::new(
-        io::ErrorKind::AddrInUse,
-        "no free port on 127.0.0.1 was found",
-    ))
+    Err(io::Error::new(last.kind(), NoFreePort(last)))
 }
+
+/// No port could be bound; the cause is that of the last one tried.
+#[derive(Debug, thiserror::Error)]
+#[error("no free port on 127.0.0.1 was found: {0}")]
+struct NoFreePort(#[source] io::Error);
 
 /// A port for each of a service's own: the main one (`None`), and those with a name.
 pub(super) fn reserve_all(spec: &Spec) -> io::Result<BTreeMap<Option<String>, u16>> {

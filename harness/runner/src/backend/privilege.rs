@@ -3,6 +3,11 @@
 
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+use rustix::process::Pid;
+#[cfg(target_os = "linux")]
+use rustix::thread::{CapabilitySet, capabilities, remove_capability_from_bounding_set};
+
 use super::Unsupported;
 
 /// Whether the user of this process reaches a path by permissions alone. If not, a service without root's capabilities
@@ -25,7 +30,6 @@ pub(super) fn reached_by_permissions(path: &Path) -> Result<(), Unsupported> {
 /// Drops the capabilities that override permissions, for good.
 #[cfg(target_os = "linux")]
 pub(super) fn drop_capabilities() -> std::io::Result<()> {
-    use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
     for capability in [
         CapabilitySet::DAC_OVERRIDE,
         CapabilitySet::DAC_READ_SEARCH,
@@ -38,20 +42,41 @@ pub(super) fn drop_capabilities() -> std::io::Result<()> {
 }
 
 /// Whether a process overrides permissions; `None` where the system does not report it.
+#[cfg(target_os = "linux")]
 pub(super) fn overrides_permissions(pid: u32) -> Option<bool> {
-    // CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH is 2.
-    Some(effective(&pid.to_string())? & 0b110 != 0)
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+    let overriding = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+    Some(capabilities(Some(pid)).ok()?.effective.intersects(overriding))
 }
 
 /// Whether this process may mount. Root in a container usually may not.
+#[cfg(target_os = "linux")]
 pub(super) fn may_mount() -> bool {
-    // CAP_SYS_ADMIN is 21.
-    effective("self").is_some_and(|capabilities| capabilities & (1 << 21) != 0)
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN))
 }
 
-/// A process's effective capabilities.
-fn effective(pid: &str) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
-    u64::from_str_radix(effective.trim(), 16).ok()
+#[cfg(not(target_os = "linux"))]
+pub(super) fn overrides_permissions(_: u32) -> Option<bool> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn may_mount() -> bool {
+    false
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_process_overrides_shows_in_its_status() {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+        let effective = u64::from_str_radix(effective.unwrap().trim(), 16).unwrap();
+        // CAP_DAC_OVERRIDE is 1, CAP_DAC_READ_SEARCH is 2, CAP_SYS_ADMIN is 21.
+        let overrides = overrides_permissions(std::process::id());
+        assert_eq!(overrides, Some(effective & 0b110 != 0));
+        assert_eq!(may_mount(), effective & (1 << 21) != 0);
+    }
 }

@@ -1,6 +1,7 @@
 //! The label of a run on local processes: two variables in their environment, which children inherit. It finds what
 //! outlives a service in another session, under another parent.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs;
 use std::time::Duration;
@@ -100,36 +101,33 @@ pub(super) fn end(process: Process) -> std::io::Result<()> {
 
 /// Kills every process of a run but our own, until none is left: a process may start another before it ends. Returns
 /// those that were killed, and an error when some stay.
-pub(super) async fn end_all(run: &str) -> (Vec<String>, Result<(), WaitError<Infallible>>) {
-    let mut ended = Vec::new();
+pub(super) async fn end_all(run: &str) -> (Vec<String>, Result<(), WaitError>) {
     // A process that is about to end anyway has not outlived its service.
     let none = || std::future::ready(done_when_empty(names(&all_of(run))));
     if firedrill_wait::until("their own end", ENDS_WITHIN, none)
         .await
         .is_ok()
     {
-        return (ended, Ok(()));
+        return (Vec::new(), Ok(()));
     }
+    let mut ended = BTreeMap::new();
     let kill = || {
         // Looked for again at each try: a process may start others before it ends.
         let left = all_of(run);
+        ended.extend(left.iter().map(|process| (process.process, process.to_string())));
         let refused = left.iter().filter_map(|process| {
             let error = end(process.process).err()?;
             Some(format!("{process}: {error}"))
         });
         let refused: Vec<String> = refused.collect();
-        let found = names(&left);
-        ended.extend(
-            found
-                .iter()
-                .filter(|name| !ended.contains(name))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
-        std::future::ready(done_when_empty(if refused.is_empty() { found } else { refused }))
+        std::future::ready(done_when_empty(if refused.is_empty() {
+            names(&left)
+        } else {
+            refused
+        }))
     };
     let gone = firedrill_wait::until("the end of its processes", GONE_WITHIN, kill).await;
-    (ended, gone)
+    (ended.into_values().collect(), gone)
 }
 
 /// The living processes of a run but our own.

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::net::Ipv4Addr;
 
 use super::owner::{Process, Stat, stat_of};
 
@@ -82,33 +84,22 @@ pub(super) fn name(pid: u32) -> String {
     format!("process {pid} ({})", name.trim())
 }
 
-/// The state of a listening socket in `/proc/net/tcp`.
-const LISTENS: &str = "0A";
-/// The local addresses under which 127.0.0.1 is reached, as `/proc/net/tcp` and `tcp6` write them.
-const LOCAL: [&str; 4] = [
-    "0100007F",
-    "00000000",
-    "00000000000000000000000000000000",
-    "0000000000000000FFFF00000100007F",
-];
-
 /// The inodes of the sockets that listen on any of these ports on 127.0.0.1.
+#[cfg(target_os = "linux")]
 pub(super) fn listeners(ports: &[u16]) -> BTreeSet<u64> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-    let lines = tables.iter().flat_map(|table| table.lines().skip(1));
-    lines.filter_map(|line| listener(line, ports)).collect()
+    use procfs::net::{TcpNetEntry, TcpState, tcp, tcp6};
+    let sockets = [tcp(), tcp6()].into_iter().flatten().flatten();
+    let is_ours = |socket: &TcpNetEntry| {
+        let ip = socket.local_address.ip().to_canonical();
+        let is_local = ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST;
+        socket.state == TcpState::Listen && is_local && ports.contains(&socket.local_address.port())
+    };
+    sockets.filter(is_ours).map(|socket| socket.inode).collect()
 }
 
-fn listener(line: &str, ports: &[u16]) -> Option<u64> {
-    let mut fields = line.split_whitespace();
-    let (address, port) = fields.nth(1)?.split_once(':')?;
-    // The state first: of thousands of connections in the list, few listen.
-    if fields.nth(1)? != LISTENS {
-        return None;
-    }
-    let port = u16::from_str_radix(port, 16).ok()?;
-    let is_ours = LOCAL.contains(&address) && ports.contains(&port);
-    is_ours.then(|| fields.nth(5)?.parse().ok()).flatten()
+#[cfg(not(target_os = "linux"))]
+pub(super) fn listeners(_: &[u16]) -> BTreeSet<u64> {
+    BTreeSet::new()
 }
 
 /// Those of these sockets that a process holds.
@@ -129,18 +120,6 @@ pub(super) fn held(pid: u32, inodes: &BTreeSet<u64>) -> BTreeSet<u64> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_listening_socket_is_found_by_its_port_on_the_loopback() {
-        let line = "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0";
-        assert_eq!(listener(line, &[8080]), Some(4711));
-        assert_eq!(listener(line, &[8081]), None);
-        let elsewhere = line.replace("0100007F", "0200000A");
-        assert_eq!(listener(&elsewhere, &[8080]), None, "another address");
-        let connected = line.replace(" 0A ", " 01 ");
-        assert_eq!(listener(&connected, &[8080]), None, "not a listener");
-        assert_eq!(listener("", &[8080]), None);
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_holds_the_sockets_that_it_opens() {
@@ -151,6 +130,20 @@ mod tests {
             assert_eq!(inodes.len(), 1, "{address}");
             assert_eq!(held(std::process::id(), &inodes), inodes, "{address}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_socket_of_another_address_and_a_connection_are_no_listeners() {
+        let ours = |port: u16| held(std::process::id(), &listeners(&[port]));
+        let elsewhere = std::net::TcpListener::bind("127.0.0.2:0").unwrap();
+        let port = elsewhere.local_addr().unwrap().port();
+        assert!(ours(port).is_empty(), "another address");
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let client = std::net::TcpStream::connect(address).unwrap();
+        let outgoing = client.local_addr().unwrap().port();
+        assert!(ours(outgoing).is_empty(), "a connection");
     }
 
     #[cfg(target_os = "linux")]

@@ -36,26 +36,62 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
         match seen {
             Ok(()) => Poll::Done(()),
             Err(seen) => match backend.state(service).await {
-                Ok(State::Running(_) | State::Paused) => Poll::NotYet(seen),
-                Ok(state) => Poll::Never(format!("it {state}")),
-                Err(error) => Poll::Never(format::chain(&error)),
+                Ok(State::Running(_) | State::Paused) => Poll::NotYet(format::chain(&seen)),
+                Ok(state) => Poll::Never(Unanswered::Ended(state)),
+                Err(error) => Poll::Never(error.into()),
             },
         }
     };
-    match firedrill_wait::until("an answer", ready.within.0, look).await {
-        Ok(()) => Ok(since.elapsed()),
-        Err(WaitError::Never(last) | WaitError::TimedOut { last, .. }) => {
-            let mut log = Log::within(LOG);
-            // Without a log, the last look is all that is known.
-            let _ = backend.read_log(service, &mut log).await;
-            Err(Error::NotReady {
-                service: service.to_owned(),
-                within: since.elapsed(),
-                last,
-                log: tail(&log.to_bytes()),
-            })
-        }
-    }
+    let last = match firedrill_wait::until("an answer", ready.within.0, look).await {
+        Ok(()) => return Ok(since.elapsed()),
+        Err(WaitError::Never(cause)) => cause,
+        Err(WaitError::TimedOut { last, .. }) => last.into(),
+    };
+    let mut log = Log::within(LOG);
+    // Without a log, the last look is all that is known.
+    let _ = backend.read_log(service, &mut log).await;
+    Err(Error::NotReady {
+        service: service.to_owned(),
+        within: since.elapsed(),
+        last,
+        log: tail(&log.to_bytes()),
+    })
+}
+
+/// What a look at a service saw instead of an answer.
+#[derive(Debug, thiserror::Error)]
+enum Unanswered {
+    /// Its process is not there.
+    #[error("it {0}")]
+    Ended(State),
+    /// The backend cannot be asked.
+    #[error(transparent)]
+    Backend(#[from] Error),
+    /// Nothing to connect to yet.
+    #[error("it has no address")]
+    NoAddress,
+    /// Nobody listens.
+    #[error(transparent)]
+    Refused(io::Error),
+    /// Nobody refuses either: whether the port is open cannot be seen from here.
+    #[error("{address} cannot be reached from here ({source}); set `path` in `ready`")]
+    Unreachable {
+        /// Where the process would listen.
+        address: SocketAddr,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The page says that it is not ready.
+    #[error("{path} answered {status}")]
+    Status {
+        /// The page.
+        path: String,
+        /// Its status.
+        status: u16,
+    },
+    /// The page was not answered.
+    #[error(transparent)]
+    Request(reqwest::Error),
 }
 
 /// A client that asks nobody but the address it is given.
@@ -68,7 +104,10 @@ fn client() -> Option<reqwest::Client> {
 
 /// The first result of several tries. A slow page may take as long as the wait lasts, and a try that hangs must not hide
 /// that others would be answered: another one begins every second, beside those that are under way.
-async fn overlapping<Try: Future<Output = Result<(), String>>>(one: impl Fn() -> Try) -> Result<(), String> {
+async fn overlapping<Try, E>(one: impl Fn() -> Try) -> Result<(), E>
+where
+    Try: Future<Output = Result<(), E>>,
+{
     let mut tries = FuturesUnordered::new();
     loop {
         if tries.len() < MOST_TRIES {
@@ -83,23 +122,19 @@ async fn overlapping<Try: Future<Output = Result<(), String>>>(one: impl Fn() ->
 }
 
 /// Whether a service's own process accepts connections.
-async fn accepts(backend: &dyn Backend, service: &str, port: Option<&str>) -> Result<(), String> {
-    let listener = backend.listener(service, port).await;
-    let Some(address) = listener.map_err(|error| format::chain(&error))? else {
-        return Err("it has no address".to_owned());
-    };
+async fn accepts(backend: &dyn Backend, service: &str, port: Option<&str>) -> Result<(), Unanswered> {
+    let listener = backend.listener(service, port).await?;
+    let address = listener.ok_or(Unanswered::NoAddress)?;
     let connected = tokio::time::timeout(TRY_EVERY, tokio::net::TcpStream::connect(address)).await;
     match connected {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(error.to_string()),
-        Ok(Err(error)) => Err(unreachable(address, &error.to_string())),
-        Err(_) => Err(unreachable(address, "no answer")),
+        Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(Unanswered::Refused(error)),
+        Ok(Err(source)) => Err(Unanswered::Unreachable { address, source }),
+        Err(_) => Err(Unanswered::Unreachable {
+            address,
+            source: io::Error::new(io::ErrorKind::TimedOut, "no answer"),
+        }),
     }
-}
-
-/// What is said of an address at which nobody refuses either: whether the port is open cannot be seen from here.
-fn unreachable(address: SocketAddr, why: &str) -> String {
-    format!("{address} cannot be reached from here ({why}); set `path` in `ready`")
 }
 
 async fn answers(
@@ -107,15 +142,19 @@ async fn answers(
     address: SocketAddr,
     path: &str,
     ready: &Ready,
-) -> Result<(), String> {
+) -> Result<(), Unanswered> {
     let mut request = client.get(format!("http://{address}{path}"));
     for (name, value) in &ready.header {
         request = request.header(name, value);
     }
-    match request.send().await {
-        Ok(answer) if answer.status().as_u16() < 400 => Ok(()),
-        Ok(answer) => Err(format!("{path} answered {}", answer.status().as_u16())),
-        Err(error) => Err(format::chain(&error.without_url())),
+    let answer = request.send().await;
+    let answer = answer.map_err(|error| Unanswered::Request(error.without_url()))?;
+    match answer.status().as_u16() {
+        ..400 => Ok(()),
+        status => Err(Unanswered::Status {
+            path: path.to_owned(),
+            status,
+        }),
     }
 }
 
@@ -129,13 +168,15 @@ pub fn tail(log: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
 
     #[tokio::test(start_paused = true)]
     async fn a_page_that_takes_longer_than_a_second_is_waited_for() {
         let slow = async || {
             tokio::time::advance(Duration::from_millis(1500)).await;
-            Ok(())
+            Ok::<(), Infallible>(())
         };
         assert_eq!(overlapping(slow).await, Ok(()));
     }
@@ -150,7 +191,7 @@ mod tests {
                 if hangs {
                     std::future::pending::<()>().await;
                 }
-                Ok(())
+                Ok::<(), Infallible>(())
             }
         };
         assert_eq!(overlapping(first_hangs).await, Ok(()));

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{Spec, Unsupported, privilege};
+use firedrill_model::format;
 
 /// Whether this process may mount.
 pub(super) fn can() -> Result<(), Unsupported> {
@@ -115,8 +116,27 @@ pub(super) fn unmount_below(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Why a service's folders are still there.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotRemoved {
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// This user may not remove them, and the engine no longer helps: the container has gone.
+    #[error(
+        "{source}: a container wrote files in it as another user; remove it with: {}",
+        format::command(["sudo", "rm", "-r", "--", &*folder.to_string_lossy()])
+    )]
+    OfAnotherUser {
+        /// The folder.
+        folder: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
 /// Removes a service's folders in whatever state a fault has left them: mounted, read-only, unreadable.
-pub(super) fn remove_all(folder: &Path) -> io::Result<()> {
+pub(super) fn remove_all(folder: &Path) -> Result<(), NotRemoved> {
     if !folder.exists() {
         return Ok(());
     }
@@ -124,18 +144,13 @@ pub(super) fn remove_all(folder: &Path) -> io::Result<()> {
     // After unmounting: the contents of a mount vanish with it. A fault may have left folders without permissions.
     unlock(folder);
     match std::fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(of_another_user(folder)),
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        Err(source) if source.kind() == io::ErrorKind::PermissionDenied => {
+            let folder = folder.to_owned();
+            Err(NotRemoved::OfAnotherUser { folder, source })
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
     }
-}
-
-/// A folder that this user may not remove: its container has gone, so the engine no longer helps.
-fn of_another_user(folder: &Path) -> io::Error {
-    let path = folder.display().to_string();
-    let command = firedrill_model::format::command(["sudo", "rm", "-r", "--", &path]);
-    let text = format!("a container wrote files in it as another user; remove it with: {command}");
-    io::Error::new(io::ErrorKind::PermissionDenied, text)
 }
 
 /// Lets the owner into every folder again. What fails is found by the removal itself.

@@ -110,13 +110,8 @@ impl Journeys {
     pub(super) async fn end(self) -> Result<Vec<probe::Write>, Error> {
         // In this order: the prober ends its requests and closes the channel, which ends the recording.
         drop(self.stop);
-        self.prober
-            .await
-            .map_err(|panic| Error::Internal(panic.to_string()))?
-            .map_err(Error::Probe)?;
-        self.pump
-            .await
-            .map_err(|panic| Error::Internal(panic.to_string()))??;
+        self.prober.await?.map_err(Error::Probe)?;
+        self.pump.await??;
         Ok(std::mem::take(
             &mut *self.writes.lock().unwrap_or_else(PoisonError::into_inner),
         ))

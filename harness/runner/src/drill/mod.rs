@@ -2,14 +2,15 @@
 //!
 //! Takes an [`Order`] (a checked plan, a backend, the services' programs, a new run folder) and gives a history in that
 //! folder. The phases: prepare (create, start, seed) → steady state → steps while journeys run → quiet period → read
-//! back every acknowledged write → collect logs → revert the faults that are left: nothing is put right before it was seen. The caller judges the history, stores
-//! the verdict, and only then cleans the backend.
+//! back every acknowledged write → collect logs → revert the faults that are left: nothing is put right before it was
+//! seen. The caller judges the history, stores the verdict, and only then cleans the backend.
 
 mod alerts;
 mod folder;
 mod journeys;
 #[cfg(target_os = "linux")]
 mod load;
+mod prepare;
 mod proxies;
 mod record;
 mod steady_state;
@@ -19,11 +20,14 @@ mod watch;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 use tokio_util::sync::CancellationToken;
 
 pub use folder::{RunFolder, new_run_id};
@@ -31,12 +35,11 @@ pub use record::Watch;
 pub use undo::{Entry as UndoEntry, UNDO, pending as pending_undo};
 
 use crate::Plan;
-use crate::backend::{self, Backend, Log, Source, Spec};
-use firedrill_model::format;
+use crate::backend::{self, Backend, Log, Source};
 use firedrill_model::history::{Event, FORMAT, LOGS, Phase, Start, Writer};
 use firedrill_model::sample::{Clock, Labels};
-use firedrill_model::scenario::Service;
 use firedrill_model::units::Size;
+use firedrill_model::{files, format};
 use firedrill_probe::{self as probe, Users};
 use firedrill_wait::Poll;
 use journeys::Journeys;
@@ -45,6 +48,7 @@ use steps::Steps;
 
 /// A drill that could not be carried through.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// The backend failed, before or between the faults.
     #[error(transparent)]
@@ -64,9 +68,15 @@ pub enum Error {
     /// A proxy on a link of the system cannot be started.
     #[error(transparent)]
     Link(#[from] firedrill_proxy::Error),
-    /// A bug in firedrill.
+    /// A part of the drill panicked: a bug in firedrill.
     #[error("a bug in firedrill, please report it: {0}")]
-    Internal(String),
+    Panicked(#[from] JoinError),
+    /// A service is in the plan and not in [`Order::sources`]: a bug of the caller.
+    #[error("a bug in firedrill, please report it: {service} was not built")]
+    NotBuilt {
+        /// The service.
+        service: String,
+    },
 }
 
 /// A drill to run.
@@ -118,7 +128,7 @@ pub async fn run(order: Order, stop: CancellationToken) -> Ended {
     let clock = Clock::start();
     let labels = Labels::default();
     let writer = match Writer::create(&order.folder.path, clock, labels.clone()) {
-        Ok(writer) => writer,
+        Ok(writer) => writer.hiding(order.plan.secrets.clone()),
         Err(error) => {
             return Ended {
                 interrupted: false,
@@ -186,7 +196,7 @@ impl Drill {
         });
         let abort = work.abort_handle();
         let (interrupted, result) = tokio::select! {
-            result = work => (false, result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())))),
+            result = work => (false, result.unwrap_or_else(|panic| Err(panic.into()))),
             () = stop.cancelled() => (true, Ok(())),
         };
         // After an interruption the phases still run; no step may inject while the faults are reverted.
@@ -262,93 +272,11 @@ impl Drill {
             run: self.order.folder.id.clone(),
             wall: jiff::Timestamp::now().to_string(),
             seed: self.order.seed,
-            backend: self.order.backend.kind().to_string(),
+            backend: self.order.backend.kind().into(),
             place: self.order.backend.place(),
             repeat: self.order.repeat,
             plan: self.order.plan.as_ref().into(),
         }
-    }
-
-    /// Creates and starts the services and fills the store.
-    async fn prepare(&self) -> Result<Option<alerts::Receiver>, Error> {
-        let (plan, backend) = (&self.order.plan, &self.order.backend);
-        let receiver = self.alert_receiver().await?;
-        for (name, service) in &plan.system.services {
-            // All of them before any starts: each may be configured with the addresses of the others.
-            backend.create(self.spec(name, service)?).await?;
-        }
-        // Before the services, which get a proxy's address in place of the service's behind it.
-        proxies::start(plan, backend.as_ref(), self.order.seed, &self.steps.proxies).await?;
-        for name in start_order(&plan.system.services) {
-            let service = &plan.system.services[name];
-            if service.starts {
-                backend.start(name).await?;
-                backend::ready(backend.as_ref(), name, &service.ready).await?;
-                let (release, what) = (service.release.clone(), service.build.to_string());
-                self.recorder.event(Event::Service {
-                    service: name.clone(),
-                    release,
-                    what,
-                })?;
-            }
-        }
-        if plan.scenario.seeded && plan.system.seed.is_some() {
-            let entry = backend.address(plan.entry(), None)?;
-            let stored = probe::seed(&self.users, entry, self.order.seed)
-                .await
-                .map_err(Error::Seed)?;
-            self.recorder.event(Event::Note {
-                text: format!(
-                    "stored {}",
-                    format::count(usize::try_from(stored).unwrap_or(usize::MAX), "record")
-                ),
-            })?;
-        }
-        Ok(receiver)
-    }
-
-    /// The alert receiver, for systems that use `{alerts}`.
-    async fn alert_receiver(&self) -> Result<Option<alerts::Receiver>, Error> {
-        let uses_alerts = |service: &Service| {
-            service
-                .env
-                .values()
-                .chain(&service.args)
-                .any(|text| text.contains("{alerts}"))
-        };
-        if !self.order.plan.system.services.values().any(uses_alerts) {
-            return Ok(None);
-        }
-        let (bind, host) = self.order.backend.host_for_services().await?;
-        let receiver = alerts::Receiver::start(bind, host, self.recorder.clone())
-            .await
-            .map_err(Error::Alerts)?;
-        self.order.backend.set_alerts_url(&receiver.url());
-        // Set once a drill: prepare runs once.
-        let _ = self.steps.alerts.set(receiver.switch());
-        Ok(Some(receiver))
-    }
-
-    fn spec(&self, name: &str, service: &Service) -> Result<Spec, Error> {
-        let source = self.order.sources.get(name).cloned();
-        let source = source.ok_or_else(|| Error::Internal(format!("{name} was not built")))?;
-        let shares = service.shares.iter().filter_map(|(here, there)| {
-            let (owner, volume) = there.split_once('/')?;
-            Some((here.clone(), (owner.to_owned(), volume.to_owned())))
-        });
-        Ok(Spec {
-            name: name.to_owned(),
-            source,
-            args: service.args.clone(),
-            env: service.env.clone(),
-            release: service.release.clone(),
-            port: service.port,
-            ports: service.ports.clone(),
-            volumes: service.volumes.clone(),
-            shares: shares.collect(),
-            restart: service.restart,
-            limits: service.limits.clone(),
-        })
     }
 
     /// Waits until all journeys are good for long enough. If they never are, the drill ends here, undecided; unless it is
@@ -412,19 +340,37 @@ impl Drill {
         Ok(())
     }
 
+    /// Hides secrets in the logs that were written while the drill ran: those of deploys.
+    fn hide_secrets(&self, folder: &Path) -> io::Result<()> {
+        for entry in folder.read_dir()? {
+            let path = entry?.path();
+            let mut log = Log::within(self.order.log_limit).hiding(&self.order.plan.secrets);
+            log.read_from(File::open(&path)?)?;
+            // In a new file: a program that a deploy left running may still write to the old one.
+            std::fs::remove_file(&path)?;
+            log.write_to(files::private().write(true).create_new(true).open(&path)?)?;
+        }
+        Ok(())
+    }
+
     /// Stores the services' logs, and searches them for what the scenario expects there.
     async fn collect(&self) -> Result<(), Error> {
         let folder = self.order.folder.path.join(LOGS);
         std::fs::create_dir_all(&folder).map_err(Error::History)?;
+        self.hide_secrets(&folder).map_err(Error::History)?;
         for service in self.order.plan.system.services.keys() {
             let expected = self.order.plan.scenario.expect.logs.get(service);
-            let log = Log::within(self.order.log_limit);
+            let log = Log::within(self.order.log_limit).hiding(&self.order.plan.secrets);
             let mut log = match expected {
                 Some(text) => log.searching(text),
                 None => log,
             };
             self.order.backend.read_log(service, &mut log).await?;
-            File::create_new(folder.join(format!("{service}.log")))
+            let path = folder.join(format!("{service}.log"));
+            files::private()
+                .write(true)
+                .create_new(true)
+                .open(path)
                 .and_then(|file| log.write_to(file))
                 .map_err(Error::History)?;
             if let Some(text) = expected {
@@ -435,30 +381,4 @@ impl Drill {
         }
         Ok(())
     }
-}
-
-/// Services in the order in which they must start: those named in `after` first. The loader has refused cycles.
-fn start_order(services: &BTreeMap<String, Service>) -> Vec<&String> {
-    fn visit<'a>(
-        name: &'a String,
-        services: &'a BTreeMap<String, Service>,
-        order: &mut Vec<&'a String>,
-        depth: usize,
-    ) {
-        // A cycle is reported when the file is checked; here it must only end.
-        if order.contains(&name) || depth > services.len() {
-            return;
-        }
-        for before in services.get(name).into_iter().flat_map(|service| &service.after) {
-            if let Some((before, _)) = services.get_key_value(before) {
-                visit(before, services, order, depth + 1);
-            }
-        }
-        order.push(name);
-    }
-    let mut order = Vec::new();
-    for name in services.keys() {
-        visit(name, services, &mut order, 0);
-    }
-    order
 }

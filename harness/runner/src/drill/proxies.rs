@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use super::{Error, derive};
 use crate::Plan;
@@ -74,7 +75,7 @@ async fn open(bind: IpAddr, upstream: SocketAddr, protocol: Protocol, seed: u64)
         let listen = backend::reserve_port().map(|port| SocketAddr::new(bind, port));
         let listen = listen.map_err(|source| firedrill_proxy::Error::Listen {
             address: SocketAddr::new(bind, 0),
-            source,
+            source: Arc::new(source),
         })?;
         let proxy = Proxy::builder(upstream)
             .listen(listen)

@@ -84,7 +84,7 @@ impl Steps {
             running.spawn(async move { this.step(number, &step, fault, origin).await });
         }
         while let Some(ended) = running.join_next().await {
-            ended.map_err(|panic| Error::Internal(panic.to_string()))??;
+            ended??;
         }
         Ok(())
     }
@@ -244,21 +244,13 @@ impl Steps {
                 .last()
                 .cloned();
             let Some(last) = last else { return Ok(()) };
-            if self.has_no_revert(&last) {
+            if last.fault.lasts() {
+                self.revert(&last).await?;
+            } else {
                 self.active.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 self.log(&Entry::Done { step: last.step })?;
-            } else {
-                self.revert(&last).await?;
             }
         }
-    }
-
-    /// Whether a fault has nothing to revert.
-    fn has_no_revert(&self, active: &Active) -> bool {
-        let name = &self.plan.scenario.steps[active.step].fault.name;
-        crate::fault::CATALOGUE
-            .iter()
-            .any(|entry| entry.kind.name == name && !entry.kind.lasts)
     }
 
     /// What the faults that are still in effect put between users and the store.

@@ -4,7 +4,7 @@
 //! Everything that a fault changes is in the run's own containers, processes and folders, so a lost run is undone by
 //! removing those; the log says which faults were in effect.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
@@ -47,7 +47,7 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn create(folder: &Path) -> io::Result<Self> {
         Ok(Self {
-            file: OpenOptions::new()
+            file: files::private()
                 .append(true)
                 .create_new(true)
                 .open(folder.join(UNDO))?,

@@ -8,7 +8,40 @@ use serde::de::DeserializeOwned;
 use super::{Fault, dependency, network, process, release, resource, store};
 use firedrill_model::scenario::{Catalogue, FaultKind, Parse, Requirement};
 
+/// What a kind of fault breaks: a folder of faults, and a chapter of the documentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Family {
+    /// A release.
+    Release,
+    /// The process of a service.
+    Process,
+    /// What a service has stored.
+    Store,
+    /// Something that a system depends on.
+    Dependency,
+    /// Memory, processors, processes.
+    Resource,
+    /// The network.
+    Network,
+}
+
+impl Family {
+    /// Its name in the documentation.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Process => "process",
+            Self::Store => "store",
+            Self::Dependency => "dependency",
+            Self::Resource => "resource",
+            Self::Network => "network",
+        }
+    }
+}
+
 /// A line of the catalogue: what the files may say, and how it becomes a [`Fault`].
+#[non_exhaustive]
 pub struct Entry {
     /// What is known of it without running it.
     pub kind: FaultKind,
@@ -27,7 +60,7 @@ pub trait Describe: Fault + DeserializeOwned + JsonSchema + 'static {
     /// What proves that it took effect while users were there.
     const CONFIRMED: &'static str;
     /// Its family.
-    const FAMILY: &'static str;
+    const FAMILY: Family;
     /// An example step body.
     const EXAMPLE: &'static str;
     /// Whether it can be reverted with `for`.
@@ -42,7 +75,7 @@ const fn entry<F: Describe>() -> Entry {
         kind: FaultKind {
             name: F::NAME,
             summary: F::SUMMARY,
-            family: F::FAMILY,
+            family: F::FAMILY.name(),
             example: F::EXAMPLE,
             lasts: F::LASTS,
             requires: F::REQUIRES,
@@ -119,5 +152,31 @@ mod tests {
             let refused = catalogue().parse(&call).unwrap_err();
             assert!(matches!(refused, FaultError::Parameters { .. }), "{refused}");
         }
+    }
+
+    #[test]
+    fn a_fault_says_of_itself_what_its_kind_says_of_it() {
+        let examples = [
+            ("deploy", r#"{"service": "app", "release": "v2"}"#),
+            ("restart", r#"{"service": "app"}"#),
+            ("crash-loop", r#"{"service": "app"}"#),
+            ("kill", r#"{"service": "app"}"#),
+            (
+                "delete-file",
+                r#"{"service": "app", "volume": "store", "file": "urls.json"}"#,
+            ),
+            ("latency", r#"{"to": "app", "delay": "50ms"}"#),
+        ];
+        for (name, params) in examples {
+            let entry = CATALOGUE.iter().find(|entry| entry.kind.name == name).unwrap();
+            let fault = (entry.parse)(serde_json::from_str(params).unwrap()).unwrap();
+            assert_eq!(fault.lasts(), entry.kind.lasts, "{name}");
+        }
+        let mut short = CATALOGUE.iter().filter(|entry| !entry.kind.lasts);
+        let is_checked = |entry: &Entry| examples.iter().any(|(name, _)| *name == entry.kind.name);
+        assert!(
+            short.all(is_checked),
+            "a fault that does not last has no example here"
+        );
     }
 }

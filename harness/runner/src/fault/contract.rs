@@ -114,6 +114,11 @@ pub trait Fault: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// Whether it stays in effect until it is reverted: [`Describe::LASTS`](super::Describe::LASTS) of its kind.
+    fn lasts(&self) -> bool {
+        true
+    }
+
     /// What it has hit so far; `None` for a fault that cannot count it.
     fn hits(&self, _: &Context<'_>) -> Option<HitCount> {
         None

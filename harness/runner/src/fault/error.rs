@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::receiver::Reaction;
 use crate::backend::State;
 use firedrill_model::files::Special;
 use firedrill_model::format::{self, span};
@@ -197,7 +198,7 @@ pub enum NotInEffect {
     #[error("the alert receiver {seen}, as before the fault")]
     ReceiverUnchanged {
         /// What it did.
-        seen: String,
+        seen: Reaction,
     },
     /// A path leads out of the volume.
     #[error("{} is outside the volume", file.display())]

@@ -18,7 +18,7 @@ mod release;
 mod resource;
 mod store;
 
-pub use catalogue::{CATALOGUE, Describe, Entry, catalogue};
+pub use catalogue::{CATALOGUE, Describe, Entry, Family, catalogue};
 pub use contract::{Context, Deployed, Fault, HitCount, Injected};
 pub use dependency::receiver;
 pub use error::{ActionError, Error, NotInEffect};

@@ -10,7 +10,7 @@ use super::super::suite_log::{Suite, SuiteLog};
 use super::super::{output, scenarios};
 use super::schedule::{CannotRecord, Scheduled, Side, start_log};
 use firedrill_model::format;
-use firedrill_model::scenario::Problems;
+use firedrill_model::scenario::{Problems, SecretError};
 use firedrill_runner::Plan;
 use firedrill_runner::backend::Kind;
 use firedrill_runner::drill;
@@ -42,6 +42,9 @@ pub(super) enum Error {
         /// The scenario that starts with it.
         scenario: String,
     },
+    /// A file of the baseline names a secret that cannot be used.
+    #[error("the baseline needs a secret")]
+    Secret(#[from] SecretError),
     /// The folder does not exist.
     #[error("--baseline {0}: no such folder; give a folder of scenarios, or SERVICE=RELEASE")]
     NoSuchFolder(String),
@@ -84,7 +87,7 @@ pub(super) fn interleaved(
         .collect();
     let names: Vec<String> = heads.iter().map(|plan| plan.name.clone()).collect();
     let folder = runs.join(drill::new_run_id("baseline", 1));
-    let suite = Suite::new(seed, kind.to_string(), names.clone(), repeats, None);
+    let suite = Suite::new(seed, kind.into(), names.clone(), repeats, None);
     let sides = [
         side_suite(Side::Baseline, baselines, &folder, &suite)?,
         side_suite(Side::Head, heads, &folder, &suite)?,
@@ -184,6 +187,7 @@ fn other_folder(heads: &[Plan], folder: &str) -> Result<Vec<Plan>, Error> {
     if baselines.is_empty() {
         return Err(Error::NothingInCommon(folder.into()));
     }
+    scenarios::fill_secrets(&mut baselines)?;
     Ok(baselines)
 }
 
@@ -205,6 +209,7 @@ mod tests {
             system: serde_json::from_value(system).unwrap(),
             project: firedrill_model::scenario::Project::default(),
             hints: Vec::new(),
+            secrets: Default::default(),
         }
     }
 

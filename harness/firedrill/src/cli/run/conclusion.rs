@@ -31,11 +31,10 @@ pub(super) fn conclude(session: &Session, mut drills: Vec<Finished>) -> Exit {
     }
     if !session.args.json && !session.single {
         let summaries: Vec<&DrillSummary> = drills.iter().map(|drill| &drill.summary).collect();
-        let backend = session.kind.to_string();
         output::print(&firedrill_report::summary(
             &summaries,
             session.seed,
-            &backend,
+            &session.kind.to_string(),
             output::color(),
         ));
         print_next_steps(session, &drills, &summaries);

@@ -299,7 +299,7 @@ fn print_report(
 }
 
 fn store_verdict(folder: &Path, json: &str) -> Result<(), FileError> {
-    files::replace(&folder.join(history::VERDICT), json.as_bytes())
+    files::replace_private(&folder.join(history::VERDICT), json.as_bytes())
 }
 
 /// Removes the drill's services. Says what outlived them, and what could not be removed; false if anything is left.

@@ -79,7 +79,7 @@ pub(super) fn suite(
 ) -> Result<Vec<Scheduled>, CannotRecord> {
     // The log names the whole suite even for a shard: `merge` compares shards by it.
     let names = plans.iter().map(|plan| plan.name.clone()).collect();
-    let suite = Suite::new(seed, kind.to_string(), names, args.repeat, args.shard);
+    let suite = Suite::new(seed, kind.into(), names, args.repeat, args.shard);
     let log = start_log(args.runs.clone(), &drill::new_run_id("suite", 1), &suite)?;
     // By index in the sorted suite, so that every machine deals the same scenarios to the same shard.
     let plans: Vec<Arc<Plan>> = plans

@@ -67,6 +67,11 @@ impl Fault {
         self.param("from").is_none_or(|from| from == scenario::USER)
     }
 
+    /// The release that it puts in place, for a deploy.
+    pub fn release(&self) -> Option<&str> {
+        self.param("release").filter(|_| self.name.is_deploy())
+    }
+
     /// The service that it breaks, for a fault of one.
     pub fn service(&self) -> Option<&str> {
         self.param("service")

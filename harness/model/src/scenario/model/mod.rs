@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::Problem;
+use firedrill_logs::redact::Secrets;
 
 pub use crate::check::Never;
 pub use project::*;
@@ -34,6 +35,8 @@ pub struct Plan<F> {
     pub project: Project,
     /// Names of an earlier version in the files, which are valid in spite of them.
     pub hints: Vec<Problem>,
+    /// The values of `{env.NAME}`, once they are filled in: reports and histories must hide them.
+    pub secrets: Secrets,
 }
 
 impl<F> Plan<F> {

@@ -166,7 +166,8 @@ fn environment(subject: &InScenario<'_>, system: &System, found: &mut Vec<Proble
             Err(unknown) => found.push(unknown.at_key(subject.file, at!["env", name])),
             Ok(service) => {
                 let path = at!["env", name];
-                let placeholders = |placeholder: &str| templates::of_service(system, service, placeholder);
+                let placeholders =
+                    |placeholder: &str| templates::of_environment(system, service, placeholder);
                 services::environment_names(subject.file, path, env, found);
                 templates::table(subject.file, path, env, &placeholders, found);
             }

@@ -287,6 +287,7 @@ fn service_templates(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<P
         for (at, arg) in service.args.iter().enumerate() {
             templates::one(file, at!["service", name, "args", at], arg, &placeholders, found);
         }
+        let placeholders = |placeholder: &str| templates::of_environment(system, service, placeholder);
         templates::table(
             file,
             at!["service", name, "env"],
@@ -327,6 +328,7 @@ fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             }
             DeployAction::Command { argv, .. } => {
                 command(file, at!["deploy", at, "command", "argv"], argv, found);
+                let placeholders = |placeholder: &str| templates::of_command(system, placeholder);
                 for (index, arg) in argv.iter().enumerate() {
                     let path = at!["deploy", at, "command", "argv", index];
                     templates::one(file, path, arg, &placeholders, found);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::super::document::Document;
 use super::super::problem::{Code, Problem};
+use super::super::secrets;
 use super::super::template::Template;
 use super::super::tree::Step;
 use super::super::{Build, Scenario, Service, System, suggest};
@@ -51,13 +52,29 @@ pub(super) fn table(
     }
 }
 
-/// In a service's arguments and environment.
+/// In a place that may have secrets: whether the placeholder is one.
+pub(super) fn is_secret(placeholder: &str) -> bool {
+    placeholder
+        .strip_prefix(secrets::PREFIX)
+        .is_some_and(|name| !name.is_empty())
+}
+
+/// In a service's environment.
+pub(super) fn of_environment(system: &System, service: &Service, placeholder: &str) -> Result<(), Unknown> {
+    if is_secret(placeholder) {
+        return Ok(());
+    }
+    of_service(system, service, placeholder)
+}
+
+/// In a service's arguments.
 pub(super) fn of_service(system: &System, service: &Service, placeholder: &str) -> Result<(), Unknown> {
     match placeholder.split_once('.') {
         None if ["listen", "alerts", "release"].contains(&placeholder) => Ok(()),
         Some(("listen", port)) => names::port(service, port),
         Some(("volume", volume)) => names::volume(service, volume),
         Some(("bin", name)) => binary(&service.build, name),
+        Some(("env", _)) => Err(in_argument(placeholder, "put the secret into `env`")),
         Some(("service", rest)) => address(system, rest),
         _ => Err(unknown(
             placeholder,
@@ -70,6 +87,7 @@ pub(super) fn of_service(system: &System, service: &Service, placeholder: &str) 
                 "bin.NAME",
                 "alerts",
                 "release",
+                "env.NAME",
             ],
         )),
     }
@@ -95,6 +113,7 @@ pub(super) fn has_placeholder(
 /// In the requests and answers of users; with `link` where an acknowledgement's link is known.
 pub(super) fn of_journey(system: &System, link: bool, placeholder: &str) -> Result<(), Unknown> {
     match placeholder.split_once('.') {
+        Some(_) if is_secret(placeholder) => Ok(()),
         Some((record, field)) => names::field(system, record, field),
         None if link && placeholder == "link" => Ok(()),
         None => {
@@ -117,10 +136,22 @@ pub(super) fn of_journey(system: &System, link: bool, placeholder: &str) -> Resu
     }
 }
 
-/// In a deploy recipe.
+/// In the arguments of a deploy recipe's commands.
+pub(super) fn of_command(system: &System, placeholder: &str) -> Result<(), Unknown> {
+    if is_secret(placeholder) {
+        return Err(in_argument(
+            placeholder,
+            "a command inherits the environment and can read the variable itself",
+        ));
+    }
+    of_deploy(system, placeholder)
+}
+
+/// In the requests of a deploy recipe.
 pub(super) fn of_deploy(system: &System, placeholder: &str) -> Result<(), Unknown> {
     match placeholder.split_once('.') {
         None if ["release", "service"].contains(&placeholder) => Ok(()),
+        Some(_) if is_secret(placeholder) => Ok(()),
         Some(("service", rest)) => address(system, rest),
         _ => Err(unknown(
             placeholder,
@@ -159,6 +190,14 @@ fn binary(build: &Build, name: &str) -> Result<(), Unknown> {
         message: format!("the service has no binary `{name}` beside its program"),
         help: format!("add its package to `build.package.with = [\"{name}\"]`"),
     })
+}
+
+fn in_argument(placeholder: &str, help: &str) -> Unknown {
+    Unknown {
+        code: Code::SecretInArgument,
+        message: format!("every user of the machine can read the argument {{{placeholder}}}"),
+        help: help.into(),
+    }
 }
 
 fn unknown(placeholder: &str, known: &[&str]) -> Unknown {

@@ -29,13 +29,20 @@ pub enum CargoError {
         source: std::io::Error,
     },
     /// `rustc` does not name the host.
-    #[error("rustc does not name the host's target triple")]
-    NoHost,
+    #[error("rustc does not name the host's target triple ({status}): {}", output.trim())]
+    NoHost {
+        /// How rustc ended.
+        status: ExitStatus,
+        /// What it wrote instead.
+        output: String,
+    },
     /// There is no workspace around the system file.
-    #[error("cargo finds no workspace around {}", folder.display())]
+    #[error("cargo finds no workspace around {} ({status}): {}", folder.display(), output.trim())]
     NoWorkspace {
         /// The system file's folder.
         folder: PathBuf,
+        /// How cargo ended.
+        status: ExitStatus,
         /// What cargo wrote.
         output: String,
     },
@@ -243,6 +250,7 @@ async fn metadata(folder: &Path) -> Result<Metadata, CargoError> {
     if !answer.status.success() {
         return Err(CargoError::NoWorkspace {
             folder: folder.to_owned(),
+            status: answer.status,
             output: String::from_utf8_lossy(&answer.stderr).into_owned(),
         });
     }
@@ -259,7 +267,10 @@ async fn host(folder: &Path) -> Result<String, CargoError> {
     let answer = rustc.map_err(not_run("rustc"))?;
     let text = String::from_utf8_lossy(&answer.stdout);
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
-    host.map(str::to_owned).ok_or(CargoError::NoHost)
+    host.map(str::to_owned).ok_or_else(|| CargoError::NoHost {
+        status: answer.status,
+        output: String::from_utf8_lossy(&answer.stderr).into_owned(),
+    })
 }
 
 async fn read_all(pipe: Option<impl AsyncReadExt + Unpin>) -> Vec<u8> {

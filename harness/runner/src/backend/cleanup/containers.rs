@@ -100,7 +100,7 @@ async fn labelled(
     cleanup: &mut Cleanup,
     thing: String,
     labels: &HashMap<String, String>,
-    remove: impl Future<Output = Result<(), WaitError<EngineError>>>,
+    remove: impl Future<Output = Result<(), WaitError>>,
 ) {
     if let Some(run) = labels.get(RUN_LABEL) {
         let owner = labels.get(OWNER_LABEL).map(String::as_str);

@@ -4,6 +4,7 @@ mod containers;
 mod run_folders;
 
 use std::collections::BTreeSet;
+use std::error::Error;
 use std::path::Path;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ pub use run_folders::{OVERLAPS_FOLDER, OWNER_FILE, lost};
 
 use super::{docker, process_label};
 
-/// Scope runs are cleanup.
+/// Which runs are cleaned up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scope {
@@ -90,7 +91,7 @@ impl Scope {
 
 impl Cleanup {
     /// Removes one thing if it is in scope, and records the result.
-    pub(super) async fn one<E: ToString>(
+    pub(super) async fn one<E: Error + 'static>(
         &mut self,
         scope: &Scope,
         thing: String,
@@ -105,7 +106,7 @@ impl Cleanup {
                     self.touched.insert(run.to_owned());
                     self.removed.push(format!("{thing} of run {run}"));
                 }
-                Err(error) => self.fail(run, format!("{thing} of run {run}: {}", error.to_string())),
+                Err(error) => self.fail(run, format!("{thing} of run {run}: {}", format::chain(&error))),
             },
         }
     }
@@ -138,9 +139,9 @@ pub async fn clean_up(scope: &Scope, runs: &Path) -> Cleanup {
             firedrill_wait::until_due(Instant::now() + run_folders::settling(scope, runs)).await;
             containers::clean_up(&client, scope, &mut cleanup)
                 .await
-                .map_err(|error| error.to_string())
+                .map_err(|error| format::chain(&error))
         }
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(format::chain(&error)),
     };
     run_folders::clean_up(scope, runs, seen.as_ref().err().map(String::as_str), &mut cleanup).await;
     cleanup.unseen = seen

@@ -5,14 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use serde::Deserialize;
+
 use super::{Cleanup, Scope};
-use crate::backend::Kind;
 use crate::backend::owner::{Fate, Owner, Place, Process};
 use crate::backend::process::members::MEMBERS_FILE;
 use crate::backend::run_id::is_run_id;
 use crate::backend::tmpfs;
 use firedrill_model::files::{self, Limit};
-use firedrill_model::history;
+use firedrill_model::history::{self, BackendKind};
 
 /// The file in a run folder that names the run's owner.
 pub const OWNER_FILE: &str = "owner";
@@ -108,13 +109,18 @@ impl Run {
 
     /// Whether its services were containers, as its history says first.
     fn in_containers(&self) -> bool {
-        let Ok(first) = history::first_line(&self.path) else {
-            return false;
-        };
-        let start: serde_json::Value = serde_json::from_slice(&first).unwrap_or_default();
-        let backend = start.get("backend").or_else(|| start.get("target"));
-        backend.is_some_and(|backend| *backend == Kind::Docker.to_string())
+        let first = history::first_line(&self.path).ok();
+        let start = first.and_then(|line| serde_json::from_slice::<Began>(&line).ok());
+        start.is_some_and(|start| start.backend == BackendKind::Docker)
     }
+}
+
+/// The first event of a history, as far as cleanup needs it: a history that this version cannot read is cleaned up too.
+/// Older versions called the backend `target`.
+#[derive(Deserialize)]
+struct Began {
+    #[serde(alias = "target")]
+    backend: BackendKind,
 }
 
 /// The processes that runs listed as their services' and that still run, with the id and the owner of each run. Only of runs

@@ -12,6 +12,7 @@ use super::call::{call, removed};
 use super::reclaim::reclaim;
 use super::{Containers, RUN_LABEL};
 use crate::backend::{Error, operation};
+use firedrill_model::files;
 
 impl Containers {
     /// Reads a container's log, chunk by chunk: it may be larger than memory.
@@ -51,7 +52,7 @@ impl Containers {
         let path = self.earlier_log(service);
         let open = || {
             std::fs::create_dir_all(self.folder.join("processes"))?;
-            std::fs::OpenOptions::new().create(true).append(true).open(&path)
+            files::private().create(true).append(true).open(&path)
         };
         let mut file = open().map_err(|cause| operation("store the log of", service, cause))?;
         self.container_log(service, id, |chunk| file.write_all(chunk))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use testcontainers::bollard::Docker;
 
+use super::address::address;
 use crate::backend::{Cause, Error};
 use firedrill_model::format;
 
@@ -39,6 +40,16 @@ pub async fn engine() -> Result<Engine, Error> {
 /// A client that speaks the newest API that engine and client both know.
 pub(in crate::backend) async fn connect() -> Result<(Docker, Engine), Error> {
     let no_engine = |cause: Cause| Error::NoEngine { cause };
+    match address() {
+        Ok(None) => {}
+        // A program that uses this crate must do as the command line does: set the variable before it begins.
+        Ok(Some(address)) => {
+            return Err(no_engine(
+                format!("it is at {address}; set DOCKER_HOST={address}").into(),
+            ));
+        }
+        Err(error) => return Err(no_engine(error.into())),
+    }
     let negotiate = async {
         let client = testcontainers::core::client::docker_client_instance()
             .await

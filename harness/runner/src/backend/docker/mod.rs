@@ -5,6 +5,7 @@
 //! run folder, so that a fault of a file is an ordinary file operation; containers run as the harness's user, so that
 //! the harness may change the files.
 
+mod address;
 mod call;
 mod container;
 mod context;
@@ -33,6 +34,7 @@ use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
+pub use self::address::{AddressError, address as engine_address};
 pub(super) use self::call::removed;
 use self::call::{CALL_WITHIN, call};
 use self::container::here;

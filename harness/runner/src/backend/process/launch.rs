@@ -1,6 +1,5 @@
 //! How a service's process is started: program, environment, permissions, log.
 
-use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::process::Stdio;
 
@@ -10,6 +9,7 @@ use super::supervisor::{bind_by_permissions, spawn, supervise};
 use super::{Processes, Service};
 use crate::backend::placeholders::fill;
 use crate::backend::{Error, Source, Spec, Unsupported, operation, privilege, process_label};
+use firedrill_model::files;
 
 impl Processes {
     /// The command that starts a service, labelled as this run's.
@@ -18,7 +18,7 @@ impl Processes {
         let failed = |cause: std::io::Error| operation("start", &spec.name, cause);
         let (program, first) = program(spec)?;
         let (args, env) = fill(self, spec)?;
-        let output = OpenOptions::new()
+        let output = files::private()
             .create(true)
             .append(true)
             .open(self.output(&spec.name))

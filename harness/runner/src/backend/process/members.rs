@@ -69,9 +69,6 @@ pub(super) enum Ports {
     Skip,
 }
 
-/// Members that did not do what a signal demands.
-pub(super) type Unmoved = WaitError<std::convert::Infallible>;
-
 impl Members {
     /// Of a life that has just begun with this process.
     pub(super) fn new(life: String, root: Process, ports: Vec<u16>, file: PathBuf) -> Arc<Self> {
@@ -213,7 +210,7 @@ impl Members {
 
     /// Kills all members, and those that they start before they end, until none is left. Returns those that had left the
     /// first process's group.
-    pub(super) async fn end(self: &Arc<Self>) -> Result<Vec<String>, Unmoved> {
+    pub(super) async fn end(self: &Arc<Self>) -> Result<Vec<String>, WaitError> {
         let elsewhere = Mutex::new(BTreeMap::new());
         let first = AtomicBool::new(true);
         let kill = || async {
@@ -247,7 +244,7 @@ impl Members {
     }
 
     /// Stops all members, and those that they start before they are stopped, until none runs.
-    pub(super) async fn freeze(self: &Arc<Self>) -> Result<(), Unmoved> {
+    pub(super) async fn freeze(self: &Arc<Self>) -> Result<(), WaitError> {
         let first = AtomicBool::new(true);
         let stop = || async {
             let ports = match first.swap(false, Ordering::Relaxed) {

@@ -10,7 +10,7 @@ mod supervisor;
 mod templates;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -190,7 +190,9 @@ impl Backend for Processes {
     async fn create(&self, spec: Spec) -> Result<(), Error> {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
         fs::create_dir_all(self.working_folder(&spec.name)).map_err(failed)?;
-        File::create(self.output(&spec.name)).map_err(failed)?;
+        let mut new = files::private();
+        new.write(true).create_new(true);
+        new.open(self.output(&spec.name)).map_err(failed)?;
         tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
         let reserved = ports::reserve_all(&spec).map_err(failed)?;
         let service = Service {

@@ -1,5 +1,6 @@
 //! A service's process from its start to its end, and again as often as its restart policy says.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,10 +54,24 @@ pub(super) fn bind_by_permissions(command: &mut Command) {
     let _ = command;
 }
 
-pub(super) fn spawn(command: &mut Command, service: &Service) -> std::io::Result<tokio::process::Child> {
+/// Why a service's process was not started.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotStarted {
+    /// It was asked to end before it began.
+    #[error("stopped before it started")]
+    Stopped,
+    /// The system does not start it.
+    #[error(transparent)]
+    Spawn(#[from] io::Error),
+    /// Its memory cannot be limited.
+    #[error(transparent)]
+    Limit(#[from] NotLimited),
+}
+
+pub(super) fn spawn(command: &mut Command, service: &Service) -> Result<tokio::process::Child, NotStarted> {
     let mut life = lock(&service.life);
     if life.stopping {
-        return Err(std::io::Error::other("stopped before it started"));
+        return Err(NotStarted::Stopped);
     }
     let name = new_life(&service.spec.name);
     members::label(command, &name);
@@ -142,27 +157,41 @@ fn exit_code(status: std::process::ExitStatus) -> i64 {
     }
 }
 
+/// Why a limit of memory is not in force.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotLimited {
+    /// The system refuses to set it.
+    #[error(transparent)]
+    Refused(#[from] io::Error),
+    /// The system accepted it, and another one is in force.
+    #[cfg(target_os = "linux")]
+    #[error("a limit of {0} is in force instead")]
+    Another(Size),
+    /// The system accepted it, and none is in force.
+    #[cfg(target_os = "linux")]
+    #[error("no limit is in force")]
+    None,
+}
+
 /// Limits what a process may allocate; an allocation beyond that fails. The kernel's word for it is the data segment.
 #[cfg(target_os = "linux")]
-pub(super) fn set_memory_limit(pid: u32, memory: Option<Size>) -> std::io::Result<()> {
+pub(super) fn set_memory_limit(pid: u32, memory: Option<Size>) -> Result<(), NotLimited> {
     use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     let maximum = getrlimit(Resource::Data).maximum;
     let current = memory.map(|size| size.0).or(maximum);
     let wanted = Rlimit { current, maximum };
-    prlimit(pid, Resource::Data, wanted)?;
+    let set = || prlimit(pid, Resource::Data, wanted).map_err(io::Error::from);
+    set()?;
     // Setting it once more tells what was in force.
-    let in_force = prlimit(pid, Resource::Data, wanted)?.current;
-    match in_force == current {
-        true => Ok(()),
-        false => Err(std::io::Error::other(match in_force {
-            Some(bytes) => format!("a limit of {} is in force instead", Size(bytes)),
-            None => "no limit is in force".to_owned(),
-        })),
+    match set()?.current {
+        in_force if in_force == current => Ok(()),
+        Some(bytes) => Err(NotLimited::Another(Size(bytes))),
+        None => Err(NotLimited::None),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn set_memory_limit(_: u32, _: Option<Size>) -> std::io::Result<()> {
-    Err(std::io::ErrorKind::Unsupported.into())
+pub(super) fn set_memory_limit(_: u32, _: Option<Size>) -> Result<(), NotLimited> {
+    Err(io::Error::from(io::ErrorKind::Unsupported).into())
 }

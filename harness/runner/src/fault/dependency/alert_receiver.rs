@@ -6,10 +6,10 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::receiver::{Behaviour, PROBE, Switch};
+use super::receiver::{Behaviour, PROBE, Reaction, Switch};
 use crate::fault::error::NotInEffect;
 use crate::fault::overlaps::{Claim, Claims};
-use crate::fault::{Context, Describe, Error, Fault, HitCount, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, HitCount, Injected};
 use firedrill_model::format;
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
@@ -75,7 +75,7 @@ impl Describe for AlertReceiver {
         "make the alert receiver close connections, answer late, refuse, or answer garbage";
     const CONFIRMED: &'static str =
         "a request to the receiver shows the misbehaviour; the alerts it hit are counted";
-    const FAMILY: &'static str = "dependency";
+    const FAMILY: Family = Family::Dependency;
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", alert-receiver = { how = "slow", by = "2s" }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Alerts];
@@ -112,7 +112,7 @@ fn switch<'a>(context: &Context<'a>) -> Result<&'a Switch, Error> {
 }
 
 /// Sends the receiver a request that is not counted as an alert: what it did, and after how long.
-async fn look(switch: &Switch) -> Result<(String, Duration), Error> {
+async fn look(switch: &Switch) -> Result<(Reaction, Duration), Error> {
     let since = Instant::now();
     let failed = NotInEffect::ReceiverUnreachable;
     // A proxy of the environment would answer in place of the receiver.
@@ -126,12 +126,11 @@ async fn look(switch: &Switch) -> Result<(String, Duration), Error> {
         .await;
     let seen = match asked {
         Err(error) if error.is_timeout() => return Err(failed(error).into()),
-        Err(_) => "closed the connection".to_owned(),
-        Ok(answer) => {
-            let status = answer.status().as_u16();
-            let body = answer.bytes().await.map_err(failed)?;
-            format!("answered {status} with {}", format::count(body.len(), "byte"))
-        }
+        Err(_) => Reaction::Closed,
+        Ok(answer) => Reaction::Answered {
+            status: answer.status().as_u16(),
+            bytes: answer.bytes().await.map_err(failed)?.len(),
+        },
     };
     Ok((seen, since.elapsed()))
 }

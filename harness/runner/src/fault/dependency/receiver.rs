@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use firedrill_model::format;
 use serde::{Deserialize, Serialize};
 
 /// A request with this header is answered like any other, and is not an alert.
@@ -39,6 +40,32 @@ impl Behaviour {
             Self::Down => None,
             Self::Status(status) => Some(status),
             Self::Well | Self::Slow(_) | Self::Garbage => Some(200),
+        }
+    }
+}
+
+/// What the receiver did with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reaction {
+    /// It closed the connection without an answer.
+    Closed,
+    /// It answered.
+    Answered {
+        /// The status.
+        status: u16,
+        /// The length of the body, in bytes.
+        bytes: usize,
+    },
+}
+
+impl std::fmt::Display for Reaction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Closed => f.write_str("closed the connection"),
+            Self::Answered { status, bytes } => {
+                write!(f, "answered {status} with {}", format::count(*bytes, "byte"))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 
 mod on_link;
 
-use crate::fault::Describe;
+use crate::fault::{Describe, Family};
 use on_link::{CONFIRMED, OnLink};
 
 /// Declares the faults: for each its type, its key in a step, its toxic and what `firedrill faults` says of it.
@@ -20,7 +20,7 @@ macro_rules! network_faults {
             const NAME: &'static str = $name;
             const SUMMARY: &'static str = $summary;
             const CONFIRMED: &'static str = $confirmed;
-            const FAMILY: &'static str = "network";
+            const FAMILY: Family = Family::Network;
             const EXAMPLE: &'static str = $example;
             const LASTS: bool = true;
         }

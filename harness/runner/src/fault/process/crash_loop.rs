@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use crate::backend::{Capability, State};
 use crate::fault::error::NotInEffect;
 use crate::fault::process::{running, state_becomes};
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::format;
 use firedrill_model::scenario::{self, Requirement};
 
@@ -44,7 +44,7 @@ impl Describe for CrashLoop {
     const NAME: &'static str = "crash-loop";
     const SUMMARY: &'static str = "kill a service again each time it was restarted";
     const CONFIRMED: &'static str = "a new process ran after each kill; the pauses are measured";
-    const FAMILY: &'static str = "process";
+    const FAMILY: Family = Family::Process;
     const EXAMPLE: &'static str = r#"at = "1s", crash-loop = { service = "app", times = 3 }"#;
     const LASTS: bool = false;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::BroughtBack];
@@ -58,6 +58,10 @@ impl Fault for CrashLoop {
             self.service,
             format::count(self.times.get(), "time")
         )
+    }
+
+    fn lasts(&self) -> bool {
+        Self::LASTS
     }
 
     fn needs(&self) -> Vec<Capability> {

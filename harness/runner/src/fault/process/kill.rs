@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::backend::State;
 use crate::fault::process::{keep_down, port_closes, running, state_becomes, up_again};
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 
 /// Kills a service with SIGKILL: nothing is flushed, no client is notified. Reverting starts it again.
@@ -21,7 +21,7 @@ impl Describe for Kill {
     const NAME: &'static str = "kill";
     const SUMMARY: &'static str = "kill all processes of a service with SIGKILL";
     const CONFIRMED: &'static str = "its processes have ended, and nobody answers on its port";
-    const FAMILY: &'static str = "process";
+    const FAMILY: Family = Family::Process;
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", kill = { service = "app" }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running];

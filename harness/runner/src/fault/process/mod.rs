@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
-use crate::backend::{self, State};
+use crate::backend::{self, Cause, State};
 use crate::fault::error::NotInEffect;
 use crate::fault::overlaps::{self, Claim};
 use crate::fault::{Context, Error};
@@ -50,13 +50,22 @@ pub(in crate::fault) async fn state_becomes(
     };
     let state = firedrill_wait::until(expected, SEEN_WITHIN, look).await;
     state.map_err(|error| match error {
-        WaitError::Never(cause) => Error::Backend(cause),
+        WaitError::Never(cause) => not_seen(service, cause),
         WaitError::TimedOut { within, last, .. } => Error::NotInEffect(NotInEffect::StateNotReached {
             service: service.to_owned(),
             expected,
             within,
             seen: last,
         }),
+    })
+}
+
+/// The backend does not say what a service is doing.
+fn not_seen(service: &str, cause: Cause) -> Error {
+    Error::Backend(backend::Error::Operation {
+        operation: "look at",
+        service: service.to_owned(),
+        cause,
     })
 }
 
@@ -92,7 +101,7 @@ pub(in crate::fault) async fn port_closes(
     };
     match firedrill_wait::until("a closed port", CLOSED_WITHIN, look).await {
         Ok(()) => Ok(()),
-        Err(WaitError::Never(cause)) => Err(cause.into()),
+        Err(WaitError::Never(cause)) => Err(not_seen(service, cause)),
         Err(WaitError::TimedOut { .. }) => Err(port_held(context, service).await?),
     }
 }

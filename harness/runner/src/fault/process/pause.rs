@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend::State;
 use crate::fault::overlaps::{self, Claim};
 use crate::fault::process::{holds_its_port, running, state_becomes};
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 
 /// Freezes a service. Reverting lets it run on from there.
@@ -32,7 +32,7 @@ impl Describe for Pause {
     const SUMMARY: &'static str = "freeze a service: it accepts connections and does not answer";
     const CONFIRMED: &'static str =
         "the kernel or the engine reports all its processes as frozen, and nobody else holds its port";
-    const FAMILY: &'static str = "process";
+    const FAMILY: Family = Family::Process;
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", pause = { service = "app" }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running];

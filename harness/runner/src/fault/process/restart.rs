@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::backend::State;
 use crate::fault::error::NotInEffect;
 use crate::fault::process::{running, start_ready};
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::format;
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
@@ -31,7 +31,7 @@ impl Describe for Restart {
     const NAME: &'static str = "restart";
     const SUMMARY: &'static str = "stop a service and start it again at once";
     const CONFIRMED: &'static str = "another process runs and is ready";
-    const FAMILY: &'static str = "process";
+    const FAMILY: Family = Family::Process;
     const EXAMPLE: &'static str = r#"at = "1s", restart = { service = "app" }"#;
     const LASTS: bool = false;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running];
@@ -41,6 +41,10 @@ impl Describe for Restart {
 impl Fault for Restart {
     fn describe(&self) -> String {
         format!("restart {}", self.service)
+    }
+
+    fn lasts(&self) -> bool {
+        Self::LASTS
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::backend::State;
 use crate::fault::process::{is_kept_down, keep_down, port_closes, running, state_becomes, up_again};
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
 
@@ -41,7 +41,7 @@ impl Describe for Stop {
     const NAME: &'static str = "stop";
     const SUMMARY: &'static str = "ask a service to end with SIGTERM; kill it if it does not";
     const CONFIRMED: &'static str = "its processes have ended, and nobody answers on its port";
-    const FAMILY: &'static str = "process";
+    const FAMILY: Family = Family::Process;
     const EXAMPLE: &'static str = r#"at = "1s", for = "500ms", stop = { service = "app", grace = "5s" }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running];

@@ -10,7 +10,7 @@ use super::serving;
 use crate::backend;
 use crate::fault::error::{ActionError, NotInEffect};
 use crate::fault::process::{start_ready, stop};
-use crate::fault::{Context, Deployed, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Deployed, Describe, Error, Family, Fault, Injected};
 use firedrill_model::format;
 use firedrill_model::scenario::{self, DeployAction};
 
@@ -32,7 +32,7 @@ impl Describe for Deploy {
     const NAME: &'static str = "deploy";
     const SUMMARY: &'static str = "deploy another release, as the system file declares";
     const CONFIRMED: &'static str = "each action of the recipe accepted the release, or one refused it as declared; the service's answer names the release";
-    const FAMILY: &'static str = "release";
+    const FAMILY: Family = Family::Release;
     const EXAMPLE: &'static str = r#"at = "1s", deploy = { service = "app", release = "v2" }"#;
     const LASTS: bool = false;
 }
@@ -41,6 +41,10 @@ impl Describe for Deploy {
 impl Fault for Deploy {
     fn describe(&self) -> String {
         format!("deploy {} to {}", self.release, self.service)
+    }
+
+    fn lasts(&self) -> bool {
+        Self::LASTS
     }
 
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
@@ -168,7 +172,7 @@ impl Deploy {
             Ok(ready) => Ok(format!("{what}, ready in {}", format::latency(ready))),
             // A release that does not become ready is a deployed release: some scenarios are about one.
             Err(Error::Backend(backend::Error::NotReady { last, .. })) => {
-                Ok(format!("{what}, not ready: {last}"))
+                Ok(format!("{what}, not ready: {}", format::chain(&*last)))
             }
             Err(error) => Err(error),
         }

@@ -1,11 +1,12 @@
 //! What the actions of a deploy printed and were answered: `logs/deploy.step-N.log` of the run folder, one file a step.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::backend;
 use crate::fault::error::ActionError as Error;
+use firedrill_model::files;
 
 /// The end of the output that is looked at for evidence.
 const END: u64 = 8 << 10;
@@ -61,7 +62,7 @@ impl Log {
 
     fn open(&self) -> io::Result<File> {
         self.path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        OpenOptions::new().create(true).append(true).open(&self.path)
+        files::private().create(true).append(true).open(&self.path)
     }
 
     fn failed(&self, source: io::Error) -> Error {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{CONFIRMED, lower, raise};
 use crate::backend::Capability;
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::scenario::{Requirement, ResourceLimits};
 use firedrill_model::units::Size;
 
@@ -39,7 +39,7 @@ impl Describe for LimitMemory {
     const NAME: &'static str = "limit-memory";
     const SUMMARY: &'static str = "lower a service's memory limit: out of memory, it is killed";
     const CONFIRMED: &'static str = CONFIRMED;
-    const FAMILY: &'static str = "resource";
+    const FAMILY: Family = Family::Resource;
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "2s", limit-memory = { service = "app", memory = "64MiB" }"#;
     const LASTS: bool = true;

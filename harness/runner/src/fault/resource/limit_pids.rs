@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{CONFIRMED, lower, raise};
 use crate::backend::Capability;
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::format;
 use firedrill_model::scenario::{Requirement, ResourceLimits};
 
@@ -30,7 +30,7 @@ impl Describe for LimitPids {
     const NAME: &'static str = "limit-pids";
     const SUMMARY: &'static str = "limit a service's threads and processes";
     const CONFIRMED: &'static str = CONFIRMED;
-    const FAMILY: &'static str = "resource";
+    const FAMILY: Family = Family::Resource;
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", limit-pids = { service = "app", pids = 1 }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::LowerLimit];

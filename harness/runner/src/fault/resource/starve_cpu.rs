@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::{CONFIRMED, lower, raise};
 use crate::backend::Capability;
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::scenario::{Requirement, ResourceLimits};
 use firedrill_model::units::Share;
 
@@ -41,7 +41,7 @@ impl Describe for StarveCpu {
     const NAME: &'static str = "starve-cpu";
     const SUMMARY: &'static str = "leave a service a small share of a core";
     const CONFIRMED: &'static str = CONFIRMED;
-    const FAMILY: &'static str = "resource";
+    const FAMILY: Family = Family::Resource;
     const EXAMPLE: &'static str = r#"at = "1s", for = "2s", starve-cpu = { service = "app", cpu = "5%" }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running, Requirement::LowerLimit];

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Damage, Damages, Stored};
-use crate::fault::Describe;
+use crate::fault::{Describe, Family};
 
 /// Deletes a file. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -17,7 +17,7 @@ impl Describe for Delete {
     const NAME: &'static str = "delete-file";
     const SUMMARY: &'static str = "delete a stored file";
     const CONFIRMED: &'static str = "the file is gone, and was not written again within 30 ms";
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str =
         r#"at = "1s", delete-file = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;

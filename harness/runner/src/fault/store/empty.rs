@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Damage, Damages, Stored};
-use crate::fault::Describe;
+use crate::fault::{Describe, Family};
 
 /// Removes the content of a file. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -17,7 +17,7 @@ impl Describe for Empty {
     const NAME: &'static str = "empty-file";
     const SUMMARY: &'static str = "empty a stored file";
     const CONFIRMED: &'static str = super::stored::CONFIRMED;
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str =
         r#"at = "1s", empty-file = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::place::Place;
 use crate::backend::Capability;
 use crate::fault::error::{NotInEffect, failed};
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::scenario::{LARGEST_FILLED, Requirement};
 use firedrill_model::units::Size;
 
@@ -38,7 +38,7 @@ impl Describe for FillDisk {
     const NAME: &'static str = "fill-disk";
     const SUMMARY: &'static str = "fill a volume of limited size until nothing can be written";
     const CONFIRMED: &'static str = "the file system reports the free space";
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", fill-disk = { service = "app", volume = "store", leave = "0B" }"#;
     const LASTS: bool = true;

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Damage, Damages, Stored};
-use crate::fault::Describe;
+use crate::fault::{Describe, Family};
 use firedrill_model::table::Merged;
 
 /// Flips one bit of a file, chosen by the seed. Reverting restores the original.
@@ -59,7 +59,7 @@ impl Describe for FlipBit {
     const NAME: &'static str = "flip-bit";
     const SUMMARY: &'static str = "flip one bit of a stored file";
     const CONFIRMED: &'static str = super::stored::CONFIRMED;
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str =
         r#"at = "1s", flip-bit = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;

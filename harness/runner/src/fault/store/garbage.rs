@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Damage, Damages, Stored};
-use crate::fault::Describe;
+use crate::fault::{Describe, Family};
 
 /// Overwrites a file with random bytes of the same length. Reverting restores the original.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -19,7 +19,7 @@ impl Describe for Garbage {
     const NAME: &'static str = "garbage-file";
     const SUMMARY: &'static str = "overwrite a stored file with random bytes";
     const CONFIRMED: &'static str = super::stored::CONFIRMED;
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str =
         r#"at = "1s", garbage-file = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;

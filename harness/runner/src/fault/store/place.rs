@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchown, openat, renameat, unlinkat}
 
 use crate::fault::error::{NotInEffect, failed};
 use crate::fault::{Context, Error};
-use firedrill_model::files::Special;
+use firedrill_model::files::{FileError, Special};
 
 /// The largest file that is damaged, since its content is held in memory; a sparse one costs a service nothing.
 const LARGEST: u64 = 1 << 30;
@@ -146,7 +146,7 @@ impl Place {
         let file = File::from(openat(&self.folder, &self.name, CAREFUL | flags, Mode::empty())?);
         match before.or(special(&file.metadata()?)) {
             None => Ok(file),
-            Some(special) => Err(io::Error::other(format!("it is {special}, not a regular file"))),
+            Some(special) => Err(io::Error::other(FileError::NotRegular(special))),
         }
     }
 

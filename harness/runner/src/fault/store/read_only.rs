@@ -10,7 +10,7 @@ use super::permissions;
 use super::place::Place;
 use crate::backend::Capability;
 use crate::fault::error::NotInEffect;
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 use firedrill_model::format;
 
 /// Takes the write permission from a volume and everything in it: nothing can be created, replaced or opened for
@@ -30,7 +30,7 @@ impl Describe for ReadOnly {
     const SUMMARY: &'static str = "make a volume read-only";
     const CONFIRMED: &'static str =
         "nothing in the volume has the write permission, and the service does not run as root";
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str =
         r#"at = "1s", for = "1s", read-only = { service = "app", volume = "store" }"#;
     const LASTS: bool = true;

@@ -8,7 +8,7 @@ use super::stored::{Damage, Stored};
 use crate::backend::State;
 use crate::fault::overlaps::Claim;
 use crate::fault::process::{keep_down, running, state_becomes, up_again};
-use crate::fault::{Context, Describe, Error, Fault, HitCount, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, HitCount, Injected};
 use firedrill_model::scenario::Requirement;
 use firedrill_model::table::Merged;
 use firedrill_model::units::Share;
@@ -47,7 +47,7 @@ impl Describe for TearWrite {
     const NAME: &'static str = "tear-write";
     const SUMMARY: &'static str = "kill a service in mid-write: it starts again on a torn file";
     const CONFIRMED: &'static str = "the process had ended, the torn file was read back, the service runs again; the access time shows whether it read the file";
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str = r#"at = "1s", tear-write = { service = "app", volume = "store", file = "urls.json", written = "60%" }"#;
     const LASTS: bool = true;
     const REQUIRES: &'static [Requirement] = &[Requirement::Running];

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Damage, Damages, Stored};
-use crate::fault::Describe;
+use crate::fault::{Describe, Family};
 use firedrill_model::table::Merged;
 use firedrill_model::units::Share;
 
@@ -36,7 +36,7 @@ impl Describe for Truncate {
     const NAME: &'static str = "truncate-file";
     const SUMMARY: &'static str = "cut a stored file short";
     const CONFIRMED: &'static str = super::stored::CONFIRMED;
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str = r#"at = "1s", truncate-file = { service = "app", volume = "store", file = "urls.json", keep = "50%" }"#;
     const LASTS: bool = true;
 }

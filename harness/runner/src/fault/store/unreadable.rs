@@ -8,7 +8,7 @@ use super::permissions;
 use super::stored::Stored;
 use crate::backend::Capability;
 use crate::fault::error::NotInEffect;
-use crate::fault::{Context, Describe, Error, Fault, Injected};
+use crate::fault::{Context, Describe, Error, Family, Fault, Injected};
 
 /// Takes all permissions from a file: the service may neither read nor write it. A service that writes a new file in
 /// its place has repaired it. Reverting gives the permissions back.
@@ -22,7 +22,7 @@ impl Describe for Unreadable {
     const NAME: &'static str = "unreadable-file";
     const SUMMARY: &'static str = "take all permissions from a stored file";
     const CONFIRMED: &'static str = "the file has no permissions left, and the service does not run as root";
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str = r#"at = "1s", for = "1s", unreadable-file = { service = "app", volume = "store", file = "urls.json" }"#;
     const LASTS: bool = true;
 }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::stored::{Damage, Damages, Stored};
-use crate::fault::Describe;
+use crate::fault::{Describe, Family};
 use firedrill_model::table::Merged;
 
 /// Replaces a file by content that parses and that the service does not expect. Reverting restores the original.
@@ -35,7 +35,7 @@ impl Describe for WrongShape {
     const NAME: &'static str = "wrong-shape";
     const SUMMARY: &'static str = "replace a stored file by a valid one of another shape";
     const CONFIRMED: &'static str = super::stored::CONFIRMED;
-    const FAMILY: &'static str = "store";
+    const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str = r#"at = "1s", wrong-shape = { service = "app", volume = "store", file = "urls.json", content = "[]" }"#;
     const LASTS: bool = true;
 }

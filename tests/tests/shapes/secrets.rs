@@ -1,0 +1,109 @@
+//! A secret from the environment, in a service that logs it and repeats it in its answers.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use acceptance::{Ended, Kind};
+
+const SECRET: &str = "hunter2-{}-ümlaut";
+
+const SYSTEM: &str = r#"
+summary = "a service that shows everything"
+
+[service.app]
+build = { package = { name = "shapes" } }
+args = ["echo", "--listen", "{listen}", "--store", "{volume.data}/items"]
+release = "v1"
+port = 8000
+ready = { path = "/", within = "30s" }
+volumes = { data = "/data" }
+env = { DATABASE = "postgres://app:{env.SHOP_SECRET}@db/shop" }
+
+[[deploy]]
+command = { argv = ["sh", "-c", "echo the secret is $SHOP_SECRET"] }
+
+[[journey]]
+name = "search"
+rate = "20/s"
+request = { path = "/?key={env.SHOP_SECRET}", header = { x-key = "{env.SHOP_KEY}" } }
+answer = { status = STATUS }
+"#;
+
+const SCENARIO: &str = r#"
+summary = "a deploy that prints the secret"
+system = "system.toml"
+
+[[step]]
+at = "200ms"
+deploy = { service = "app", release = "v1" }
+
+[expect]
+journeys = { search = "may be down" }
+"#;
+
+/// Neither where all goes well, nor where the answers with the secret are the evidence of a failure.
+pub(crate) async fn a_secret_is_stored_and_shown_nowhere(kind: Kind) {
+    for status in ["404", "200"] {
+        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("system.toml", &SYSTEM.replace("STATUS", status));
+        write("shown.toml", SCENARIO);
+        let runs = folder.path().join("runs");
+        let (backend, file) = (kind.to_string(), folder.path().join("shown.toml"));
+        let file = file.display().to_string();
+        let args = ["run", "--backend", &backend, &file];
+        let mut command = acceptance::command(&runs, &args);
+        let missing: Ended = command.output().unwrap().into();
+        assert_eq!(missing.code, Some(2), "{missing}");
+        assert!(
+            missing.err.contains("SHOP_SECRET is not set") || missing.err.contains("SHOP_KEY is not set"),
+            "{missing}"
+        );
+        command
+            .env("SHOP_SECRET", SECRET)
+            .env("SHOP_KEY", "a key of the shop");
+        let ended: Ended = command.output().unwrap().into();
+        let [run] = &acceptance::run_folders(&runs)[..] else {
+            panic!("{ended}");
+        };
+        assert!(!ended.to_string().contains(SECRET), "{ended}");
+        if status == "404" {
+            let log = std::fs::read_to_string(run.join("logs/app.log")).unwrap();
+            assert!(log.contains("[redacted]"), "{log:.500}");
+            let deploy = std::fs::read_to_string(run.join("logs/deploy.step-1.log")).unwrap();
+            assert!(deploy.contains("the secret is [redacted]"), "{deploy}");
+        }
+        assert_hidden(&runs);
+        for format in ["terminal", "json", "markdown", "junit", "html"] {
+            let run = run.display().to_string();
+            let report: Ended = acceptance::run(&runs, &["report", &run, "--format", format]);
+            assert!(
+                !report.out.is_empty() && !report.to_string().contains(SECRET),
+                "{format}: {report}"
+            );
+        }
+    }
+}
+
+/// No file of a folder has the secret, and nobody else may read what was observed.
+fn assert_hidden(folder: &Path) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            assert_hidden(&path);
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        for part in [SECRET, "hunter2", "a key of the shop"] {
+            assert!(!text.contains(part), "{}: {text:.2000}", path.display());
+        }
+        if path
+            .extension()
+            .is_some_and(|ending| ending == "jsonl" || ending == "bin" || ending == "log")
+        {
+            let mode = path.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        }
+    }
+}
