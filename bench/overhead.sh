@@ -16,7 +16,7 @@ trap 'docker rm -f "$name" >/dev/null 2>&1 || true; docker network rm "$name" >/
 windows=2.2
 
 seconds() { date +%s.%N; }
-drill() { "$harness" run killed-v3 --target docker --runs "$runs" >"$runs/out" 2>&1 || { cat "$runs/out"; exit 1; }; }
+drill() { "$harness" run killed-v3 --backend docker --runs "$runs" >"$runs/out" 2>&1 || { cat "$runs/out"; exit 1; }; }
 drill # builds the service and its image
 
 binary=$(find target -path '*-linux-*/release/shortener' -type f | head -1)

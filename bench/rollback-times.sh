@@ -25,9 +25,9 @@ drills() {
 }
 others=$(((repeats + 9) / 10))
 [ "$others" -ge 3 ] || others=3
-for target in "$@"; do
-  drills --target "$target" --repeat "$repeats" scenarios/guarded-wrong-json-loader.toml scenarios/release-good.toml
-  drills --target "$target" --repeat "$others" scenarios/wrong-json-loader-redeployed.toml scenarios/wrong-json-loader.toml
+for backend in "$@"; do
+  drills --backend "$backend" --repeat "$repeats" scenarios/guarded-wrong-json-loader.toml scenarios/release-good.toml
+  drills --backend "$backend" --repeat "$others" scenarios/wrong-json-loader-redeployed.toml scenarios/wrong-json-loader.toml
 done
 if ! engine; then
   echo "docker service update: left out, no engine answers" >&2

@@ -115,7 +115,7 @@ impl Display for Found {
             ),
             Self::TooManyLabels(limit) => write!(
                 f,
-                "over {limit} different names: a header that names releases or fallbacks has a value of its own in each answer"
+                "more than {limit} different names of releases or fallbacks: their header seems to have another value in each answer"
             ),
             Self::End(found) => found.fmt(f),
         }
@@ -142,7 +142,7 @@ impl Display for JourneyFound {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotProbed => f.write_str("not probed"),
-            Self::NoAnswers => f.write_str("no probe says anything in the judged time"),
+            Self::NoAnswers => f.write_str("no conclusive probe in the judged time"),
             Self::Seen { states, blips, bad } => {
                 f.write_str(&sequence(states))?;
                 if *blips > 0 {
@@ -209,7 +209,7 @@ impl Display for FaultFound {
             } => write!(f, "{evidence}; {hits}"),
             Self::NeverInjected => f.write_str("never injected"),
             Self::NotInjected(why) => f.write_str(why),
-            Self::Unconfirmed => f.write_str("injected, but nothing confirms that it took effect"),
+            Self::Unconfirmed => f.write_str("injected, but not confirmed"),
             Self::NotReverted(why) => write!(f, "in effect, but not reverted: {why}"),
             Self::NoProbes => f.write_str("no probe was sent while it was in effect"),
             Self::NoHits => f.write_str("no request hit it"),

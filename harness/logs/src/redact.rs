@@ -47,11 +47,16 @@ impl<'de> Deserialize<'de> for Secret {
         #[serde(untagged)]
         enum Written {
             Text(String),
-            Variable { env: String },
+            Variable(Variable),
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Variable {
+            env: String,
         }
         match Written::deserialize(deserializer)? {
             Written::Text(text) => Ok(Self(text)),
-            Written::Variable { env } => std::env::var(&env)
+            Written::Variable(Variable { env }) => std::env::var(&env)
                 .map(Self)
                 .map_err(|_| serde::de::Error::custom(format!("environment variable {env} is not set"))),
         }
@@ -224,6 +229,13 @@ mod tests {
                 .count(),
             0
         );
+    }
+
+    #[test]
+    fn a_variable_of_a_secret_has_no_other_key() {
+        let read = |json| serde_json::from_value::<Secret>(json).is_ok();
+        assert!(read(serde_json::json!({ "env": "PATH" })));
+        assert!(!read(serde_json::json!({ "env": "PATH", "defalt": "x" })));
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn undecided(check: &Check) -> Option<String> {
             "A journey failed before the first fault: fix it (the timeline names it) or lower its rate, then run again."
         }
         CheckId::EvidenceVoids if is_busy(&check.found) => {
-            "Others held the machine while answers were late: run again when it is less busy, or fewer drills at once (--jobs 1)."
+            "Other programs kept the machine busy while answers were late. Run again on an idle machine, or with --jobs 1."
         }
         CheckId::EvidenceVoids => {
             "The prober could not follow its schedule: run fewer drills at once (--jobs 1) or lower the rates."
@@ -129,7 +129,7 @@ fn breached(report: &DrillReport, check: &Check) -> String {
             check.found
         ),
         CheckId::PhantomWrites => format!(
-            "Refused writes were stored nevertheless ({}): find where a write is refused after it is stored; {log}.",
+            "Refused writes were stored anyway ({}): find where a write is refused after it is stored; {log}.",
             check.found
         ),
         CheckId::Rollback => format!(

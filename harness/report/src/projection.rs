@@ -103,15 +103,15 @@ fn conclusion(projection: &Projection, gathered: &Gathered) -> String {
             format!("Over budget: more than {accepted:.0} % of years exceed it, as measured.")
         }
         Conclusion::CannotSay { needs: Some(needs) } => format!(
-            "Inconclusive: it takes {needs} drills of each scenario, none slower than those seen, to show that at most \
+            "Inconclusive: run {needs} drills of each scenario. If none is slower than those so far, they show that at most \
              {accepted:.0} % of years exceed the budget."
         ),
         Conclusion::CannotSay { needs: None } if projection.unseen.is_none() => {
             "Inconclusive: the cost of an unseen slow mode is unknown; set `manual_recovery` in firedrill.toml.".to_owned()
         }
         Conclusion::CannotSay { needs: None } => format!(
-            "Inconclusive: more than {accepted:.0} % of years exceed the budget by the upper bounds, fewer by the lower \
-             ones. More drills do not help; narrower bounds do (a higher probe rate)."
+            "Inconclusive: by the upper bounds, more than {accepted:.0} % of years exceed the budget; by the lower bounds, fewer. \
+             A higher probe rate narrows the bounds; more drills do not."
         ),
     }
 }
@@ -130,7 +130,7 @@ fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
             // The weakest scenario limits what can be said of all.
             .fold(1.0, f64::min);
         lines.push(format!(
-            "the costliest of {drills} is an upper bound for 95 % of events ({:.0} % confidence; {ENOUGH_FOR_P95} drills give 95 %)",
+            "95 % of events cost no more than the costliest of {drills} ({:.0} % confidence; {ENOUGH_FOR_P95} drills give 95 %)",
             worst * 100.0
         ));
     }
@@ -140,7 +140,7 @@ fn confidence(projection: &Projection, risks: &[Risk]) -> Vec<String> {
         .map(|part| part.unseen)
         .fold(0.0, f64::max);
     lines.push(format!(
-        "an outcome worse than all {drills} may occur in up to {:.1} % of events (95 % confidence, about 3/n)",
+        "up to {:.1} % of events may be worse than any drill so far (95 % confidence, about 3/n, {drills})",
         unseen * 100.0
     ));
     let affected = |n: usize| slow_year_probability(risks, n) * 100.0;

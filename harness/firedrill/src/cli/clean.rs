@@ -87,7 +87,7 @@ pub(super) async fn run(args: Args) -> Exit {
     // Before a first run the default folder does not exist; any other that does not is a mistake.
     if !args.runs.is_dir() && args.runs != Path::new(DEFAULT_RUNS) {
         output::warning(&format!(
-            "there is no folder {}: only processes and containers are looked for",
+            "the folder {} does not exist: looking for processes and containers only",
             args.runs.display()
         ));
     }

@@ -62,9 +62,9 @@ enum Error {
     },
     /// No drill says anything about a year.
     #[error(
-        "nothing to project: {other_kind} of these drills belong to the other projection (with or without \
-         --controls), {without_rate} have no `per_year`, {undecided} have no evidence, {unreadable} cannot be read. State how often to expect a \
-         scenario: `per_year = {{ times = 24, because = \"…\" }}`"
+        "nothing to project; drills left out: {other_kind} belong to the other projection (with or without --controls), \
+         {without_rate} have no `per_year`, {undecided} have no evidence, {unreadable} cannot be read. A scenario says how often to \
+         expect it: `per_year = {{ times = 24, because = \"…\" }}`"
     )]
     Nothing {
         /// Drills of controls, or of scenarios that are not controls.

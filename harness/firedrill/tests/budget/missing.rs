@@ -135,7 +135,7 @@ fn a_cleanup_says_that_its_folder_does_not_exist() {
     let folder = tempfile::tempdir().unwrap();
     let ran = firedrill(folder.path(), &["clean", "--runs", "nowhere"]);
     assert!(
-        ran.errors().contains("there is no folder nowhere"),
+        ran.errors().contains("the folder nowhere does not exist"),
         "{}",
         ran.errors()
     );

@@ -31,7 +31,7 @@ fn a_projection_says_what_so_few_drills_do_not_prove() {
         text.contains("2 scenarios, 5 drills, 2000 simulated years"),
         "{text}"
     );
-    assert!(text.contains("Inconclusive: it takes "), "{text}");
+    assert!(text.contains("Inconclusive: run "), "{text}");
     assert!(text.contains("59 drills give 95 %"), "{text}");
     assert!(
         text.contains("no `per_year`, so its rate is unknown: unrated"),

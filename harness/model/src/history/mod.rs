@@ -111,6 +111,51 @@ mod tests {
 
     use super::*;
     use crate::sample::{Clock, Label, Labels, Micros, Outcome, StreamId};
+    /// These types are those of scenario files too. Their words are the format's: another word is another [`FORMAT`].
+    #[test]
+    fn the_words_that_histories_share_with_scenario_files_stay() {
+        use crate::scenario::{Contract, DeployOutcome, Never, Tolerance};
+
+        fn words<T: serde::Serialize>(values: &[T]) -> Vec<String> {
+            let word = |value| serde_json::to_value(value).unwrap().as_str().unwrap().to_owned();
+            values.iter().map(word).collect()
+        }
+        assert_eq!(
+            words(&[
+                Contract::Strict,
+                Contract::Request,
+                Contract::Minute1,
+                Contract::Minute5,
+                Contract::Minute10,
+                Contract::FullMinutes,
+                Contract::FiveMinuteMean
+            ]),
+            [
+                "strict",
+                "request",
+                "minute1",
+                "minute5",
+                "minute10",
+                "full-minutes",
+                "five-minute-mean"
+            ]
+        );
+        assert_eq!(words(&Never::ALL), ["rollback", "alert", "fallback"]);
+        assert_eq!(
+            words(&[
+                Tolerance::AlwaysGood,
+                Tolerance::NeverDown,
+                Tolerance::MayBeDown,
+                Tolerance::GoesDown
+            ]),
+            ["always good", "never down", "may be down", "goes down"]
+        );
+        assert_eq!(
+            words(&[DeployOutcome::Accepted, DeployOutcome::Refused]),
+            ["accepted", "refused"]
+        );
+    }
+
     fn start() -> Event {
         Event::Start(Box::new(made_up("nothing", &serde_json::json!([]))))
     }

@@ -72,7 +72,7 @@ impl Draft<'_> {
 
     fn analyse(&self) -> String {
         let cause = self.0.culprit().map_or_else(
-            || blank("cause: no error was first logged during the outage"),
+            || blank("cause: no new error was logged during the outage"),
             |(_, entry)| escaped(&DrillReport::error(entry, 200), 200),
         );
         format!(

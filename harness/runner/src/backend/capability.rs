@@ -58,10 +58,10 @@ pub enum Unsupported {
     #[error("limiting the memory of a running process needs Linux")]
     MemoryLimitNeedsLinux,
     /// A processor limit of a local process.
-    #[error("a limit of processor time needs a control group; containers have one each")]
+    #[error("limiting processor time needs a control group, which only containers have")]
     CpuLimitOfProcess,
     /// A limit of processes of a local process.
-    #[error("a limit of processes per service needs a control group; containers have one each")]
+    #[error("limiting the number of processes needs a control group, which only containers have")]
     PidsLimitOfProcess,
     /// A folder that a service without capabilities could not reach.
     #[error("services cannot access {}: move it, or relax its permissions", folder.display())]

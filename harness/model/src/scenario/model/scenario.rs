@@ -138,6 +138,11 @@ impl FaultCall {
     pub fn is_deploy(&self) -> bool {
         self.name == DEPLOY
     }
+
+    /// A parameter that is a text.
+    pub fn text(&self, parameter: &str) -> Option<&str> {
+        self.params.get(parameter).and_then(serde_json::Value::as_str)
+    }
 }
 
 /// Only a placeholder: the schema is completed with the faults of the catalogue.

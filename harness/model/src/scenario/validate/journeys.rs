@@ -305,7 +305,7 @@ fn not_reserved(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<
         "connection" => {
             "use `connections` of the journey: [\"new\"] closes after each answer, [\"reused\"] keeps open"
         }
-        "content-length" | "transfer-encoding" => "it follows from `body` or `form`",
+        "content-length" | "transfer-encoding" => "`body` or `form` sets it",
         _ => return,
     };
     let message = format!("the client itself sets `{name}`");

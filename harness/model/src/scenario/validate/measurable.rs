@@ -93,7 +93,7 @@ fn fallbacks(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>
     let help = "set `fallback` in a journey of the system file: the header that names the way, and its normal values";
     if let (None, Some(at)) = (known().next(), never(subject, Never::Fallback)) {
         let message =
-            "`never` fallback cannot be measured: no journey of this system says what a fallback is";
+            "`never = [\"fallback\"]` cannot be measured: no journey of the system says what a fallback is";
         let problem = subject
             .file
             .value(Code::NoFallback, at!["expect", "never", at], message);
@@ -150,8 +150,7 @@ fn settle(subject: &InScenario<'_>, _: &System, found: &mut Vec<Problem>) {
     let sure = ["settle", "quiet"].map(|key| subject.file.is_sure(at!["timing", key]));
     for (path, limit) in limits {
         if limit > watched && subject.file.is_sure(&path) && sure == [true; 2] {
-            let message =
-                format!("the drill waits for {watched} at most (`settle`), and would not see {limit}");
+            let message = format!("the limit {limit} is longer than the drill watches: {watched} (`settle`)");
             let problem = subject.file.value(Code::SettleTooShort, &path, message);
             found.push(problem.help(format!(
                 "set timing = {{ settle = \"{limit}\" }}, or a lower limit; a drill that recovers earlier ends earlier"

@@ -9,7 +9,6 @@ use super::super::document::Document;
 use super::super::problem::{Code, Problem};
 use super::super::tree::Step;
 use super::super::{Scenario, Service, System, suggest};
-use super::steps::parameter;
 
 /// A name that refers to nothing: the code, what is wrong, and the advice.
 #[derive(Debug)]
@@ -71,18 +70,18 @@ pub(super) fn release(scenario: &Scenario, system: &System, name: &str) -> Resul
         scenario.releases.get(service).map(String::as_str).or(own)
     };
     let deploys = || scenario.steps.iter().filter(|step| step.fault.is_deploy());
-    let mut to = deploys().filter_map(|step| parameter(&step.fault, "service"));
+    let mut to = deploys().filter_map(|step| step.fault.text("service"));
     if to.any(|service| started_as(service) == Some("")) {
         return Ok(());
     }
     let started = keys(&system.services).filter_map(started_as);
-    let deployed = deploys().filter_map(|step| parameter(&step.fault, "release"));
+    let deployed = deploys().filter_map(|step| step.fault.text("release"));
     let mut known: Vec<&str> = started.chain(deployed).collect();
     known.retain(|release| !release.is_empty());
     if known.is_empty() || known.contains(&name) {
         return Ok(());
     }
-    let message = format!("unknown release `{name}`: no service starts as it, and no step deploys it");
+    let message = format!("unknown release `{name}`: no service starts with it, and no step deploys it");
     Err(Unknown::new(Code::UnknownRelease, message, name, known))
 }
 

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
 use super::super::{LARGEST_FILLED, Requirement, Restart, Scenario, Service, Step, System};
-use super::steps::parameter;
 use super::{InScenario, OnSystemRule, templates};
 
 /// All of them.
@@ -51,12 +50,12 @@ fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step:
     if requirement == Requirement::Alerts {
         return alerts(scenario, system);
     }
-    let name = parameter(&step.fault, "service")?;
+    let name = step.fault.text("service")?;
     let service = system.services.get(name)?;
     match requirement {
         Requirement::Running => running(scenario, name, service, step),
         Requirement::BroughtBack => brought_back(name, service),
-        Requirement::SizedVolume => sized_volume(system, name, service, parameter(&step.fault, "volume")?),
+        Requirement::SizedVolume => sized_volume(system, name, service, step.fault.text("volume")?),
         Requirement::LowerLimit => lower_limit(name, service, step),
         Requirement::Alerts => None,
     }
@@ -76,7 +75,7 @@ fn alerts(scenario: &Scenario, system: &System) -> Option<Missing> {
 fn running(scenario: &Scenario, name: &str, service: &Service, step: &Step) -> Option<Missing> {
     let starts_it = |other: &&Step| {
         // Strictly earlier: at the same instant nothing says which of the two is first.
-        other.at < step.at && other.fault.is_deploy() && parameter(&other.fault, "service") == Some(name)
+        other.at < step.at && other.fault.is_deploy() && other.fault.text("service") == Some(name)
     };
     let runs = service.starts || scenario.steps.iter().any(|other| starts_it(&other));
     (!runs).then(|| Missing {

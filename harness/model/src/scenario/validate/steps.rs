@@ -7,11 +7,9 @@
 use std::path::{Component, Path};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
-use super::super::{FaultCall, Scenario, System};
+use super::super::{Scenario, System};
 use super::{InScenario, OnSystemRule, ScenarioRule, names, templates};
 
 /// Rules about the scenario alone.
@@ -74,7 +72,7 @@ fn lasting(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
 
 fn files(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
     for (at, step) in subject.scenario.steps.iter().enumerate() {
-        let Some(file) = parameter(&step.fault, "file") else {
+        let Some(file) = step.fault.text("file") else {
             continue;
         };
         // `..` or an absolute path would damage a file of the machine instead of the service's.
@@ -91,7 +89,7 @@ fn files(subject: &InScenario<'_>, found: &mut Vec<Problem>) {
 /// `service` names a service, `volume` one of its volumes.
 fn places(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     for (at, step) in subject.scenario.steps.iter().enumerate() {
-        let Some(name) = parameter(&step.fault, "service") else {
+        let Some(name) = step.fault.text("service") else {
             continue;
         };
         let fault = &step.fault.name;
@@ -100,7 +98,10 @@ fn places(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
                 found.push(unknown.at_value(subject.file, at!["step", at, fault, "service"]));
             }
             Ok(service) => {
-                let volume = parameter(&step.fault, "volume").map(|volume| names::volume(service, volume));
+                let volume = step
+                    .fault
+                    .text("volume")
+                    .map(|volume| names::volume(service, volume));
                 if let Some(Err(unknown)) = volume {
                     found.push(unknown.at_value(subject.file, at!["step", at, fault, "volume"]));
                 }
@@ -115,11 +116,11 @@ pub const USER: &str = "user";
 /// `to` names a service, `port` one of its ports, and `from` connects to it.
 fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     for (at, step) in subject.scenario.steps.iter().enumerate() {
-        let Some(to) = parameter(&step.fault, "to") else {
+        let Some(to) = step.fault.text("to") else {
             continue;
         };
         let (fault, file) = (&step.fault.name, subject.file);
-        let port = parameter(&step.fault, "port");
+        let port = step.fault.text("port");
         let reached = names::service(system, to)
             .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, "to"]))
             .and_then(|service| match port {
@@ -127,7 +128,7 @@ fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
                     .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, "port"])),
                 None => Ok(()),
             });
-        let from = parameter(&step.fault, "from").unwrap_or(USER);
+        let from = step.fault.text("from").unwrap_or(USER);
         // Both ends are checked before the link, so that a file with two wrong names shows both.
         let begins = match from {
             USER => Ok(()),
@@ -183,9 +184,4 @@ fn leads(
         format!("`{from}` does not have the address of `{to}`"),
         format!("a link exists where an argument or environment variable of `{from}` has {{{placeholder}}}"),
     ))
-}
-
-/// A text parameter.
-pub(super) fn parameter<'f>(fault: &'f FaultCall, name: &str) -> Option<&'f str> {
-    fault.params.get(name).and_then(Value::as_str)
 }

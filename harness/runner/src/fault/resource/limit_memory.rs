@@ -37,7 +37,7 @@ fn enough<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Size, D::Error> 
 
 impl Describe for LimitMemory {
     const NAME: &'static str = "limit-memory";
-    const SUMMARY: &'static str = "lower a service's memory limit: out of memory, it is killed";
+    const SUMMARY: &'static str = "lower a service's memory limit: the kernel kills it when it needs more";
     const CONFIRMED: &'static str = CONFIRMED;
     const FAMILY: Family = Family::Resource;
     const EXAMPLE: &'static str =

@@ -11,8 +11,7 @@ use crate::fault::{Context, Error, Injected};
 use firedrill_model::scenario::ResourceLimits;
 
 /// How a limit is confirmed.
-const CONFIRMED: &str =
-    "the limit in force was read back; whether the service reaches it shows only in what becomes of it";
+const CONFIRMED: &str = "the limit was read back; whether the service reached it cannot be observed";
 
 /// A step's claim on a service: limits that it must not exceed.
 impl Claim for ResourceLimits {

@@ -46,7 +46,7 @@ fn most() -> Share {
 impl Describe for TearWrite {
     const NAME: &'static str = "tear-write";
     const SUMMARY: &'static str = "kill a service in mid-write: it starts again on a torn file";
-    const CONFIRMED: &'static str = "the process had ended, the torn file was read back, the service runs again; the access time shows whether it read the file";
+    const CONFIRMED: &'static str = "the process ended, the torn file was read back, and the service runs again; the access time shows whether it read the file";
     const FAMILY: Family = Family::Store;
     const EXAMPLE: &'static str = r#"at = "1s", tear-write = { service = "app", volume = "store", file = "urls.json", written = "60%" }"#;
     const LASTS: bool = true;
