@@ -56,11 +56,12 @@ pub(super) async fn request(
     ))?;
     // Evidence is read in a terminal: no control characters, and not a whole page.
     let body: String = body.chars().filter(|c| !c.is_control()).take(EVIDENCE).collect();
-    let detail = || format!("{} {} answered {status}: {body}", request.method, request.path);
+    let answered = format!("{} {} answered {status}", request.method, request.path);
     match status {
         // First: a pipeline may refuse with any status, also a redirect.
-        status if refused.contains(&status) => Ok(Answer::Refused(detail())),
-        ..400 => Ok(Answer::Accepted(detail())),
+        status if refused.contains(&status) => Ok(Answer::Refused(format!("{answered}: {body}"))),
+        // What it says beside its yes is in the log.
+        ..400 => Ok(Answer::Accepted(answered)),
         status => Err(Error::Answered {
             method: request.method.clone(),
             path: request.path.clone(),
