@@ -93,17 +93,7 @@ pub(super) fn bills(history: &History, measured: &Measured) -> Vec<Bill> {
             },
         }
     };
-    [
-        Contract::Strict,
-        Contract::Request,
-        Contract::Minute1,
-        Contract::Minute5,
-        Contract::Minute10,
-        Contract::FullMinutes,
-        Contract::FiveMinuteMean,
-    ]
-    .map(bill)
-    .into()
+    Contract::ALL.map(bill).into()
 }
 
 /// Essential samples of the window, by the second in which they were due.

@@ -80,7 +80,7 @@ pub(crate) async fn a_deploy_dies_with_a_killed_harness_and_what_it_left_running
     sleeps_within(&leaves, false).await;
 }
 
-/// A harness that is no more.
+/// A harness that has ended.
 pub(crate) fn gone() -> Owner {
     let process = Process {
         pid: 1,

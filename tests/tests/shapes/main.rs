@@ -30,20 +30,14 @@ fn main() {
         trials.push(trial(name, missing(kind, []), move || {
             a_secret_is_stored_and_shown_nowhere(kind)
         }));
-    }
-    for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::a_flooded_log_is_cut_and_says_so");
         trials.push(trial(name, missing(kind, []), move || {
             a_flooded_log_is_cut_and_says_so(kind)
         }));
-    }
-    for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::a_pipe_in_a_volume_holds_up_no_drill");
         trials.push(trial(name, missing(kind, []), move || {
             a_pipe_in_a_volume_holds_up_no_drill(kind)
         }));
-    }
-    for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::no_verdict_contradicts_the_truth");
         trials.push(trial(name, missing(kind, []), move || {
             no_verdict_contradicts_the_truth(kind)

@@ -121,15 +121,7 @@ mod tests {
             values.iter().map(word).collect()
         }
         assert_eq!(
-            words(&[
-                Contract::Strict,
-                Contract::Request,
-                Contract::Minute1,
-                Contract::Minute5,
-                Contract::Minute10,
-                Contract::FullMinutes,
-                Contract::FiveMinuteMean
-            ]),
+            words(&Contract::ALL),
             [
                 "strict",
                 "request",

@@ -1,7 +1,7 @@
 //! Secrets: `{env.NAME}` in the files, filled from the environment when drills begin.
 //!
-//! Takes a system and the values of variables; gives the secrets, which whoever writes or prints must hide. The files say
-//! the name alone, so that they can be shared; the value goes to the services and into requests, and nowhere else.
+//! Takes a system and the environment; gives the system with its secrets, and their values, for the writers of histories
+//! and logs to hide. A file has only the name of a secret, so that it can be shared.
 
 use std::collections::BTreeMap;
 

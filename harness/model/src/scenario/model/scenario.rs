@@ -87,6 +87,19 @@ pub enum Contract {
     FiveMinuteMean,
 }
 
+impl Contract {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 7] = [
+        Self::Strict,
+        Self::Request,
+        Self::Minute1,
+        Self::Minute5,
+        Self::Minute10,
+        Self::FullMinutes,
+        Self::FiveMinuteMean,
+    ];
+}
+
 /// How long the parts of a drill take.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
