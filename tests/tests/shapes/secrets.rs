@@ -20,7 +20,7 @@ volumes = { data = "/data" }
 env = { DATABASE = "postgres://app:{env.SHOP_SECRET}@db/shop" }
 
 [[deploy]]
-command = { argv = ["sh", "-c", "echo the secret is $SHOP_SECRET"] }
+command = { argv = ["sh", "-c", "echo the secret is $SHOP_SECRET; exit 10"], refused = [10] }
 
 [[journey]]
 name = "search"
@@ -30,7 +30,7 @@ answer = { status = STATUS }
 "#;
 
 const SCENARIO: &str = r#"
-summary = "a deploy that prints the secret"
+summary = "a deploy that prints the secret and refuses"
 system = "system.toml"
 
 [[step]]
@@ -72,6 +72,8 @@ pub(crate) async fn a_secret_is_stored_and_shown_nowhere(kind: Kind) {
             assert!(log.contains("[redacted]"), "{log:.500}");
             let deploy = std::fs::read_to_string(run.join("logs/deploy.step-1.log")).unwrap();
             assert!(deploy.contains("the secret is [redacted]"), "{deploy}");
+            let events = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
+            assert!(events.contains("the secret is [redacted]"), "{events}");
         }
         assert_hidden(&runs);
         for format in ["terminal", "json", "markdown", "junit", "html"] {
