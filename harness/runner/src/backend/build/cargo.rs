@@ -1,5 +1,6 @@
 //! Builds one package with cargo, and reports progress from cargo's own status lines.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Instant;
@@ -202,7 +203,20 @@ fn cargo(folder: &Path) -> Command {
         .current_dir(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| describes_a_package(name)) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// Whether cargo sets a variable for the package that it runs or builds. `cargo run` passes them to the harness. A build
+/// script that reads one would run again, and all that depend on it, since a build from the shell does not have it.
+fn describes_a_package(name: &OsStr) -> bool {
+    name.to_str().is_some_and(|name| {
+        ["CARGO_MANIFEST_", "CARGO_PKG_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+    })
 }
 
 fn run(mut command: Command) -> Result<Child, CargoError> {
@@ -338,6 +352,20 @@ mod tests {
         assert_eq!(compiling("   Compiling tokio v1.54.1"), Some("tokio"));
         assert_eq!(compiling("error[E0308]: mismatched types"), None);
         assert_eq!(compiling("    Finished `release` profile"), None);
+    }
+
+    /// `cargo test` sets these variables too, so they are there to be removed.
+    #[test]
+    fn variables_of_the_package_that_cargo_runs_do_not_reach_the_build() {
+        let command = cargo(Path::new("."));
+        let removed: Vec<_> = command
+            .as_std()
+            .get_envs()
+            .filter_map(|(name, value)| value.is_none().then_some(name))
+            .collect();
+        for name in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_MAJOR"] {
+            assert!(removed.contains(&OsStr::new(name)), "{name} in {removed:?}");
+        }
     }
 
     #[test]
