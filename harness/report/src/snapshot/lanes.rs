@@ -3,7 +3,9 @@
 //! Takes a journey and the accepted text, gives the text of its states.
 //!
 //! Chance decides whether a journey's probes see a state that is hardly longer than the time between two of them. Such a
-//! state is in brackets, `(down)`: an accepted snapshot that has it in brackets fits runs with and without it.
+//! state is in brackets, `(down)`: an accepted snapshot that has it in brackets fits runs with and without it. One without
+//! it fits a run with it if another journey was down at that time: it is chance too which journeys see a short outage, and
+//! the line of the other one shows it.
 //!
 //! Chance also decides whether a fault falls into a write, and what follows from that may last. A person who understands
 //! this puts such a state in square brackets by hand, `[fallback (memory)]`: it fits however long it lasts, or if missing.
@@ -134,9 +136,16 @@ pub(super) struct Seen {
     pub(super) intervals: f64,
     /// Whether *down* and *partly down* both fit.
     pub(super) either: bool,
+    /// Whether another journey was down at that time too.
+    pub(super) shared: bool,
 }
 
 impl Seen {
+    /// Whether only chance decides that this journey saw it.
+    fn by_chance(&self) -> bool {
+        self.shared && self.state == State::Down && self.intervals <= CERTAIN
+    }
+
     /// As a snapshot has it that was never accepted.
     fn accepted(&self) -> Accepted {
         // *Up* is never optional: between two outages it is the recovery.
@@ -152,9 +161,18 @@ impl Seen {
     }
 }
 
-/// A journey's states, by its lane and its samples.
-pub(super) fn seen(history: &History, journey: &Journey) -> Vec<Seen> {
+/// A journey's states, by its lane, its samples and the lanes of the other journeys.
+pub(super) fn seen<'m>(
+    history: &History,
+    journey: &Journey,
+    others: impl Iterator<Item = &'m Journey>,
+) -> Vec<Seen> {
     let streams = Streams::of(history, &journey.name);
+    let down_elsewhere: Vec<Interval> = others
+        .flat_map(|other| &other.lane)
+        .filter(|segment| segment.state == JourneyState::Down)
+        .map(|segment| segment.time)
+        .collect();
     let mut seen: Vec<Seen> = Vec::new();
     let mut partly = false;
     for segment in &journey.lane {
@@ -182,6 +200,9 @@ pub(super) fn seen(history: &History, journey: &Journey) -> Vec<Seen> {
                 state,
                 intervals,
                 either: EITHER_WAY.contains(&right),
+                shared: down_elsewhere
+                    .iter()
+                    .any(|other| streams.around(segment.time).within(*other).is_some()),
             }),
         }
     }
@@ -214,6 +235,15 @@ impl Streams {
             }
         }
         streams
+    }
+
+    /// A time, wider by one probe before and after it: so far apart can two journeys see the same outage.
+    fn around(&self, time: Interval) -> Interval {
+        let one = Duration::from_secs_f64(self.interval);
+        Interval {
+            from: time.from - one,
+            until: time.until + one,
+        }
     }
 
     /// The share of right answers among those sent in a time; none when they are few.
@@ -253,21 +283,41 @@ pub(super) fn text(states: &[Accepted]) -> String {
     states.join(ARROW)
 }
 
-/// Whether what was seen are the accepted states, with or without those in brackets.
+/// Whether what was seen are the accepted states, with or without those in brackets, and with or without what only chance
+/// let this journey see.
 fn fits(seen: &[Seen], accepted: &[Accepted]) -> bool {
     let optional = accepted
         .iter()
         .filter(|state| state.certainty != Certainty::Certain);
     let optional = optional.count().min(MOST_OPTIONAL);
-    // Each bit says whether one optional state is there.
-    (0u32..1 << optional).any(|there| {
-        let variant = variant(accepted, there);
-        variant.len() == seen.len()
-            && variant
-                .iter()
-                .zip(seen)
-                .all(|(accepted, seen)| same(accepted, seen))
+    let by_chance = seen.iter().filter(|state| state.by_chance());
+    let by_chance = by_chance.count().min(MOST_OPTIONAL);
+    // Each bit says whether one optional state is there, or one seen by chance counts.
+    (0u32..1 << by_chance).any(|counted| {
+        let seen = counting(seen, counted);
+        (0u32..1 << optional).any(|there| {
+            let variant = variant(accepted, there);
+            variant.len() == seen.len()
+                && variant
+                    .iter()
+                    .zip(&seen)
+                    .all(|(accepted, seen)| same(accepted, seen))
+        })
     })
+}
+
+/// What was seen, with those states seen by chance that `counted` has a bit for. Equal neighbours become one.
+fn counting(seen: &[Seen], counted: u32) -> Vec<&Seen> {
+    let mut number = 0;
+    let mut left: Vec<&Seen> = Vec::new();
+    for state in seen {
+        let counts = !state.by_chance() || counted & (1 << number) != 0;
+        number += u32::from(state.by_chance());
+        if counts && left.last().is_none_or(|last| last.state != state.state) {
+            left.push(state);
+        }
+    }
+    left
 }
 
 /// The accepted states with those optional ones that `there` has a bit for. Equal neighbours become one.
@@ -312,6 +362,7 @@ mod tests {
             state: state.parse().unwrap(),
             intervals: *intervals,
             either: false,
+            shared: false,
         };
         states.iter().map(seen).collect()
     }
@@ -362,6 +413,33 @@ mod tests {
             text_of(&run(&[("up", 9.0), ("down", 2.0), ("up", 9.0)]), Some(RESTART)),
             RESTART
         );
+    }
+
+    #[test]
+    fn a_short_outage_that_another_journey_shows_may_be_seen_or_not() {
+        let mut both = run(&[
+            ("up", 9.0),
+            ("down", 1.0),
+            ("up", 9.0),
+            ("down", 1.0),
+            ("fallback (journal)", 9.0),
+        ]);
+        let accepted = "up → (down) → up → fallback (journal)";
+        assert_ne!(
+            text_of(&both, Some(accepted)),
+            accepted,
+            "no other journey was down"
+        );
+        for shared in [1, 3] {
+            both[shared].shared = true;
+        }
+        assert_eq!(text_of(&both, Some(accepted)), accepted);
+        // The first one was not seen, the second one was.
+        let second = [both[0].clone(), both[3].clone(), both[4].clone()];
+        assert_eq!(text_of(&second, Some(accepted)), accepted);
+        let mut long = both.clone();
+        long[3].intervals = 9.0;
+        assert_ne!(text_of(&long, Some(accepted)), accepted, "not by chance");
     }
 
     #[test]

@@ -123,7 +123,11 @@ fn journeys(
     let one = |journey: &firedrill_judge::measure::Journey| {
         let essential = if journey.essential { "" } else { " (not essential)" };
         let key = format!("journey {}{essential}", journey.name);
-        let states = lanes::states(&lanes::seen(history, journey), accepted.get(&key));
+        let others = measured
+            .journeys
+            .iter()
+            .filter(|other| other.name != journey.name);
+        let states = lanes::states(&lanes::seen(history, journey, others), accepted.get(&key));
         (key, states)
     };
     measured.journeys.iter().map(one).collect()
@@ -209,18 +213,22 @@ fn times(measured: &Measured, accepted: &AcceptedLines<'_>) -> Vec<(String, Stri
     } else {
         instants.time_to_recover
     };
+    let roll_back = instants.rollback.as_ref().map(|rollback| rollback.time);
+    // Each with its words for a drill in which it did not happen.
     let times = [
-        ("downtime", Some(measured.downtime)),
-        ("time to detect", instants.time_to_detect),
-        (
-            "time to roll back",
-            instants.rollback.as_ref().map(|rollback| rollback.time),
-        ),
-        ("time to recover", recover),
+        ("downtime", Some(measured.downtime), NONE),
+        ("time to detect", instants.time_to_detect, "not detected"),
+        ("time to roll back", roll_back, "no rollback"),
+        ("time to recover", recover, NONE),
     ];
-    let one = |(key, bounds): (&str, Option<Bounds>)| {
+    let one = |(key, bounds, absent): (&str, Option<Bounds>, &str)| {
         let band = Unit::Seconds.band(bounds.map(seconds), accepted.get(key), STILL_DOWN);
-        (key.to_owned(), band)
+        let text = if bounds.is_none() && band == NONE {
+            absent.to_owned()
+        } else {
+            band
+        };
+        (key.to_owned(), text)
     };
     times.into_iter().map(one).collect()
 }
