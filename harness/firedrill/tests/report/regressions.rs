@@ -89,7 +89,7 @@ fn a_rollback_that_does_not_come() {
     - verdict: met
     + releases: v3 → v2
     + time to detect: ≤ 2 s
-    + time to roll back: none
+    + time to roll back: no rollback
     + verdict: breached
     + breached checks: rollback
     ");
@@ -111,7 +111,7 @@ fn an_alert_that_is_no_longer_taken() {
     - time to detect: ≤ 200 ms
     - verdict: met
     + alerts: rolled-back (never accepted)
-    + time to detect: none
+    + time to detect: not detected
     + verdict: breached
     + breached checks: alert.rolled-back
     ");
@@ -200,7 +200,7 @@ fn a_release_that_answers_late() {
     + journey shorten: up → down
     + journey home (not essential): up → down
     + downtime: still down when the drill ended
-    + time to detect: none
+    + time to detect: at once
     + time to recover: still down when the drill ended
     + budget used: 153 %, priced at 23 min for manual recovery
     + verdict: breached

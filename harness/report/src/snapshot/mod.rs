@@ -214,19 +214,23 @@ fn times(measured: &Measured, accepted: &AcceptedLines<'_>) -> Vec<(String, Stri
         instants.time_to_recover
     };
     let roll_back = instants.rollback.as_ref().map(|rollback| rollback.time);
-    // Each with its words for a drill in which it did not happen.
+    // Each with its words for a drill in which it did not happen, and for one in which it took no time.
     let times = [
-        ("downtime", Some(measured.downtime), NONE),
-        ("time to detect", instants.time_to_detect, "not detected"),
-        ("time to roll back", roll_back, "no rollback"),
-        ("time to recover", recover, NONE),
+        ("downtime", Some(measured.downtime), [NONE, NONE]),
+        (
+            "time to detect",
+            instants.time_to_detect,
+            ["not detected", "at once"],
+        ),
+        ("time to roll back", roll_back, ["no rollback", "at once"]),
+        ("time to recover", recover, [NONE, NONE]),
     ];
-    let one = |(key, bounds, absent): (&str, Option<Bounds>, &str)| {
+    let one = |(key, bounds, [absent, instant]): (&str, Option<Bounds>, [&str; 2])| {
         let band = Unit::Seconds.band(bounds.map(seconds), accepted.get(key), STILL_DOWN);
-        let text = if bounds.is_none() && band == NONE {
-            absent.to_owned()
-        } else {
-            band
+        let text = match (band.as_str(), bounds) {
+            (NONE, None) => absent.to_owned(),
+            (NONE, Some(_)) => instant.to_owned(),
+            _ => band,
         };
         (key.to_owned(), text)
     };
