@@ -355,7 +355,10 @@ async fn leaver(words: &str) -> (Arc<dyn Backend>, backend::Process, tempfile::T
     let argv = ["/bin/sh", "-c", &words].map(str::to_owned);
     let spec = Spec {
         name: "leaver".into(),
-        source: Source::Command(argv.into()),
+        source: Source::Command {
+            argv: argv.into(),
+            folder: "/".into(),
+        },
         args: Vec::new(),
         env: BTreeMap::from([("PATH".into(), "/usr/bin:/bin".into())]),
         release: "v1".into(),

@@ -140,8 +140,8 @@ impl<'h> FaultRecord<'h> {
         record
     }
 
-    /// Takes in an event. A later one overrules an earlier one: a fault that could not be reverted is no evidence,
-    /// however well it was confirmed.
+    /// Takes in an event. A fault that could not be reverted is no evidence, however well it was confirmed. One that was not
+    /// injected stays that: what could not be reverted was not there.
     fn add(&mut self, step: usize, at: Micros, event: &'h Event) {
         match event {
             Event::Injecting { step: of, .. } if *of == step => self.since = Some(at),
@@ -153,7 +153,7 @@ impl<'h> FaultRecord<'h> {
             }
             Event::Hit { step: of, .. } if *of == step => self.hit = Some(event),
             Event::Reverted { step: of, .. } if *of == step => self.until = Some(at),
-            Event::NotReverted { step: of, why } if *of == step => {
+            Event::NotReverted { step: of, why } if *of == step && self.confirmed.is_ok() => {
                 self.confirmed = Err(FaultFound::NotReverted(why.clone()));
             }
             _ => {}
@@ -309,6 +309,31 @@ mod tests {
             why: why.clone(),
         });
         assert_eq!(found, (Verdict::Undecided, FaultFound::NotReverted(why)));
+    }
+
+    /// Otherwise what had to happen because of it would be breached, not undecided.
+    #[test]
+    fn a_fault_that_was_neither_injected_nor_reverted_was_not_in_effect() {
+        let (mut history, why) = (rolled_back(), "another process holds the port".to_owned());
+        for event in &mut history.events {
+            if let Event::Injected { step, .. } = event.event {
+                event.event = Event::NotInjected {
+                    step,
+                    why: why.clone(),
+                };
+            }
+        }
+        let at = history.events.last().unwrap().at;
+        let why_not = "it cannot be started".to_owned();
+        let event = Event::NotReverted {
+            step: 0,
+            why: why_not,
+        };
+        history.events.push(Stamped { at, event });
+        let check = fault(&history, 0);
+        assert_eq!(check.verdict, Verdict::Undecided);
+        assert_eq!(check.found, Found::Fault(FaultFound::NotInjected(why)));
+        assert!(!faults_in_effect(&history));
     }
 
     #[test]

@@ -292,6 +292,37 @@ mod tests {
         }
     }
 
+    /// Scenario files, stored histories and reports use these names: another one is an entry of [`RENAMED`].
+    #[test]
+    fn the_names_of_checks_stay() {
+        for name in [
+            "evidence.steady",
+            "evidence.fault.3",
+            "evidence.voids",
+            "evidence.gaps",
+            "evidence.labels",
+            "evidence.end",
+            "budget",
+            "downtime",
+            "journey.home page",
+            "bad-answers",
+            "lost-writes",
+            "corrupt-writes",
+            "phantom-writes",
+            "deploy",
+            "rollback",
+            "alert.rejected",
+            "never.rollback",
+            "never.alert",
+            "never.fallback",
+            "rung.memory",
+            "release.v1",
+            "log.app",
+        ] {
+            assert_eq!(name.parse::<CheckId>().unwrap().to_string(), name);
+        }
+    }
+
     #[test]
     fn a_name_of_an_earlier_version_is_read_as_the_present_one() {
         assert_eq!("lost-links".parse(), Ok(CheckId::LostWrites));

@@ -217,6 +217,7 @@ mod tests {
         let fallback = scenario::Fallback {
             header: "x-served-by".into(),
             normal: vec!["store".into()],
+            rungs: Vec::new(),
         };
         let labels_of = AnswerLabels::new(None, Some(&fallback));
         let labels = Labels::default();
@@ -233,6 +234,7 @@ mod tests {
         let fallback = scenario::Fallback {
             header: "x-served-by".into(),
             normal: vec!["store".into(), "s".repeat(150)],
+            rungs: Vec::new(),
         };
         let named = AnswerLabels::new(None, Some(&fallback));
         let by = |way: &[u8]| {
@@ -288,6 +290,7 @@ mod tests {
         let fallback = scenario::Fallback {
             header: "x-served-by".into(),
             normal: vec!["store".into(), "edge, store".into()],
+            rungs: Vec::new(),
         };
         let answers = AnswerLabels::new(None, Some(&fallback));
         let labels = Labels::default();

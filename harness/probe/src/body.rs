@@ -19,6 +19,16 @@ pub(super) struct Read {
     pub(super) whole: bool,
 }
 
+impl Read {
+    /// A body that does not matter.
+    pub(super) fn nothing() -> Self {
+        Self {
+            bytes: Bytes::new(),
+            whole: false,
+        }
+    }
+}
+
 /// Reads a body to its end; an endless one until what is wanted was read.
 pub(super) async fn read(mut body: Incoming, headers: &HeaderMap, want: &Want) -> Result<Read, Outcome> {
     if want.endless && want.reads_body && !encodings(headers).is_empty() {

@@ -117,7 +117,11 @@ impl Way {
     ) -> Result<Answer, Outcome> {
         progress.first = Some(Instant::now());
         let (head, body) = answer.into_parts();
-        let body = body::read(body, &head.headers, want).await?;
+        let body = match body::read(body, &head.headers, want).await {
+            // The head alone shows that the answer is wrong, whatever its body is.
+            Err(Outcome::Void(_)) if head.status != want.status => body::Read::nothing(),
+            read => read?,
+        };
         // A body that was left before its end is still on its way over the connection.
         if self.mode == Mode::Reused && body.whole {
             self.idle

@@ -220,14 +220,20 @@ fn default_link(remember: &Remember, book: &Book<'_>, n: u64) -> Option<String> 
     link.render(|placeholder| book.field(placeholder, n)).ok()
 }
 
-/// What one answer says about a stored record. A server error says nothing.
+/// Statuses of a client error that say nothing about the record: Request Timeout, Too Early, Too Many Requests (RFC 9110,
+/// 8470, 6585). The same request may succeed later.
+const LATER: [u16; 3] = [408, 425, 429];
+
+/// What one answer says about a stored record. A server error says nothing, nor does a refusal to answer now.
 fn found(want: &Want, gone: u16, result: Result<super::answer::Answer, Outcome>) -> Found {
     match result {
         Err(_) => Found::Unknown,
         Ok(answer) => match want.judge(&answer) {
             None => Found::Intact,
             Some(_) if answer.status.as_u16() == gone => Found::Lost,
-            Some(_) if answer.status.is_server_error() => Found::Unknown,
+            Some(_) if answer.status.is_server_error() || LATER.contains(&answer.status.as_u16()) => {
+                Found::Unknown
+            }
             Some(Bad::Status) if answer.status.is_client_error() => Found::Lost,
             Some(_) => Found::Corrupt,
         },
@@ -243,6 +249,37 @@ mod tests {
 
     use super::*;
     use firedrill_model::sample::{Ack, StreamId};
+
+    /// A service that has no time for the reader has lost nothing.
+    #[test]
+    fn an_answer_that_asks_to_come_later_says_nothing_about_the_record() {
+        let answer: firedrill_model::scenario::Answer =
+            serde_json::from_value(serde_json::json!({ "status": 200 })).unwrap();
+        let request = serde_json::from_value(serde_json::json!({ "path": "/" })).unwrap();
+        let users = users();
+        let book = Book {
+            users: &users,
+            seed: 1,
+        };
+        let want = Prepared::new(&request, &answer)
+            .unwrap()
+            .concrete(&book, 0, None)
+            .unwrap()
+            .want;
+        let answered = |status: u16| {
+            let answer = crate::answer::Answer {
+                status: http::StatusCode::from_u16(status).unwrap(),
+                headers: http::HeaderMap::new(),
+                body: Vec::new().into(),
+            };
+            found(&want, 404, Ok(answer))
+        };
+        for status in [408, 425, 429, 500, 503] {
+            assert_eq!(answered(status), Found::Unknown, "{status}");
+        }
+        assert_eq!([answered(404), answered(410)], [Found::Lost, Found::Lost]);
+        assert_eq!([answered(200), answered(204)], [Found::Intact, Found::Corrupt]);
+    }
 
     /// Answers 500 to every request, and counts how often each path was asked for.
     async fn broken_store(listener: TcpListener, asked: Arc<Mutex<HashMap<String, usize>>>) {

@@ -294,6 +294,11 @@ async fn a_body_of_ten_megabytes_is_read_and_one_over_its_limit_says_nothing() {
     assert_eq!(outcomes(&read), [Outcome::Good]);
     let limited = samples(address, welcome(json!({ "body_limit": "10MiB" })), 3).await;
     assert_eq!(outcomes(&limited), [Outcome::Void(Void::BodyLimit)]);
+    // Its head alone shows that it is wrong.
+    let wrong = json!({ "body_limit": "10MiB", "status": 302 });
+    let wrong = samples(address, welcome(wrong), 3).await;
+    assert_eq!(outcomes(&wrong), [Outcome::Bad(Bad::Status)]);
+    assert_eq!(wrong[0].status, 200);
 }
 
 #[tokio::test]

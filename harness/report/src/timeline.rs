@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::format::{bounds, of_all, tally};
+use super::format::{bounds, latency, of_all, tally};
 use super::text::{in_words, of_deploy, of_step};
 use super::words::seconds;
 use firedrill_judge::measure::{Blip, Interval, Journey, JourneyState, Measured, Outage, Release};
@@ -165,10 +165,10 @@ fn of_event(event: &Stamped, plan: &Plan) -> Option<Moment> {
         Event::State { service, state } => (Kind::Service, format!("{service}: {state}")),
         Event::Alert { kind, answered, .. } => alert(kind, *answered),
         Event::Gap { since, until } => {
-            let length = until.since(*since).as_millis();
+            let length = latency(until.since(*since));
             (
                 Kind::Warning,
-                format!("the prober stalled for {length} ms: unknown time"),
+                format!("the prober stalled for {length}: unknown time"),
             )
         }
         Event::End {

@@ -16,7 +16,10 @@
 //! processes
 //!     .create(Spec {
 //!         name: "app".into(),
-//!         source: Source::Command(vec!["/bin/sleep".into(), "60".into()]),
+//!         source: Source::Command {
+//!             argv: vec!["sleep".into(), "60".into()],
+//!             folder: folder.path().into(),
+//!         },
 //!         args: Vec::new(),
 //!         env: BTreeMap::new(),
 //!         release: "v1".into(),

@@ -3,15 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod logs;
+mod placeholders;
 mod readiness;
 mod secrets;
 mod verdicts;
 mod volumes;
 
+use std::process::Command;
+
 use acceptance::Kind;
 use acceptance::trials::{missing, trial};
 
 use logs::*;
+use placeholders::*;
 use readiness::*;
 use secrets::*;
 use verdicts::*;
@@ -25,7 +29,23 @@ fn main() {
             volumes_of_other_users_are_written_and_removed(image_user)
         }));
     }
+    trials.push(trial(
+        "docker::a_release_may_be_an_image",
+        missing(Kind::Docker, []),
+        a_release_may_be_an_image,
+    ));
+    let python = Command::new("python3").arg("--version").output();
+    let no_python = python.is_err().then(|| "no python3".to_owned());
+    trials.push(trial(
+        "process::a_command_runs_beside_the_system_file".to_owned(),
+        no_python.or_else(|| missing(Kind::Process, [])),
+        a_command_runs_beside_the_system_file,
+    ));
     for kind in [Kind::Process, Kind::Docker] {
+        let name = format!("{kind}::a_service_gets_the_parts_of_an_address");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_service_gets_the_parts_of_an_address(kind)
+        }));
         let name = format!("{kind}::a_secret_is_stored_and_shown_nowhere");
         trials.push(trial(name, missing(kind, []), move || {
             a_secret_is_stored_and_shown_nowhere(kind)

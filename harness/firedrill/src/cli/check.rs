@@ -7,6 +7,14 @@ use firedrill_model::format;
 use firedrill_model::scenario::Problem;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  firedrill check                            Every scenario in ./scenarios
+  firedrill check scenarios/killed-v1.toml   One file
+
+Exit codes:
+  0  every file is right
+  2  a problem in a file, or no such scenario")]
 pub(super) struct Args {
     /// Scenario names, files or folders [default: ./scenarios].
     scenarios: Vec<String>,

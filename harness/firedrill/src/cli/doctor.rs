@@ -6,6 +6,9 @@ use firedrill_model::format;
 use firedrill_runner::backend::{self, Capability, Kind};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes:
+  0  always: what is missing is listed, with how to get it")]
 pub(super) struct Args {
     /// Print one JSON object per finding.
     #[arg(long)]

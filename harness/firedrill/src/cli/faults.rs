@@ -8,6 +8,14 @@ use firedrill_runner::backend::Capability;
 use firedrill_runner::fault::{CATALOGUE, Entry};
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  firedrill faults          Every fault
+  firedrill faults kill     One fault, with its parameters and an example
+
+Exit codes:
+  0  listed
+  2  no such fault")]
 pub(super) struct Args {
     /// Print one JSON object per fault, with the JSON Schema of its parameters.
     #[arg(long)]

@@ -35,9 +35,21 @@ pub(super) enum FileError {
     },
 }
 
+/// A ledger has a line for each incident: a million of them have room in this many bytes.
+const LARGEST: u64 = 64 << 20;
+
 /// The ledger's text.
 pub(super) fn read(path: &Path) -> Result<String, FileError> {
-    match std::fs::read(path) {
+    let read = || {
+        let mut bytes = Vec::new();
+        // Not by its size: a device has none, and no end.
+        File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > LARGEST {
+            true => Err(io::Error::other("it is larger than 64 MiB")),
+            false => Ok(bytes),
+        }
+    };
+    match read() {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(FileError::Missing(path.to_owned())),
         Err(source) => Err(FileError::Read {

@@ -6,6 +6,14 @@ use super::{output, scenarios};
 use firedrill_logs::line::printable;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  firedrill list                             Every scenario in ./scenarios
+  firedrill list scenarios/killed-v1.toml    One file
+
+Exit codes:
+  0  listed
+  2  a problem in a file, or no such scenario")]
 pub(super) struct Args {
     /// Scenario names, files or folders [default: ./scenarios].
     scenarios: Vec<String>,

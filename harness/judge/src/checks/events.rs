@@ -90,9 +90,11 @@ fn rolled_back(measured: &Measured, wanted: &Rollback, grounds: Grounds) -> Chec
 }
 
 /// Counted from [`Instants::origin`](crate::measure::Instants), between bounds. An alert that its receiver refused
-/// informed nobody.
+/// informed nobody, and one from before the first fault is about something else.
 fn alerted(history: &History, measured: &Measured, wanted: &ExpectedAlert, grounds: Grounds) -> Check {
-    let of_kind = history.events.iter().filter_map(|event| match &event.event {
+    let first_fault = history.first_fault().unwrap_or(measured.window.from);
+    let after_it = history.events.iter().filter(|event| event.at >= first_fault);
+    let of_kind = after_it.filter_map(|event| match &event.event {
         Event::Alert { kind, body, answered } if *kind == wanted.kind => {
             Some((event.at, body, *answered < 400))
         }

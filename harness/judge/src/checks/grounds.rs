@@ -31,9 +31,7 @@ impl Grounds {
     pub(super) fn of(history: &History) -> Self {
         let last_event = history.events.last().map(|event| event.at);
         let last_sample = history.samples.iter().map(|sample| sample.ended).max();
-        let first_fault = (history.events.iter())
-            .find(|event| matches!(event.event, Event::Injecting { .. }))
-            .map(|event| event.at);
+        let first_fault = history.first_fault();
         Self {
             faults_in_effect: evidence::faults_in_effect(history),
             complete: evidence::complete(history),

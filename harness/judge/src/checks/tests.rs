@@ -466,3 +466,24 @@ fn an_alert_while_others_held_the_machine_proves_nothing_by_itself() {
         "another one, on a calm machine"
     );
 }
+
+#[test]
+fn an_alert_from_before_the_first_fault_is_about_something_else() {
+    let alert = |at: u64| {
+        let (kind, body) = ("rolled-back".to_owned(), String::new());
+        let answered = 200;
+        stamped(at, Event::Alert { kind, answered, body })
+    };
+    let wanted = json!({ "alerts": [{ "kind": "rolled-back", "within": "1s" }] });
+    let check = CheckId::Alert("rolled-back".into());
+    let with = |at: u64| {
+        let mut history = with_kill(drill(wanted.clone(), down), injected());
+        history.events.push(alert(at));
+        history.events.sort_by_key(|event| event.at);
+        history
+    };
+    let early = with(SECOND);
+    assert_eq!(verdict(&early, &check), Breached);
+    assert_eq!(measure::measure(&early).instants.detected, None);
+    assert_eq!(verdict(&with(2 * SECOND + 100 * MS), &check), Met);
+}

@@ -70,7 +70,7 @@ pub(super) fn instants(
     releases: &[Release],
 ) -> Instants {
     let event = |wanted: fn(&Event) -> bool| history.events.iter().find(|e| wanted(&e.event)).map(|e| e.at);
-    let injecting = event(|event| matches!(event, Event::Injecting { .. }));
+    let injecting = history.first_fault();
     let injected = event(|event| {
         matches!(
             event,
@@ -80,8 +80,13 @@ pub(super) fn instants(
             }
         )
     });
-    // A receiver that refuses an alert informs nobody.
-    let detected = event(|event| matches!(event, Event::Alert { answered, .. } if *answered < 400));
+    // A receiver that refuses an alert informs nobody, and an alert from before the first fault is about something else.
+    let is_alert = |event: &Event| matches!(event, Event::Alert { answered, .. } if *answered < 400);
+    let detected = history
+        .events
+        .iter()
+        .find(|stamped| is_alert(&stamped.event) && injecting.is_none_or(|first| stamped.at >= first))
+        .map(|stamped| stamped.at);
     // Of the first outage the onset, of the last one the end: between them the service may have been up.
     let onset = outages.first().map(|outage| outage.onset);
     let recovered = outages

@@ -30,7 +30,7 @@ pub use samples::SamplesError;
 pub use state::StateChange;
 pub use write::Writer;
 
-use crate::sample::{Label, Labels, Sample};
+use crate::sample::{Label, Labels, Micros, Sample};
 
 /// The version of the format. A reader refuses a newer one and keeps reading older ones.
 pub const FORMAT: u32 = 2;
@@ -67,6 +67,12 @@ impl History {
     /// The text of a label: a release or a fallback, as answers named it. `None` for one that is not known.
     pub fn label(&self, label: Label) -> Option<&str> {
         self.labels.get(usize::from(label.0)).map(String::as_str)
+    }
+
+    /// When the first fault was about to be injected.
+    pub fn first_fault(&self) -> Option<Micros> {
+        let is_first = |stamped: &&Stamped| matches!(stamped.event, Event::Injecting { .. });
+        self.events.iter().find(is_first).map(|stamped| stamped.at)
     }
 
     /// Whether answers named more releases and fallbacks than a drill can tell apart.
@@ -146,6 +152,52 @@ mod tests {
             words(&[DeployOutcome::Accepted, DeployOutcome::Refused]),
             ["accepted", "refused"]
         );
+    }
+
+    /// Each event but the first one as stored: other names or keys are another [`FORMAT`]. (The first event is in the stored
+    /// histories of the tests.)
+    #[test]
+    fn the_names_and_keys_of_events_stay() {
+        let stored = serde_json::json!([
+            { "event": "phase", "phase": "prepare" },
+            { "event": "phase", "phase": "steady" },
+            { "event": "phase", "phase": "steps" },
+            { "event": "phase", "phase": "quiet" },
+            { "event": "phase", "phase": "read-back" },
+            { "event": "phase", "phase": "collect" },
+            { "event": "phase", "phase": "done" },
+            { "event": "service", "service": "app", "release": "v1", "what": "image" },
+            { "event": "stream", "stream": 0, "journey": "home", "mode": "new", "rate": 5.0 },
+            { "event": "stream", "stream": 1, "journey": "home", "mode": "reused", "rate": 5.0 },
+            { "event": "label", "label": 1, "text": "v1" },
+            { "event": "steady", "good": true, "evidence": "" },
+            { "event": "injecting", "step": 0, "fault": "kill", "what": "" },
+            { "event": "injected", "step": 0, "evidence": null },
+            { "event": "not-injected", "step": 0, "why": "" },
+            { "event": "reverted", "step": 0, "evidence": "" },
+            { "event": "hit", "step": 0, "connections": 1, "chunks": 2, "requests": 3, "all_counted": true },
+            { "event": "hit", "step": 0, "connections": 1, "chunks": 2, "requests": 3, "read": true, "all_counted": true },
+            { "event": "not-reverted", "step": 0, "why": "" },
+            { "event": "deploy", "release": "v2", "accepted": true, "detail": "" },
+            { "event": "state", "service": "app", "state": "running" },
+            { "event": "alert", "kind": "rejected", "answered": 200, "body": "{}" },
+            { "event": "write", "stream": 0, "n": 1, "ack": "acknowledged", "link": "/a" },
+            { "event": "write", "stream": 0, "n": 1, "ack": "refused", "link": null },
+            { "event": "write", "stream": 0, "n": 1, "ack": "unknown", "link": null },
+            { "event": "read-back", "stream": 0, "n": 1, "ack": "acknowledged", "found": "intact" },
+            { "event": "read-back", "stream": 0, "n": 1, "ack": "acknowledged", "found": "lost" },
+            { "event": "read-back", "stream": 0, "n": 1, "ack": "acknowledged", "found": "corrupt" },
+            { "event": "read-back", "stream": 0, "n": 1, "ack": "acknowledged", "found": "unknown" },
+            { "event": "logged", "service": "app", "text": "", "found": true },
+            { "event": "gap", "since": 1, "until": 2 },
+            { "event": "note", "text": "" },
+            { "event": "end", "interrupted": false, "error": null },
+        ]);
+        for stored in stored.as_array().unwrap() {
+            let event: Event = serde_json::from_value(stored.clone()).unwrap();
+            assert_ne!(event, Event::Unknown, "{stored}");
+            assert_eq!(serde_json::to_value(&event).unwrap(), *stored);
+        }
     }
 
     fn start() -> Event {

@@ -127,6 +127,10 @@ codes! {
     UnknownCheck = "unknown-check",
     /// No journey has this name.
     UnknownJourney = "unknown-journey",
+    /// The system names its fallbacks, and has none of this name.
+    UnknownFallback = "unknown-fallback",
+    /// The system names its kinds of alerts, and has none of this name.
+    UnknownAlert = "unknown-alert",
     /// No records have this name.
     UnknownRecord = "unknown-record",
     /// The records have no such field.
@@ -193,6 +197,8 @@ codes! {
     FormAndBody = "form-and-body",
     /// Not an HTTP header's name.
     BadHeaderName = "bad-header-name",
+    /// A port with the name of a part of an address.
+    ReservedPort = "reserved-port",
     /// A request's header that only the client itself can set.
     ReservedHeader = "reserved-header",
     /// A limit of what is read of an answer that is zero, or more than memory has room for.

@@ -116,6 +116,75 @@ pub fn render<'v>(
     Template::parse(text)?.render(lookup)
 }
 
+/// Where a service is reached: what follows `service.` in a placeholder.
+///
+/// ```
+/// use firedrill_model::scenario::template::{AddressPart, ServiceAddress};
+///
+/// let address = ServiceAddress::parse("db.admin.port");
+/// assert_eq!((address.service, address.port), ("db", Some("admin")));
+/// assert_eq!(address.part.of("http://10.0.0.2:5432"), Some("5432"));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceAddress<'t> {
+    /// The service.
+    pub service: &'t str,
+    /// Its named port; the main one without it.
+    pub port: Option<&'t str>,
+    /// What of the address is wanted.
+    pub part: AddressPart,
+}
+
+/// What a placeholder gives of a service's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressPart {
+    /// `{service.NAME}`: the base URL.
+    Url,
+    /// `{service.NAME.address}`: host and port.
+    Address,
+    /// `{service.NAME.host}`: the host.
+    Host,
+    /// `{service.NAME.port}`: the port's number.
+    Port,
+}
+
+impl AddressPart {
+    /// The words of the parts. No port has one of these names.
+    pub const WORDS: [(&'static str, Self); 3] = [
+        ("address", Self::Address),
+        ("host", Self::Host),
+        ("port", Self::Port),
+    ];
+
+    /// The part of a base URL without a path.
+    pub fn of(self, url: &str) -> Option<&str> {
+        let (_, address) = url.split_once("://")?;
+        Some(match self {
+            Self::Url => url,
+            Self::Address => address,
+            Self::Host => address.rsplit_once(':')?.0,
+            Self::Port => address.rsplit_once(':')?.1,
+        })
+    }
+}
+
+impl<'t> ServiceAddress<'t> {
+    /// Reads `NAME`, `NAME.PORT`, and either with a part at its end.
+    pub fn parse(text: &'t str) -> Self {
+        let (rest, part) = text
+            .rsplit_once('.')
+            .and_then(|(rest, last)| {
+                let (_, part) = AddressPart::WORDS.iter().find(|(word, _)| *word == last)?;
+                Some((rest, *part))
+            })
+            .unwrap_or((text, AddressPart::Url));
+        let (service, port) = rest
+            .split_once('.')
+            .map_or((rest, None), |(service, port)| (service, Some(port)));
+        Self { service, port, part }
+    }
+}
+
 /// The value of `{record.field}` for record number `n` of a plan's `records`: fields are templates over `{n}` and
 /// `{seed}` themselves.
 pub fn record_field(

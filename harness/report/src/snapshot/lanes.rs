@@ -239,7 +239,8 @@ impl Streams {
 
     /// A time, wider by one probe before and after it: so far apart can two journeys see the same outage.
     fn around(&self, time: Interval) -> Interval {
-        let one = Duration::from_secs_f64(self.interval);
+        // A damaged history may have a rate of next to nothing.
+        let one = Duration::try_from_secs_f64(self.interval).unwrap_or(Duration::MAX);
         Interval {
             from: time.from - one,
             until: time.until + one,

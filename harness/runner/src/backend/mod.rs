@@ -84,12 +84,18 @@ impl std::fmt::Display for Kind {
 pub enum Source {
     /// Static binaries: the program first, then what lies beside it, each with its name.
     Binaries(Vec<(String, PathBuf)>),
-    /// An image the engine has or can pull.
+    /// An image the engine has or can pull, as a template over `{release}`.
     Image(String),
     /// A Dockerfile, to be built by the engine.
     Dockerfile(PathBuf),
-    /// A local program with its first arguments.
-    Command(Vec<String>),
+    /// A local program.
+    Command {
+        /// The program and its first arguments, as templates. A program given as a path is relative to the folder; a bare name
+        /// is looked up in PATH.
+        argv: Vec<String>,
+        /// The folder it runs in.
+        folder: PathBuf,
+    },
 }
 
 /// A service as a backend is to run it: no templates left but those only the backend can fill (see [`Backend::create`]).
@@ -100,7 +106,7 @@ pub struct Spec {
     /// What to run.
     pub source: Source,
     /// Arguments, as templates over `{listen}`, `{listen.NAME}`, `{volume.NAME}`, `{service.NAME}`,
-    /// `{service.NAME.PORT}`, `{bin.NAME}`, `{alerts}`, `{release}`.
+    /// `{service.NAME.PORT}`, either with `.host`, `.port` or `.address`, `{folder}`, `{bin.NAME}`, `{alerts}`, `{release}`.
     pub args: Vec<String>,
     /// Environment, the same templates.
     pub env: BTreeMap<String, String>,
@@ -218,6 +224,11 @@ pub trait Backend: Send + Sync {
     /// Makes a service known: reserves its addresses and volumes, starts nothing. All services are created before the
     /// first is started, so that each can be told where the others are.
     async fn create(&self, spec: Spec) -> Result<(), Error>;
+
+    /// Gets what a release of a service needs from elsewhere, so that nobody waits for that while it is deployed.
+    async fn fetch(&self, _spec: &Spec) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Starts a created or ended service under its reserved address. Waits until the process runs, not until ready.
     async fn start(&self, service: &str) -> Result<(), Error>;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Error, Spec};
-use firedrill_model::scenario::template;
+use super::{Error, Source, Spec};
+use firedrill_model::scenario::template::{self, ServiceAddress};
 
 /// What the harness itself listens on, as the services see it.
 #[derive(Debug, Default)]
@@ -47,28 +47,37 @@ pub(super) trait Values {
 
     /// A placeholder with the same value for every service.
     fn shared(&self, name: &str) -> Option<String> {
-        let mut parts = name.split('.');
-        match (parts.next()?, parts.next(), parts.next(), parts.next()) {
-            ("service", Some(name), port, None) => self.service(name, port),
-            ("alerts", None, None, None) => Some(self.urls().lock().alerts.clone().unwrap_or_default()),
+        match name.split_once('.') {
+            Some(("service", address)) => {
+                let address = ServiceAddress::parse(address);
+                let url = self.service(address.service, address.port)?;
+                address.part.of(&url).map(str::to_owned)
+            }
+            None if name == "alerts" => Some(self.urls().lock().alerts.clone().unwrap_or_default()),
             _ => None,
         }
     }
 
-    /// The URL of the link that leads from a service to another one, `NAME` or `NAME.PORT`.
+    /// The address of the proxy on the link from a service to another one, if there is a proxy.
     fn link(&self, spec: &Spec, other: &str) -> Option<String> {
-        let (to, port) = match other.split_once('.') {
-            None => (other, None),
-            Some((to, port)) => (to, Some(port.to_owned())),
-        };
-        let route = (spec.name.clone(), to.to_owned(), port);
-        self.urls().lock().links.get(&route).cloned()
+        let address = ServiceAddress::parse(other);
+        let route = (
+            spec.name.clone(),
+            address.service.to_owned(),
+            address.port.map(str::to_owned),
+        );
+        let urls = self.urls().lock();
+        address.part.of(urls.links.get(&route)?).map(str::to_owned)
     }
 
     /// Any placeholder of a service's own texts.
     fn placeholder(&self, spec: &Spec, name: &str) -> Option<String> {
         match name.split_once('.').unwrap_or((name, "")) {
             ("release", "") => Some(spec.release.clone()),
+            ("folder", "") => match &spec.source {
+                Source::Command { folder, .. } => Some(folder.display().to_string()),
+                _ => None,
+            },
             ("listen", "") => self.listen(spec, None),
             ("listen", port) => self.listen(spec, Some(port)),
             ("volume", name) => self.volume(spec, name),
@@ -80,25 +89,31 @@ pub(super) trait Values {
     }
 }
 
+/// Texts of a service with all placeholders filled.
+pub(super) fn fill_texts(values: &dyn Values, spec: &Spec, texts: &[String]) -> Result<Vec<String>, Error> {
+    texts.iter().map(|text| fill_text(values, spec, text)).collect()
+}
+
+fn fill_text(values: &dyn Values, spec: &Spec, text: &str) -> Result<String, Error> {
+    template::render(text, |name| values.placeholder(spec, name).map(Cow::from)).map_err(|error| {
+        Error::Operation {
+            operation: "configure",
+            service: spec.name.clone(),
+            cause: format!("`{text}`: {error}").into(),
+        }
+    })
+}
+
 /// A service's arguments and environment with all placeholders filled.
 pub(super) fn fill(
     values: &dyn Values,
     spec: &Spec,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), Error> {
-    let text = |text: &String| {
-        template::render(text, |name| values.placeholder(spec, name).map(Cow::from)).map_err(|error| {
-            Error::Operation {
-                operation: "configure",
-                service: spec.name.clone(),
-                cause: format!("`{text}`: {error}").into(),
-            }
-        })
-    };
-    let args = spec.args.iter().map(text).collect::<Result<_, _>>()?;
+    let args = fill_texts(values, spec, &spec.args)?;
     let env = spec
         .env
         .iter()
-        .map(|(name, value)| Ok((name.clone(), text(value)?)))
+        .map(|(name, value)| Ok((name.clone(), fill_text(values, spec, value)?)))
         .collect::<Result<_, Error>>()?;
     Ok((args, env))
 }

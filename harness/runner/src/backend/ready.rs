@@ -34,7 +34,12 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
             _ => accepts(backend, service, ready.port.as_deref()).await,
         };
         match seen {
-            Ok(()) => Poll::Done(()),
+            // Another program may have taken the port, and answer in the service's place.
+            Ok(()) => match backend.strangers(service).await {
+                Ok(strangers) if strangers.is_empty() => Poll::Done(()),
+                Ok(strangers) => Poll::NotYet(format!("{} holds its port", format::list(strangers))),
+                Err(error) => Poll::Never(error.into()),
+            },
             Err(seen) => match backend.state(service).await {
                 Ok(State::Running(_) | State::Paused) => Poll::NotYet(format::chain(&seen)),
                 Ok(state) => Poll::Never(Unanswered::Ended(state)),

@@ -21,7 +21,6 @@ mod watch;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -203,7 +202,9 @@ impl Drill {
         abort.abort();
         // Before the end is recorded: the history must say what became of every fault.
         let reverted = this.steps.revert_all().await;
-        let error = result.and(reverted).err();
+        // The phase that does it may not have been reached.
+        let hidden = this.hide_secrets().map_err(Error::History);
+        let error = result.and(reverted).and(hidden).err();
         let end = Event::End {
             interrupted,
             error: error.as_ref().map(|error| format::chain(error)),
@@ -252,6 +253,7 @@ impl Drill {
         self.phase(Phase::Steady)?;
         if self.steady(&journeys).await? {
             self.phase(Phase::Steps)?;
+            self.recorder.forget_alerts();
             self.steps.run(self.clock.now()).await?;
             self.phase(Phase::Quiet)?;
             self.quiet(&journeys).await;
@@ -341,9 +343,13 @@ impl Drill {
     }
 
     /// Hides secrets in the logs that were written while the drill ran: those of deploys.
-    fn hide_secrets(&self, folder: &Path) -> io::Result<()> {
-        for entry in folder.read_dir()? {
-            let path = entry?.path();
+    fn hide_secrets(&self) -> io::Result<()> {
+        let folder = self.order.folder.path.join(LOGS);
+        for step in 0..self.order.plan.scenario.steps.len() {
+            let path = crate::fault::deploy_log(&folder, step);
+            if !path.exists() {
+                continue;
+            }
             let mut log = Log::within(self.order.log_limit).hiding(&self.order.plan.secrets);
             log.read_from(File::open(&path)?)?;
             // In a new file: a program that a deploy left running may still write to the old one.
@@ -357,7 +363,7 @@ impl Drill {
     async fn collect(&self) -> Result<(), Error> {
         let folder = self.order.folder.path.join(LOGS);
         std::fs::create_dir_all(&folder).map_err(Error::History)?;
-        self.hide_secrets(&folder).map_err(Error::History)?;
+        self.hide_secrets().map_err(Error::History)?;
         for service in self.order.plan.system.services.keys() {
             let expected = self.order.plan.scenario.expect.logs.get(service);
             let log = Log::within(self.order.log_limit).hiding(&self.order.plan.secrets);

@@ -19,6 +19,21 @@ impl Drill {
             // All of them before any starts: each may be configured with the addresses of the others.
             backend.create(self.spec(name, service)?).await?;
         }
+        for step in plan.scenario.steps.iter().filter(|step| step.fault.is_deploy()) {
+            let (Some(service), Some(release)) = (step.fault.text("service"), step.fault.text("release"))
+            else {
+                continue;
+            };
+            if let Some(known) = plan.system.services.get(service) {
+                let release = release.to_owned();
+                backend
+                    .fetch(&Spec {
+                        release,
+                        ..self.spec(service, known)?
+                    })
+                    .await?;
+            }
+        }
         // Before the services, which get a proxy's address in place of the service's behind it.
         proxies::start(plan, backend.as_ref(), self.order.seed, &self.steps.proxies).await?;
         for name in start_order(&plan.system.services) {

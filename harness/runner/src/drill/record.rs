@@ -63,6 +63,11 @@ impl Recorder {
             .contains(kind)
     }
 
+    /// Forgets the alerts that arrived so far: those from before the first fault are about something else.
+    pub(super) fn forget_alerts(&self) {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Records what the machine did.
     pub(super) fn load(&self, load: &Load) -> Result<(), Error> {
         self.writer().load(load).map_err(Error::History)

@@ -261,7 +261,9 @@ impl Steps {
             match active.fault.link() {
                 Some((route, _)) if route.from == USER => return Ok(Obstacle::BeforeEntry),
                 Some(_) => worst = Obstacle::BehindEntry,
-                None if self.is_down(active).await? => worst = Obstacle::BehindEntry,
+                None if active.fault.starves() || self.is_down(active).await? => {
+                    worst = Obstacle::BehindEntry
+                }
                 None => {}
             }
         }

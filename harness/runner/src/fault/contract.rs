@@ -119,6 +119,11 @@ pub trait Fault: Send + Sync + std::fmt::Debug {
         true
     }
 
+    /// Whether it takes resources from a running service, which then may not answer for that reason.
+    fn starves(&self) -> bool {
+        false
+    }
+
     /// What it has hit so far; `None` for a fault that cannot count it.
     fn hits(&self, _: &Context<'_>) -> Option<HitCount> {
         None

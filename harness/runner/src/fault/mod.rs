@@ -23,3 +23,4 @@ pub use contract::{Context, Deployed, Fault, HitCount, Injected};
 pub use dependency::receiver;
 pub use error::{ActionError, Error, NotInEffect};
 pub use overlaps::Overlaps;
+pub(crate) use release::deploy_log;

@@ -38,6 +38,9 @@ pub struct System {
     /// How a release reaches production. Without it: all at once (stop the old one, start the new one).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deploy: Vec<DeployAction>,
+    /// The kinds of alerts that the services send. Where they are named, `expect.alerts` may name no other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alert_kinds: Vec<String>,
 }
 
 /// One service of a system.
@@ -57,7 +60,8 @@ pub struct Service {
     /// Further ports by name; `{listen.NAME}` gives the address to bind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<String, u16>,
-    /// Environment variables, as templates. Nothing is inherited from the harness.
+    /// Environment variables, as templates. A local process inherits PATH, HOME, LANG and TZ where they are not set here, and
+    /// nothing else.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub env: Texts,
     /// Folders that outlive the process: name to path inside a container; `{volume.NAME}` gives the path to use.
@@ -98,11 +102,12 @@ pub enum Build {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         with: Vec<String>,
     },
-    /// An image the engine has or can pull. Containers only.
+    /// An image the engine has or can pull, as a template over `{release}`: `shop:{release}`. Containers only.
     Image(String),
     /// A Dockerfile, relative to the system file. Containers only.
     Dockerfile(PathBuf),
-    /// A program and its first arguments. Local processes only.
+    /// A program and its first arguments, as templates. It runs in the folder of the system file (`{folder}`). Local
+    /// processes only.
     Command(Vec<String>),
 }
 
@@ -338,6 +343,9 @@ pub struct Fallback {
     pub header: String,
     /// Values of it that are the normal way; any other is a fallback, named by the value.
     pub normal: Vec<String>,
+    /// The fallbacks that there are. Where they are named, `expect.rungs` may name no other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rungs: Vec<String>,
 }
 
 /// How an acknowledged write is read back.

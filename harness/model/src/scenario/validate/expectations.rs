@@ -213,6 +213,19 @@ fn expected_names(subject: &InScenario<'_>, system: &System, found: &mut Vec<Pro
             found.push(unknown.at_value(subject.file, at!["expect", "releases", at]));
         }
     }
+    for (at, name) in expect.rungs.iter().enumerate() {
+        if let Err(unknown) = names::fallback(system, name) {
+            found.push(unknown.at_value(subject.file, at!["expect", "rungs", at]));
+        }
+    }
+    for (at, alert) in expect.alerts.iter().enumerate() {
+        let path = at!["expect", "alerts", at, "kind"];
+        if let Err(unknown) = names::alert(system, &alert.kind)
+            && subject.file.is_sure(path)
+        {
+            found.push(unknown.at_value(subject.file, path));
+        }
+    }
     // A stand-in for an unreadable name would be a second problem of the same mistake.
     let to = at!["expect", "rollback", "to"];
     if let Some(rollback) = expect.rollback.as_ref().filter(|_| subject.file.is_sure(to))

@@ -117,7 +117,8 @@ fn fallbacks(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>
 fn alerts(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     let (file, scenario) = (subject.file, subject.scenario);
     let mut services = system.services.keys();
-    if services.any(|service| templates::has_placeholder(scenario, system, service, "alerts")) {
+    if services.any(|service| templates::has_placeholder(scenario, system, service, |name| name == "alerts"))
+    {
         return;
     }
     let expected = (0..scenario.expect.alerts.len()).map(|at| at!["expect", "alerts", at].to_vec());

@@ -61,6 +61,37 @@ pub(super) fn journey(system: &System, name: &str) -> Result<(), Unknown> {
     Err(Unknown::new(Code::UnknownJourney, message, name, names()))
 }
 
+/// Checks that a journey can be answered by this fallback. Where a journey does not name its fallbacks, any may be right.
+pub(super) fn fallback(system: &System, name: &str) -> Result<(), Unknown> {
+    let declared = || {
+        system
+            .journeys
+            .iter()
+            .filter_map(|journey| journey.fallback.as_ref())
+    };
+    let names = || {
+        declared()
+            .flat_map(|fallback| &fallback.rungs)
+            .map(String::as_str)
+    };
+    let all_named = declared().next().is_some() && declared().all(|fallback| !fallback.rungs.is_empty());
+    if !all_named || names().any(|known| known == name) {
+        return Ok(());
+    }
+    let message = format!("unknown fallback `{name}`");
+    Err(Unknown::new(Code::UnknownFallback, message, name, names()))
+}
+
+/// Checks that the services send alerts of this kind. Where the system does not name the kinds, any may be right.
+pub(super) fn alert(system: &System, kind: &str) -> Result<(), Unknown> {
+    let names = || system.alert_kinds.iter().map(String::as_str);
+    if system.alert_kinds.is_empty() || names().any(|known| known == kind) {
+        return Ok(());
+    }
+    let message = format!("unknown kind of alert `{kind}`");
+    Err(Unknown::new(Code::UnknownAlert, message, kind, names()))
+}
+
 /// Checks that a service starts as this release, or that a step deploys it. Where a service that is deployed to has no
 /// release of its own, only its answers say what it starts as, and any name may be right.
 pub(super) fn release(scenario: &Scenario, system: &System, name: &str) -> Result<(), Unknown> {

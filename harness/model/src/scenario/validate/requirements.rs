@@ -63,7 +63,8 @@ fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step:
 
 fn alerts(scenario: &Scenario, system: &System) -> Option<Missing> {
     let mut services = system.services.keys();
-    let known = services.any(|service| templates::has_placeholder(scenario, system, service, "alerts"));
+    let known = services
+        .any(|service| templates::has_placeholder(scenario, system, service, |name| name == "alerts"));
     (!known).then(|| Missing {
         code: Code::NoAlerts,
         parameter: None,

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::document::{Document, at};
 use super::super::problem::{Code, Problem};
+use super::super::template::AddressPart;
 use super::super::tree::Step;
 use super::super::{Build, DeployAction, Service, System, Texts};
 use super::{InSystem, SystemRule, journeys, names, templates};
@@ -22,7 +23,7 @@ pub(super) const RULES: &[SystemRule] = &[
     volumes,
     shares,
     volume_limits,
-    commands,
+    programs,
     environment,
     service_templates,
     deploy,
@@ -141,6 +142,13 @@ fn ports(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
         for (key, port) in &service.ports {
             let path = at!["service", name, "ports", key];
             port_zero(file, path, *port, found);
+            if AddressPart::WORDS.iter().any(|(word, _)| word == key) {
+                let message = format!(
+                    "a port cannot be called `{key}`: {{service.{name}.{key}}} is a part of the address"
+                );
+                let problem = file.key(Code::ReservedPort, path, message);
+                found.push(problem.help("give the port another name"));
+            }
             if !seen.insert(*port) {
                 let message = format!("`{name}` already uses port {port}");
                 found.push(file.value(Code::DuplicatePort, path, message));
@@ -250,10 +258,22 @@ fn volume_limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
     }
 }
 
-fn commands(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn programs(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
-        if let Build::Command(argv) = &service.build {
-            command(file, at!["service", name, "build", "command"], argv, found);
+        match &service.build {
+            Build::Command(argv) => {
+                command(file, at!["service", name, "build", "command"], argv, found);
+                let placeholders = |placeholder: &str| templates::of_service(system, service, placeholder);
+                for (at, word) in argv.iter().enumerate() {
+                    let path = at!["service", name, "build", "command", at];
+                    templates::one(file, path, word, &placeholders, found);
+                }
+            }
+            Build::Image(image) => {
+                let path = at!["service", name, "build", "image"];
+                templates::one(file, path, image, &templates::of_image, found);
+            }
+            Build::Package { .. } | Build::Dockerfile(_) => {}
         }
     }
 }

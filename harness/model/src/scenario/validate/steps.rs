@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
+use super::super::template::ServiceAddress;
 use super::super::{Scenario, System};
 use super::{InScenario, OnSystemRule, ScenarioRule, names, templates};
 
@@ -159,10 +160,6 @@ fn leads(
     to: &str,
     port: Option<&str>,
 ) -> Result<(), (String, String)> {
-    let placeholder = match port {
-        Some(port) => format!("service.{to}.{port}"),
-        None => format!("service.{to}"),
-    };
     if from == USER {
         // A missing entry is reported by another rule.
         let only = system.services.keys().next();
@@ -177,9 +174,17 @@ fn leads(
             ))
         };
     }
-    if templates::has_placeholder(scenario, system, from, &placeholder) {
+    let has_address = templates::has_placeholder(scenario, system, from, |name| {
+        let address = name.strip_prefix("service.").map(ServiceAddress::parse);
+        address.is_some_and(|address| address.service == to && address.port == port)
+    });
+    if has_address {
         return Ok(());
     }
+    let placeholder = match port {
+        Some(port) => format!("service.{to}.{port}"),
+        None => format!("service.{to}"),
+    };
     Err((
         format!("`{from}` does not have the address of `{to}`"),
         format!("a link exists where an argument or environment variable of `{from}` has {{{placeholder}}}"),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::super::document::Document;
 use super::super::problem::{Code, Problem};
 use super::super::secrets;
-use super::super::template::Template;
+use super::super::template::{ServiceAddress, Template};
 use super::super::tree::Step;
 use super::super::{Build, Scenario, Service, System, suggest};
 use super::names::{self, Unknown};
@@ -71,6 +71,7 @@ pub(super) fn of_environment(system: &System, service: &Service, placeholder: &s
 pub(super) fn of_service(system: &System, service: &Service, placeholder: &str) -> Result<(), Unknown> {
     match placeholder.split_once('.') {
         None if ["listen", "alerts", "release"].contains(&placeholder) => Ok(()),
+        None if placeholder == "folder" => folder(&service.build),
         Some(("listen", port)) => names::port(service, port),
         Some(("volume", volume)) => names::volume(service, volume),
         Some(("bin", name)) => binary(&service.build, name),
@@ -84,6 +85,10 @@ pub(super) fn of_service(system: &System, service: &Service, placeholder: &str) 
                 "volume.NAME",
                 "service.NAME",
                 "service.NAME.PORT",
+                "service.NAME.host",
+                "service.NAME.port",
+                "service.NAME.address",
+                "folder",
                 "bin.NAME",
                 "alerts",
                 "release",
@@ -93,21 +98,33 @@ pub(super) fn of_service(system: &System, service: &Service, placeholder: &str) 
     }
 }
 
-/// Whether an argument or variable of a service, in the system or the scenario, has this placeholder.
+/// In the name of an image.
+pub(super) fn of_image(placeholder: &str) -> Result<(), Unknown> {
+    match placeholder {
+        "release" => Ok(()),
+        _ => Err(unknown(placeholder, &["release"])),
+    }
+}
+
+/// Whether an argument or variable of a service, in the system or the scenario, has such a placeholder.
 pub(super) fn has_placeholder(
     scenario: &Scenario,
     system: &System,
     service: &str,
-    placeholder: &str,
+    is_meant: impl Fn(&str) -> bool,
 ) -> bool {
     let of_system = system.services.get(service);
-    let of_system = of_system
-        .into_iter()
-        .flat_map(|service| service.args.iter().chain(service.env.values()));
+    let of_system = of_system.into_iter().flat_map(|service| {
+        let command: &[String] = match &service.build {
+            Build::Command(argv) => argv,
+            _ => &[],
+        };
+        command.iter().chain(&service.args).chain(service.env.values())
+    });
     let added = scenario.env.get(service).into_iter().flat_map(|env| env.values());
-    of_system.chain(added).any(|text| {
-        Template::parse(text).is_ok_and(|template| template.placeholders().any(|known| known == placeholder))
-    })
+    of_system
+        .chain(added)
+        .any(|text| Template::parse(text).is_ok_and(|template| template.placeholders().any(&is_meant)))
 }
 
 /// In the requests and answers of users; with `link` where an acknowledgement's link is known.
@@ -168,11 +185,21 @@ pub(super) fn of_record(placeholder: &str) -> Result<(), Unknown> {
     }
 }
 
-/// `NAME` or `NAME.PORT`.
-fn address(system: &System, rest: &str) -> Result<(), Unknown> {
-    match rest.split_once('.') {
-        None => names::service(system, rest).map(drop),
-        Some((name, port)) => names::port(names::service(system, name)?, port),
+fn address(system: &System, text: &str) -> Result<(), Unknown> {
+    let address = ServiceAddress::parse(text);
+    let service = names::service(system, address.service)?;
+    address.port.map_or(Ok(()), |port| names::port(service, port))
+}
+
+/// The system file's folder, which only a program of this machine can see.
+fn folder(build: &Build) -> Result<(), Unknown> {
+    match build {
+        Build::Command(_) => Ok(()),
+        _ => Err(Unknown {
+            code: Code::UnknownPlaceholder,
+            message: "only a service with `build.command` sees the folder of the system file".into(),
+            help: "put what the service needs into its image, or into a volume".into(),
+        }),
     }
 }
 

@@ -82,7 +82,10 @@ async fn source(build: &Build, folder: &Path, show: Show<'_>) -> Result<Source, 
     Ok(match build {
         Build::Image(image) => Source::Image(image.clone()),
         Build::Dockerfile(path) => Source::Dockerfile(folder.join(path)),
-        Build::Command(argv) => Source::Command(command(argv, folder)),
+        Build::Command(argv) => Source::Command {
+            argv: argv.clone(),
+            folder: folder.to_owned(),
+        },
         Build::Package { name, bin, with } => {
             let main = bin.as_ref().unwrap_or(name);
             let mut binaries = vec![(main.clone(), package(name, main, folder, show).await?)];
@@ -92,16 +95,6 @@ async fn source(build: &Build, folder: &Path, show: Show<'_>) -> Result<Source, 
             Source::Binaries(binaries)
         }
     })
-}
-
-/// A program given as a path is relative to the system file; a bare name is looked up as the system does.
-fn command(argv: &[String], folder: &Path) -> Vec<String> {
-    let mut argv = argv.to_vec();
-    // A path is relative to the system file; a bare name is looked up in PATH.
-    if let Some(program) = argv.first_mut().filter(|program| program.contains('/')) {
-        *program = folder.join(&*program).display().to_string();
-    }
-    argv
 }
 
 async fn package(package: &str, bin: &str, folder: &Path, show: Show<'_>) -> Result<PathBuf, Error> {

@@ -6,17 +6,21 @@ use std::path::PathBuf;
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
 use testcontainers::bollard::errors::Error as EngineError;
-use testcontainers::bollard::query_parameters::{BuildImageOptionsBuilder, BuilderVersion};
+use testcontainers::bollard::query_parameters::{
+    BuildImageOptionsBuilder, BuilderVersion, CreateImageOptionsBuilder,
+};
 use testcontainers::bollard::{Docker, body_full};
 use testcontainers::core::BuildImageOptions;
 use testcontainers::runners::AsyncBuilder;
 use testcontainers::{GenericBuildableImage, GenericImage, Image as _};
 
 use super::context::{Context, context};
-use crate::backend::{Cause, Error, Source, Unsupported};
+use crate::backend::{Cause, Error, Source, Spec, Unsupported};
+use firedrill_model::scenario::template;
 
 /// The image of a service: named after what is in it, so that what is there already is used again.
-pub(super) async fn image(client: &Docker, source: &Source, service: &str) -> Result<GenericImage, Error> {
+pub(super) async fn image(client: &Docker, spec: &Spec) -> Result<GenericImage, Error> {
+    let (source, service) = (&spec.source, spec.name.as_str());
     let failed = |cause: Cause| Error::Build {
         what: format!("the image of {service}"),
         cause,
@@ -36,13 +40,20 @@ pub(super) async fn image(client: &Docker, source: &Source, service: &str) -> Re
                 .map_err(|error| failed(error.into()));
         }
         Source::Image(image) => {
+            let image = template::render(image, |name| {
+                (name == "release").then(|| spec.release.as_str().into())
+            })
+            .map_err(|error| failed(error.into()))?;
             let (name, tag) = image
                 .rsplit_once(':')
                 .filter(|(_, tag)| !tag.contains('/'))
-                .unwrap_or((image, "latest"));
+                .unwrap_or((&image, "latest"));
+            pull(client, name, tag)
+                .await
+                .map_err(|error| failed(error.into()))?;
             return Ok(GenericImage::new(name, tag));
         }
-        Source::Command(_) => {
+        Source::Command { .. } => {
             return Err(Unsupported::CommandInContainer.into());
         }
     };
@@ -51,6 +62,20 @@ pub(super) async fn image(client: &Docker, source: &Source, service: &str) -> Re
         .build_image_with(options)
         .await
         .map_err(|error| failed(error.into()))
+}
+
+/// Pulls an image that the engine does not have. As long as it takes: nothing is measured yet.
+async fn pull(client: &Docker, name: &str, tag: &str) -> Result<(), EngineError> {
+    match client.inspect_image(&format!("{name}:{tag}")).await {
+        Err(EngineError::DockerResponseServerError { status_code: 404, .. }) => {}
+        found => return found.map(drop),
+    }
+    let options = CreateImageOptionsBuilder::new().from_image(name).tag(tag).build();
+    let mut progress = client.create_image(Some(options), None, None);
+    while let Some(step) = progress.next().await {
+        step?;
+    }
+    Ok(())
 }
 
 /// The user that an image runs as; `None` for root, and for an image that the engine does not have yet.

@@ -197,7 +197,7 @@ impl Backend for Containers {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
         tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
         let reserved = ports::reserve_all(&spec).map_err(failed)?;
-        let image = image(&self.client, &spec.source, &spec.name).await?;
+        let image = image(&self.client, &spec).await?;
         if let Some(user) = image_user(&self.client, &image).await
             && !matches!(spec.source, Source::Binaries(_))
         {
@@ -218,6 +218,13 @@ impl Backend for Containers {
         Ok(())
     }
 
+    async fn fetch(&self, spec: &Spec) -> Result<(), Error> {
+        match spec.source {
+            Source::Image(_) => image(&self.client, spec).await.map(drop),
+            _ => Ok(()),
+        }
+    }
+
     async fn start(&self, service: &str) -> Result<(), Error> {
         if let Some(id) = self.id(service)? {
             return call("start", service, self.client.start_container(&id, None)).await;
@@ -231,8 +238,16 @@ impl Backend for Containers {
 
     async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
         self.discard(&spec.name).await?;
+        // Another release may be another image; what we built is one image for all releases.
+        let image = match &spec.source {
+            Source::Image(_) => Some(image(&self.client, &spec).await?),
+            _ => None,
+        };
         let name = spec.name.clone();
-        self.with(&name, |known| known.spec = spec)
+        self.with(&name, |known| {
+            known.spec = spec;
+            known.image = image.unwrap_or_else(|| known.image.clone());
+        })
     }
 
     fn spec(&self, service: &str) -> Result<Spec, Error> {

@@ -7,17 +7,29 @@ use tokio::process::Command;
 
 use super::supervisor::{bind_by_permissions, spawn, supervise};
 use super::{Processes, Service};
-use crate::backend::placeholders::fill;
+use crate::backend::placeholders::{fill, fill_texts};
 use crate::backend::{Error, Source, Spec, Unsupported, operation, privilege, process_label};
 use firedrill_model::files;
+
+/// The folder in which a service that we built works: its files must not meet the harness's.
+pub(super) const WORK: &str = "work";
+
+/// What a service inherits of the harness's environment, where its own does not say otherwise: interpreters need these to
+/// find themselves.
+const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 impl Processes {
     /// The command that starts a service, labelled as this run's.
     fn command(&self, service: &Service) -> Result<Command, Error> {
         let spec = &service.spec;
         let failed = |cause: std::io::Error| operation("start", &spec.name, cause);
-        let (program, first) = program(spec)?;
+        let (program, first) = self.program(spec)?;
         let (args, env) = fill(self, spec)?;
+        // A command finds its files beside the system file. What we built gets a folder of its own.
+        let folder = match &spec.source {
+            Source::Command { folder, .. } => folder.clone(),
+            _ => self.working_folder(&spec.name).join(WORK),
+        };
         let output = files::private()
             .create(true)
             .append(true)
@@ -25,9 +37,15 @@ impl Processes {
             .map_err(failed)?;
         let errors = output.try_clone().map_err(failed)?;
         let mut command = Command::new(program);
-        command.args(first).args(args).env_clear().envs(env);
+        command.args(first).args(args).env_clear();
+        command.envs(
+            INHERITED
+                .iter()
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        );
         command
-            .current_dir(self.working_folder(&spec.name))
+            .envs(env)
+            .current_dir(folder)
             .process_group(0)
             .kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
@@ -50,28 +68,38 @@ impl Processes {
     /// Whether a service can be started without the capabilities that override permissions; then it is.
     fn bound_by_permissions(&self, service: &Service) -> Result<(), Error> {
         if rustix::process::geteuid().is_root() {
-            let (program, _) = program(&service.spec)?;
+            let (program, _) = self.program(&service.spec)?;
             privilege::reached_by_permissions(&program)?;
             privilege::reached_by_permissions(&self.folder.join("volumes"))?;
         }
         Ok(())
     }
-}
 
-/// The program of a service and the arguments that come first.
-fn program(spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
-    let no_program = || Unsupported::NoProgram {
-        service: spec.name.clone(),
-    };
-    match &spec.source {
-        Source::Binaries(binaries) => {
-            let (_, path) = binaries.first().ok_or_else(no_program)?;
-            Ok((path.clone(), Vec::new()))
+    /// The program of a service and the arguments that come first.
+    fn program(&self, spec: &Spec) -> Result<(PathBuf, Vec<String>), Error> {
+        let no_program = || Unsupported::NoProgram {
+            service: spec.name.clone(),
+        };
+        match &spec.source {
+            Source::Binaries(binaries) => {
+                let (_, path) = binaries.first().ok_or_else(no_program)?;
+                Ok((path.clone(), Vec::new()))
+            }
+            Source::Command { argv, folder } => {
+                let mut argv = fill_texts(self, spec, argv)?;
+                if argv.is_empty() {
+                    return Err(no_program().into());
+                }
+                let program = argv.remove(0);
+                // A path is relative to the system file; a bare name is looked up in PATH.
+                let program = if program.contains('/') {
+                    folder.join(program)
+                } else {
+                    PathBuf::from(program)
+                };
+                Ok((program, argv))
+            }
+            Source::Image(_) | Source::Dockerfile(_) => Err(Unsupported::ImageAsProcess.into()),
         }
-        Source::Command(argv) => {
-            let (program, rest) = argv.split_first().ok_or_else(no_program)?;
-            Ok((PathBuf::from(program), rest.to_vec()))
-        }
-        Source::Image(_) | Source::Dockerfile(_) => Err(Unsupported::ImageAsProcess.into()),
     }
 }

@@ -10,11 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::net::{Ipv4Addr, TcpStream};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, kill_process_group, waitpid};
 
 use crate::backend::owner::Process;
@@ -168,7 +170,13 @@ impl Members {
         if lines.is_empty() {
             return;
         }
-        let file = OpenOptions::new().create(true).append(true).open(&self.file);
+        // The service could have put a pipe or a link there, and nobody may wait or write elsewhere.
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .custom_flags(flags)
+            .open(&self.file);
         // Only a second way to find them: a full disk ends no drill here.
         let _ = file.and_then(|mut file| file.write_all(lines.as_bytes()));
     }

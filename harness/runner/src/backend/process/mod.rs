@@ -21,6 +21,7 @@ use futures::stream::BoxStream;
 use rustix::process::Signal;
 use tokio::process::Command;
 
+use self::launch::WORK;
 use self::members::{MEMBERS_FILE, Members, Ports};
 use self::supervisor::{Life, lock, set_memory_limit};
 use super::owner::{Process, stat};
@@ -82,6 +83,7 @@ impl Processes {
             .ok_or_else(|| Error::NoSuchService(name.to_owned()))
     }
 
+    /// What the harness keeps of a service; the service works in [`WORK`] within it.
     fn working_folder(&self, service: &str) -> PathBuf {
         self.folder.join("processes").join(service)
     }
@@ -189,7 +191,7 @@ impl Backend for Processes {
 
     async fn create(&self, spec: Spec) -> Result<(), Error> {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
-        fs::create_dir_all(self.working_folder(&spec.name)).map_err(failed)?;
+        fs::create_dir_all(self.working_folder(&spec.name).join(WORK)).map_err(failed)?;
         let mut new = files::private();
         new.write(true).create_new(true);
         new.open(self.output(&spec.name)).map_err(failed)?;

@@ -14,6 +14,8 @@ use crate::fault::error::ActionError as Error;
 use firedrill_model::scenario::{self, template};
 use firedrill_probe::form;
 
+/// So much of an answer's body is kept in the log.
+const LONGEST_ANSWER: usize = 1 << 20;
 /// So many characters of an answer are evidence; the log has all of it.
 const EVIDENCE: usize = 300;
 
@@ -49,7 +51,7 @@ pub(super) async fn request(
     let call = prepare(address, request, within, render, failed)?;
     let answer = call.send().await.map_err(failed)?;
     let status = answer.status().as_u16();
-    let body = answer.text().await.unwrap_or_default();
+    let body = beginning(answer).await;
     log.write(&format!(
         "{} {} answered {status}\n{body}\n",
         request.method, request.path
@@ -69,6 +71,19 @@ pub(super) async fn request(
             body,
         }),
     }
+}
+
+/// The beginning of an answer's body: an endless one must not fill the memory.
+async fn beginning(mut answer: reqwest::Response) -> String {
+    let mut bytes = Vec::new();
+    while bytes.len() < LONGEST_ANSWER {
+        match answer.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    bytes.truncate(LONGEST_ANSWER);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn prepare(

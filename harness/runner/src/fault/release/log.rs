@@ -11,6 +11,11 @@ use firedrill_model::files;
 /// The end of the output that is looked at for evidence.
 const END: u64 = 8 << 10;
 
+/// The path of the log of a step, counted from 0, in the folder of logs.
+pub(crate) fn deploy_log(logs: &Path, step: usize) -> PathBuf {
+    logs.join(format!("deploy.step-{}.log", step + 1))
+}
+
 /// The log of one step's deploy.
 pub(super) struct Log {
     path: PathBuf,
@@ -19,9 +24,8 @@ pub(super) struct Log {
 impl Log {
     /// The log of a step, counted from 0, in the folder of logs. The file is made with the first output.
     pub(super) fn of(logs: &Path, step: usize) -> Self {
-        let name = format!("deploy.step-{}.log", step + 1);
         Self {
-            path: logs.join(name),
+            path: deploy_log(logs, step),
         }
     }
 

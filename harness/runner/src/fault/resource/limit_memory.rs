@@ -56,6 +56,10 @@ impl Fault for LimitMemory {
         vec![Capability::MemoryLimit]
     }
 
+    fn starves(&self) -> bool {
+        true
+    }
+
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let wanted = ResourceLimits {
             memory: Some(self.memory),

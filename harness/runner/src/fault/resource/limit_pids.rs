@@ -46,6 +46,10 @@ impl Fault for LimitPids {
         vec![Capability::PidsLimit]
     }
 
+    fn starves(&self) -> bool {
+        true
+    }
+
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let wanted = ResourceLimits {
             pids: Some(self.pids.get()),

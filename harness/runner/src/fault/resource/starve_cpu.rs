@@ -57,6 +57,10 @@ impl Fault for StarveCpu {
         vec![Capability::CpuLimit]
     }
 
+    fn starves(&self) -> bool {
+        true
+    }
+
     async fn inject(&self, context: &Context<'_>) -> Result<Injected, Error> {
         let wanted = ResourceLimits {
             cpu: Some(self.cpu),
