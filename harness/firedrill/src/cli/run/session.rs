@@ -53,8 +53,8 @@ impl Session {
             _ if self.args.baseline.is_some() => 1,
             // A drill mostly waits.
             Kind::Process => cores() * 4,
-            // A drill is several containers, and an engine that starts and removes them takes more than a core.
-            _ => cores(),
+            // A drill is several containers, and an engine that starts and removes them takes a core for a while.
+            _ => cores() + cores() / 2,
         };
         self.args.jobs.unwrap_or(default).max(1)
     }
