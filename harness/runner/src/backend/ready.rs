@@ -33,6 +33,11 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
             (Some(path), Some(client)) => overlapping(|| answers(client, address, path, ready)).await,
             _ => accepts(backend, service, ready.port.as_deref()).await,
         };
+        match backend.state(service).await {
+            Ok(State::Running(_) | State::Paused) => {}
+            Ok(state) => return Poll::Never(Unanswered::Ended(state)),
+            Err(error) => return Poll::Never(error.into()),
+        }
         match seen {
             // Another program may have taken the port, and answer in the service's place.
             Ok(()) => match backend.strangers(service).await {
@@ -40,11 +45,7 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
                 Ok(strangers) => Poll::NotYet(format!("{} holds its port", format::list(strangers))),
                 Err(error) => Poll::Never(error.into()),
             },
-            Err(seen) => match backend.state(service).await {
-                Ok(State::Running(_) | State::Paused) => Poll::NotYet(format::chain(&seen)),
-                Ok(state) => Poll::Never(Unanswered::Ended(state)),
-                Err(error) => Poll::Never(error.into()),
-            },
+            Err(seen) => Poll::NotYet(format::chain(&seen)),
         }
     };
     let last = match firedrill_wait::until("an answer", ready.within.0, look).await {

@@ -143,6 +143,8 @@ impl Members {
 
     /// The processes that hold a port of the service and are not members.
     pub(super) fn strangers(&self) -> Vec<String> {
+        // One that was started since the last look is a member all the same.
+        self.look(Ports::Look);
         let mut inodes = table::listeners(&self.ports);
         let members = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
         for process in members.iter().filter(|process| process.is_alive()) {
