@@ -3,7 +3,7 @@
 # a second, 10 % of them writes; a good release too), updated by Docker's own service update with a rollback, deployed all at once and deployed
 # again by an automatic check, and left to people (priced at 23 min). One drill at a time; about 20 s for each repeat.
 #
-#   bench/rollback-times.sh [REPEATS (50)] [TARGET ...]     targets: process, docker; both where an engine answers
+#   bench/rollback-times.sh [REPEATS (50)] [BACKEND ...]     backends: process, docker; both where an engine answers
 #
 # The others take a tenth of the repeats, at least three: they differ by seconds. Needs nothing but cargo; containers and
 # the swarm where there is an engine.
@@ -19,7 +19,7 @@ runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
 drills() {
   local code=0
-  # 1: a drill breached what it states. 3: it could say nothing. Both are in the table.
+  # 1: a drill was breached. 3: it could say nothing. Both are in the table.
   target/release/firedrill run --json --jobs 1 --runs "$runs" "$@" 2>"$runs/said" >>"$runs/events" || code=$?
   [ "$code" -le 3 ] && [ "$code" -ne 2 ] || { cat "$runs/said" >&2; exit "$code"; }
 }

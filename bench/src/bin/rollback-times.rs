@@ -184,19 +184,19 @@ fn main() -> ExitCode {
         let Some(place) = MECHANISMS.iter().position(|(name, _)| *name == scenario) else {
             continue;
         };
-        let (seen, target) = if report["format"].is_u64() {
+        let (seen, backend) = if report["format"].is_u64() {
             (drill(report), report["backend"].as_str().unwrap_or_default())
         } else if report["down_ms"].is_array() {
             (probed(report), "docker")
         } else {
             continue;
         };
-        drills.entry((place, target.to_owned())).or_default().push(seen);
+        drills.entry((place, backend.to_owned())).or_default().push(seen);
     }
     let mut table = Table::default();
-    for ((place, target), drills) in &drills {
+    for ((place, backend), drills) in &drills {
         let (scenario, name) = MECHANISMS[*place];
-        say(&mut table, scenario, &format!("{name}, on {target}"), drills);
+        say(&mut table, scenario, &format!("{name}, on {backend}"), drills);
     }
     print!("{table}");
     let guarded = drills.keys().any(|(place, _)| MECHANISMS[*place].0 == GUARDED);

@@ -125,7 +125,7 @@ fn with_a_key_more(json: Value) -> Value {
 }
 
 #[test]
-fn histories_of_every_format_are_judged_as_they_were_when_it_was_current() {
+fn histories_of_every_format_are_judged_as_stored_beside_them() {
     for format in 1..=FORMAT {
         let folders = stored(format);
         assert!(folders.len() >= 9, "format {format} has too few histories");

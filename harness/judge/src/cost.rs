@@ -5,7 +5,6 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::contract::Bill;
-use super::evidence;
 use crate::measure::{Bounds, Measured};
 use firedrill_model::history::History;
 
@@ -46,7 +45,8 @@ fn windows_a_year(window: Duration) -> f64 {
     365.0 * 86_400.0 / window.as_secs_f64().max(1.0)
 }
 
-pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Cost {
+/// `watched`: whether the drill looked on for the whole settle time.
+pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill], watched: bool) -> Cost {
     let plan = &history.start.plan;
     let (budget, window) = (plan.project.budget.downtime.0, plan.project.budget.window.0);
     let billed = bills
@@ -57,7 +57,7 @@ pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Co
     let priced = plan
         .manual_recovery()
         // Stopped earlier, nobody knows whether it would have recovered by itself.
-        .filter(|_| still_down && evidence::settle_time_watched(history))
+        .filter(|_| still_down && watched)
         // A price below what was measured cannot be true.
         .map(|price| price.0.max(billed.low));
     // A price replaces both bounds: it is what the outage is said to cost in the end.
@@ -83,7 +83,7 @@ pub(super) fn cost(history: &History, measured: &Measured, bills: &[Bill]) -> Co
     Cost {
         billed: Some(billed),
         priced,
-        cut_off: still_down && !evidence::settle_time_watched(history),
+        cut_off: still_down && !watched,
         budget,
         window,
         share,

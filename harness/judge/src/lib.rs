@@ -80,7 +80,8 @@ use firedrill_model::history::History;
 /// Judges what was measured by what the history's own plan requires.
 pub fn judge(history: &History, measured: &Measured) -> Judgement {
     let bills = contract::bills(history, measured);
-    let cost = cost::cost(history, measured, &bills);
+    let watched = evidence::settle_time_watched(history);
+    let cost = cost::cost(history, measured, &bills, watched);
     let expected = checks::checks(history, measured, &cost);
     let mut checks = evidence::checks(history, measured);
     // A drill that ended before its first fault has tried nothing: its zeros are no success.

@@ -297,7 +297,7 @@ impl fmt::Display for Void {
     }
 }
 
-/// What became of a write's link when it was read back.
+/// What became of a write when it was read back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Found {

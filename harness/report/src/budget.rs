@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::format::{NONE, long, span};
+use super::format::{NONE, long, percent, span};
 use super::suite::cell;
 use super::text::{Paint, pad, plain};
 use super::words::contract;
@@ -39,9 +39,9 @@ fn minute(at: Option<Timestamp>, terms: &Terms) -> String {
 fn spent(statement: &Statement) -> String {
     let least = if statement.unreadable > 0 { "≥ " } else { "" };
     format!(
-        "{least}{} ({least}{:.1} %)",
+        "{least}{} ({least}{})",
         long(statement.spent),
-        statement.percent
+        percent(statement.percent)
     )
 }
 
@@ -191,8 +191,8 @@ fn incident_row(incident: &BilledIncident, terms: &Terms, paint: Paint) -> Strin
 pub fn budget_markdown(statement: &Statement, terms: &Terms) -> String {
     let least = if statement.unreadable > 0 { "≥ " } else { "" };
     let mut text = format!(
-        "### Budget: {least}{:.1} % spent\n\n{}\n\n| | |\n|---|---|\n",
-        statement.percent,
+        "### Budget: {least}{} spent\n\n{}\n\n| | |\n|---|---|\n",
+        percent(statement.percent),
         cell(&headline(statement, terms))
     );
     for (what, value) in figures(statement, terms) {
@@ -205,10 +205,10 @@ pub fn budget_markdown(statement: &Statement, terms: &Terms) -> String {
     for incident in statement.incidents.iter().rev().take(MOST_INCIDENTS) {
         let _ = writeln!(
             text,
-            "| {} | {} | {:.1} % | {} |",
+            "| {} | {} | {} | {} |",
             minute(incident.start, terms),
             long(incident.billed),
-            incident.percent,
+            percent(incident.percent),
             cell(&incident.cause)
         );
     }

@@ -208,7 +208,7 @@ fn frequency((_, entry): &(&LogSummary, &ErrorGroup)) -> (usize, std::cmp::Rever
 }
 
 /// A judgement whose evidence people can read: what services answered is JSON or HTML in the history.
-fn readable(mut judgement: Judgement, plan: &Plan) -> Judgement {
+pub(super) fn readable(mut judgement: Judgement, plan: &Plan) -> Judgement {
     for check in &mut judgement.checks {
         if let Some(text) = quoted(&mut check.found) {
             *text = match check.id {

@@ -37,7 +37,7 @@ pub(super) struct Args {
     /// Print one JSON object per run; short for --format json.
     #[arg(long, conflicts_with = "incident")]
     json: bool,
-    /// Draft a post-mortem in Markdown. What only people know is left blank.
+    /// Draft a post-mortem in Markdown. What only people know is marked `to be filled in`.
     #[arg(long)]
     incident: bool,
     /// Write to a file instead of standard output.

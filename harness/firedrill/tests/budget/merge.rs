@@ -8,7 +8,7 @@ use crate::stored::{Drill, call, drill, firedrill};
 
 const SUITE: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-/// Two repeats of six scenarios: one too slow, one control, one that the target cannot do, one that did not start.
+/// Two repeats of six scenarios: one too slow, one control, one that the backend cannot do, one that did not start.
 fn drills() -> Vec<Drill> {
     let mut drills = Vec::new();
     for repeat in 1..=2 {

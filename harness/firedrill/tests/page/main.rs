@@ -116,7 +116,7 @@ fn everything_is_reached_by_keyboard(browser: &mut Browser) {
         "{all}.filter((e) => !reached.has(e)).map((e) => e.outerHTML.slice(0, 80))"
     ));
     assert_eq!(missed, serde_json::json!([]));
-    // The cursor of the time line moves by the arrow keys, and says what it stands on.
+    // The cursor of the timeline moves by the arrow keys, and says what it stands on.
     browser.eval("document.querySelector('.inspect input').focus()");
     let before = browser.eval("document.querySelector('.inspect output').textContent");
     assert!(before.as_str().unwrap().contains("DOWN"), "{before}");

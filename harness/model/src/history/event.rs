@@ -199,7 +199,7 @@ pub enum Event {
     Deploy {
         /// The release.
         release: String,
-        /// Whether the recipe went through.
+        /// Whether every action of the recipe accepted the release.
         accepted: bool,
         /// What answered, in words.
         detail: String,

@@ -157,7 +157,8 @@ impl Draft<'_> {
                 bounds(time),
                 escaped(&detection_origin(instants), 80)
             ),
-            None => "**No alert arrived.** A person noticed.".into(),
+            None if self.down().next().is_some() => "**No alert arrived.** A person noticed.".into(),
+            None => "**No alert arrived.**".into(),
         };
         // What the incident taught: its monitor watched a page that stayed up.
         let blind: Vec<String> = self.never_down().map(|journey| code(&journey.name, 60)).collect();
@@ -375,7 +376,7 @@ impl Draft<'_> {
     }
 }
 
-/// What a journey's users went through.
+/// What a journey's users experienced.
 fn suffered(journey: &Journey) -> String {
     let bad: usize = journey.bad.iter().map(|(_, count)| count).sum();
     let all = journey.good + journey.fallback + bad;

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::super::drill::DrillReport;
-use super::super::format::{downtime, events_a_year, list, of_all, percent, span};
+use super::super::format::{downtime, events_a_year, list, of_all, percent, range, span};
 use super::super::markdown::escaped;
 use super::super::words::{billed, contract, contract_rule, of_budget};
 use super::{Draft, blank};
@@ -115,8 +115,17 @@ impl Draft<'_> {
     }
 }
 
+/// Rounded outward, so that an outage never becomes 100 %.
 fn availability((low, high): (f64, f64)) -> String {
-    format!("{:.1} to {:.1} %", low * 100.0, high * 100.0)
+    let (places, unit) = if low > 0.99 { (3, 1e3) } else { (1, 1e1) };
+    let (low, high) = (
+        (low * 100.0 * unit).floor() / unit,
+        (high * 100.0 * unit).ceil() / unit,
+    );
+    format!(
+        "{} %",
+        range(format!("{low:.places$}"), format!("{high:.places$}"))
+    )
 }
 
 #[cfg(test)]

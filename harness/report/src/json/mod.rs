@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::drill::readable;
 use firedrill_judge::Judgement;
 use firedrill_judge::measure::{self, Measured};
 use firedrill_model::history::History;
@@ -22,8 +23,9 @@ const FORMAT: u32 = 1;
 
 /// The report as one JSON value.
 pub fn json(history: &History, measured: &Measured, judgement: &Judgement) -> Value {
+    let readable = readable(judgement.clone(), &history.start.plan);
     // A struct of plain values: turning it into JSON cannot fail.
-    serde_json::to_value(report(history, measured, judgement)).unwrap_or_default()
+    serde_json::to_value(report(history, measured, &readable)).unwrap_or_default()
 }
 
 /// The JSON Schema of the report.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 /// A process that cannot be mistaken for a later one with the same pid, as long as one stays where it is.
@@ -108,20 +109,22 @@ impl Process {
         match stat(self.pid) {
             // A zombie has ended; only its parent has not asked for its exit status.
             Some((state, started)) => started == self.started && state != 'Z' && state != 'X',
-            None => cfg!(not(target_os = "linux")) && exists(self.pid),
+            // Where `/proc` hides the processes of other users, a hidden one may be this one: it counts as alive.
+            None if cfg!(target_os = "linux") => test_kill(self.pid) == Err(Errno::PERM),
+            None => exists(self.pid),
         }
     }
 }
 
 /// Whether there is a process of this pid, be it somebody else's.
 fn exists(pid: u32) -> bool {
+    matches!(test_kill(pid), Ok(()) | Err(Errno::PERM))
+}
+
+/// What the kernel says to a signal that is not sent.
+fn test_kill(pid: u32) -> Result<(), Errno> {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
-    pid.is_some_and(|pid| {
-        matches!(
-            rustix::process::test_kill_process(pid),
-            Ok(()) | Err(rustix::io::Errno::PERM)
-        )
-    })
+    pid.map_or(Err(Errno::SRCH), rustix::process::test_kill_process)
 }
 
 impl Place {

@@ -109,6 +109,8 @@ pub(super) fn release(scenario: &Scenario, system: &System, name: &str) -> Resul
     let deployed = deploys().filter_map(|step| step.fault.text("release"));
     let mut known: Vec<&str> = started.chain(deployed).collect();
     known.retain(|release| !release.is_empty());
+    known.sort_unstable();
+    known.dedup();
     if known.is_empty() || known.contains(&name) {
         return Ok(());
     }

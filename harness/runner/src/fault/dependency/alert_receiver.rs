@@ -22,11 +22,11 @@ use firedrill_proxy::Hits;
 pub(in crate::fault) struct AlertReceiver {
     /// How: `down` closes connections, `slow` answers late, `status` refuses, `garbage` answers with random bytes.
     how: How,
-    /// With `slow`: how late (2s), from 1ms to 30s.
+    /// With `slow`: how late, from 1ms to 30s [default: 2s].
     #[serde(default = "late", deserialize_with = "noticeable")]
     #[schemars(with = "Span")]
     by: Span,
-    /// With `status`: which (500), from 300 to 599.
+    /// With `status`: which, from 300 to 599 [default: 500].
     #[serde(default = "refusal", deserialize_with = "a_refusal")]
     #[schemars(range(min = 300, max = 599))]
     status: u16,

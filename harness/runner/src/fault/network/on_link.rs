@@ -31,12 +31,12 @@ pub(in crate::fault) struct OnLink<T> {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Way {
-    /// Who connects: a service, or `user` for the system's users (user).
+    /// Who connects: a service, or `user` for the system's users [default: user].
     #[serde(default = "user")]
     from: String,
     /// The service that is connected to.
     to: String,
-    /// One of its further ports (the main one).
+    /// One of its further ports [default: the main one].
     #[serde(default)]
     port: Option<String>,
 }

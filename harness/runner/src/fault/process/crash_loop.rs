@@ -20,7 +20,7 @@ use firedrill_model::scenario::{self, Requirement};
 pub(in crate::fault) struct CrashLoop {
     /// The service.
     service: String,
-    /// How often it is killed (3), at most 7 times: the engine's next pause would be longer than 10 s.
+    /// How often it is killed [default: 3], at most 7 times: the engine's next pause would be longer than 10 s.
     #[serde(default = "three", deserialize_with = "few")]
     #[schemars(range(min = 1, max = 7))]
     times: std::num::NonZeroU8,

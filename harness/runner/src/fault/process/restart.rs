@@ -18,7 +18,7 @@ use firedrill_model::units::Span;
 pub(in crate::fault) struct Restart {
     /// The service.
     service: String,
-    /// How long it may take to end by itself (5 s).
+    /// How long it may take to end by itself [default: 5s].
     #[serde(
         default = "super::stop::grace",
         deserialize_with = "super::stop::at_most_a_minute"

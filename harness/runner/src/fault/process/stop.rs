@@ -16,7 +16,7 @@ use firedrill_model::units::Span;
 pub(in crate::fault) struct Stop {
     /// The service.
     service: String,
-    /// How long it may take to end by itself (5s).
+    /// How long it may take to end by itself [default: 5s].
     #[serde(default = "grace", deserialize_with = "at_most_a_minute")]
     #[schemars(with = "Span")]
     grace: Span,

@@ -43,22 +43,20 @@ pub(super) async fn request(
     log: &Log,
     render: impl Fn(&str) -> Result<String, Error>,
 ) -> Result<Answer, Error> {
+    let path = render(&request.path)?;
     let failed = |source: reqwest::Error| Error::Request {
         method: request.method.clone(),
-        path: request.path.clone(),
+        path: path.clone(),
         source,
     };
-    let call = prepare(address, request, within, render, failed)?;
+    let call = prepare((address, &path), request, within, render, failed)?;
     let answer = call.send().await.map_err(failed)?;
     let status = answer.status().as_u16();
     let body = beginning(answer).await;
-    log.write(&format!(
-        "{} {} answered {status}\n{body}\n",
-        request.method, request.path
-    ))?;
+    let answered = format!("{} {path} answered {status}", request.method);
+    log.write(&format!("{answered}\n{body}\n"))?;
     // Evidence is read in a terminal: no control characters, and not a whole page.
     let body: String = body.chars().filter(|c| !c.is_control()).take(EVIDENCE).collect();
-    let answered = format!("{} {} answered {status}", request.method, request.path);
     match status {
         // First: a pipeline may refuse with any status, also a redirect.
         status if refused.contains(&status) => Ok(Answer::Refused(format!("{answered}: {body}"))),
@@ -66,7 +64,7 @@ pub(super) async fn request(
         ..400 => Ok(Answer::Accepted(answered)),
         status => Err(Error::Answered {
             method: request.method.clone(),
-            path: request.path.clone(),
+            path,
             status,
             body,
         }),
@@ -87,7 +85,7 @@ async fn beginning(mut answer: reqwest::Response) -> String {
 }
 
 fn prepare(
-    address: SocketAddr,
+    (address, path): (SocketAddr, &str),
     request: &scenario::Request,
     within: Duration,
     render: impl Fn(&str) -> Result<String, Error>,
@@ -103,7 +101,7 @@ fn prepare(
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(failed)?;
-    let url = format!("http://{address}{}", render(&request.path)?);
+    let url = format!("http://{address}{path}");
     let mut call = client.request(method, url).timeout(within);
     for (name, value) in &request.header {
         call = call.header(name, render(value)?);

@@ -16,7 +16,7 @@ use firedrill_model::units::Share;
 pub(in crate::fault) struct StarveCpu {
     /// The service.
     service: String,
-    /// The share of one core, at least 1% (5%).
+    /// The share of one core, at least 1% [default: 5%].
     #[serde(default = "little", deserialize_with = "enough")]
     #[schemars(with = "Share")]
     cpu: Share,

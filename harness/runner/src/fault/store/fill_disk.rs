@@ -25,7 +25,7 @@ pub(in crate::fault) struct FillDisk {
     service: String,
     /// Its volume, of limited size.
     volume: String,
-    /// How much stays free (0B).
+    /// How much stays free [default: 0B].
     #[serde(default = "nothing")]
     leave: Size,
 }

@@ -22,10 +22,10 @@ pub(in crate::fault) struct FlipBit {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Which {
-    /// In the first byte of this text, where it first stands in the file (anywhere).
+    /// Only in the first byte of this text, at its first place in the file [default: anywhere].
     #[serde(default)]
     text: Option<String>,
-    /// Which bit of the byte: 0 is the lowest, 7 the highest (any).
+    /// Which bit of the byte, from 0 (lowest) to 7 (highest) [default: any].
     #[serde(default)]
     bit: Option<Bit>,
 }

@@ -27,7 +27,7 @@ pub(in crate::fault) struct TearWrite {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Tear {
-    /// How much of the file had been written (60%).
+    /// How much of the file had been written [default: 60%].
     #[serde(default = "most")]
     written: Share,
 }

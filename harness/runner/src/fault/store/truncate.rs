@@ -20,7 +20,7 @@ pub(in crate::fault) struct Truncate {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Cut {
-    /// How much of it stays (50%).
+    /// How much of it stays [default: 50%].
     #[serde(default = "half")]
     keep: Share,
 }

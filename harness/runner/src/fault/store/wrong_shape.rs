@@ -19,7 +19,7 @@ pub(in crate::fault) struct WrongShape {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Shape {
-    /// The content (`[]`).
+    /// The content [default: `[]`].
     #[serde(default = "empty_list")]
     content: String,
 }
