@@ -199,7 +199,18 @@ async fn only_a_new_process_has_a_new_identity(home: &Home) {
     };
     home.backend.pause("app").await.unwrap();
     home.backend.resume("app").await.unwrap();
-    assert_eq!(home.state().await, State::Running(first.clone()), "the same one");
+    // The engine learns of the pause from an event, which may come after the resumption: for a moment it calls it paused.
+    let resumed = wait::until("its resumption", WITHIN, || async {
+        match home.state().await {
+            State::Paused => Poll::<_, std::convert::Infallible>::NotYet("paused".to_owned()),
+            state => Poll::Done(state),
+        }
+    });
+    assert_eq!(
+        resumed.await.unwrap(),
+        State::Running(first.clone()),
+        "the same one"
+    );
     home.backend.kill("app").await.unwrap();
     home.start().await;
     assert_ne!(home.state().await, State::Running(first), "another one");
