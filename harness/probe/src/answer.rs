@@ -140,12 +140,13 @@ impl Want {
 
 /// What the user of a write knows from how it ended: a late right answer is an acknowledgement all the same. Only an
 /// answer of 4xx says that nothing was stored. After any other failure (an error of the server, a broken connection, no
-/// answer) the write may be there or not, and both are right.
-pub(super) fn acknowledgement(outcome: Outcome, status: u16) -> Ack {
+/// answer) the write may be there or not, and both are right. So it may after the refusal of a request that was repeated: the
+/// first one, whose connection broke, may have been stored, and be the reason of the refusal.
+pub(super) fn acknowledgement(outcome: Outcome, status: u16, repeated: bool) -> Ack {
     match outcome {
         // Late is bad for the user, and yet a promise of the service.
         Outcome::Good | Outcome::Fallback | Outcome::Bad(Bad::Late) => Ack::Acknowledged,
-        Outcome::Bad(Bad::Status) if (400..500).contains(&status) => Ack::Refused,
+        Outcome::Bad(Bad::Status) if (400..500).contains(&status) && !repeated => Ack::Refused,
         Outcome::Bad(_) | Outcome::Void(_) => Ack::Unknown,
     }
 }
@@ -194,21 +195,27 @@ mod tests {
     }
 
     #[test]
-    fn only_an_answer_of_4xx_says_that_a_write_was_refused() {
-        assert_eq!(acknowledgement(Outcome::Good, 201), Ack::Acknowledged);
-        assert_eq!(acknowledgement(Outcome::Bad(Bad::Late), 201), Ack::Acknowledged);
+    fn only_an_answer_of_4xx_to_the_first_try_says_that_a_write_was_refused() {
+        let (once, repeated) = (false, true);
+        for tries in [once, repeated] {
+            assert_eq!(acknowledgement(Outcome::Good, 201, tries), Ack::Acknowledged);
+            let late = Outcome::Bad(Bad::Late);
+            assert_eq!(acknowledgement(late, 201, tries), Ack::Acknowledged);
+            for bad in [Bad::Content, Bad::Refused, Bad::Reset, Bad::Timeout] {
+                assert_eq!(
+                    acknowledgement(Outcome::Bad(bad), 0, tries),
+                    Ack::Unknown,
+                    "{bad}"
+                );
+            }
+        }
+        let wrong = |status, tries| acknowledgement(Outcome::Bad(Bad::Status), status, tries);
         for status in [400, 409, 422, 429] {
-            assert_eq!(acknowledgement(Outcome::Bad(Bad::Status), status), Ack::Refused);
+            assert_eq!(wrong(status, once), Ack::Refused);
+            assert_eq!(wrong(status, repeated), Ack::Unknown);
         }
         for status in [200, 302, 500, 503] {
-            assert_eq!(
-                acknowledgement(Outcome::Bad(Bad::Status), status),
-                Ack::Unknown,
-                "{status}"
-            );
-        }
-        for bad in [Bad::Content, Bad::Refused, Bad::Reset, Bad::Timeout] {
-            assert_eq!(acknowledgement(Outcome::Bad(bad), 0), Ack::Unknown, "{bad}");
+            assert_eq!(wrong(status, once), Ack::Unknown, "{status}");
         }
     }
 

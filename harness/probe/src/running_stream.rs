@@ -139,11 +139,7 @@ impl RunningStream {
         // Before the wait for the stall detector, during which nothing is in flight.
         drop(permit);
         let mut sample = self.sample(due, &exchange, &concrete);
-        let ack = match acknowledgement(sample.outcome, sample.status) {
-            // The request whose connection broke may have been stored, and the refusal be that of its repetition.
-            Ack::Refused if sample.reconnected => Ack::Unknown,
-            ack => ack,
-        };
+        let ack = acknowledgement(sample.outcome, sample.status, sample.reconnected);
         if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
             && self.common.stalls.between(exchange.sent, exchange.ended).await
         {

@@ -41,6 +41,16 @@ fn main() {
         no_python.or_else(|| missing(Kind::Process, [])),
         a_command_runs_beside_the_system_file,
     ));
+    trials.push(trial(
+        "process::another_program_on_the_port_does_not_make_a_service_ready",
+        missing(Kind::Process, []),
+        another_program_on_the_port_does_not_make_a_service_ready,
+    ));
+    trials.push(trial(
+        "process::an_interrupted_drill_stores_no_secret",
+        missing(Kind::Process, []),
+        an_interrupted_drill_stores_no_secret,
+    ));
     for kind in [Kind::Process, Kind::Docker] {
         let name = format!("{kind}::a_service_gets_the_parts_of_an_address");
         trials.push(trial(name, missing(kind, []), move || {

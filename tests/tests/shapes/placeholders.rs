@@ -9,6 +9,7 @@ use crate::volumes::binaries;
 
 const ADDRESSES: &str = r#"
 summary = "a service that logs how it reaches another one"
+entry = "app"
 
 [service.db]
 build = { package = { name = "shapes" } }
@@ -31,33 +32,15 @@ ADDRESS = "{service.db.address}"
 PARTS = "{service.db.host}:{service.db.port}"
 ADMIN = "http://{service.db.admin.host}:{service.db.admin.port}"
 ADMIN_URL = "{service.db.admin}"
-
-[[journey]]
-name = "home"
-rate = "20/s"
-request = { path = "/" }
-answer = { status = 200 }
 "#;
 
-/// The entry is named, since there are two services.
-const ENTRY: &str = "entry = \"app\"\n";
-
-const QUIET: &str = r#"
-summary = "a kill and a new start"
-system = "system.toml"
-
-[[step]]
-at = "200ms"
-for = "500ms"
-kill = { service = "app" }
-
-[expect]
-journeys = { home = "may be down" }
-"#;
+/// A kill, and a new start.
+const KILL: &str = "for = \"500ms\"\nkill = { service = \"app\" }";
+const DEPLOY: &str = "deploy = { service = \"app\", release = \"v2\" }";
 
 /// Whole and in parts, the address is the same.
 pub(crate) async fn a_service_gets_the_parts_of_an_address(kind: Kind) {
-    let log = log_of(kind, &format!("{ENTRY}{ADDRESSES}"), QUIET);
+    let log = log_of(kind, ADDRESSES, KILL);
     let variable = |name: &str| {
         let (_, rest) = log
             .split_once(&format!("(\"{name}\", \""))
@@ -83,12 +66,6 @@ release = "v1"
 port = 8000
 ready = { path = "/", within = "30s" }
 env = { LANG = "of the file" }
-
-[[journey]]
-name = "home"
-rate = "20/s"
-request = { path = "/" }
-answer = { status = 200, body_contains = "it works" }
 "#;
 
 const SERVER: &str = r#"
@@ -98,18 +75,17 @@ class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(open("app/page.txt", "rb").read())
 
 folder, (host, port) = sys.argv[1], sys.argv[2].split(":")
-print(folder == os.getcwd(), sorted(os.environ.items()), flush=True)
+print(folder == os.getcwd(), open("app/page.txt").read(), sorted(os.environ.items()), flush=True)
 http.server.ThreadingHTTPServer((host, int(port)), Page).serve_forever()
 "#;
 
 /// `python3` is found in PATH, the program and its page in the folder of the system file, and of the environment there is
 /// what interpreters need.
 pub(crate) async fn a_command_runs_beside_the_system_file() {
-    let log = log_of(Kind::Process, COMMAND, QUIET);
-    assert!(log.contains("True ["), "{log:.2000}");
+    let log = log_of(Kind::Process, COMMAND, KILL);
+    assert!(log.contains("True it works ["), "{log:.2000}");
     assert!(log.contains("('LANG', 'of the file')"), "{log:.2000}");
     assert!(log.contains("('TZ', 'Europe/Berlin')"), "{log:.2000}");
     assert!(log.contains("('PATH', "), "{log:.2000}");
@@ -126,25 +102,6 @@ release = "v1"
 port = 8000
 ready = { path = "/", within = "30s" }
 volumes = { data = "/data" }
-
-[[journey]]
-name = "home"
-rate = "20/s"
-request = { path = "/" }
-answer = { status = 200 }
-"#;
-
-const DEPLOY: &str = r#"
-summary = "the next image"
-system = "system.toml"
-
-[[step]]
-at = "200ms"
-deploy = { service = "app", release = "v2" }
-
-[expect]
-journeys = { home = "may be down" }
-deploy = "accepted"
 "#;
 
 /// The release that is deployed is the image of that name.
@@ -176,11 +133,19 @@ pub(crate) async fn a_release_may_be_an_image() {
 }
 
 /// The log of `app` after a drill, which must be met.
-fn log_of(kind: Kind, system: &str, scenario: &str) -> String {
+fn log_of(kind: Kind, system: &str, fault: &str) -> String {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("system.toml", system);
-    write("parts.toml", scenario);
+    write(
+        "system.toml",
+        &(system.to_owned() + &acceptance::home("20/s", "")),
+    );
+    let step = format!("[[step]]\nat = \"200ms\"\n{fault}\n");
+    let expect = "[expect]\njourneys = { home = \"may be down\" }\n";
+    write(
+        "parts.toml",
+        &format!("summary = \"one step\"\nsystem = \"system.toml\"\n{step}{expect}"),
+    );
     std::fs::create_dir(folder.path().join("app")).unwrap();
     write("app/server.py", SERVER);
     write("app/page.txt", "it works");

@@ -1,9 +1,14 @@
 //! A secret from the environment, in a service that logs it and repeats it in its answers.
 
+use std::convert::Infallible;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 
 use acceptance::{Ended, Kind};
+use firedrill::wait::{self, Poll};
+use rustix::process::{Pid, Signal, kill_process};
 
 const SECRET: &str = "hunter2-{}-ümlaut";
 
@@ -85,6 +90,47 @@ pub(crate) async fn a_secret_is_stored_and_shown_nowhere(kind: Kind) {
             );
         }
     }
+}
+
+/// The deploy has printed the secret and goes on when the drill is interrupted: nothing is collected then, and yet hidden.
+pub(crate) async fn an_interrupted_drill_stores_no_secret() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let endless = SYSTEM
+        .replace("STATUS", "404")
+        .replace("exit 10", "exec sleep 60");
+    write("system.toml", &endless);
+    write("shown.toml", SCENARIO);
+    let runs = folder.path().join("runs");
+    let file = folder.path().join("shown.toml").display().to_string();
+    let drill = acceptance::command(&runs, &["run", "--backend", "process", &file])
+        .env("SHOP_SECRET", SECRET)
+        .env("SHOP_KEY", "a key of the shop")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = || {
+        let [run] = &acceptance::run_folders(&runs)[..] else {
+            return String::new();
+        };
+        std::fs::read_to_string(run.join("logs/deploy.step-1.log")).unwrap_or_default()
+    };
+    let printed = || {
+        std::future::ready(match log() {
+            log if log.contains(SECRET) => Poll::<_, Infallible>::Done(()),
+            log => Poll::NotYet(log),
+        })
+    };
+    wait::until("the secret in the log", Duration::from_secs(60), printed)
+        .await
+        .unwrap();
+    kill_process(Pid::from_child(&drill), Signal::INT).unwrap();
+    let ended: Ended = drill.wait_with_output().unwrap().into();
+    assert_eq!(ended.code, Some(130), "{ended}");
+    assert!(log().contains("the secret is [redacted]"), "{}", log());
+    assert!(!ended.to_string().contains(SECRET), "{ended}");
+    assert_hidden(&runs);
 }
 
 /// No file of a folder has the secret, and nobody else may read what was observed.

@@ -202,7 +202,7 @@ impl Drill {
         abort.abort();
         // Before the end is recorded: the history must say what became of every fault.
         let reverted = this.steps.revert_all().await;
-        // The phase that does it may not have been reached.
+        // Whatever the phases came to: the logs of deploys were written while the drill ran.
         let hidden = this.hide_secrets().map_err(Error::History);
         let error = result.and(reverted).and(hidden).err();
         let end = Event::End {
@@ -253,7 +253,6 @@ impl Drill {
         self.phase(Phase::Steady)?;
         if self.steady(&journeys).await? {
             self.phase(Phase::Steps)?;
-            self.recorder.forget_alerts();
             self.steps.run(self.clock.now()).await?;
             self.phase(Phase::Quiet)?;
             self.quiet(&journeys).await;
@@ -342,7 +341,7 @@ impl Drill {
         Ok(())
     }
 
-    /// Hides secrets in the logs that were written while the drill ran: those of deploys.
+    /// Hides secrets in the logs of deploys.
     fn hide_secrets(&self) -> io::Result<()> {
         let folder = self.order.folder.path.join(LOGS);
         for step in 0..self.order.plan.scenario.steps.len() {
@@ -363,7 +362,6 @@ impl Drill {
     async fn collect(&self) -> Result<(), Error> {
         let folder = self.order.folder.path.join(LOGS);
         std::fs::create_dir_all(&folder).map_err(Error::History)?;
-        self.hide_secrets().map_err(Error::History)?;
         for service in self.order.plan.system.services.keys() {
             let expected = self.order.plan.scenario.expect.logs.get(service);
             let log = Log::within(self.order.log_limit).hiding(&self.order.plan.secrets);

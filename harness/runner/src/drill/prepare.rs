@@ -7,7 +7,7 @@ use super::{Drill, Error, alerts, proxies};
 use crate::backend::{self, Spec};
 use firedrill_model::format;
 use firedrill_model::history::Event;
-use firedrill_model::scenario::{Service, Template};
+use firedrill_model::scenario::{Build, Service, Template};
 use firedrill_probe as probe;
 
 impl Drill {
@@ -106,7 +106,11 @@ impl Drill {
 
 /// Whether a service has the address of the alert receiver. The loader has checked its texts.
 fn uses_alerts(service: &Service) -> bool {
-    let texts = service.env.values().chain(&service.args);
+    let command: &[String] = match &service.build {
+        Build::Command(argv) => argv,
+        _ => &[],
+    };
+    let texts = service.env.values().chain(&service.args).chain(command);
     let mut templates = texts.filter_map(|text| Template::parse(text).ok());
     templates.any(|template| template.placeholders().any(|name| name == "alerts"))
 }
@@ -135,4 +139,29 @@ fn start_order(services: &BTreeMap<String, Service>) -> Vec<&String> {
         visit(name, services, &mut order, 0);
     }
     order
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Otherwise no receiver is started, and the address is empty.
+    #[test]
+    fn a_service_has_the_receiver_s_address_wherever_a_text_names_it() {
+        let uses = |build: serde_json::Value, args: serde_json::Value, env: serde_json::Value| {
+            let service = json!({ "build": build, "port": 80, "args": args, "env": env });
+            uses_alerts(&serde_json::from_value(service).unwrap())
+        };
+        let plain = || json!({ "command": ["sender"] });
+        assert!(!uses(plain(), json!([]), json!({})));
+        assert!(uses(plain(), json!(["{alerts}"]), json!({})));
+        assert!(uses(plain(), json!([]), json!({ "TO": "{alerts}" })));
+        assert!(uses(
+            json!({ "command": ["sender", "{alerts}"] }),
+            json!([]),
+            json!({})
+        ));
+    }
 }

@@ -16,8 +16,9 @@ pub type Watch = Arc<dyn Fn(&Stamped) + Send + Sync>;
 pub(super) struct Recorder {
     writer: Arc<Mutex<Writer>>,
     watch: Watch,
-    /// The kinds of the alerts that arrived and were accepted.
-    alerts: Arc<Mutex<BTreeSet<String>>>,
+    /// The kinds of the alerts that arrived and were accepted since the first fault; `None` before it: an earlier alert is
+    /// about something else.
+    alerts: Arc<Mutex<Option<BTreeSet<String>>>>,
 }
 
 impl fmt::Debug for Recorder {
@@ -44,28 +45,25 @@ impl Recorder {
         let stamped = self.writer().event(event).map_err(Error::History)?;
         // After the write and without the lock: what is shown is on disk, and a slow terminal delays no probe.
         (self.watch)(&stamped);
-        if let Event::Alert { kind, answered, .. } = stamped.event
-            && answered < 400
-        {
-            self.alerts
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(kind);
+        match stamped.event {
+            Event::Injecting { .. } => drop(self.alerts().get_or_insert_default()),
+            Event::Alert { kind, answered, .. } if answered < 400 => {
+                if let Some(alerts) = &mut *self.alerts() {
+                    alerts.insert(kind);
+                }
+            }
+            _ => {}
         }
         Ok(())
     }
 
-    /// Whether an alert of this kind arrived and was accepted.
+    /// Whether an alert of this kind arrived since the first fault, and was accepted.
     pub(super) fn has_alert(&self, kind: &str) -> bool {
-        self.alerts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(kind)
+        self.alerts().as_ref().is_some_and(|alerts| alerts.contains(kind))
     }
 
-    /// Forgets the alerts that arrived so far: those from before the first fault are about something else.
-    pub(super) fn forget_alerts(&self) {
-        self.alerts.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    fn alerts(&self) -> MutexGuard<'_, Option<BTreeSet<String>>> {
+        self.alerts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records what the machine did.

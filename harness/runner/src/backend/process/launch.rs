@@ -28,7 +28,7 @@ impl Processes {
         // A command finds its files beside the system file. What we built gets a folder of its own.
         let folder = match &spec.source {
             Source::Command { folder, .. } => folder.clone(),
-            _ => self.working_folder(&spec.name).join(WORK),
+            _ => self.service_folder(&spec.name).join(WORK),
         };
         let output = files::private()
             .create(true)

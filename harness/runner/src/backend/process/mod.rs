@@ -84,12 +84,12 @@ impl Processes {
     }
 
     /// What the harness keeps of a service; the service works in [`WORK`] within it.
-    fn working_folder(&self, service: &str) -> PathBuf {
+    fn service_folder(&self, service: &str) -> PathBuf {
         self.folder.join("processes").join(service)
     }
 
     fn output(&self, service: &str) -> PathBuf {
-        self.working_folder(service).join("output.log")
+        self.service_folder(service).join("output.log")
     }
 
     /// The processes of a service whose first process still runs, and that one.
@@ -191,7 +191,7 @@ impl Backend for Processes {
 
     async fn create(&self, spec: Spec) -> Result<(), Error> {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
-        fs::create_dir_all(self.working_folder(&spec.name).join(WORK)).map_err(failed)?;
+        fs::create_dir_all(self.service_folder(&spec.name).join(WORK)).map_err(failed)?;
         let mut new = files::private();
         new.write(true).create_new(true);
         new.open(self.output(&spec.name)).map_err(failed)?;
@@ -201,7 +201,7 @@ impl Backend for Processes {
             ports: reserved,
             life: Arc::default(),
             limits: Arc::new(Mutex::new(spec.limits.clone())),
-            members_file: self.working_folder(&spec.name).join(MEMBERS_FILE),
+            members_file: self.service_folder(&spec.name).join(MEMBERS_FILE),
             outlived: Arc::default(),
             spec,
         };

@@ -14,7 +14,7 @@ use crate::fault::error::ActionError as Error;
 use firedrill_model::scenario::{self, template};
 use firedrill_probe::form;
 
-/// So much of an answer's body is kept in the log.
+/// So much of an answer's body is read.
 const LONGEST_ANSWER: usize = 1 << 20;
 /// So many characters of an answer are evidence; the log has all of it.
 const EVIDENCE: usize = 300;
@@ -52,7 +52,7 @@ pub(super) async fn request(
     let call = prepare((address, &path), request, within, render, failed)?;
     let answer = call.send().await.map_err(failed)?;
     let status = answer.status().as_u16();
-    let body = beginning(answer).await;
+    let body = String::from_utf8_lossy(&beginning(answer).await).into_owned();
     let answered = format!("{} {path} answered {status}", request.method);
     log.write(&format!("{answered}\n{body}\n"))?;
     // Evidence is read in a terminal: no control characters, and not a whole page.
@@ -72,7 +72,7 @@ pub(super) async fn request(
 }
 
 /// The beginning of an answer's body: an endless one must not fill the memory.
-async fn beginning(mut answer: reqwest::Response) -> String {
+pub(super) async fn beginning(mut answer: reqwest::Response) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() < LONGEST_ANSWER {
         match answer.chunk().await {
@@ -81,7 +81,7 @@ async fn beginning(mut answer: reqwest::Response) -> String {
         }
     }
     bytes.truncate(LONGEST_ANSWER);
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 fn prepare(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::action::beginning;
 use crate::fault::{Context, Error};
 use firedrill_probe::named_release;
 
@@ -48,7 +49,7 @@ pub(super) async fn release(context: &Context<'_>, service: &str) -> Result<Resu
         }
         let answer = request.send().await?;
         let headers = answer.headers().clone();
-        Ok((headers, answer.bytes().await?))
+        Ok((headers, beginning(answer).await))
     };
     let answer: Result<_, reqwest::Error> = ask().await;
     Ok(match answer {
