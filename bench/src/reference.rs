@@ -53,7 +53,8 @@ impl Dark {
 /// When there is none.
 pub fn free_address() -> std::io::Result<SocketAddr> {
     static TAKEN: AtomicU16 = AtomicU16::new(0);
-    let start = 15_000 + u16::try_from(std::process::id() % 10_000).unwrap_or(0);
+    // Processes that start together have neighbouring numbers: their ports must not be neighbours.
+    let start = 15_000 + u16::try_from(std::process::id().wrapping_mul(97) % 10_000).unwrap_or(0);
     let ports = std::iter::repeat_with(|| start + TAKEN.fetch_add(1, Ordering::Relaxed)).take(5_000);
     let mut last = std::io::Error::from(std::io::ErrorKind::AddrInUse);
     for port in ports {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+pub mod left;
+pub mod shapes;
 pub mod snapshots;
 pub mod suite;
 pub mod trials;
@@ -17,10 +19,17 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
-/// The folder that this test was built into: `target/debug`, say.
+/// The folder that this test, or program of the tests, was built into: `target/debug`, say.
 fn profile() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.parent().unwrap().parent().unwrap().to_owned()
+    let program = std::env::current_exe().unwrap();
+    let folder = program.parent().unwrap();
+    // Cargo keeps tests in a folder of their own.
+    let above = if folder.ends_with("deps") {
+        folder.parent()
+    } else {
+        None
+    };
+    above.unwrap_or(folder).to_owned()
 }
 
 /// The binary, built once a test run: what is tested is what lies in the tree.

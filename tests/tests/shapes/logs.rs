@@ -1,14 +1,19 @@
 //! A service that floods its log.
 
+use std::path::Path;
+
 use acceptance::Kind;
 use firedrill::history::Event;
 
-use crate::verdicts::{Calm, Drilled, folder};
+use acceptance::shapes::{Calm, Drilled, folder};
 
 /// A service that writes more than is kept: its log has a beginning, an end, and a line about the rest, and what is
 /// expected in it is found although it was left out.
 pub(crate) async fn a_flooded_log_is_cut_and_says_so(kind: Kind) {
-    let folder = folder(&[("log-flood", Calm::Good)]);
+    let folder = folder(
+        Path::new(env!("CARGO_TARGET_TMPDIR")),
+        &[("log-flood", Calm::Good)],
+    );
     let file = folder.path().join("flooded.toml");
     let text = "summary = \"a flood of log\"\nsystem = \"systems/log-flood.toml\"\n\
         [expect]\njourneys = { front = \"may be down\", store = \"may be down\" }\nlogs = { app = \"alive \" }\n";

@@ -13,11 +13,11 @@ use firedrill::judge::Verdict;
 use firedrill::scenario::System;
 use serde_json::json;
 
-use crate::verdicts::{Calm, Drilled, folder, system};
+use acceptance::shapes::{Calm, Drilled, folder, system};
 
 /// A service with a named pipe in its volume: a fault of that "file" is not in effect, and nobody waits for it.
 pub(crate) async fn a_pipe_in_a_volume_holds_up_no_drill(kind: Kind) {
-    let folder = folder(&[("fifo", Calm::Good)]);
+    let folder = folder(Path::new(env!("CARGO_TARGET_TMPDIR")), &[("fifo", Calm::Good)]);
     let file = folder.path().join("piped.toml");
     let text = "summary = \"a file that is a pipe\"\nsystem = \"systems/fifo.toml\"\n[[step]]\nat = \"300ms\"\n\
         flip-bit = { service = \"app\", volume = \"store\", file = \"fifo\" }\n\

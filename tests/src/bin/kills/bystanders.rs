@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use acceptance::left::{Failure, docker_command};
 use firedrill::backend::Process;
 
-use crate::{Args, Failure};
+use crate::Args;
 
 /// The label of the bystanders.
 const BYSTANDER: &str = "acceptance.bystander=kills";
@@ -120,20 +121,4 @@ fn server(mut command: Command, folder: &Path) -> Command {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
-}
-
-pub(crate) fn docker_command(args: &[&str]) -> Result<String, Failure> {
-    let output = Command::new("docker")
-        .args(args)
-        .output()
-        .map_err(|error| format!("docker: {error}"))?;
-    if output.status.success() {
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-    } else {
-        Err(format!(
-            "docker {}: {}",
-            args.join(" "),
-            String::from_utf8_lossy(&output.stderr).trim()
-        ))
-    }
 }

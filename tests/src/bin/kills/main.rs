@@ -1,5 +1,6 @@
-//! Kills the harness with SIGKILL at random instants of its drills, cleans up as a user would, and looks whether anything of
-//! ours is left, anything of others was touched, and every history can still be read.
+//! Sends the harness a signal at random instants of its drills, cleans up as a user would after SIGKILL (after any other
+//! signal the harness must have done it), and looks whether anything of ours is left, anything of others was touched, and
+//! every history can still be read.
 //!
 //! ```text
 //! cargo build --release -p firedrill && cargo run -p acceptance --bin kills -- --times 20
@@ -8,29 +9,32 @@
 
 mod bystanders;
 mod choice;
-mod left;
 mod tally;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Output, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use acceptance::left::{Failure, nothing_left};
 use bystanders::Bystanders;
 use choice::{Choice, Choices, Moment};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use firedrill::backend::Kind;
 use firedrill::wait::{self, Poll};
-use left::nothing_left;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tally::Tally;
 
 /// Kill the harness so many times, and see what is left.
 #[derive(Parser)]
 struct Args {
+    /// What it is sent.
+    #[arg(long, value_enum, default_value_t = Sent::Kill)]
+    signal: Sent,
     /// How many kills of a running drill: those that were over by then do not count.
     #[arg(long, default_value_t = 20)]
     times: u32,
@@ -54,8 +58,29 @@ struct Args {
     bystander: PathBuf,
 }
 
-/// What went wrong, in words.
-type Failure = String;
+/// A signal that the harness is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sent {
+    /// SIGKILL: the harness can do nothing more.
+    Kill,
+    /// SIGTERM, as a service manager sends it.
+    Term,
+    /// SIGHUP: its terminal is gone.
+    Hup,
+    /// SIGINT: Ctrl-C.
+    Int,
+}
+
+impl Sent {
+    fn signal(self) -> Signal {
+        match self {
+            Self::Kill => Signal::KILL,
+            Self::Term => Signal::TERM,
+            Self::Hup => Signal::HUP,
+            Self::Int => Signal::INT,
+        }
+    }
+}
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -202,8 +227,12 @@ async fn after(args: &Args, runs: &Path, bystanders: &Bystanders, life: &str) ->
     let run = folders(runs).into_iter().next();
     let events = run.as_deref().map(events).unwrap_or_default();
     let faults = run.as_deref().map(tally::in_effect).unwrap_or_default();
+    // Whoever is not killed outright takes everything back before the end.
+    if args.signal != Sent::Kill {
+        nothing_left(args.backend != "process", runs, &ids).await?;
+    }
     let removed = clean(args, runs)?;
-    nothing_left(args, runs, &ids).await?;
+    nothing_left(args.backend != "process", runs, &ids).await?;
     bystanders.untouched(life)?;
     histories(args, runs)?;
     // So that the next drill finds its own folder alone.
@@ -262,13 +291,41 @@ async fn kill(args: &Args, runs: &Path, choice: &Choice) -> Result<Ended, Failur
         }
     };
     wait::until_due(Instant::now() + after).await;
-    child.kill().map_err(|error| error.to_string())?;
-    let status = child.wait().map_err(|error| error.to_string())?;
-    Ok(match status.signal() {
+    if child.try_wait().map_err(|error| error.to_string())?.is_some() {
+        return Ok(Ended::ByItself);
+    }
+    // Not waited for yet: the number is still this child's.
+    let pid = Pid::from_child(&child);
+    kill_process(pid, args.signal.signal()).map_err(|error| error.to_string())?;
+    let status = end_of(&mut child).await?;
+    Ok(match (args.signal, status.signal()) {
         // Any other end came before the signal.
-        Some(9) => Ended::Killed,
+        (Sent::Kill, Some(9)) => Ended::Killed,
+        (Sent::Kill, _) => Ended::ByItself,
+        // By its exit code it says that it was interrupted, unless its drill was over.
+        _ if status.code().is_some_and(|code| code > 128) => Ended::Killed,
         _ => Ended::ByItself,
     })
+}
+
+/// A harness that was told to end reverts its faults, removes its services and ends within this.
+const ENDS_WITHIN: Duration = Duration::from_secs(60);
+
+/// How the harness ended; a failure if it does not.
+async fn end_of(child: &mut Child) -> Result<ExitStatus, Failure> {
+    let look = || {
+        std::future::ready(match child.try_wait() {
+            Ok(None) => Poll::<_, String>::NotYet("still running".to_owned()),
+            Ok(Some(status)) => Poll::Done(Ok(status)),
+            Err(error) => Poll::Done(Err(error.to_string())),
+        })
+    };
+    let ended = wait::until("the end of the harness", ENDS_WITHIN, look).await;
+    if ended.is_err() {
+        drop(child.kill());
+        drop(child.wait());
+    }
+    ended.map_err(|error| error.to_string())?
 }
 
 /// The first drill of a system builds it.

@@ -1,16 +1,17 @@
 //! What must not be there after a cleanup.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use firedrill::wait::{self, Poll};
 
-use crate::bystanders::docker_command;
-use crate::{Args, Failure, folders};
+/// What went wrong, in words.
+pub type Failure = String;
 
-/// Containers, networks, volumes, unfinished images, processes, mounts, services' folders.
-pub(crate) async fn nothing_left(args: &Args, runs: &Path, ids: &[String]) -> Result<(), Failure> {
-    if args.backend != "process" {
+/// That nothing of these runs is there: containers, networks, volumes, unfinished images, processes, mounts, services' folders.
+pub async fn nothing_left(containers: bool, runs: &Path, ids: &[String]) -> Result<(), Failure> {
+    if containers {
         for id in ids {
             let label = ["--filter", &format!("label=firedrill.run={id}"), "-q"];
             for list in [&["ps", "-a"][..], &["network", "ls"], &["volume", "ls"]] {
@@ -39,7 +40,7 @@ pub(crate) async fn nothing_left(args: &Args, runs: &Path, ids: &[String]) -> Re
         .filter(|line| line.contains(&runs.display().to_string()))
         .collect();
     empty("mounts", &ours.join("\n"))?;
-    for run in folders(runs) {
+    for run in crate::run_folders(runs) {
         for folder in ["volumes", "processes", "aside"] {
             if run.join(folder).exists() {
                 return Err(format!("left: {folder} of {}", run.display()));
@@ -80,4 +81,21 @@ fn processes(runs: &Path, ids: &[String]) -> Vec<String> {
         (marked || here).then(|| entry.file_name().to_string_lossy().into_owned())
     });
     ours.collect()
+}
+
+/// What the `docker` command line prints for these arguments.
+pub fn docker_command(args: &[&str]) -> Result<String, Failure> {
+    let output = Command::new("docker")
+        .args(args)
+        .output()
+        .map_err(|error| format!("docker: {error}"))?;
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!(
+            "docker {}: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
+    }
 }
