@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod examples;
 mod logs;
 mod placeholders;
 mod readiness;
@@ -14,6 +15,7 @@ use std::process::Command;
 use acceptance::Kind;
 use acceptance::trials::{missing, trial};
 
+use examples::*;
 use logs::*;
 use placeholders::*;
 use readiness::*;
@@ -34,8 +36,27 @@ fn main() {
         missing(Kind::Docker, []),
         a_release_may_be_an_image,
     ));
-    let python = Command::new("python3").arg("--version").output();
-    let no_python = python.is_err().then(|| "no python3".to_owned());
+    let python = |args: &[&str]| {
+        let there = Command::new("python3").args(args).output();
+        there.is_ok_and(|output| output.status.success())
+    };
+    let no_python = (!python(&["--version"])).then(|| "no python3".to_owned());
+    let no_flask = (!python(&["-c", "import flask"])).then(|| "no python3 with flask".to_owned());
+    trials.push(trial(
+        "process::init_writes_scenarios_that_run".to_owned(),
+        no_python.clone(),
+        init_writes_scenarios_that_run,
+    ));
+    trials.push(trial(
+        "process::init_says_what_a_service_that_does_not_start_printed".to_owned(),
+        no_python.clone(),
+        init_says_what_a_service_that_does_not_start_printed,
+    ));
+    trials.push(trial(
+        "process::the_flask_example_shows_the_incident".to_owned(),
+        no_flask,
+        the_flask_example_shows_the_incident,
+    ));
     trials.push(trial(
         "process::a_command_runs_beside_the_system_file".to_owned(),
         no_python.or_else(|| missing(Kind::Process, [])),

@@ -13,6 +13,7 @@ mod engine_address;
 mod exit;
 mod failure;
 mod faults;
+mod init;
 mod ledger_file;
 mod list;
 mod logs;
@@ -46,6 +47,7 @@ use failure::Failure;
     arg_required_else_help = true,
     after_help = "\
 Examples:
+  firedrill init                         Write scenarios for the service in this folder
   firedrill run                          Run every scenario in ./scenarios
   firedrill run wrong-json-loader        Run one scenario and print its full report
   firedrill run --backend process -n 5   Run without containers, five repeats each
@@ -80,6 +82,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a system and three scenarios for the service in this folder.
+    Init(init::Args),
     /// Run scenarios and judge them.
     Run(run::Args),
     /// List the scenarios that `run` would run.
@@ -151,6 +155,7 @@ fn finish(exit: Exit) -> Exit {
 
 fn dispatch(command: Command, runtime: &Runtime) -> Result<Exit, Failure> {
     match command {
+        Command::Init(args) => runtime.block_on(init::run(args)),
         Command::Run(args) => runtime.block_on(run::run(args)),
         Command::List(args) => list::run(&args),
         Command::Check(args) => check::run(&args),

@@ -167,6 +167,8 @@ codes! {
     BadEnvName = "bad-env-name",
     /// A command without a program.
     EmptyCommand = "empty-command",
+    /// A working folder of a service that runs in a folder of its own.
+    NoWorkingFolder = "no-working-folder",
 
     // Journeys.
     /// A system without journeys: nothing would be measured.

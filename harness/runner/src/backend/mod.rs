@@ -41,7 +41,7 @@ pub use run_id::new_run_id;
 
 use firedrill_model::format;
 use firedrill_model::history::BackendKind;
-use firedrill_model::scenario::{ResourceLimits, Restart};
+use firedrill_model::scenario::{ResourceLimits, Restart, Service};
 
 /// Which backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -124,6 +124,29 @@ pub struct Spec {
     pub restart: Restart,
     /// Limits.
     pub limits: ResourceLimits,
+}
+
+impl Spec {
+    /// A service of a system, with what it is built from.
+    pub fn of(name: &str, service: &Service, source: Source) -> Self {
+        let shares = service.shares.iter().filter_map(|(here, there)| {
+            let (owner, volume) = there.split_once('/')?;
+            Some((here.clone(), (owner.to_owned(), volume.to_owned())))
+        });
+        Self {
+            name: name.to_owned(),
+            source,
+            args: service.args.clone(),
+            env: service.env.clone(),
+            release: service.release.clone(),
+            port: service.port,
+            ports: service.ports.clone(),
+            volumes: service.volumes.clone(),
+            shares: shares.collect(),
+            restart: service.restart,
+            limits: service.limits.clone(),
+        }
+    }
 }
 
 /// What a service's process is doing.

@@ -84,23 +84,7 @@ impl Drill {
         let source = source.ok_or_else(|| Error::NotBuilt {
             service: name.to_owned(),
         })?;
-        let shares = service.shares.iter().filter_map(|(here, there)| {
-            let (owner, volume) = there.split_once('/')?;
-            Some((here.clone(), (owner.to_owned(), volume.to_owned())))
-        });
-        Ok(Spec {
-            name: name.to_owned(),
-            source,
-            args: service.args.clone(),
-            env: service.env.clone(),
-            release: service.release.clone(),
-            port: service.port,
-            ports: service.ports.clone(),
-            volumes: service.volumes.clone(),
-            shares: shares.collect(),
-            restart: service.restart,
-            limits: service.limits.clone(),
-        })
+        Ok(Spec::of(name, service, source))
     }
 }
 

@@ -27,6 +27,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::{clean, output, scenarios};
 use firedrill_model::format;
+use firedrill_model::scenario::Build;
 use firedrill_runner::Plan;
 use firedrill_runner::backend::{self, Kind};
 
@@ -35,7 +36,9 @@ pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     scenarios::fill_secrets(&mut plans).map_err(Failure::usage)?;
     // Before anything is started: leftovers hold ports and memory, and can fail a drill.
     suggest_cleanup(&args.runs);
-    let (kind, reason) = choose_backend(args.backend).await.map_err(Failure::environment)?;
+    let (kind, reason) = choose_backend(args.backend, &plans)
+        .await
+        .map_err(Failure::environment)?;
     output::note(&format!("backend: {kind} ({reason})"));
     let seed = args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let drills = schedule(&args, plans, kind, seed)?;
@@ -78,16 +81,33 @@ fn suggest_cleanup(runs: &Path) {
 }
 
 /// The backend, and why this one.
-async fn choose_backend(choice: BackendChoice) -> Result<(Kind, String), backend::Error> {
-    if choice == BackendChoice::Process {
-        return Ok((Kind::Process, "requested".into()));
+async fn choose_backend(choice: BackendChoice, plans: &[Plan]) -> Result<(Kind, String), backend::Error> {
+    match choice {
+        BackendChoice::Auto => backend_for(plans).await,
+        BackendChoice::Process => Ok((Kind::Process, "requested".into())),
+        BackendChoice::Docker => Ok((Kind::Docker, backend::engine().await?.to_string())),
+    }
+}
+
+/// The backend that can run these systems, and why this one: containers if an engine answers, unless every system has a
+/// service that is a local command.
+///
+/// # Errors
+/// When a system needs containers, and no engine answers.
+pub(super) async fn backend_for(plans: &[Plan]) -> Result<(Kind, String), backend::Error> {
+    let has = |is: fn(&Build) -> bool| {
+        move |plan: &Plan| plan.system.services.values().any(|service| is(&service.build))
+    };
+    let local = has(|build| matches!(build, Build::Command(_)));
+    let contained = has(|build| matches!(build, Build::Image(_) | Build::Dockerfile(_)));
+    if !plans.is_empty() && plans.iter().all(local) {
+        return Ok((Kind::Process, "the services are local commands".into()));
     }
     match backend::engine().await {
         Ok(engine) => Ok((Kind::Docker, engine.to_string())),
-        Err(error) if choice == BackendChoice::Auto => {
-            Ok((Kind::Process, format!("no container engine answers: {error}")))
-        }
-        Err(error) => Err(error),
+        // Nothing would run.
+        Err(error) if plans.iter().all(contained) => Err(error),
+        Err(error) => Ok((Kind::Process, format!("no container engine answers: {error}"))),
     }
 }
 

@@ -49,6 +49,10 @@ pub struct System {
 pub struct Service {
     /// Where it comes from: exactly one of `package`, `image`, `dockerfile`, `command`.
     pub build: Build,
+    /// The folder in which its `command` runs, and in which a program given as a path is looked for; relative to the system
+    /// file. Without it, the folder of the system file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub working_folder: Option<PathBuf>,
     /// Its arguments, as templates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
@@ -106,8 +110,8 @@ pub enum Build {
     Image(String),
     /// A Dockerfile, relative to the system file. Containers only.
     Dockerfile(PathBuf),
-    /// A program and its first arguments, as templates. It runs in the folder of the system file (`{folder}`). Local
-    /// processes only.
+    /// A program and its first arguments, as templates. It runs in the folder of the system file (`{folder}`), unless
+    /// `working_folder` names another. Local processes only.
     Command(Vec<String>),
 }
 

@@ -275,6 +275,20 @@ fn programs(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
             }
             Build::Package { .. } | Build::Dockerfile(_) => {}
         }
+        working_folder(file, name, service, found);
+    }
+}
+
+/// Only a command runs here, in a folder of this machine.
+fn working_folder(file: &Document, name: &str, service: &Service, found: &mut Vec<Problem>) {
+    if service.working_folder.is_some() && !matches!(service.build, Build::Command(_)) {
+        let path = at!["service", name, "working_folder"];
+        let problem = file.key(
+            Code::NoWorkingFolder,
+            path,
+            "only a `command` has a working folder",
+        );
+        found.push(problem.help("an image or a package runs in a folder of its own"));
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::{Error, Source};
-use firedrill_model::scenario::{Build, System};
+use firedrill_model::scenario::{Build, Service, System};
 
 pub use cargo::CargoError;
 
@@ -73,18 +73,21 @@ pub async fn sources(
 ) -> Result<BTreeMap<String, Source>, Error> {
     let mut sources = BTreeMap::new();
     for (name, service) in &system.services {
-        sources.insert(name.clone(), source(&service.build, folder, show).await?);
+        sources.insert(name.clone(), source(service, folder, show).await?);
     }
     Ok(sources)
 }
 
-async fn source(build: &Build, folder: &Path, show: Show<'_>) -> Result<Source, Error> {
-    Ok(match build {
+async fn source(service: &Service, folder: &Path, show: Show<'_>) -> Result<Source, Error> {
+    Ok(match &service.build {
         Build::Image(image) => Source::Image(image.clone()),
         Build::Dockerfile(path) => Source::Dockerfile(folder.join(path)),
         Build::Command(argv) => Source::Command {
             argv: argv.clone(),
-            folder: folder.to_owned(),
+            folder: match &service.working_folder {
+                Some(working) => folder.join(working),
+                None => folder.to_owned(),
+            },
         },
         Build::Package { name, bin, with } => {
             let main = bin.as_ref().unwrap_or(name);
