@@ -5,7 +5,9 @@
 mod logs;
 mod placeholders;
 mod readiness;
+mod redis;
 mod secrets;
+mod services;
 mod verdicts;
 mod volumes;
 
@@ -17,7 +19,9 @@ use acceptance::trials::{missing, trial};
 use logs::*;
 use placeholders::*;
 use readiness::*;
+use redis::*;
 use secrets::*;
+use services::*;
 use verdicts::*;
 use volumes::*;
 
@@ -33,6 +37,21 @@ fn main() {
         "docker::a_release_may_be_an_image",
         missing(Kind::Docker, []),
         a_release_may_be_an_image,
+    ));
+    trials.push(trial(
+        "docker::a_dockerfile_is_built_for_each_release_with_its_stage_and_its_user",
+        missing(Kind::Docker, []),
+        a_dockerfile_is_built_for_each_release_with_its_stage_and_its_user,
+    ));
+    trials.push(trial(
+        "docker::a_service_is_found_by_its_name_in_its_own_drill_only",
+        missing(Kind::Docker, []),
+        a_service_is_found_by_its_name_in_its_own_drill_only,
+    ));
+    trials.push(trial(
+        "process::another_user_needs_a_container",
+        missing(Kind::Process, []),
+        another_user_needs_a_container,
     ));
     let python = Command::new("python3").arg("--version").output();
     let no_python = python.is_err().then(|| "no python3".to_owned());
@@ -71,6 +90,26 @@ fn main() {
         let name = format!("{kind}::no_verdict_contradicts_the_truth");
         trials.push(trial(name, missing(kind, []), move || {
             no_verdict_contradicts_the_truth(kind)
+        }));
+        let name = format!("{kind}::a_service_is_ready_as_its_file_says");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_service_is_ready_as_its_file_says(kind)
+        }));
+        let name = format!("{kind}::a_service_that_never_becomes_ready_says_what_was_waited_for");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_service_that_never_becomes_ready_says_what_was_waited_for(kind)
+        }));
+        let name = format!("{kind}::a_text_of_an_earlier_life_does_not_make_a_service_ready");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_text_of_an_earlier_life_does_not_make_a_service_ready(kind)
+        }));
+        let name = format!("{kind}::a_secret_is_not_in_the_process_list_nor_beyond_its_environment");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_secret_is_not_in_the_process_list_nor_beyond_its_environment(kind)
+        }));
+        let name = format!("{kind}::redis_is_ready_when_it_answers_a_ping");
+        trials.push(trial(name, no_redis().or_else(|| missing(kind, [])), move || {
+            redis_is_ready_when_it_answers_a_ping(kind)
         }));
         let name = format!("{kind}::a_port_that_opens_late_is_not_ready_before");
         trials.push(trial(name, missing(kind, []), move || {

@@ -155,6 +155,8 @@ codes! {
     AfterCycle = "after-cycle",
     /// One port number twice in one service.
     DuplicatePort = "duplicate-port",
+    /// A service without a port, where one is needed.
+    NoPort = "no-port",
     /// Port 0, which means "any port".
     PortZero = "port-zero",
     /// A share of a volume that does not exist.
@@ -167,6 +169,16 @@ codes! {
     BadEnvName = "bad-env-name",
     /// A command without a program.
     EmptyCommand = "empty-command",
+    /// A package that the workspace around the system file does not have.
+    UnknownPackage = "unknown-package",
+    /// A Dockerfile, a build context or a program that is not there.
+    NoSuchFile = "no-such-file",
+    /// Not a user as engines know it.
+    BadUser = "bad-user",
+    /// Keys of `ready` that exclude each other.
+    ReadyConflict = "ready-conflict",
+    /// A readiness text that every log contains.
+    EmptyLogText = "empty-log-text",
 
     // Journeys.
     /// A system without journeys: nothing would be measured.
