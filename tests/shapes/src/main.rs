@@ -12,6 +12,7 @@
 mod answer;
 mod heartbeat;
 mod launch;
+mod part;
 mod serve;
 mod store;
 
@@ -27,8 +28,11 @@ struct Args {
     #[arg(value_enum)]
     shape: Shape,
     /// The address to listen on.
-    #[arg(long)]
+    #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// The address that `ask` connects to: host and port.
+    #[arg(long, default_value = "")]
+    to: String,
     /// The file of its items.
     #[arg(long, default_value = "/data/items")]
     store: PathBuf,
@@ -99,6 +103,10 @@ enum Shape {
     LinkedStore,
     /// A FIFO lies beside its store.
     Fifo,
+    /// It has no port. It logs "the worker is ready" 800 ms after its start.
+    Worker,
+    /// No service: connects to an address, and ends with exit code 0 where somebody accepts.
+    Ask,
 }
 
 /// The part that a process plays.
@@ -120,6 +128,8 @@ enum Role {
 fn main() -> std::io::Result<()> {
     let args = Args::parse();
     match args.role {
+        Role::First if args.shape == Shape::Worker => part::work(),
+        Role::First if args.shape == Shape::Ask => part::ask(&args.to),
         Role::First => launch::first(&args),
         Role::Between => launch::between(&args),
         Role::Server => serve::serve(&args),

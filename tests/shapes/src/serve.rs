@@ -36,7 +36,11 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
             signal_hook::flag::register(signal_hook::consts::SIGTERM, Arc::new(AtomicBool::new(false)))?;
         }
         Shape::LogFlood => drop(thread::spawn(flood)),
-        Shape::Echo => log(&format!("{:?}", std::env::vars())),
+        Shape::Echo => {
+            log(&format!("{:?}", std::env::vars()));
+            let (user, group) = (rustix::process::getuid(), rustix::process::getgid());
+            log(&format!("user {}:{}", user.as_raw(), group.as_raw()));
+        }
         _ => {}
     }
     heartbeat::start();
@@ -57,7 +61,7 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
     clippy::print_stdout,
     reason = "the log of this service is its standard output"
 )]
-fn log(line: &str) {
+pub(crate) fn log(line: &str) {
     println!("{line}");
 }
 

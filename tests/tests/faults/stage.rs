@@ -137,6 +137,7 @@ impl Stage {
             args: service.args.clone(),
             env: service.env.clone(),
             release: service.release.clone(),
+            user: service.user.clone(),
             port: service.port,
             ports: service.ports.clone(),
             volumes: service.volumes.clone(),

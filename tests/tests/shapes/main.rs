@@ -6,7 +6,9 @@ mod examples;
 mod logs;
 mod placeholders;
 mod readiness;
+mod redis;
 mod secrets;
+mod services;
 mod verdicts;
 mod volumes;
 
@@ -19,7 +21,9 @@ use examples::*;
 use logs::*;
 use placeholders::*;
 use readiness::*;
+use redis::*;
 use secrets::*;
+use services::*;
 use verdicts::*;
 use volumes::*;
 
@@ -58,6 +62,21 @@ fn main() {
         the_flask_example_shows_the_incident,
     ));
     trials.push(trial(
+        "docker::a_dockerfile_is_built_for_each_release_with_its_stage_and_its_user",
+        missing(Kind::Docker, []),
+        a_dockerfile_is_built_for_each_release_with_its_stage_and_its_user,
+    ));
+    trials.push(trial(
+        "docker::a_service_is_found_by_its_name_in_its_own_drill_only",
+        missing(Kind::Docker, []),
+        a_service_is_found_by_its_name_in_its_own_drill_only,
+    ));
+    trials.push(trial(
+        "process::another_user_needs_a_container",
+        missing(Kind::Process, []),
+        another_user_needs_a_container,
+    ));
+    trials.push(trial(
         "process::a_command_runs_beside_the_system_file".to_owned(),
         no_python.or_else(|| missing(Kind::Process, [])),
         a_command_runs_beside_the_system_file,
@@ -92,6 +111,26 @@ fn main() {
         let name = format!("{kind}::no_verdict_contradicts_the_truth");
         trials.push(trial(name, missing(kind, []), move || {
             no_verdict_contradicts_the_truth(kind)
+        }));
+        let name = format!("{kind}::a_service_is_ready_as_its_file_says");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_service_is_ready_as_its_file_says(kind)
+        }));
+        let name = format!("{kind}::a_service_that_never_becomes_ready_says_what_was_waited_for");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_service_that_never_becomes_ready_says_what_was_waited_for(kind)
+        }));
+        let name = format!("{kind}::a_text_of_an_earlier_life_does_not_make_a_service_ready");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_text_of_an_earlier_life_does_not_make_a_service_ready(kind)
+        }));
+        let name = format!("{kind}::a_secret_is_not_in_the_process_list_nor_beyond_its_environment");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_secret_is_not_in_the_process_list_nor_beyond_its_environment(kind)
+        }));
+        let name = format!("{kind}::redis_is_ready_when_it_answers_a_ping");
+        trials.push(trial(name, no_redis().or_else(|| missing(kind, [])), move || {
+            redis_is_ready_when_it_answers_a_ping(kind)
         }));
         let name = format!("{kind}::a_port_that_opens_late_is_not_ready_before");
         trials.push(trial(name, missing(kind, []), move || {

@@ -43,6 +43,7 @@ impl LatePort {
             args: service.args.clone(),
             env: BTreeMap::new(),
             release: "v1".into(),
+            user: service.user.clone(),
             port: service.port,
             ports: BTreeMap::new(),
             volumes: service.volumes.clone(),

@@ -1,5 +1,6 @@
 //! A secret from the environment, in a service that logs it and repeats it in its answers.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use acceptance::{Ended, Kind};
 use firedrill::wait::{self, Poll};
 use rustix::process::{Pid, Signal, kill_process};
+use testcontainers::bollard::query_parameters::ListContainersOptions;
 
 const SECRET: &str = "hunter2-{}-ümlaut";
 
@@ -81,13 +83,16 @@ pub(crate) async fn a_secret_is_stored_and_shown_nowhere(kind: Kind) {
             assert!(events.contains("the secret is [redacted]"), "{events}");
         }
         assert_hidden(&runs);
-        for format in ["terminal", "json", "markdown", "junit", "html"] {
+        for format in ["terminal", "json", "markdown", "junit", "github", "html"] {
             let run = run.display().to_string();
             let report: Ended = acceptance::run(&runs, &["report", &run, "--format", format]);
-            assert!(
-                !report.out.is_empty() && !report.to_string().contains(SECRET),
-                "{format}: {report}"
-            );
+            let shown = report.to_string();
+            // Annotations are of failures alone.
+            let is_empty = report.out.is_empty() && format != "github";
+            assert!(!is_empty, "{format}: {report}");
+            for part in [SECRET, "hunter2", "a key of the shop"] {
+                assert!(!shown.contains(part), "{format}: {report}");
+            }
         }
     }
 }
@@ -131,6 +136,94 @@ pub(crate) async fn an_interrupted_drill_stores_no_secret() {
     assert!(log().contains("the secret is [redacted]"), "{}", log());
     assert!(!ended.to_string().contains(SECRET), "{ended}");
     assert_hidden(&runs);
+}
+
+/// While the drill runs: no argument of any process has it. Of what the engine says of a container, only its environment has
+/// it, as the documentation says.
+pub(crate) async fn a_secret_is_not_in_the_process_list_nor_beyond_its_environment(kind: Kind) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("system.toml", &SYSTEM.replace("STATUS", "404"));
+    write("shown.toml", SCENARIO);
+    let runs = folder.path().join("runs");
+    let file = folder.path().join("shown.toml").display().to_string();
+    let mut drill = acceptance::command(&runs, &["run", "--backend", &kind.to_string(), &file])
+        .env("SHOP_SECRET", SECRET)
+        .env("SHOP_KEY", "a key of the shop")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut seen = 0;
+    let ended = wait::until("the end of the drill", Duration::from_secs(120), || {
+        seen += services_in_the_process_list();
+        std::future::ready(match drill.try_wait().unwrap() {
+            Some(status) => Poll::<_, Infallible>::Done(status),
+            None => Poll::NotYet("it runs".into()),
+        })
+    });
+    let (ended, inspected) = match kind {
+        Kind::Docker => {
+            let (ended, inspected) = tokio::join!(ended, inspect(&runs));
+            (ended, Some(inspected))
+        }
+        _ => (ended.await, None),
+    };
+    assert_eq!(ended.unwrap().code(), Some(0));
+    // Where the engine's processes cannot be seen from here, nobody reads their arguments here either.
+    assert!(seen > 0 || kind == Kind::Docker, "the service was never seen");
+    if let Some(mut container) = inspected {
+        let env = container["Config"]["Env"].take().to_string();
+        assert!(env.contains("hunter2"), "{env}");
+        let rest = container.to_string();
+        for part in ["hunter2", "a key of the shop"] {
+            assert!(!rest.contains(part), "{rest}");
+        }
+    }
+}
+
+/// Looks at the arguments of every process; returns how many of them are the service of these tests.
+fn services_in_the_process_list() -> usize {
+    let processes = Path::new("/proc").read_dir().unwrap().flatten();
+    let arguments = processes.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    let mut services = 0;
+    for arguments in arguments {
+        let arguments = String::from_utf8_lossy(&arguments).replace('\0', " ");
+        for part in [SECRET, "hunter2", "a key of the shop"] {
+            assert!(!arguments.contains(part), "{arguments}");
+        }
+        services += usize::from(arguments.contains("shapes echo "));
+    }
+    services
+}
+
+/// What the engine says of the container of the run, once there is one.
+async fn inspect(runs: &Path) -> serde_json::Value {
+    let engine = testcontainers::core::client::docker_client_instance()
+        .await
+        .unwrap();
+    let look = || async {
+        let run = acceptance::run_folders(runs).pop();
+        let run = run.and_then(|run| Some(run.file_name()?.to_str()?.to_owned()));
+        let Some(run) = run else {
+            return Poll::NotYet("no run".to_owned());
+        };
+        let label = format!("firedrill.run={run}");
+        let options = ListContainersOptions {
+            all: true,
+            filters: Some(HashMap::from([("label".to_owned(), vec![label])])),
+            ..Default::default()
+        };
+        let found = engine.list_containers(Some(options)).await.unwrap();
+        let Some(id) = found.into_iter().find_map(|container| container.id) else {
+            return Poll::NotYet("no container".to_owned());
+        };
+        let inspected = engine.inspect_container(&id, None).await;
+        Poll::<_, Infallible>::Done(serde_json::to_value(inspected.unwrap()).unwrap())
+    };
+    wait::until("a container", Duration::from_secs(120), look)
+        .await
+        .unwrap()
 }
 
 /// No file of a folder has the secret, and nobody else may read what was observed.

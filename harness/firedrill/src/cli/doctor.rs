@@ -23,7 +23,11 @@ struct Finding {
 }
 
 pub(super) async fn run(args: &Args) -> Exit {
-    let mut findings = vec![cargo(), descriptors(), engine().await];
+    let engine = engine().await;
+    // Not a capability: no scenario needs it, and who uses secrets must know.
+    let inspection = engine.good.then(inspection);
+    let mut findings = vec![cargo(), descriptors(), engine];
+    findings.extend(inspection);
     // Both backends, whichever `run` would choose: the reader may be about to choose.
     for kind in [Kind::Docker, Kind::Process] {
         findings.extend(capabilities(kind).await);
@@ -48,6 +52,16 @@ async fn engine() -> Finding {
             Ok(engine) => engine.to_string(),
             Err(error) => format::chain(&error),
         },
+    }
+}
+
+/// What the engine shows of secrets.
+fn inspection() -> Finding {
+    Finding {
+        what: "docker: secrets kept from inspection".into(),
+        good: false,
+        found: "`docker inspect` shows a container's environment, {env.NAME} included, while a drill runs"
+            .into(),
     }
 }
 
@@ -87,6 +101,7 @@ async fn capabilities(kind: Kind) -> Vec<Finding> {
     let all = [
         (Capability::Images, "images and Dockerfiles"),
         (Capability::Commands, "local programs"),
+        (Capability::User, "services as another user"),
         (Capability::MemoryLimit, "memory limits"),
         (Capability::CpuLimit, "CPU limits"),
         (Capability::PidsLimit, "process limits"),

@@ -6,6 +6,7 @@ mod finding;
 mod invalid;
 mod properties;
 mod schemas;
+mod services;
 mod valid;
 
 use std::path::PathBuf;
@@ -33,6 +34,12 @@ impl Folder {
         let folder = Self(tempfile::tempdir().unwrap());
         folder.write("systems/valid.toml", system);
         folder.write("scenario.toml", scenario);
+        // The packages that the system is built from.
+        folder.write("Cargo.toml", "[workspace]\nmembers = [\"packages/*\"]\n");
+        for package in ["shortener", "edge"] {
+            let manifest = format!("[package]\nname = \"{package}\"\n");
+            folder.write(&format!("packages/{package}/Cargo.toml"), manifest);
+        }
         folder
     }
 

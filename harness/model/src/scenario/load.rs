@@ -181,7 +181,7 @@ impl<'a, F> Loader<'a, F> {
             file: &file,
             system: &system,
         };
-        validate::system(&subject, &mut self.found);
+        validate::system(&subject, &folder_of(path), &mut self.found);
         Some(system)
     }
 
@@ -270,6 +270,13 @@ fn apply(scenario: &Scenario, system: &mut System) {
     }
 }
 
+/// The folder of a system file, as an absolute path where there is one.
+fn folder_of(system_path: &Path) -> PathBuf {
+    // As above: an empty path has no absolute form.
+    let folder = system_path.parent().unwrap_or(Path::new("")).join(".");
+    std::path::absolute(&folder).map_or(folder, |folder| file::tidy(&folder))
+}
+
 /// What the files of a scenario say.
 struct Parts<F> {
     scenario: Scenario,
@@ -288,12 +295,10 @@ fn assemble<F>(path: &Path, system_path: &Path, parts: Parts<F>) -> Plan<F> {
         hints,
     } = parts;
     apply(&scenario, &mut system);
-    // As above: an empty path has no absolute form.
-    let folder = system_path.parent().unwrap_or(Path::new("")).join(".");
     let name = path.file_stem().unwrap_or_default();
     Plan {
         name: name.to_string_lossy().into_owned(),
-        folder: std::path::absolute(&folder).map_or(folder, |folder| file::tidy(&folder)),
+        folder: folder_of(system_path),
         scenario,
         faults,
         system,

@@ -17,6 +17,7 @@ mod suggest;
 pub mod template;
 mod tree;
 mod validate;
+mod workspace;
 
 pub use catalogue::{Catalogue, FaultError, FaultKind, LARGEST_FILLED, Parse, Requirement};
 pub use find::find;

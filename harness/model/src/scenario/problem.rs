@@ -155,6 +155,8 @@ codes! {
     AfterCycle = "after-cycle",
     /// One port number twice in one service.
     DuplicatePort = "duplicate-port",
+    /// A service without a port, where one is needed.
+    NoPort = "no-port",
     /// Port 0, which means "any port".
     PortZero = "port-zero",
     /// A share of a volume that does not exist.
@@ -169,6 +171,16 @@ codes! {
     EmptyCommand = "empty-command",
     /// A working folder of a service that runs in a folder of its own.
     NoWorkingFolder = "no-working-folder",
+    /// A package that the workspace around the system file does not have.
+    UnknownPackage = "unknown-package",
+    /// A Dockerfile, a build context or a program that is not there.
+    NoSuchFile = "no-such-file",
+    /// Not a user as engines know it.
+    BadUser = "bad-user",
+    /// Keys of `ready` that exclude each other.
+    ReadyConflict = "ready-conflict",
+    /// A readiness text that every log contains.
+    EmptyLogText = "empty-log-text",
 
     // Journeys.
     /// A system without journeys: nothing would be measured.

@@ -13,6 +13,8 @@ pub enum Capability {
     Images,
     /// Local programs.
     Commands,
+    /// Running a service as a user that its system file names.
+    User,
     /// A limit of memory that kills.
     MemoryLimit,
     /// A limit of processor time.
@@ -37,6 +39,9 @@ pub enum Unsupported {
     /// An image as a local process.
     #[error("images run in containers only")]
     ImageAsProcess,
+    /// Another user for a local process.
+    #[error("a local process runs as the user of firedrill; `user` needs a container")]
+    UserOfProcess,
     /// A service without a program.
     #[error("{service} has no program to run")]
     NoProgram {
@@ -80,6 +85,7 @@ pub fn needs(system: &System) -> Vec<Capability> {
             Build::Command(_) => needs.push(Capability::Commands),
             Build::Package { .. } => {}
         }
+        needs.extend(service.user.as_ref().map(|_| Capability::User));
         let limits = &service.limits;
         needs.extend(limits.memory.map(|_| Capability::MemoryLimit));
         needs.extend(limits.cpu.map(|_| Capability::CpuLimit));

@@ -41,7 +41,7 @@ pub use run_id::new_run_id;
 
 use firedrill_model::format;
 use firedrill_model::history::BackendKind;
-use firedrill_model::scenario::{ResourceLimits, Restart, Service};
+use firedrill_model::scenario::{Dockerfile, ResourceLimits, Restart, Service};
 
 /// Which backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,8 +86,8 @@ pub enum Source {
     Binaries(Vec<(String, PathBuf)>),
     /// An image the engine has or can pull, as a template over `{release}`.
     Image(String),
-    /// A Dockerfile, to be built by the engine.
-    Dockerfile(PathBuf),
+    /// A Dockerfile with its context, both as whole paths, to be built by the engine for each release.
+    Dockerfile(Dockerfile),
     /// A local program.
     Command {
         /// The program and its first arguments, as templates. A program given as a path is relative to the folder; a bare name
@@ -112,8 +112,10 @@ pub struct Spec {
     pub env: BTreeMap<String, String>,
     /// The release it runs.
     pub release: String,
-    /// Its main port, inside.
-    pub port: u16,
+    /// The user that it runs as; its image's own without it.
+    pub user: Option<String>,
+    /// Its main port, inside, if it has one.
+    pub port: Option<u16>,
     /// Further ports, inside.
     pub ports: BTreeMap<String, u16>,
     /// Volumes of its own: name to path inside.
@@ -139,6 +141,7 @@ impl Spec {
             args: service.args.clone(),
             env: service.env.clone(),
             release: service.release.clone(),
+            user: service.user.clone(),
             port: service.port,
             ports: service.ports.clone(),
             volumes: service.volumes.clone(),
@@ -147,6 +150,15 @@ impl Spec {
             limits: service.limits.clone(),
         }
     }
+}
+
+/// What became of a program that ran as a part of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Executed {
+    /// Its exit code; the signal that ended it as a negative number.
+    pub code: i64,
+    /// The end of what it wrote.
+    pub output: Vec<u8>,
 }
 
 /// What a service's process is doing.
@@ -193,7 +205,7 @@ pub enum Error {
     },
     /// A service did not become ready.
     #[error(
-        "{service} is not ready after {}: {}\n  end of its log: {log}",
+        "{service} is not ready after {}: {}\n  waited for: {waited}\n  end of its log: {log}",
         format::long(*within),
         format::chain(&**last)
     )]
@@ -202,6 +214,8 @@ pub enum Error {
         service: String,
         /// How long it had.
         within: Duration,
+        /// What it waited for.
+        waited: String,
         /// What the last look saw.
         #[source]
         last: Cause,
@@ -327,6 +341,17 @@ pub trait Backend: Send + Sync {
     /// Reads what a service has written to its standard output and error so far, oldest first, into a log that keeps as
     /// much of it as it may.
     async fn read_log(&self, service: &str, log: &mut Log) -> Result<(), Error>;
+
+    /// The same, since the last start of the service.
+    async fn read_log_since_start(&self, service: &str, log: &mut Log) -> Result<(), Error>;
+
+    /// Runs a program to its end as a part of a service that runs: in its container, or here, in the same folder and with the
+    /// same environment. The program and its arguments are templates. Dropped before, it need not end at once; cleanup
+    /// ends it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    async fn exec(&self, service: &str, argv: &[String]) -> Result<Executed, Error>;
 
     /// Labels a command that is to run here, beside the services, as this run's: it is ended with everything else.
     fn label(&self, command: &mut tokio::process::Command);

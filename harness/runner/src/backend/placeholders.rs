@@ -104,16 +104,10 @@ fn fill_text(values: &dyn Values, spec: &Spec, text: &str) -> Result<String, Err
     })
 }
 
-/// A service's arguments and environment with all placeholders filled.
-pub(super) fn fill(
-    values: &dyn Values,
-    spec: &Spec,
-) -> Result<(Vec<String>, BTreeMap<String, String>), Error> {
-    let args = fill_texts(values, spec, &spec.args)?;
-    let env = spec
-        .env
-        .iter()
+/// A service's environment with all placeholders filled.
+pub(super) fn fill_env(values: &dyn Values, spec: &Spec) -> Result<BTreeMap<String, String>, Error> {
+    let variables = spec.env.iter();
+    variables
         .map(|(name, value)| Ok((name.clone(), fill_text(values, spec, value)?)))
-        .collect::<Result<_, Error>>()?;
-    Ok((args, env))
+        .collect()
 }

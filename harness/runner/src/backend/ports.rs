@@ -59,9 +59,10 @@ pub fn reserve() -> io::Result<u16> {
 #[error("no free port on 127.0.0.1 was found: {0}")]
 struct NoFreePort(#[source] io::Error);
 
-/// A port for each of a service's own: the main one (`None`), and those with a name.
+/// A port for each of a service's own: the main one (`None`), if it has one, and those with a name.
 pub(super) fn reserve_all(spec: &Spec) -> io::Result<BTreeMap<Option<String>, u16>> {
-    let names = std::iter::once(None).chain(spec.ports.keys().cloned().map(Some));
+    let main = spec.port.iter().map(|_| None);
+    let names = main.chain(spec.ports.keys().cloned().map(Some));
     names.map(|name| Ok((name, reserve()?))).collect()
 }
 

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use super::{Backend, Error, Log, State};
+use super::{Backend, Error, Executed, Log, State, operation};
 use firedrill_model::format;
-use firedrill_model::scenario::Ready;
+use firedrill_model::scenario::{Condition, Ready};
 use firedrill_model::units::Size;
 use firedrill_wait::{Poll, WaitError};
 
@@ -26,13 +26,10 @@ const MOST_TRIES: usize = 8;
 /// [`Error::NotReady`] with what the last look saw and the end of the service's log.
 pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Result<Duration, Error> {
     let since = Instant::now();
-    let address = backend.address(service, ready.port.as_deref())?;
-    let client = client();
+    let condition = ready.condition(backend.spec(service)?.port.is_some());
+    let client = client().map_err(|cause| operation("ask", service, cause))?;
     let look = || async {
-        let seen = match (&ready.path, &client) {
-            (Some(path), Some(client)) => overlapping(|| answers(client, address, path, ready)).await,
-            _ => accepts(backend, service, ready.port.as_deref()).await,
-        };
+        let seen = seen(backend, service, (ready, condition), &client).await;
         match backend.state(service).await {
             Ok(State::Running(_) | State::Paused) => {}
             Ok(state) => return Poll::Never(Unanswered::Ended(state)),
@@ -59,9 +56,30 @@ pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Resul
     Err(Error::NotReady {
         service: service.to_owned(),
         within: since.elapsed(),
+        waited: condition.to_string(),
         last,
         log: tail(&log.to_bytes()),
     })
+}
+
+/// Looks once whether the condition is met.
+async fn seen(
+    backend: &dyn Backend,
+    service: &str,
+    (ready, condition): (&Ready, Condition<'_>),
+    client: &reqwest::Client,
+) -> Result<(), Unanswered> {
+    let port = ready.port.as_deref();
+    match condition {
+        Condition::Page(path) => {
+            let address = backend.address(service, port)?;
+            overlapping(|| answers(client, address, path, ready)).await
+        }
+        Condition::Command(argv) => ran(backend, service, argv).await,
+        Condition::Log(text) => logged(backend, service, text).await,
+        Condition::Connection => accepts(backend, service, port).await,
+        Condition::Process => Ok(()),
+    }
 }
 
 /// What a look at a service saw instead of an answer.
@@ -98,14 +116,41 @@ enum Unanswered {
     /// The page was not answered.
     #[error(transparent)]
     Request(reqwest::Error),
+    /// The command says that it is not ready.
+    #[error("{}{}", ended_by(*code), said(output))]
+    Command {
+        /// Its exit code, or the signal as a negative number.
+        code: i64,
+        /// The end of what it wrote.
+        output: String,
+    },
+    /// The log does not have the text.
+    #[error("its log does not contain the text")]
+    NotLogged,
+}
+
+/// How a command ended.
+fn ended_by(code: i64) -> String {
+    match code {
+        0.. => format!("exit code {code}"),
+        _ => format!("ended by signal {}", -code),
+    }
+}
+
+/// What a command wrote, after how it ended.
+fn said(output: &str) -> String {
+    match output {
+        "" => String::new(),
+        text => format!(": {text}"),
+    }
 }
 
 /// A client that asks nobody but the address it is given.
-fn client() -> Option<reqwest::Client> {
+fn client() -> Result<reqwest::Client, reqwest::Error> {
     let builder = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none());
-    builder.build().ok()
+    builder.build()
 }
 
 /// The first result of several tries. A slow page may take as long as the wait lasts, and a try that hangs must not hide
@@ -140,6 +185,28 @@ async fn accepts(backend: &dyn Backend, service: &str, port: Option<&str>) -> Re
             address,
             source: io::Error::new(io::ErrorKind::TimedOut, "no answer"),
         }),
+    }
+}
+
+/// Whether a command ends with exit code 0, as a part of the service.
+async fn ran(backend: &dyn Backend, service: &str, argv: &[String]) -> Result<(), Unanswered> {
+    match backend.exec(service, argv).await? {
+        Executed { code: 0, .. } => Ok(()),
+        Executed { code, output } => Err(Unanswered::Command {
+            code,
+            output: tail(&output),
+        }),
+    }
+}
+
+/// Whether a service's log has a text since its last start.
+async fn logged(backend: &dyn Backend, service: &str, text: &str) -> Result<(), Unanswered> {
+    let mut log = Log::within(Size(0)).searching(text);
+    backend.read_log_since_start(service, &mut log).await?;
+    if log.found() {
+        Ok(())
+    } else {
+        Err(Unanswered::NotLogged)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Drill, Error, alerts, proxies};
 use crate::backend::{self, Spec};
 use firedrill_model::format;
 use firedrill_model::history::Event;
-use firedrill_model::scenario::{Build, Service, Template};
+use firedrill_model::scenario::{Build, Condition, Service, Template};
 use firedrill_probe as probe;
 
 impl Drill {
@@ -41,6 +41,12 @@ impl Drill {
             if service.starts {
                 backend.start(name).await?;
                 backend::ready(backend.as_ref(), name, &service.ready).await?;
+                if service.ready.condition(service.port.is_some()) == Condition::Process {
+                    let text = format!(
+                        "{name} counts as ready because its process runs: it has no port, and `ready` names nothing else"
+                    );
+                    self.recorder.event(Event::Note { text })?;
+                }
                 let (release, what) = (service.release.clone(), service.build.to_string());
                 self.recorder.event(Event::Service {
                     service: name.clone(),

@@ -1,6 +1,8 @@
 //! The model of the files. Each doc comment is the description that an editor shows from the JSON Schema.
 
+mod build;
 mod project;
+mod ready;
 mod scenario;
 mod system;
 
@@ -11,7 +13,9 @@ use super::Problem;
 use firedrill_logs::redact::Secrets;
 
 pub use crate::check::Never;
+pub use build::{Build, Dockerfile};
 pub use project::*;
+pub use ready::{Condition, Ready};
 pub use scenario::*;
 pub use system::*;
 

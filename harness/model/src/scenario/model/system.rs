@@ -1,13 +1,11 @@
 //! A system file: the services a drill starts, and what its users do.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Texts, is_true, yes};
+use super::{Build, Ready, Texts, is_true, yes};
 use crate::sample::Mode;
 use crate::units::{Rate, Share, Size, Span};
 
@@ -53,14 +51,20 @@ pub struct Service {
     /// file. Without it, the folder of the system file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub working_folder: Option<PathBuf>,
+    /// The user that it runs as, with its group: `1000:1000`, or a name that the image knows. Without it, the image's own.
+    /// Containers only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// Its arguments, as templates.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// The release it starts with; `{release}` in templates.
     #[serde(default)]
     pub release: String,
-    /// The port it listens on inside a container; `{listen}` gives the whole address to bind.
-    pub port: u16,
+    /// The port it listens on inside a container; `{listen}` gives the whole address to bind. A service that nobody connects
+    /// to, such as a worker, has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
     /// Further ports by name; `{listen.NAME}` gives the address to bind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<String, u16>,
@@ -89,73 +93,6 @@ pub struct Service {
     /// Limits of its resources.
     #[serde(default)]
     pub limits: ResourceLimits,
-}
-
-/// Where a service comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Build {
-    /// A package of the cargo workspace around the system file: built statically, so that it runs in an empty image.
-    Package {
-        /// The package.
-        name: String,
-        /// Its binary, when it is not named like the package.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        bin: Option<String>,
-        /// Packages whose binaries lie beside it (`/NAME` in the image; `{bin.NAME}` gives the path).
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        with: Vec<String>,
-    },
-    /// An image the engine has or can pull, as a template over `{release}`: `shop:{release}`. Containers only.
-    Image(String),
-    /// A Dockerfile, relative to the system file. Containers only.
-    Dockerfile(PathBuf),
-    /// A program and its first arguments, as templates. It runs in the folder of the system file (`{folder}`), unless
-    /// `working_folder` names another. Local processes only.
-    Command(Vec<String>),
-}
-
-/// As one says it: `package shortener`, `image redis:7`.
-impl fmt::Display for Build {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Package { name, bin, .. } => {
-                write!(f, "package {name}")?;
-                bin.iter().try_for_each(|bin| write!(f, ", binary {bin}"))
-            }
-            Self::Image(image) => write!(f, "image {image}"),
-            Self::Dockerfile(path) => write!(f, "Dockerfile {}", path.display()),
-            Self::Command(words) => write!(f, "command {}", words.join(" ")),
-        }
-    }
-}
-
-/// When a service counts as ready.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Ready {
-    /// A path that answers with a status below 400; without it, a port that accepts a connection is enough.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<String>,
-    /// The named port to ask; the main one without it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub port: Option<String>,
-    /// Headers of the request, such as `Host`.
-    #[serde(skip_serializing_if = "Texts::is_empty")]
-    pub header: Texts,
-    /// At most this long (10 s). A single answer may take as long.
-    pub within: Span,
-}
-
-impl Default for Ready {
-    fn default() -> Self {
-        Self {
-            path: None,
-            port: None,
-            header: Texts::new(),
-            within: Span::from_secs(10),
-        }
-    }
 }
 
 /// What restarts a service when its process ends by itself.

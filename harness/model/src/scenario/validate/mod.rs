@@ -8,12 +8,16 @@ mod expectations;
 mod journeys;
 mod measurable;
 mod names;
+mod readiness;
 mod requirements;
 mod services;
+mod sources;
 mod steps;
 mod templates;
 
 pub use steps::USER;
+
+use std::path::Path;
 
 use super::document::{Document, at};
 use super::problem::{Code, Problem};
@@ -33,13 +37,14 @@ pub(super) struct InScenario<'a> {
     pub(super) faults: &'a [FaultKind],
 }
 
-/// Runs all rules over a system.
-pub(super) fn system(subject: &InSystem<'_>, found: &mut Vec<Problem>) {
+/// Runs all rules over a system. `folder` is the one that its file lies in.
+pub(super) fn system(subject: &InSystem<'_>, folder: &Path, found: &mut Vec<Problem>) {
     summary(subject.file, &subject.system.summary, found);
-    let rules = [services::RULES, journeys::RULES];
+    let rules = [services::RULES, readiness::RULES, journeys::RULES];
     for rule in rules.into_iter().flatten() {
         rule(subject, found);
     }
+    sources::check(subject, folder, found);
 }
 
 /// Runs all rules over a scenario.

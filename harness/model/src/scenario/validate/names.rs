@@ -142,6 +142,26 @@ pub(super) fn port(service: &Service, name: &str) -> Result<(), Unknown> {
     ))
 }
 
+/// Checks that the service of this name can be reached: at a port with a name, or at its main one.
+pub(super) fn reached(name: &str, service: &Service, at: Option<&str>) -> Result<(), Unknown> {
+    match at {
+        Some(at) => port(service, at),
+        None => main_port(&format!("`{name}`"), service),
+    }
+}
+
+/// Checks that the service has a main port. `who` says which service it is, for the message.
+pub(super) fn main_port(who: &str, service: &Service) -> Result<(), Unknown> {
+    if service.port.is_some() {
+        return Ok(());
+    }
+    Err(Unknown {
+        code: Code::NoPort,
+        message: format!("{who} has no port"),
+        help: "give it one: `port = 8080`, say".into(),
+    })
+}
+
 /// Checks that the records exist and have this field.
 pub(super) fn field(system: &System, record: &str, field: &str) -> Result<(), Unknown> {
     let known = system.records.get(record);

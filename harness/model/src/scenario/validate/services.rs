@@ -19,7 +19,6 @@ pub(super) const RULES: &[SystemRule] = &[
     after,
     after_cycle,
     ports,
-    ready,
     volumes,
     shares,
     volume_limits,
@@ -48,7 +47,9 @@ fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             found.push(problem.help("add one: `[service.app]`"));
         }
         Some(name) => {
-            if let Err(unknown) = names::service(system, name) {
+            let entry = names::service(system, name);
+            let reached = entry.and_then(|service| names::reached(name, service, None));
+            if let Err(unknown) = reached {
                 found.push(unknown.at_value(file, at!["entry"]));
             }
         }
@@ -59,7 +60,13 @@ fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             let first = system.services.keys().next().map_or("", String::as_str);
             found.push(problem.help(format!("for example: entry = \"{first}\"")));
         }
-        None => {}
+        None => {
+            let only = system.services.iter().next();
+            let reached = only.map(|(name, service)| (name, names::reached(name, service, None)));
+            if let Some((name, Err(unknown))) = reached {
+                found.push(unknown.at_key(file, at!["service", name]));
+            }
+        }
     }
 }
 
@@ -136,9 +143,10 @@ fn circle<'s>(start: &'s str, left: &BTreeMap<&'s str, &'s Service>) -> Vec<&'s 
 fn ports(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         // Within one service only: each service has an address of its own.
-        let mut seen = BTreeSet::from([service.port]);
-        let main = at!["service", name, "port"];
-        port_zero(file, main, service.port, found);
+        let mut seen = BTreeSet::from_iter(service.port);
+        if let Some(port) = service.port {
+            port_zero(file, at!["service", name, "port"], port, found);
+        }
         for (key, port) in &service.ports {
             let path = at!["service", name, "ports", key];
             port_zero(file, path, *port, found);
@@ -163,22 +171,6 @@ fn port_zero(file: &Document, path: &[Step<'_>], port: u16, found: &mut Vec<Prob
         found.push(
             problem.help("use a number from 1 to 65535; ports of other services do not conflict with it"),
         );
-    }
-}
-
-fn ready(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
-    for (name, service) in &system.services {
-        if let Some(path) = &service.ready.path {
-            journeys::absolute(file, at!["service", name, "ready", "path"], path, found);
-        }
-        for (header, value) in &service.ready.header {
-            let path = at!["service", name, "ready", "header", header];
-            journeys::header_key(file, path, header, found);
-            journeys::header_value(file, path, value, found);
-        }
-        if let Some(Err(unknown)) = service.ready.port.as_ref().map(|port| names::port(service, port)) {
-            found.push(unknown.at_value(file, at!["service", name, "ready", "port"]));
-        }
     }
 }
 
@@ -273,7 +265,11 @@ fn programs(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
                 let path = at!["service", name, "build", "image"];
                 templates::one(file, path, image, &templates::of_image, found);
             }
-            Build::Package { .. } | Build::Dockerfile(_) => {}
+            Build::Dockerfile(built) => {
+                let path = at!["service", name, "build", "dockerfile", "args"];
+                templates::table(file, path, &built.args, &templates::of_image, found);
+            }
+            Build::Package { .. } => {}
         }
         working_folder(file, name, service, found);
     }
@@ -292,7 +288,8 @@ fn working_folder(file: &Document, name: &str, service: &Service, found: &mut Ve
     }
 }
 
-fn command(file: &Document, path: &[Step<'_>], argv: &[String], found: &mut Vec<Problem>) {
+/// Reports a command without a program.
+pub(super) fn command(file: &Document, path: &[Step<'_>], argv: &[String], found: &mut Vec<Problem>) {
     if argv.first().is_none_or(String::is_empty) {
         let problem = file.value(Code::EmptyCommand, path, "the command has no program");
         found.push(problem.help("write the program and its arguments: [\"program\", \"argument\"]"));
@@ -346,10 +343,10 @@ fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
                 let asked = names::service(system, service)
                     .map_err(|unknown| unknown.at_value(file, at!["deploy", at, "request", "service"]));
                 // The port of an unknown service is not reported: one mistake, one problem.
-                let port = asked.and_then(|service| match port {
-                    Some(port) => names::port(service, port)
-                        .map_err(|unknown| unknown.at_value(file, at!["deploy", at, "request", "port"])),
-                    None => Ok(()),
+                let port = asked.and_then(|known| {
+                    let key = if port.is_some() { "port" } else { "service" };
+                    names::reached(service, known, port.as_deref())
+                        .map_err(|unknown| unknown.at_value(file, at!["deploy", at, "request", key]))
                 });
                 found.extend(port.err());
                 journeys::request(

@@ -124,10 +124,10 @@ fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
         let port = step.fault.text("port");
         let reached = names::service(system, to)
             .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, "to"]))
-            .and_then(|service| match port {
-                Some(port) => names::port(service, port)
-                    .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, "port"])),
-                None => Ok(()),
+            .and_then(|service| {
+                let key = if port.is_some() { "port" } else { "to" };
+                names::reached(to, service, port)
+                    .map_err(|unknown| unknown.at_value(file, at!["step", at, fault, key]))
             });
         let from = step.fault.text("from").unwrap_or(USER);
         // Both ends are checked before the link, so that a file with two wrong names shows both.

@@ -70,7 +70,8 @@ pub(super) fn of_environment(system: &System, service: &Service, placeholder: &s
 /// In a service's arguments.
 pub(super) fn of_service(system: &System, service: &Service, placeholder: &str) -> Result<(), Unknown> {
     match placeholder.split_once('.') {
-        None if ["listen", "alerts", "release"].contains(&placeholder) => Ok(()),
+        None if placeholder == "listen" => names::main_port("the service", service),
+        None if ["alerts", "release"].contains(&placeholder) => Ok(()),
         None if placeholder == "folder" => folder(&service.build),
         Some(("listen", port)) => names::port(service, port),
         Some(("volume", volume)) => names::volume(service, volume),
@@ -188,7 +189,7 @@ pub(super) fn of_record(placeholder: &str) -> Result<(), Unknown> {
 fn address(system: &System, text: &str) -> Result<(), Unknown> {
     let address = ServiceAddress::parse(text);
     let service = names::service(system, address.service)?;
-    address.port.map_or(Ok(()), |port| names::port(service, port))
+    names::reached(address.service, service, address.port)
 }
 
 /// The system file's folder, which only a program of this machine can see.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 use super::{Error, Source};
-use firedrill_model::scenario::{Build, Service, System};
+use firedrill_model::scenario::{Build, Dockerfile, Service, System};
 
 pub use cargo::CargoError;
 
@@ -81,7 +81,11 @@ pub async fn sources(
 async fn source(service: &Service, folder: &Path, show: Show<'_>) -> Result<Source, Error> {
     Ok(match &service.build {
         Build::Image(image) => Source::Image(image.clone()),
-        Build::Dockerfile(path) => Source::Dockerfile(folder.join(path)),
+        Build::Dockerfile(file) => Source::Dockerfile(Dockerfile {
+            path: folder.join(&file.path),
+            context: Some(folder.join(file.context())),
+            ..file.clone()
+        }),
         Build::Command(argv) => Source::Command {
             argv: argv.clone(),
             folder: match &service.working_folder {

@@ -65,11 +65,9 @@ impl Containers {
             return Ok(());
         };
         self.keep_log(service, &id).await?;
-        let container = self.with(service, |known| known.container.take())?;
-        if let Some(container) = container {
-            call("remove", service, container.rm()).await?;
-        }
-        Ok(())
+        self.with(service, |known| known.container = None)?;
+        // Its volumes stay, with the owners that the next container expects.
+        self.remove_container(&id, service).await
     }
 
     /// Every container of this run, by label: also one that was made and then failed to start. Id and name of each.
@@ -99,6 +97,10 @@ impl Containers {
 
     pub(super) async fn remove(&self, id: &str, name: &str) -> Result<(), Error> {
         reclaim(&self.client, id).await;
+        self.remove_container(id, name).await
+    }
+
+    async fn remove_container(&self, id: &str, name: &str) -> Result<(), Error> {
         let options = RemoveContainerOptions {
             force: true,
             v: true,

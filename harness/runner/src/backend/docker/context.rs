@@ -44,20 +44,21 @@ fn failed(path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error::File { path, source }
 }
 
-/// Archives the folder of a Dockerfile.
-pub(super) async fn context(dockerfile: &Path) -> Result<Context, Error> {
-    let name = dockerfile.file_name().filter(|_| dockerfile.is_file());
-    let name = name.ok_or_else(|| Error::NoFile(dockerfile.to_owned()))?;
-    let folder = dockerfile
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let ignore = ignore(folder, &name.to_string_lossy())?;
+/// The name in the archive of a Dockerfile that lies outside of its context.
+const FROM_OUTSIDE: &str = "Dockerfile.from-outside-of-the-context";
+
+/// Archives the context of a Dockerfile.
+pub(super) async fn context(dockerfile: &Path, folder: &Path) -> Result<Context, Error> {
+    if !dockerfile.is_file() {
+        return Err(Error::NoFile(dockerfile.to_owned()));
+    }
+    let name = name(dockerfile, folder)?;
+    let ignore = ignore(dockerfile, folder)?;
     // Sorted, so that one context is one archive.
     let mut files = BTreeMap::new();
     collect(folder, Path::new(""), &ignore, &mut files)?;
     // The builder needs it, also where the ignore file keeps it out of the image.
-    files.insert(PathBuf::from(name), dockerfile.to_owned());
+    files.insert(name.clone(), dockerfile.to_owned());
     let mut archive = Builder::new(Vec::new());
     archive.follow_symlinks(false);
     for (path, source) in &files {
@@ -65,15 +66,27 @@ pub(super) async fn context(dockerfile: &Path) -> Result<Context, Error> {
         appended.map_err(failed(source))?;
     }
     Ok(Context {
-        dockerfile: name.to_string_lossy().into_owned(),
+        dockerfile: name.display().to_string(),
         archive: archive.into_inner().await.map_err(failed(folder))?,
     })
 }
 
-/// The rules for a Dockerfile: those of its own ignore file, else those of the folder's.
-fn ignore(folder: &Path, dockerfile: &str) -> Result<Ignore, Error> {
-    for name in [format!("{dockerfile}.dockerignore"), ".dockerignore".into()] {
-        let path = folder.join(name);
+/// The name of a Dockerfile in the archive of a folder.
+fn name(dockerfile: &Path, folder: &Path) -> Result<PathBuf, Error> {
+    // Without links and `..`: only so can the one be found to lie in the other.
+    let real = |path: &Path| fs::canonicalize(path).map_err(failed(path));
+    let (file, folder) = (real(dockerfile)?, real(folder)?);
+    Ok(match file.strip_prefix(&folder) {
+        Ok(inside) => inside.to_owned(),
+        Err(_) => FROM_OUTSIDE.into(),
+    })
+}
+
+/// The rules for a Dockerfile: those of its own ignore file, else those of the context's.
+fn ignore(dockerfile: &Path, folder: &Path) -> Result<Ignore, Error> {
+    let mut own = dockerfile.as_os_str().to_owned();
+    own.push(".dockerignore");
+    for path in [PathBuf::from(own), folder.join(".dockerignore")] {
         match fs::read_to_string(&path) {
             Ok(text) => return Ignore::parse(&text).map_err(|source| Error::Ignore { path, source }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -121,7 +134,9 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let context = context(&folder.path().join(dockerfile)).await.unwrap();
+        let context = context(&folder.path().join(dockerfile), folder.path())
+            .await
+            .unwrap();
         assert_eq!(context.dockerfile, dockerfile);
         let mut archive = tokio_tar::Archive::new(&context.archive[..]);
         let mut entries = archive.entries().unwrap();
@@ -178,6 +193,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_dockerfile_in_a_folder_of_the_context_has_its_path_there() {
+        let inside = ("build/Dockerfile", "FROM c");
+        let files: Vec<_> = FILES.iter().copied().chain([inside]).collect();
+        let found = archived(&files, "build/Dockerfile").await;
+        assert_eq!(found["build/Dockerfile"], "FROM c");
+        assert!(!found.contains_key("secret.txt"), "{found:?}");
+    }
+
+    #[tokio::test]
+    async fn a_dockerfile_outside_of_its_context_is_sent_too() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("Dockerfile"), "FROM a").unwrap();
+        fs::create_dir(folder.path().join("context")).unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let context = context(&at("Dockerfile"), &at("context")).await.unwrap();
+        assert_eq!(context.dockerfile, FROM_OUTSIDE);
+        assert!(String::from_utf8_lossy(&context.archive).contains("FROM a"));
+    }
+
+    #[tokio::test]
     async fn a_pipe_and_a_dangling_link_hang_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
@@ -185,14 +220,17 @@ mod tests {
         std::os::unix::fs::symlink("/nowhere", at("link")).unwrap();
         let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
         rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        let context = context(&at("Dockerfile")).await.unwrap();
+        let context = context(&at("Dockerfile"), folder.path()).await.unwrap();
         let text = String::from_utf8_lossy(&context.archive);
         assert!(text.contains("/nowhere") && !text.contains("pipe"));
     }
 
     #[tokio::test]
     async fn a_dockerfile_that_is_not_there_is_named() {
-        let error = context(Path::new("/nowhere/Dockerfile")).await.err().unwrap();
+        let error = context(Path::new("/nowhere/Dockerfile"), Path::new("/nowhere"))
+            .await
+            .err()
+            .unwrap();
         assert_eq!(error.to_string(), "/nowhere/Dockerfile is no file");
     }
 }

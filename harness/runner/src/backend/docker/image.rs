@@ -1,7 +1,9 @@
 //! Images for the engine: from static binaries alone, from a Dockerfile, or one that is there already.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use futures::StreamExt;
 use sha2::{Digest, Sha256};
@@ -12,14 +14,36 @@ use testcontainers::bollard::query_parameters::{
 use testcontainers::bollard::{Docker, body_full};
 use testcontainers::core::BuildImageOptions;
 use testcontainers::runners::AsyncBuilder;
-use testcontainers::{GenericBuildableImage, GenericImage, Image as _};
+use testcontainers::{GenericBuildableImage, Image as _};
 
+use super::Containers;
 use super::context::{Context, context};
 use crate::backend::{Cause, Error, Source, Spec, Unsupported};
-use firedrill_model::scenario::template;
+use firedrill_model::scenario::template::{self, TemplateError};
 
-/// The image of a service: named after what is in it, so that what is there already is used again.
-pub(super) async fn image(client: &Docker, spec: &Spec) -> Result<GenericImage, Error> {
+impl Containers {
+    /// The image of a service as it is to run. Made once a run: a deploy is timed, and must find it there.
+    pub(super) async fn image(&self, spec: &Spec) -> Result<String, Error> {
+        let release = match &spec.source {
+            // What we built is one image for all releases.
+            Source::Binaries(_) => "",
+            _ => &spec.release,
+        };
+        let images = || self.images.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = (images().iter())
+            .find(|(source, of, _)| *source == spec.source && of == release)
+            .map(|(.., image)| image.clone());
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let image = image(&self.client, spec).await?;
+        images().push((spec.source.clone(), release.to_owned(), image.clone()));
+        Ok(image)
+    }
+}
+
+/// The name of a service's image, once it is there: named after what is in it, so that what is there already is used again.
+async fn image(client: &Docker, spec: &Spec) -> Result<String, Error> {
     let (source, service) = (&spec.source, spec.name.as_str());
     let failed = |cause: Cause| Error::Build {
         what: format!("the image of {service}"),
@@ -33,17 +57,19 @@ pub(super) async fn image(client: &Docker, spec: &Spec) -> Result<GenericImage, 
             made.map_err(|error| failed(error.into()))?
                 .map_err(|error| failed(error.into()))?
         }
-        Source::Dockerfile(path) => {
-            let context = context(path).await.map_err(|error| failed(error.into()))?;
-            return build(client, context, service)
+        Source::Dockerfile(file) => {
+            let context = context(&file.path, file.context()).await;
+            let context = context.map_err(|error| failed(error.into()))?;
+            let args = file.args.iter();
+            let args = args.map(|(name, value)| Ok((name.clone(), of_release(value, spec)?)));
+            let args = args.collect::<Result<_, _>>();
+            let args = args.map_err(|error: TemplateError| failed(error.into()))?;
+            return build(client, context, (file.target.as_deref(), &args), service)
                 .await
                 .map_err(|error| failed(error.into()));
         }
         Source::Image(image) => {
-            let image = template::render(image, |name| {
-                (name == "release").then(|| spec.release.as_str().into())
-            })
-            .map_err(|error| failed(error.into()))?;
+            let image = of_release(image, spec).map_err(|error| failed(error.into()))?;
             let (name, tag) = image
                 .rsplit_once(':')
                 .filter(|(_, tag)| !tag.contains('/'))
@@ -51,17 +77,23 @@ pub(super) async fn image(client: &Docker, spec: &Spec) -> Result<GenericImage, 
             pull(client, name, tag)
                 .await
                 .map_err(|error| failed(error.into()))?;
-            return Ok(GenericImage::new(name, tag));
+            return Ok(format!("{name}:{tag}"));
         }
         Source::Command { .. } => {
             return Err(Unsupported::CommandInContainer.into());
         }
     };
     let options = BuildImageOptions::new().with_skip_if_exists(true);
-    built
-        .build_image_with(options)
-        .await
-        .map_err(|error| failed(error.into()))
+    let image = built.build_image_with(options).await;
+    let image = image.map_err(|error| failed(error.into()))?;
+    Ok(format!("{}:{}", image.name(), image.tag()))
+}
+
+/// A template over `{release}`, with the release of a service.
+fn of_release(text: &str, spec: &Spec) -> Result<String, TemplateError> {
+    template::render(text, |name| {
+        (name == "release").then(|| spec.release.as_str().into())
+    })
 }
 
 /// Pulls an image that the engine does not have. As long as it takes: nothing is measured yet.
@@ -78,34 +110,50 @@ async fn pull(client: &Docker, name: &str, tag: &str) -> Result<(), EngineError>
     Ok(())
 }
 
-/// The user that an image runs as; `None` for root, and for an image that the engine does not have yet.
-pub(super) async fn image_user(client: &Docker, image: &GenericImage) -> Option<String> {
-    let name = format!("{}:{}", image.name(), image.tag());
-    let user = client.inspect_image(&name).await.ok()?.config?.user?;
-    let is_root = matches!(user.split(':').next(), None | Some("" | "0" | "root"));
-    (!is_root).then_some(user)
+/// The user other than root that a service's container runs as, whose folders are not the harness's. What we built runs as
+/// the harness, unless the system file names another user.
+pub(super) async fn other_user(client: &Docker, spec: &Spec, image: &str) -> Option<String> {
+    let user = match (&spec.user, &spec.source) {
+        (Some(user), _) => Some(user.clone()),
+        (None, Source::Binaries(_)) => None,
+        // An image that cannot be inspected counts as root's: its container shows what is wrong.
+        (None, _) => client.inspect_image(image).await.ok()?.config?.user,
+    };
+    user.filter(|user| !matches!(user.split(':').next(), None | Some("" | "0" | "root")))
 }
 
-/// Builds a Dockerfile from its context. The tag is the context's digest: two contexts never share an image.
-async fn build(client: &Docker, context: Context, service: &str) -> Result<GenericImage, EngineError> {
-    let (name, tag) = (
-        format!("firedrill/{service}"),
-        hex(&Sha256::digest(&context.archive)),
-    );
+/// Builds a Dockerfile from its context. The tag is the digest of everything that the image depends on here: two contexts, two
+/// stages or two releases with other arguments never share an image.
+async fn build(
+    client: &Docker,
+    context: Context,
+    (target, args): (Option<&str>, &HashMap<String, String>),
+    service: &str,
+) -> Result<String, EngineError> {
+    let mut digest = Sha256::new();
+    let sorted = BTreeMap::from_iter(args);
+    // As one text in which no part can be taken for another.
+    digest.update(format!("{:?}", (&context.dockerfile, target, sorted)));
+    digest.update(&context.archive);
+    let name = format!("firedrill/{service}:{}", hex(&digest.finalize()));
     let session = format!("{:032x}", rand::random::<u128>());
-    let options = BuildImageOptionsBuilder::new()
+    let mut options = BuildImageOptionsBuilder::new()
         .dockerfile(&context.dockerfile)
-        .t(&format!("{name}:{tag}"))
+        .t(&name)
         .rm(true)
+        .buildargs(args)
         .version(BuilderVersion::BuilderBuildKit)
-        .session(&session)
-        .build();
+        .session(&session);
+    if let Some(target) = target {
+        options = options.target(target);
+    }
+    let options = options.build();
     let archive = body_full(context.archive.into());
     let mut building = client.build_image(options, None, Some(archive));
     while let Some(progress) = building.next().await {
         progress?;
     }
-    Ok(GenericImage::new(name, tag))
+    Ok(name)
 }
 
 /// The first 12 bytes of a digest, as names have it.

@@ -1,5 +1,5 @@
-//! Real containers, through `testcontainers` (images, creating and starting) and its `bollard` client (everything in a
-//! container's later life: kill, pause, inspect, logs, removal).
+//! Real containers, through `bollard`, and images of what we built through `testcontainers`, which also knows where the
+//! engine is.
 //!
 //! Everything has the labels `firedrill.run` and `firedrill.owner` from the moment it exists. Volumes are folders of the
 //! run folder, so that a fault of a file is an ordinary file operation; containers run as the harness's user, so that
@@ -10,6 +10,7 @@ mod call;
 mod container;
 mod context;
 mod engine;
+mod exec;
 mod ignore;
 mod image;
 mod limits;
@@ -29,8 +30,6 @@ use futures::stream::BoxStream;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::models::{ContainerStateStatusEnum, NetworkCreateRequest, SystemInfo};
 use testcontainers::bollard::query_parameters::{KillContainerOptions, StopContainerOptions};
-use testcontainers::runners::AsyncRunner;
-use testcontainers::{ContainerAsync, GenericImage};
 use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
@@ -40,14 +39,14 @@ use self::call::{CALL_WITHIN, call};
 use self::container::here;
 pub(super) use self::engine::connect;
 pub use self::engine::{Engine, engine};
-use self::image::{image, image_user};
+use self::image::other_user;
 use self::limits::{in_force, update};
 pub(super) use self::reclaim::reclaim;
 use super::owner::Owner;
 use super::placeholders::{HarnessUrls, Values};
 use super::{
-    Backend, Capability, Error, Kind, Log, Source, Spec, State, Unsupported, finish, operation, ports,
-    privilege, process_label, tmpfs,
+    Backend, Capability, Error, Executed, Kind, Log, Source, Spec, State, Unsupported, finish, operation,
+    ports, privilege, process_label, tmpfs,
 };
 use firedrill_model::files;
 use firedrill_model::scenario::{ResourceLimits, Restart};
@@ -66,6 +65,8 @@ pub(super) struct Containers {
     network: OnceCell<()>,
     services: Mutex<BTreeMap<String, Service>>,
     urls: HarnessUrls,
+    /// The images that this run has made or found, by what they are of: source and release.
+    images: Mutex<Vec<(Source, String, String)>>,
     /// Calls that make something.
     making: TaskTracker,
     /// What the engine says of itself.
@@ -75,9 +76,12 @@ pub(super) struct Containers {
 /// One service: what it is, where it is published, and its container once there is one.
 struct Service {
     spec: Spec,
-    image: GenericImage,
+    image: String,
     ports: BTreeMap<Option<String>, u16>,
-    container: Option<ContainerAsync<GenericImage>>,
+    /// Its container's id.
+    container: Option<String>,
+    /// How long its container's log was at its last start.
+    log_start: u64,
     /// The limits in force: the system file's, or those that faults have set.
     limits: ResourceLimits,
 }
@@ -97,6 +101,7 @@ impl Containers {
             network: OnceCell::new(),
             services: Mutex::default(),
             urls: HarnessUrls::default(),
+            images: Mutex::default(),
         })
     }
 
@@ -148,12 +153,11 @@ impl Containers {
     }
 
     fn id(&self, service: &str) -> Result<Option<String>, Error> {
-        self.with(service, |known| {
-            known
-                .container
-                .as_ref()
-                .map(|container| container.id().to_owned())
-        })
+        self.with(service, |known| known.container.clone())
+    }
+
+    fn spec_of(&self, service: &str) -> Result<Spec, Error> {
+        self.with(service, |known| known.spec.clone())
     }
 
     fn running_id(&self, what: &'static str, service: &str) -> Result<String, Error> {
@@ -188,7 +192,9 @@ impl Backend for Containers {
             Capability::MemoryLimit => enforces("memory", self.info.memory_limit),
             Capability::CpuLimit => enforces("processor time", self.info.cpu_cfs_quota),
             Capability::PidsLimit => enforces("threads and processes", self.info.pids_limit),
-            Capability::Images | Capability::Permissions | Capability::RestartPolicy => Ok(()),
+            Capability::Images | Capability::User | Capability::Permissions | Capability::RestartPolicy => {
+                Ok(())
+            }
         }
     }
 
@@ -197,10 +203,8 @@ impl Backend for Containers {
         let failed = |cause: std::io::Error| operation("create", &spec.name, cause);
         tmpfs::make(&spec, &self.folder.join("volumes")).map_err(failed)?;
         let reserved = ports::reserve_all(&spec).map_err(failed)?;
-        let image = image(&self.client, &spec).await?;
-        if let Some(user) = image_user(&self.client, &image).await
-            && !matches!(spec.source, Source::Binaries(_))
-        {
+        let image = self.image(&spec).await?;
+        if let Some(user) = other_user(&self.client, &spec, &image).await {
             let opened = tmpfs::open_to_all(&spec, &self.folder.join("volumes"));
             opened.map_err(|cause| operation("prepare the volumes for user", &user, cause))?;
         }
@@ -213,45 +217,48 @@ impl Backend for Containers {
                 image,
                 ports: reserved,
                 container,
+                log_start: 0,
             },
         );
         Ok(())
     }
 
     async fn fetch(&self, spec: &Spec) -> Result<(), Error> {
-        match spec.source {
-            Source::Image(_) => image(&self.client, spec).await.map(drop),
-            _ => Ok(()),
-        }
+        self.image(spec).await.map(drop)
     }
 
     async fn start(&self, service: &str) -> Result<(), Error> {
-        if let Some(id) = self.id(service)? {
-            return call("start", service, self.client.start_container(&id, None)).await;
-        }
-        let request = self.request(service)?;
-        let name = service.to_owned();
-        let started = async move { call("start", &name, request.start()).await };
-        let container = self.to_its_end(started).await?;
-        self.with(service, |known| known.container = Some(container))
+        let (id, log_start) = match self.id(service)? {
+            Some(id) => {
+                let mut length = 0;
+                let count = |chunk: &[u8]| {
+                    length += chunk.len() as u64;
+                    Ok(())
+                };
+                self.container_log(service, &id, count).await?;
+                (id, length)
+            }
+            None => (self.make(service).await?, 0),
+        };
+        self.with(service, |known| {
+            known.log_start = log_start;
+            known.container = Some(id.clone());
+        })?;
+        call("start", service, self.client.start_container(&id, None)).await
     }
 
     async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
         self.discard(&spec.name).await?;
-        // Another release may be another image; what we built is one image for all releases.
-        let image = match &spec.source {
-            Source::Image(_) => Some(image(&self.client, &spec).await?),
-            _ => None,
-        };
+        let image = self.image(&spec).await?;
         let name = spec.name.clone();
         self.with(&name, |known| {
             known.spec = spec;
-            known.image = image.unwrap_or_else(|| known.image.clone());
+            known.image = image;
         })
     }
 
     fn spec(&self, service: &str) -> Result<Spec, Error> {
-        self.with(service, |known| known.spec.clone())
+        self.spec_of(service)
     }
 
     fn resolve(&self, placeholder: &str) -> Option<String> {
@@ -335,7 +342,7 @@ impl Backend for Containers {
     /// The container's address in the run's network: the published port is one of the engine's proxy.
     async fn listener(&self, service: &str, port: Option<&str>) -> Result<Option<SocketAddr>, Error> {
         let spec = self.spec(service)?;
-        let inside = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied());
+        let inside = port.map_or(spec.port, |name| spec.ports.get(name).copied());
         let inside =
             inside.ok_or_else(|| operation("find the port of", service, "it has no port of that name"))?;
         let Some(id) = self.id(service)? else {
@@ -437,6 +444,24 @@ impl Backend for Containers {
         Ok(())
     }
 
+    async fn read_log_since_start(&self, service: &str, log: &mut Log) -> Result<(), Error> {
+        let Some(id) = self.id(service)? else {
+            return Ok(());
+        };
+        let mut earlier = usize::try_from(self.with(service, |known| known.log_start)?).unwrap_or(usize::MAX);
+        let take = |chunk: &[u8]| {
+            let skipped = earlier.min(chunk.len());
+            earlier -= skipped;
+            log.push(&chunk[skipped..]);
+            Ok(())
+        };
+        self.container_log(service, &id, take).await
+    }
+
+    async fn exec(&self, service: &str, argv: &[String]) -> Result<Executed, Error> {
+        self.execute(service, argv).await
+    }
+
     fn label(&self, command: &mut tokio::process::Command) {
         process_label::label(command, &self.run);
     }
@@ -446,10 +471,8 @@ impl Backend for Containers {
         self.making.close();
         self.making.wait().await;
         for known in self.services().values_mut() {
-            // Its guard would remove it a second time: removal below is by label.
-            if let Some(container) = known.container.take() {
-                std::mem::forget(container);
-            }
+            // Removal is by label: it also finds one that was made and is not known here.
+            known.container = None;
         }
         match self.containers().await {
             Err(error) => left.push(error),

@@ -1,17 +1,19 @@
 //! What the engine is asked for when a service's container is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest, Sha256};
-use testcontainers::bollard::models::{HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum};
-use testcontainers::core::{IntoContainerPort, Mount};
-use testcontainers::{ContainerRequest, GenericImage, ImageExt};
+use testcontainers::bollard::models::{
+    ContainerCreateBody, EndpointSettings, HostConfig, Mount, MountType, NetworkingConfig, PortBinding,
+    RestartPolicy, RestartPolicyNameEnum,
+};
+use testcontainers::bollard::query_parameters::CreateContainerOptionsBuilder;
 
 use super::Containers;
-use super::call::CALL_WITHIN;
+use super::call::call;
 use super::image::hex;
 use super::limits::billionths;
-use crate::backend::placeholders::fill;
+use crate::backend::placeholders::{fill_env, fill_texts};
 use crate::backend::{Error, Source, Spec};
 use firedrill_model::scenario::Restart;
 
@@ -30,42 +32,87 @@ pub(super) fn container_name(run: &str, service: &str) -> String {
 }
 
 impl Containers {
+    /// Makes a service's container, and returns its id.
+    pub(super) async fn make(&self, service: &str) -> Result<String, Error> {
+        let request = self.request(service)?;
+        let name = container_name(&self.run, service);
+        let options = CreateContainerOptionsBuilder::new().name(&name).build();
+        let (client, service) = (self.client.clone(), service.to_owned());
+        let made = async move {
+            call(
+                "create",
+                &service,
+                client.create_container(Some(options), request),
+            )
+            .await
+        };
+        Ok(self.to_its_end(made).await?.id)
+    }
+
     /// The whole request for a service's container.
-    pub(super) fn request(&self, service: &str) -> Result<ContainerRequest<GenericImage>, Error> {
+    fn request(&self, service: &str) -> Result<ContainerCreateBody, Error> {
         let (mut spec, image, published) = self.with(service, |known| {
             (known.spec.clone(), known.image.clone(), known.ports.clone())
         })?;
         spec.limits = self.with(service, |known| known.limits.clone())?;
-        let (args, env) = fill(self, &spec)?;
-        let mut image = image.with_exposed_port(spec.port.tcp());
-        for port in spec.ports.values() {
-            image = image.with_exposed_port(port.tcp());
-        }
-        let mut request = image
-            .with_container_name(container_name(&self.run, service))
-            .with_network(self.network_name())
-            .with_labels(self.labels())
-            .with_cmd(args)
-            .with_startup_timeout(CALL_WITHIN);
-        if cfg!(unix) && matches!(spec.source, Source::Binaries(_)) {
-            let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
-            request = request.with_user(format!("{}:{}", user.as_raw(), group.as_raw()));
-        }
-        for (name, value) in env {
-            request = request.with_env_var(name, value);
-        }
-        for (_, here, inside) in self.volumes(&spec) {
-            request = request.with_mount(Mount::bind_mount(here.display().to_string(), inside));
-        }
-        Ok(request.with_host_config_modifier(move |host| configure(host, &spec, &published)))
+        let args = fill_texts(self, &spec, &spec.args)?;
+        let env = fill_env(self, &spec)?;
+        let mounts = self.volumes(&spec).into_iter().map(|(_, here, inside)| Mount {
+            typ: Some(MountType::BIND),
+            source: Some(here.display().to_string()),
+            target: Some(inside),
+            ..Default::default()
+        });
+        let mut host = HostConfig {
+            network_mode: Some(self.network_name()),
+            mounts: Some(mounts.collect()),
+            ..Default::default()
+        };
+        configure(&mut host, &spec, &published);
+        // In the run's own network alone: another drill has another one, and the same names.
+        let endpoint = EndpointSettings {
+            aliases: Some(vec![service.to_owned()]),
+            ..Default::default()
+        };
+        let endpoints = HashMap::from([(self.network_name(), endpoint)]);
+        let ports = spec.port.iter().chain(spec.ports.values());
+        Ok(ContainerCreateBody {
+            image: Some(image),
+            labels: Some(self.labels()),
+            user: user(&spec),
+            // Without arguments, the image's own.
+            cmd: Some(args).filter(|args| !args.is_empty()),
+            env: Some(
+                env.iter()
+                    .map(|(name, value)| format!("{name}={value}"))
+                    .collect(),
+            ),
+            exposed_ports: Some(ports.map(|port| format!("{port}/tcp")).collect()),
+            host_config: Some(host),
+            networking_config: Some(NetworkingConfig {
+                endpoints_config: Some(endpoints),
+            }),
+            ..Default::default()
+        })
     }
 }
 
-/// What testcontainers has no words for: ports on 127.0.0.1 only, limits, restart policy, and no powers: what is made
-/// from static binaries needs none, and permissions bind it even as root.
+/// The user of a container: the one that the system file names; the harness's for what we built, so that the harness may
+/// change its files; the image's own for others.
+fn user(spec: &Spec) -> Option<String> {
+    let ours = || {
+        let (user, group) = (rustix::process::geteuid(), rustix::process::getegid());
+        format!("{}:{}", user.as_raw(), group.as_raw())
+    };
+    let is_ours = matches!(spec.source, Source::Binaries(_));
+    spec.user.clone().or_else(|| is_ours.then(ours))
+}
+
+/// Ports on 127.0.0.1 only, limits, restart policy, and no powers: what is made from static binaries needs none, and
+/// permissions bind it even as root.
 fn configure(host: &mut HostConfig, spec: &Spec, published: &BTreeMap<Option<String>, u16>) {
     let inside = |name: &Option<String>| match name {
-        None => Some(spec.port),
+        None => spec.port,
         Some(name) => spec.ports.get(name).copied(),
     };
     let bindings = published.iter().filter_map(|(name, port)| {

@@ -31,7 +31,7 @@ impl Containers {
 
 impl Values for Containers {
     fn listen(&self, spec: &Spec, port: Option<&str>) -> Option<String> {
-        let port = port.map_or(Some(spec.port), |name| spec.ports.get(name).copied())?;
+        let port = port.map_or(spec.port, |name| spec.ports.get(name).copied())?;
         Some(format!("0.0.0.0:{port}"))
     }
 
@@ -54,7 +54,7 @@ impl Values for Containers {
 
     fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
         let port = self.with(name, |known| {
-            port.map_or(Some(known.spec.port), |port| known.spec.ports.get(port).copied())
+            port.map_or(known.spec.port, |port| known.spec.ports.get(port).copied())
         });
         Some(format!(
             "http://{}:{}",

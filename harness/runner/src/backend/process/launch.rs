@@ -1,13 +1,13 @@
 //! How a service's process is started: program, environment, permissions, log.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::Command;
 
 use super::supervisor::{bind_by_permissions, spawn, supervise};
 use super::{Processes, Service};
-use crate::backend::placeholders::{fill, fill_texts};
+use crate::backend::placeholders::{fill_env, fill_texts};
 use crate::backend::{Error, Source, Spec, Unsupported, operation, privilege, process_label};
 use firedrill_model::files;
 
@@ -24,34 +24,44 @@ impl Processes {
         let spec = &service.spec;
         let failed = |cause: std::io::Error| operation("start", &spec.name, cause);
         let (program, first) = self.program(spec)?;
-        let (args, env) = fill(self, spec)?;
-        // A command finds its files beside the system file. What we built gets a folder of its own.
-        let folder = match &spec.source {
-            Source::Command { folder, .. } => folder.clone(),
-            _ => self.service_folder(&spec.name).join(WORK),
-        };
+        let args = fill_texts(self, spec, &spec.args)?;
         let output = files::private()
             .create(true)
             .append(true)
             .open(self.output(&spec.name))
             .map_err(failed)?;
         let errors = output.try_clone().map_err(failed)?;
-        let mut command = Command::new(program);
-        command.args(first).args(args).env_clear();
-        command.envs(
-            INHERITED
-                .iter()
-                .filter_map(|name| Some((name, std::env::var_os(name)?))),
-        );
-        command
-            .envs(env)
-            .current_dir(folder)
-            .process_group(0)
-            .kill_on_drop(true);
+        let mut command = self.beside(spec, &program)?;
+        command.args(first).args(args);
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         if self.bound_by_permissions(service).is_ok() {
             bind_by_permissions(&mut command);
         }
+        Ok(command)
+    }
+
+    /// The folder that a service works in. A command finds its files beside the system file; what we built gets a folder of
+    /// its own.
+    pub(super) fn work_folder(&self, spec: &Spec) -> PathBuf {
+        match &spec.source {
+            Source::Command { folder, .. } => folder.clone(),
+            _ => self.service_folder(&spec.name).join(WORK),
+        }
+    }
+
+    /// A program in the folder and with the environment of a service, labelled as this run's.
+    pub(super) fn beside(&self, spec: &Spec, program: &Path) -> Result<Command, Error> {
+        let mut command = Command::new(program);
+        let inherited = INHERITED
+            .iter()
+            .filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command
+            .env_clear()
+            .envs(inherited)
+            .envs(fill_env(self, spec)?)
+            .current_dir(self.work_folder(spec))
+            .process_group(0)
+            .kill_on_drop(true);
         process_label::label(&mut command, &self.run);
         Ok(command)
     }
@@ -91,15 +101,18 @@ impl Processes {
                     return Err(no_program().into());
                 }
                 let program = argv.remove(0);
-                // A path is relative to the system file; a bare name is looked up in PATH.
-                let program = if program.contains('/') {
-                    folder.join(program)
-                } else {
-                    PathBuf::from(program)
-                };
-                Ok((program, argv))
+                Ok((located(folder, &program), argv))
             }
             Source::Image(_) | Source::Dockerfile(_) => Err(Unsupported::ImageAsProcess.into()),
         }
+    }
+}
+
+/// Where a program is: a path is relative to the folder, a bare name is looked up in PATH.
+pub(super) fn located(folder: &Path, program: &str) -> PathBuf {
+    if program.contains('/') {
+        folder.join(program)
+    } else {
+        PathBuf::from(program)
     }
 }

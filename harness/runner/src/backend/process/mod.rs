@@ -4,6 +4,7 @@
 //! `firedrill clean` find the processes that it leaves behind. On Linux it ends with the harness. A fault is one of the
 //! service, not of that child: it reaches all [`members`], and ends with them.
 
+mod exec;
 mod launch;
 pub(super) mod members;
 mod supervisor;
@@ -11,6 +12,7 @@ mod templates;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Seek as _, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,8 +29,8 @@ use self::supervisor::{Life, lock, set_memory_limit};
 use super::owner::{Process, stat};
 use super::placeholders::{HarnessUrls, Values};
 use super::{
-    Backend, Capability, Cause, Error, Kind, LOOK_EVERY, Log, Spec, State, Unsupported, finish, looks,
-    operation, ports, privilege, process_label, tmpfs,
+    Backend, Capability, Cause, Error, Executed, Kind, LOOK_EVERY, Log, Spec, State, Unsupported, finish,
+    looks, operation, ports, privilege, process_label, tmpfs,
 };
 use firedrill_model::files;
 use firedrill_model::scenario::ResourceLimits;
@@ -53,6 +55,8 @@ struct Service {
     life: Arc<Mutex<Life>>,
     /// The limits in force: the system file's, or those that faults have set. Shared with the task that restarts it.
     limits: Arc<Mutex<ResourceLimits>>,
+    /// How long its log was at its last start.
+    log_start: u64,
     /// Where its processes are listed.
     members_file: PathBuf,
     /// Processes that had left the service's group and were ended after its first process.
@@ -90,6 +94,16 @@ impl Processes {
 
     fn output(&self, service: &str) -> PathBuf {
         self.service_folder(service).join("output.log")
+    }
+
+    /// Reads what a service has written, from a position on.
+    fn read_output(&self, service: &str, from: u64, log: &mut Log) -> Result<(), Error> {
+        let failed = |cause: Cause| operation("read the log of", service, cause);
+        // The service could have replaced it: its working folder is where the file is.
+        let file = files::open_regular(&self.output(service)).map_err(|cause| failed(cause.into()))?;
+        let sought = (&file).seek(SeekFrom::Start(from)).map(drop);
+        let read = sought.and_then(|()| log.read_from(file));
+        read.map_err(|cause| failed(cause.into()))
     }
 
     /// The processes of a service whose first process still runs, and that one.
@@ -176,6 +190,7 @@ impl Backend for Processes {
         match capability {
             Capability::Commands | Capability::RestartPolicy => Ok(()),
             Capability::Images => Err(Unsupported::ImageAsProcess),
+            Capability::User => Err(Unsupported::UserOfProcess),
             // The data segment's limit: an allocation beyond it fails, which ends most programs.
             Capability::MemoryLimit if cfg!(target_os = "linux") => Ok(()),
             Capability::MemoryLimit => Err(Unsupported::MemoryLimitNeedsLinux),
@@ -200,6 +215,7 @@ impl Backend for Processes {
         let service = Service {
             ports: reserved,
             life: Arc::default(),
+            log_start: 0,
             limits: Arc::new(Mutex::new(spec.limits.clone())),
             members_file: self.service_folder(&spec.name).join(MEMBERS_FILE),
             outlived: Arc::default(),
@@ -219,6 +235,7 @@ impl Backend for Processes {
                 return Err(operation("start", service, "it runs already"));
             }
             known.begin_anew();
+            known.log_start = fs::metadata(self.output(service)).map_or(0, |output| output.len());
             known.clone()
         };
         self.spawn(&known)
@@ -384,10 +401,16 @@ impl Backend for Processes {
 
     async fn read_log(&self, service: &str, log: &mut Log) -> Result<(), Error> {
         self.service(service)?;
-        let failed = |cause: Cause| operation("read the log of", service, cause);
-        // The service could have replaced it: its working folder is where the file is.
-        let file = files::open_regular(&self.output(service)).map_err(|cause| failed(cause.into()))?;
-        log.read_from(file).map_err(|cause| failed(cause.into()))
+        self.read_output(service, 0, log)
+    }
+
+    async fn read_log_since_start(&self, service: &str, log: &mut Log) -> Result<(), Error> {
+        let start = self.service(service)?.log_start;
+        self.read_output(service, start, log)
+    }
+
+    async fn exec(&self, service: &str, argv: &[String]) -> Result<Executed, Error> {
+        self.execute(service, argv).await
     }
 
     fn label(&self, command: &mut Command) {

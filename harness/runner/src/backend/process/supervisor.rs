@@ -149,7 +149,7 @@ async fn end_the_rest(members: Option<&Arc<Members>>, service: &Service) {
 }
 
 /// The exit code, or the signal as a negative number.
-fn exit_code(status: std::process::ExitStatus) -> i64 {
+pub(super) fn exit_code(status: std::process::ExitStatus) -> i64 {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => code.into(),

@@ -86,6 +86,10 @@ pub(in crate::fault) async fn port_closes(
     service: &str,
     before: &State,
 ) -> Result<(), Error> {
+    // Nobody connects to a service without a port.
+    if context.backend.spec(service)?.port.is_none() {
+        return Ok(());
+    }
     let address = context.backend.address(service, None)?;
     let look = async || {
         let connected = tokio::time::timeout(SILENT_AFTER, TcpStream::connect(address)).await;

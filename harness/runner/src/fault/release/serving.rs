@@ -15,6 +15,9 @@ pub(super) enum NotSeen {
     /// The system does not say how answers name their release.
     #[error("the system file has no [identity]")]
     NoIdentity,
+    /// Nobody can ask it.
+    #[error("it has no port")]
+    NoPort,
     /// It did not answer.
     #[error("it did not answer ({0})")]
     NoAnswer(#[source] reqwest::Error),
@@ -36,6 +39,9 @@ pub(super) async fn release(context: &Context<'_>, service: &str) -> Result<Resu
         .map(|known| &known.ready);
     let port = ready.and_then(|ready| ready.port.as_deref());
     let path = ready.and_then(|ready| ready.path.as_deref()).unwrap_or("/");
+    if port.is_none() && context.backend.spec(service)?.port.is_none() {
+        return Ok(Err(NotSeen::NoPort));
+    }
     let address = context.backend.address(service, port)?;
     let ask = async || {
         let client = reqwest::Client::builder()
