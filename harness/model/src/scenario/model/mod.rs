@@ -1,5 +1,6 @@
 //! The model of the files. Each doc comment is the description that an editor shows from the JSON Schema.
 
+mod probe;
 mod project;
 mod scenario;
 mod system;
@@ -11,6 +12,7 @@ use super::Problem;
 use firedrill_logs::redact::Secrets;
 
 pub use crate::check::Never;
+pub use probe::*;
 pub use project::*;
 pub use scenario::*;
 pub use system::*;
@@ -42,11 +44,7 @@ pub struct Plan<F> {
 impl<F> Plan<F> {
     /// The service that users talk to.
     pub fn entry(&self) -> &str {
-        self.system
-            .entry
-            .as_deref()
-            .or_else(|| self.system.services.keys().next().map(String::as_str))
-            .unwrap_or_default()
+        self.system.entry_name()
     }
 
     /// Each step with its fault, in the order of the file.

@@ -8,6 +8,7 @@ mod expectations;
 mod journeys;
 mod measurable;
 mod names;
+mod probes;
 mod requirements;
 mod services;
 mod steps;
@@ -36,7 +37,7 @@ pub(super) struct InScenario<'a> {
 /// Runs all rules over a system.
 pub(super) fn system(subject: &InSystem<'_>, found: &mut Vec<Problem>) {
     summary(subject.file, &subject.system.summary, found);
-    let rules = [services::RULES, journeys::RULES];
+    let rules = [services::RULES, journeys::RULES, probes::RULES];
     for rule in rules.into_iter().flatten() {
         rule(subject, found);
     }

@@ -278,7 +278,8 @@ fn programs(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
     }
 }
 
-fn command(file: &Document, path: &[Step<'_>], argv: &[String], found: &mut Vec<Problem>) {
+/// Reports a command without a program.
+pub(super) fn command(file: &Document, path: &[Step<'_>], argv: &[String], found: &mut Vec<Problem>) {
     if argv.first().is_none_or(String::is_empty) {
         let problem = file.value(Code::EmptyCommand, path, "the command has no program");
         found.push(problem.help("write the program and its arguments: [\"program\", \"argument\"]"));
