@@ -26,7 +26,15 @@ pub async fn remembered(
     let users = Arc::new(Users::from(&plan));
     let labels = Labels::default();
     let (sink, mut seen) = mpsc::unbounded_channel();
-    let prober = probe::probe(Arc::clone(&users), 1, entry, clock, labels.clone(), sink, stop);
+    let prober = probe::probe(
+        Arc::clone(&users),
+        1,
+        entry.into(),
+        clock,
+        labels.clone(),
+        sink,
+        stop,
+    );
     let collect = async {
         let (mut samples, mut gaps) = (Vec::new(), Vec::new());
         let mut batch = Vec::new();
@@ -38,7 +46,7 @@ pub async fn remembered(
                         at: until,
                         event: Event::Gap { since, until },
                     }),
-                    Seen::Write(_) => {}
+                    Seen::Write(_) | Seen::Complaint { .. } => {}
                 }
             }
             wait::until_due(Instant::now() + Duration::from_millis(40)).await;
@@ -70,7 +78,7 @@ pub async fn written(
     let prober = probe::probe(
         Arc::new(Users::from(&plan)),
         1,
-        entry,
+        entry.into(),
         clock,
         labels,
         sink,

@@ -136,7 +136,7 @@ pub struct Sample {
     pub ended: Micros,
     /// What it came to.
     pub outcome: Outcome,
-    /// The HTTP status; 0 when no answer came.
+    /// The HTTP status, or the exit code of a command; 0 when no answer came.
     pub status: u16,
     /// The release that says it answered.
     pub release: Label,

@@ -32,7 +32,7 @@ pub(super) struct Exchange {
     pub(super) result: Result<Answer, Outcome>,
 }
 
-/// A way to the entry: new connections each time, or kept ones. Kept ones that the other side closed while idle are
+/// A way to a service: new connections each time, or kept ones. Kept ones that the other side closed while idle are
 /// dropped before anything is sent on them.
 #[derive(Debug)]
 pub(super) struct Way {
@@ -42,7 +42,7 @@ pub(super) struct Way {
     idle: Mutex<Vec<Connection>>,
 }
 
-/// A connection to the entry.
+/// A connection to it.
 #[derive(Debug)]
 struct Connection {
     requests: SendRequest<Full<Bytes>>,
@@ -198,7 +198,7 @@ impl Connection {
 }
 
 /// What a failed connection attempt means: a bad answer of the service, or a failure of the prober.
-fn not_connected(error: &std::io::Error) -> Outcome {
+pub(super) fn not_connected(error: &std::io::Error) -> Outcome {
     use std::io::ErrorKind as Kind;
     match (
         error.kind(),

@@ -20,6 +20,28 @@ pub enum Error {
     /// The prober has no thread to run on.
     #[error("the prober cannot start: {0}")]
     Start(#[source] io::Error),
+    /// A program that a journey needs is not on this machine.
+    #[error(
+        "the journey `{journey}` needs the program `{program}`, which is not here; install it, or set PATH"
+    )]
+    NoProgram {
+        /// The journey.
+        journey: String,
+        /// The program, as the file says it.
+        program: String,
+    },
+    /// A journey asks a service whose address is not known: a bug in firedrill.
+    #[error("a bug in firedrill, please report it: nobody said where users reach {service}")]
+    NoAddress {
+        /// The service.
+        service: String,
+    },
+    /// A journey that does not do exactly one thing, which the loader refuses: a bug in firedrill.
+    #[error("a bug in firedrill, please report it: the journey `{journey}` does not say what it does")]
+    NoAction {
+        /// The journey.
+        journey: String,
+    },
     /// A bug in firedrill.
     #[error("the prober panicked; please report it")]
     Panicked,
@@ -31,6 +53,16 @@ pub enum Error {
         /// What came instead of the right answer.
         source: NotAcknowledged,
     },
+}
+
+impl Error {
+    /// A text that is no template, or has a placeholder that nothing fills.
+    pub(super) fn template(text: &str, source: TemplateError) -> Self {
+        Self::Text {
+            text: text.to_owned(),
+            source: source.into(),
+        }
+    }
 }
 
 /// Why a text of a journey makes no request.

@@ -1,9 +1,9 @@
 //! What users see: journeys, sent on an open-loop schedule, each answer with an outcome.
 //!
-//! Takes a plan and the address of the system's entry, and gives every [`Sample`] and every [`Write`] as it happens; the
-//! drill owns it. It speaks plain HTTP/1.1 over TCP connections of its own, follows no redirect, repeats nothing but a
-//! request on a kept connection that was closed while idle, resolves no names, connects to the entry alone, and knows
-//! nothing of faults.
+//! Takes a plan and the addresses of the system's services, and gives every [`Sample`] and every [`Write`] as it happens; the
+//! drill owns it. It speaks plain HTTP/1.1 and text over TCP connections of its own, and starts the programs of journeys that
+//! have one. It follows no redirect, repeats nothing but a request on a kept connection that was closed while idle, resolves
+//! no names, and knows nothing of faults.
 //!
 //! ```
 //! use firedrill_probe::{Users, streams};
@@ -27,21 +27,32 @@
 
 mod answer;
 mod body;
+mod client_stream;
+mod command;
 mod connection;
 mod counted;
 mod error;
 pub mod form;
 mod prepared;
 mod prober;
+mod processor_time;
+mod program;
+mod reach;
 mod records;
 mod running_stream;
+mod schedule;
 mod stall;
 mod store;
 mod stream;
+mod tcp;
 
 pub use answer::named_release;
+pub use command::{Commands, INHERITED};
 pub use error::{Error, InvalidText, NotAcknowledged};
 pub use prober::probe;
+pub use processor_time::{ProcessorTime, Spent};
+pub use program::find_programs;
+pub use reach::Reach;
 pub use store::{Obstacle, read_back, seed};
 pub use stream::{Stream, streams};
 
@@ -90,6 +101,13 @@ pub enum Seen {
     Sample(Sample),
     /// A write ended. Follows its sample.
     Write(Write),
+    /// What a command wrote to its standard error when it failed for the first time.
+    Complaint {
+        /// Its journey.
+        journey: Arc<str>,
+        /// The end of it.
+        text: String,
+    },
     /// The prober itself did not run: that time is unknown.
     Gap {
         /// From then …

@@ -1,6 +1,5 @@
 //! The prober: every stream at once, on a thread of its own, from the first probe to the last answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,12 +8,16 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Seen;
+use super::client_stream::ClientStream;
 use super::error::Error;
+use super::reach::Reach;
 use super::running_stream::{Common, RunningStream};
+use super::schedule;
 use super::stall::Stalls;
-use super::stream::with_journeys;
+use super::stream::{Stream, with_journeys};
 use crate::Users;
 use firedrill_model::sample::{Clock, Labels};
+use firedrill_model::scenario::{Action, Journey};
 
 /// Runs every stream until `stop`; then lets what is in flight end, which takes at most the longest timeout.
 ///
@@ -23,11 +26,11 @@ use firedrill_model::sample::{Clock, Labels};
 ///
 /// # Errors
 /// [`Error::Start`] when there is no thread or no event loop to be had; [`Error::Text`] for a journey of which no request
-/// can be made.
+/// can be made; [`Error::NoProgram`] and [`Error::NoAddress`] where nobody can ask, or nobody can be asked.
 pub async fn probe(
     users: Arc<Users>,
     seed: u64,
-    entry: SocketAddr,
+    reach: Reach,
     clock: Clock,
     labels: Labels,
     sink: mpsc::UnboundedSender<Seen>,
@@ -38,7 +41,7 @@ pub async fn probe(
         Common {
             users,
             seed,
-            entry,
+            reach,
             clock,
             labels,
             sink,
@@ -82,19 +85,39 @@ fn raise_priority() {
     let _ = rustix::process::setpriority_process(None, -10);
 }
 
+/// A stream that is ready to begin.
+enum Running {
+    Http(Arc<RunningStream>),
+    Client(Arc<ClientStream>),
+}
+
 /// All streams, on the thread that calls it.
 async fn probe_here(common: &Arc<Common>, stop: &CancellationToken) -> Result<(), Error> {
     let streams = with_journeys(&common.users);
     let count = streams.len();
-    let streams: Vec<RunningStream> = streams
-        .into_iter()
-        .map(|(stream, journey)| RunningStream::new(common, stream, journey, count))
-        .collect::<Result<_, _>>()?;
+    let prepare = |(stream, journey): (Stream, &Journey)| match journey.action() {
+        Some(Action::Http(request, answer)) => {
+            let asked = (journey, request, answer);
+            RunningStream::new(common, stream, asked, count).map(|stream| Running::Http(Arc::new(stream)))
+        }
+        _ => {
+            ClientStream::new(common, stream, journey, count).map(|stream| Running::Client(Arc::new(stream)))
+        }
+    };
+    // All of them before the first begins: a text that cannot be filled sends nothing.
+    let streams: Vec<Running> = streams.into_iter().map(prepare).collect::<Result<_, _>>()?;
     let tracker = TaskTracker::new();
     let origin = Instant::now();
     for stream in streams {
-        let (stream, tracker_of_stream, stop) = (Arc::new(stream), tracker.clone(), stop.clone());
-        tracker.spawn(async move { stream.run(origin, &tracker_of_stream, &stop).await });
+        let (tracker_of_stream, stop) = (tracker.clone(), stop.clone());
+        match stream {
+            Running::Http(stream) => {
+                tracker.spawn(async move { schedule::run(&stream, origin, &tracker_of_stream, &stop).await })
+            }
+            Running::Client(stream) => {
+                tracker.spawn(async move { schedule::run(&stream, origin, &tracker_of_stream, &stop).await })
+            }
+        };
     }
     tracker.close();
     let report = |since, until| {

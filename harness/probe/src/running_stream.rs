@@ -1,25 +1,24 @@
-//! A running stream: probe *i* is due at `t0 + i/rate`, whatever became of earlier ones.
+//! A running stream of HTTP requests.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use http::HeaderName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerLabels, acknowledgement, first};
 use super::connection::{Exchange, Way};
 use super::error::Error;
 use super::prepared::{Concrete, Prepared};
+use super::reach::Reach;
 use super::records::Book;
+use super::schedule::{Probes, in_flight_limit};
 use super::stall::Stalls;
 use super::stream::Stream;
 use super::{Seen, Write};
 use crate::Users;
-use firedrill_model::sample::{Ack, Bad, Clock, Label, Labels, Micros, Outcome, Sample, Void};
-use firedrill_model::scenario::Journey;
+use firedrill_model::sample::{Ack, Bad, Clock, Label, Labels, Micros, Outcome, Sample, StreamId, Void};
+use firedrill_model::scenario::{Answer, Journey, Request};
 
 /// Prepared requests are cached up to so many.
 const CACHED: u64 = 4096;
@@ -28,7 +27,7 @@ const CACHED: u64 = 4096;
 pub(super) struct Common {
     pub(super) users: Arc<Users>,
     pub(super) seed: u64,
-    pub(super) entry: SocketAddr,
+    pub(super) reach: Reach,
     pub(super) clock: Clock,
     pub(super) labels: Labels,
     pub(super) sink: mpsc::UnboundedSender<Seen>,
@@ -36,11 +35,29 @@ pub(super) struct Common {
 }
 
 impl Common {
-    fn book(&self) -> Book<'_> {
+    pub(super) fn book(&self) -> Book<'_> {
         Book {
             users: &self.users,
             seed: self.seed,
         }
+    }
+
+    /// Gives the sample of a probe that was not sent.
+    pub(super) fn void(&self, stream: StreamId, due: Instant, void: Void) {
+        let (now, due) = (self.clock.now(), self.clock.stamp(due));
+        let sent = Micros(now.0.max(due.0));
+        let _ = self.sink.send(Seen::Sample(Sample {
+            stream,
+            due,
+            sent,
+            first: sent,
+            ended: sent,
+            outcome: Outcome::Void(void),
+            status: 0,
+            release: Label::NONE,
+            rung: Label::NONE,
+            reconnected: false,
+        }));
     }
 }
 
@@ -66,11 +83,11 @@ impl RunningStream {
     pub(super) fn new(
         common: &Arc<Common>,
         stream: Stream,
-        journey: &Journey,
+        (journey, request, answer): (&Journey, &Request, &Answer),
         streams: usize,
     ) -> Result<Self, Error> {
         let identity = AnswerLabels::new(common.users.system.identity.as_ref(), journey.fallback.as_ref());
-        let prepared = Prepared::new(&journey.request, &journey.answer)?.reading_body(identity.reads_body());
+        let prepared = Prepared::new(request, answer)?.reading_body(identity.reads_body());
         let cycle = common.book().cycle(prepared.templates());
         let cached = cycle.filter(|cycle| *cycle <= CACHED).unwrap_or(0);
         let remember = journey.remember.as_ref();
@@ -85,75 +102,11 @@ impl RunningStream {
             link_header: link.and_then(|name| name.parse().ok()),
             writes: remember.is_some(),
             streams: streams as u64,
-            way: Way::new(common.entry, stream.mode),
+            way: Way::new(common.reach.asked(&common.users.system, journey)?, stream.mode),
             in_flight: Arc::new(Semaphore::new(in_flight)),
             journey: stream.journey.as_str().into(),
             stream,
         })
-    }
-
-    /// The schedule. Late wake-ups are caught up with: every probe that was due has a sample.
-    pub(super) async fn run(
-        self: &Arc<Self>,
-        origin: Instant,
-        tracker: &TaskTracker,
-        stop: &CancellationToken,
-    ) {
-        let due = |i| origin + self.stream.offset + nth(i, self.stream.rate);
-        // The timer of the next probe is set before this one's ends: one that is earlier than all others would have the
-        // event loop write a wake-up call to itself, for every probe.
-        let mut this = std::pin::pin!(firedrill_wait::until_due(due(0)));
-        let mut next = std::pin::pin!(firedrill_wait::until_due(due(1)));
-        for i in 0u64.. {
-            tokio::select! {
-                // Stop goes first: after it no probe is sent, not even one that is due.
-                biased;
-                () = stop.cancelled() => return,
-                () = &mut this => {}
-                () = &mut next => {}
-            }
-            std::mem::swap(&mut this, &mut next);
-            next.set(firedrill_wait::until_due(due(i + 2)));
-            let due = due(i);
-            match Arc::clone(&self.in_flight).try_acquire_owned() {
-                Err(_) => self.void(i, due, Void::InFlight),
-                Ok(permit) => {
-                    let stream = Arc::clone(self);
-                    tracker.spawn(async move { stream.one(i, due, permit).await });
-                }
-            }
-        }
-    }
-
-    /// One probe, from its sending to its sample.
-    async fn one(&self, i: u64, due: Instant, permit: OwnedSemaphorePermit) {
-        // Looked at when the task runs: the thread may have been busy since the timer.
-        if due.elapsed() > self.stream.deadline / 2 {
-            return self.void(i, due, Void::SentLate);
-        }
-        let n = self.record_number(i);
-        let Ok(concrete) = self.concrete(n) else {
-            return self.void(i, due, Void::Unsendable);
-        };
-        let exchange = self.way.exchange(&concrete, self.timeout).await;
-        // Before the wait for the stall detector, during which nothing is in flight.
-        drop(permit);
-        let mut sample = self.sample(due, &exchange, &concrete);
-        let ack = acknowledgement(sample.outcome, sample.status, sample.reconnected);
-        if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
-            && self.common.stalls.between(exchange.sent, exchange.ended).await
-        {
-            sample.outcome = Outcome::Void(Void::StoodStill);
-        }
-        let _ = self.common.sink.send(Seen::Sample(sample));
-        if self.writes {
-            let header = self.link_header.as_ref();
-            let link = exchange
-                .result
-                .ok()
-                .and_then(|answer| header.map(|name| first(&answer.headers, name)));
-            self.remember(n, ack, link.filter(|link| !link.is_empty()));
-        }
     }
 
     /// Different for every probe of every stream, so that nobody writes what another one wrote. Streams that only read
@@ -223,29 +176,6 @@ impl RunningStream {
         }
     }
 
-    fn void(&self, i: u64, due: Instant, void: Void) {
-        let now = self.common.clock.now();
-        let (stream, due) = (self.stream.id, self.common.clock.stamp(due));
-        let (outcome, status, release, rung) = (Outcome::Void(void), 0, Label::NONE, Label::NONE);
-        let sent = Micros(now.0.max(due.0));
-        let _ = self.common.sink.send(Seen::Sample(Sample {
-            stream,
-            due,
-            sent,
-            first: sent,
-            ended: sent,
-            outcome,
-            status,
-            release,
-            rung,
-            reconnected: false,
-        }));
-        // It was never sent, so it cannot have been stored.
-        if self.writes && void == Void::Unsendable {
-            self.remember(self.record_number(i), Ack::Unknown, None);
-        }
-    }
-
     fn remember(&self, n: u64, ack: Ack, link: Option<String>) {
         let (stream, journey) = (self.stream.id, Arc::clone(&self.journey));
         let _ = self.common.sink.send(Seen::Write(Write {
@@ -258,20 +188,50 @@ impl RunningStream {
     }
 }
 
-/// `i / rate` without the drift of adding intervals.
-fn nth(i: u64, rate: f64) -> Duration {
-    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 probes")]
-    Duration::from_secs_f64(i as f64 / rate)
-}
+impl Probes for RunningStream {
+    fn stream(&self) -> &Stream {
+        &self.stream
+    }
 
-/// At most `rate × timeout` in flight, and always one. A probe may be sent half a deadline after it was due, and is in
-/// flight for so much longer: without that room a stall would void the probes that are due while others time out.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a rate of at most 20000/s times minutes"
-)]
-fn in_flight_limit(rate: f64, timeout: Duration, deadline: Duration) -> usize {
-    // As many probes as can be unanswered at once: sent late by half a deadline at most, answered within the timeout.
-    ((rate * (timeout + deadline / 2).as_secs_f64()).ceil() as usize).clamp(1, 1 << 20)
+    fn in_flight(&self) -> &Arc<Semaphore> {
+        &self.in_flight
+    }
+
+    async fn one(self: Arc<Self>, i: u64, due: Instant, permit: OwnedSemaphorePermit) {
+        // Looked at when the task runs: the thread may have been busy since the timer.
+        if due.elapsed() > self.stream.deadline / 2 {
+            return self.void(i, due, Void::SentLate);
+        }
+        let n = self.record_number(i);
+        let Ok(concrete) = self.concrete(n) else {
+            return self.void(i, due, Void::Unsendable);
+        };
+        let exchange = self.way.exchange(&concrete, self.timeout).await;
+        // Before the wait for the stall detector, during which nothing is in flight.
+        drop(permit);
+        let mut sample = self.sample(due, &exchange, &concrete);
+        let ack = acknowledgement(sample.outcome, sample.status, sample.reconnected);
+        if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
+            && self.common.stalls.between(exchange.sent, exchange.ended).await
+        {
+            sample.outcome = Outcome::Void(Void::StoodStill);
+        }
+        let _ = self.common.sink.send(Seen::Sample(sample));
+        if self.writes {
+            let header = self.link_header.as_ref();
+            let link = exchange
+                .result
+                .ok()
+                .and_then(|answer| header.map(|name| first(&answer.headers, name)));
+            self.remember(n, ack, link.filter(|link| !link.is_empty()));
+        }
+    }
+
+    fn void(&self, i: u64, due: Instant, void: Void) {
+        self.common.void(self.stream.id, due, void);
+        // It was never sent, so it cannot have been stored.
+        if self.writes && void == Void::Unsendable {
+            self.remember(self.record_number(i), Ack::Unknown, None);
+        }
+    }
 }

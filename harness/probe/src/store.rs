@@ -1,5 +1,7 @@
-//! Seeding the store before a drill and reading back what was acknowledged after it, both through the entry.
+//! Seeding the store before a drill, through the entry, and reading back what was acknowledged after it, where the journey
+//! asks.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +15,7 @@ use super::Write;
 use super::connection::Way;
 use super::error::{Error, NotAcknowledged};
 use super::prepared::{Prepared, Want};
+use super::reach::Reach;
 use super::records::Book;
 use crate::Users;
 use firedrill_model::sample::{Bad, Found, Mode, Outcome};
@@ -107,16 +110,17 @@ pub enum Obstacle {
 pub async fn read_back(
     users: &Arc<Users>,
     seed: u64,
-    entry: SocketAddr,
+    reach: &Reach,
     obstacle: Obstacle,
     writes: &[Write],
 ) -> Vec<(Write, Found)> {
-    let way = Arc::new(Way::new(entry, Mode::Reused));
+    let ways = Arc::new(ways(users, reach));
     let limits = Arc::new((Patience::new(), Pace::new(users)));
     let reads = writes.iter().cloned().map(|write| {
-        let (users, way, limits) = (Arc::clone(users), Arc::clone(&way), Arc::clone(&limits));
+        let (users, ways, limits) = (Arc::clone(users), Arc::clone(&ways), Arc::clone(&limits));
         async move {
-            let (write, found) = read_one(&users, seed, (&way, obstacle), &limits, &write).await?;
+            let way = ways.get(&*write.journey)?;
+            let (write, found) = read_one(&users, seed, (way, obstacle), &limits, &write).await?;
             Some((write, trusted(found, obstacle)))
         }
     });
@@ -125,6 +129,17 @@ pub async fn read_back(
         .filter_map(std::future::ready)
         .collect()
         .await
+}
+
+/// The ways to what each journey asks: its writes are read back there.
+fn ways(users: &Users, reach: &Reach) -> BTreeMap<String, Way> {
+    let journeys = users.system.journeys.iter();
+    journeys
+        .filter_map(|journey| {
+            let address = reach.asked(&users.system, journey).ok()?;
+            Some((journey.name.clone(), Way::new(address, Mode::Reused)))
+        })
+        .collect()
 }
 
 /// For how long records are asked for again: all reads share it, since a store that gives no record a definite answer
@@ -333,7 +348,7 @@ mod tests {
         let asked = Arc::new(Mutex::new(HashMap::new()));
         let store = tokio::spawn(broken_store(listener, Arc::clone(&asked)));
         let writes: Vec<Write> = (0..64).map(write).collect();
-        let read = read_back(&users(), 7, entry, Obstacle::None, &writes).await;
+        let read = read_back(&users(), 7, &entry.into(), Obstacle::None, &writes).await;
         assert_eq!(read.len(), writes.len());
         assert!(read.iter().all(|(_, found)| *found == Found::Lost), "{read:?}");
         let times = |n: u64| asked.lock().unwrap()[&format!("/{n}")];
@@ -348,7 +363,7 @@ mod tests {
         let entry = listener.local_addr().unwrap();
         let store = tokio::spawn(broken_store(listener, Arc::default()));
         for obstacle in [Obstacle::BehindEntry, Obstacle::BeforeEntry] {
-            let read = read_back(&users(), 7, entry, obstacle, &[write(0)]).await;
+            let read = read_back(&users(), 7, &entry.into(), obstacle, &[write(0)]).await;
             assert_eq!(read[0].1, Found::Unknown, "{obstacle:?}");
         }
         store.abort();

@@ -41,10 +41,10 @@ pub(super) fn with_journeys(users: &Users) -> Vec<(Stream, &Journey)> {
     let mut streams = Vec::new();
     for (journey, stagger) in journeys.iter().zip(staggers(&journeys)) {
         // The rate of a journey is that of all its streams together.
-        let modes = u32::try_from(journey.connections.len()).unwrap_or(1).max(1);
+        let modes = u32::try_from(journey.modes().len()).unwrap_or(1).max(1);
         let clients = journey.clients.max(1);
         let rate = journey.rate.0 / f64::from(modes * clients);
-        for (at, mode) in (0u32..).zip(&journey.connections) {
+        for (at, mode) in (0u32..).zip(journey.modes()) {
             for _ in 0..clients {
                 let stream = Stream {
                     id: StreamId(u16::try_from(streams.len()).unwrap_or(u16::MAX)),

@@ -89,7 +89,7 @@ async fn samples(address: SocketAddr, more: Value, wanted: usize) -> Vec<Sample>
     let (sink, mut seen) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
     let (clock, labels) = (Clock::start(), Labels::default());
-    let probing = firedrill_probe::probe(users, 7, address, clock, labels, sink, stop.clone());
+    let probing = firedrill_probe::probe(users, 7, address.into(), clock, labels, sink, stop.clone());
     let reading = async {
         let mut samples = Vec::new();
         while samples.len() < wanted {
@@ -190,8 +190,14 @@ async fn writes_are_read_back_no_faster_than_the_journeys_ran() {
         })
         .collect();
     let began = std::time::Instant::now();
-    let found =
-        firedrill_probe::read_back(&users, 7, address, firedrill_probe::Obstacle::None, &writes).await;
+    let found = firedrill_probe::read_back(
+        &users,
+        7,
+        &address.into(),
+        firedrill_probe::Obstacle::None,
+        &writes,
+    )
+    .await;
     // 29 intervals of 20 ms lie between 30 reads.
     assert!(
         began.elapsed() >= Duration::from_millis(580),

@@ -1,5 +1,5 @@
 //! A small HTTP service in the many shapes that real services have: behind a supervisor, as a daemon, with workers, with
-//! answers that are compressed, huge, endless or wrong now and then.
+//! answers that are compressed, huge, endless or wrong now and then. One shape speaks lines over TCP, and has a client.
 //!
 //! Takes a shape and an address; serves `/`, `/health` and `/items/ID` in that shape. The tests drill each shape and hold the
 //! verdict against what an observer of their own saw.
@@ -12,12 +12,14 @@
 mod answer;
 mod heartbeat;
 mod launch;
+mod lines;
 mod part;
 mod serve;
 mod store;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
@@ -42,6 +44,9 @@ struct Args {
     /// What this process does for its shape. Processes that start others set it.
     #[arg(long, value_enum, default_value_t)]
     role: Role,
+    /// What the client sends.
+    #[arg(long, default_value = "PING")]
+    send: String,
 }
 
 /// What is unusual about the service.
@@ -107,6 +112,8 @@ enum Shape {
     Worker,
     /// No service: connects to an address, and ends with exit code 0 where somebody accepts.
     Ask,
+    /// It speaks a protocol of lines instead of HTTP.
+    Lines,
 }
 
 /// The part that a process plays.
@@ -123,11 +130,13 @@ enum Role {
     Worker,
     /// Does nothing, for good.
     Lingering,
+    /// Sends a server of the shape `lines` a line.
+    Client,
 }
 
-fn main() -> std::io::Result<()> {
+fn main() -> std::io::Result<ExitCode> {
     let args = Args::parse();
-    match args.role {
+    let served = match args.role {
         Role::First if args.shape == Shape::Worker => part::work(),
         Role::First if args.shape == Shape::Ask => part::ask(&args.to),
         Role::First => launch::first(&args),
@@ -135,5 +144,7 @@ fn main() -> std::io::Result<()> {
         Role::Server => serve::serve(&args),
         Role::Worker => serve::accept(&args, launch::inherited_listener()?),
         Role::Lingering => launch::linger(),
-    }
+        Role::Client => return Ok(lines::ask(&args)),
+    };
+    served.map(|()| ExitCode::SUCCESS)
 }

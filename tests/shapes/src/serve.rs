@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::answer::Answer;
 use crate::heartbeat;
 use crate::store::Store;
-use crate::{Args, Shape};
+use crate::{Args, Shape, lines};
 
 /// An item larger than this is refused.
 const LARGEST_ITEM: usize = 64 * 1024;
@@ -94,6 +94,9 @@ struct Request {
 
 impl Service {
     fn converse(&self, mut connection: TcpStream) -> io::Result<()> {
+        if self.args.shape == Shape::Lines {
+            return lines::converse(connection, &self.args, &self.store);
+        }
         if self.args.shape == Shape::IdleClose {
             connection.set_read_timeout(Some(Duration::from_millis(40)))?;
         }

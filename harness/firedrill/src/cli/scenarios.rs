@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::output;
 use firedrill_model::scenario::{self, Problems, SecretError};
-use firedrill_runner::{Plan, fault};
+use firedrill_runner::{Plan, drill, fault};
 
 /// Fills the secrets that the files name. From then on nothing that is printed shows them.
 ///
@@ -16,6 +16,14 @@ pub(super) fn fill_secrets(plans: &mut [Plan]) -> Result<(), SecretError> {
         output::hide(&plan.secrets);
     }
     Ok(())
+}
+
+/// Looks for the programs that journeys need.
+///
+/// # Errors
+/// A program that is not on this machine.
+pub(super) fn find_programs(plans: &[Plan]) -> Result<(), drill::Error> {
+    plans.iter().try_for_each(drill::find_programs)
 }
 
 /// Finds and loads the scenarios that the arguments name; without arguments, all of ./scenarios.

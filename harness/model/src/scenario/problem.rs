@@ -199,6 +199,10 @@ codes! {
     RateTooHigh = "rate-too-high",
     /// A journey without a connection mode.
     NoConnections = "no-connections",
+    /// A key that a journey of this kind cannot have.
+    NotForThisKind = "not-for-this-kind",
+    /// A journey that says nothing of what is right.
+    NothingExpected = "nothing-expected",
     /// `timeout` is shorter than `deadline`.
     TimeoutBelowDeadline = "timeout-below-deadline",
     /// Not an HTTP method.

@@ -74,8 +74,19 @@ fn texts(system: &mut System) -> Vec<&mut String> {
         of_answer(&mut seed.answer, &mut texts);
     }
     for journey in &mut system.journeys {
-        of_request(&mut journey.request, &mut texts);
-        of_answer(&mut journey.answer, &mut texts);
+        if let Some(request) = &mut journey.request {
+            of_request(request, &mut texts);
+        }
+        if let Some(answer) = &mut journey.answer {
+            of_answer(answer, &mut texts);
+        }
+        if let Some(command) = &mut journey.command {
+            texts.extend(command.env.values_mut());
+            texts.extend(&mut command.output_contains);
+        }
+        if let Some(tcp) = &mut journey.tcp {
+            texts.extend(tcp.send.iter_mut().chain(&mut tcp.expect));
+        }
         if let Some(remember) = &mut journey.remember {
             texts.extend(&mut remember.link);
             of_request(&mut remember.request, &mut texts);

@@ -78,7 +78,7 @@ impl Template {
     }
 
     /// The template with values for the placeholders that `lookup` knows; the others stay.
-    pub(super) fn filled<'v>(&self, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
+    pub fn filled<'v>(&self, lookup: impl Fn(&str) -> Option<&'v str>) -> String {
         let literal = |text: &str| text.replace('{', "{{").replace('}', "}}");
         let part = |part: &Part| match part {
             Part::Text(text) => literal(text),
@@ -206,15 +206,12 @@ pub fn record_field(
 
 /// Whether a journey uses counted records, which only a seeded store has.
 pub fn uses_counted_records(system: &System, journey: &Journey) -> bool {
-    let Journey { request, answer, .. } = journey;
-    let texts = [&request.path].into_iter().chain(&request.body);
-    let texts = texts.chain(request.header.values()).chain(request.form.values());
-    let mut texts = texts.chain(answer.header.values()).chain(&answer.body_contains);
     let counted = |placeholder: &str| {
         let record = placeholder.split_once('.').map(|(record, _)| record);
         let records = record.and_then(|record| system.records.get(record));
         records.is_some_and(|records| records.count.is_some())
     };
+    let mut texts = journey.texts().into_iter();
     texts.any(|text| Template::parse(text).is_ok_and(|template| template.placeholders().any(counted)))
 }
 

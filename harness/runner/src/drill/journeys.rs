@@ -1,6 +1,5 @@
 //! The running journeys of a drill: a prober, and a task that records what it sees.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::record::Recorder;
 use super::steady_state::SteadyState;
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Labels, Mode, Outcome};
-use firedrill_probe::{self as probe, Seen, Users};
+use firedrill_probe::{self as probe, Reach, Seen, Users};
 
 /// The running journeys: their writes so far, how they are now, and how to end them.
 pub(super) struct Journeys {
@@ -26,11 +25,11 @@ pub(super) struct Journeys {
 }
 
 impl Journeys {
-    /// Starts the journeys of a plan against its entry.
+    /// Starts the journeys of a plan.
     pub(super) fn start(
         users: &Arc<Users>,
         seed: u64,
-        entry: SocketAddr,
+        reach: Reach,
         clock: Clock,
         labels: &Labels,
         recorder: &Recorder,
@@ -55,7 +54,7 @@ impl Journeys {
         let prober = probe::probe(
             Arc::clone(users),
             seed,
-            entry,
+            reach,
             clock,
             labels.clone(),
             sink,
@@ -152,6 +151,9 @@ async fn pump(
                     recorder.event(Event::Write { stream, n, ack, link })?;
                     writes.lock().unwrap_or_else(PoisonError::into_inner).push(write);
                 }
+                Seen::Complaint { journey, text } => recorder.event(Event::Note {
+                    text: format!("first failure of {journey}: {text}"),
+                })?,
                 Seen::Gap { since, until } => recorder.event(Event::Gap { since, until })?,
                 Seen::Sample(_) => {}
             }

@@ -17,6 +17,7 @@ use super::record::Recorder;
 use crate::backend::Backend;
 use firedrill_model::history::Load;
 use firedrill_model::sample::{Clock, Micros};
+use firedrill_probe::{ProcessorTime, Spent};
 
 /// The length of a slice.
 const EVERY: Duration = Duration::from_millis(100);
@@ -28,10 +29,13 @@ pub(super) fn record(
     backend: Arc<dyn Backend>,
     services: Vec<String>,
     clock: Clock,
-    recorder: Recorder,
+    (recorder, commands): (Recorder, ProcessorTime),
 ) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(async move {
-        let mut own = Own::default();
+        let mut own = Own {
+            commands,
+            ..Own::default()
+        };
         let mut before = None;
         for slice in 0u32.. {
             if slice % SEARCH_EVERY == 0 {
@@ -112,13 +116,17 @@ impl Counters {
     }
 }
 
-/// Processor time of the drill: of the harness, and of its services with all their children.
+/// Processor time of the drill: of the harness, of its services with all their children, and of the journeys' commands.
 #[derive(Default)]
 struct Own {
     /// Each process with its time so far.
     seen: BTreeMap<i32, u64>,
     /// Each of their threads with its waiting so far.
     waits: BTreeMap<i32, u64>,
+    /// That of the journeys' commands.
+    commands: ProcessorTime,
+    /// What commands had taken so far.
+    spent: Spent,
 }
 
 impl Own {
@@ -138,7 +146,12 @@ impl Own {
         self.seen
             .retain(|pid, time| time_of(*pid).inspect(|now| *time = *now).is_some());
         let after: u64 = self.seen.values().sum();
-        (after.saturating_sub(before), self.waited())
+        let spent = self.commands.so_far();
+        let last = std::mem::replace(&mut self.spent, spent);
+        let of_commands = spent.used.saturating_sub(last.used);
+        let waited = self.waited();
+        let waited = waited.map(|waited| waited + spent.waited.saturating_sub(last.waited));
+        (after.saturating_sub(before) + of_commands, waited)
     }
 
     /// How long the threads were ready and waited: of each process the longest, added up. What a new thread waited before

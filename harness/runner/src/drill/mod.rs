@@ -121,6 +121,15 @@ pub fn derive(seed: u64, part: &str) -> u64 {
     u64::from_le_bytes(first)
 }
 
+/// Looks for the programs that a plan's journeys need. Before anything starts: without its program, every answer would be
+/// missing.
+///
+/// # Errors
+/// [`Error::Probe`] for the first that is not here.
+pub fn find_programs(plan: &Plan) -> Result<(), Error> {
+    probe::find_programs(&plan.system, &plan.folder).map_err(Error::Probe)
+}
+
 /// Runs one drill. Whatever happens, faults are reverted and the history is closed; services are left for the caller
 /// to clean.
 pub async fn run(order: Order, stop: CancellationToken) -> Ended {
@@ -234,18 +243,18 @@ impl Drill {
                 )
             })
             .collect();
+        let time = probe::ProcessorTime::default();
         #[cfg(target_os = "linux")]
         let _load = load::record(
             Arc::clone(&self.order.backend),
             self.order.plan.system.services.keys().cloned().collect(),
             self.clock,
-            self.recorder.clone(),
+            (self.recorder.clone(), time.clone()),
         );
-        let entry = proxies::entry(&self.order.plan, self.order.backend.as_ref(), &self.steps.proxies)?;
         let journeys = Journeys::start(
             &self.users,
             self.order.seed,
-            entry,
+            self.reach(time)?,
             self.clock,
             &self.labels,
             &self.recorder,
@@ -264,6 +273,11 @@ impl Drill {
         self.phase(Phase::Collect)?;
         self.collect().await?;
         self.phase(Phase::Done)
+    }
+
+    /// How users reach the services.
+    fn reach(&self, time: probe::ProcessorTime) -> Result<probe::Reach, Error> {
+        proxies::reach(&self.order.plan, &self.order.backend, &self.steps.proxies, time)
     }
 
     fn start(&self) -> Start {
@@ -326,10 +340,9 @@ impl Drill {
 
     /// Asks for every write, where users ask: a fault without an end is still in effect.
     async fn read_back(&self, writes: &[probe::Write]) -> Result<(), Error> {
-        let (plan, backend) = (&self.order.plan, self.order.backend.as_ref());
-        let entry = proxies::entry(plan, backend, &self.steps.proxies)?;
+        let reach = self.reach(probe::ProcessorTime::default())?;
         let obstacle = self.steps.obstacle().await?;
-        for (write, found) in probe::read_back(&self.users, self.order.seed, entry, obstacle, writes).await {
+        for (write, found) in probe::read_back(&self.users, self.order.seed, &reach, obstacle, writes).await {
             let (stream, n, ack) = (write.stream, write.n, write.ack);
             self.recorder.event(Event::ReadBack {
                 stream,

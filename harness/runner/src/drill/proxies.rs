@@ -1,12 +1,13 @@
 //! Starting a proxy on each link that a drill's steps act on, before any service starts. Other links stay direct.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use super::{Error, derive};
 use crate::Plan;
 use crate::backend::{self, Backend};
+use firedrill_probe::{Commands, ProcessorTime, Reach};
 use firedrill_proxy::{Protocol, Proxies, Proxy, Route, USER};
 
 /// A port that is free on 127.0.0.1 may be in use on another address; so many are tried.
@@ -40,17 +41,49 @@ pub(super) async fn start(
     Ok(())
 }
 
-/// Where users reach the system: its entry, or the proxy in front of it.
-pub(super) fn entry(plan: &Plan, backend: &dyn Backend, proxies: &Proxies) -> Result<SocketAddr, Error> {
+/// Where users reach each service that a journey asks, and how their commands run.
+pub(super) fn reach(
+    plan: &Plan,
+    backend: &Arc<dyn Backend>,
+    proxies: &Proxies,
+    time: ProcessorTime,
+) -> Result<Reach, Error> {
+    let journeys = plan.system.journeys.iter();
+    let asked: BTreeSet<_> = journeys
+        .flat_map(|journey| journey.reaches(plan.entry()))
+        .collect();
+    let services = asked.into_iter().map(|(service, port)| {
+        let address = for_users(&service, port.as_deref(), backend.as_ref(), proxies)?;
+        Ok(((service, port), address))
+    });
+    let labelling = Arc::clone(backend);
+    Ok(Reach {
+        entry: for_users(plan.entry(), None, backend.as_ref(), proxies)?,
+        services: services.collect::<Result<_, Error>>()?,
+        commands: Commands {
+            folder: plan.folder.clone(),
+            label: Arc::new(move |command| labelling.label(command)),
+            time,
+        },
+    })
+}
+
+/// Where users reach a service: its own address, or that of the proxy in front of it.
+fn for_users(
+    service: &str,
+    port: Option<&str>,
+    backend: &dyn Backend,
+    proxies: &Proxies,
+) -> Result<SocketAddr, Error> {
     let route = Route {
         from: USER.into(),
-        to: plan.entry().into(),
-        port: None,
+        to: service.into(),
+        port: port.map(str::to_owned),
     };
     match proxies.get(&route) {
         Ok(proxy) => Ok(proxy.address()),
         // No step acts on the users' link.
-        Err(_) => Ok(backend.address(plan.entry(), None)?),
+        Err(_) => Ok(backend.address(service, port)?),
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) enum Error {
     /// A file of the baseline names a secret that cannot be used.
     #[error("the baseline needs a secret")]
     Secret(#[from] SecretError),
+    /// A journey of the baseline needs a program that is not here.
+    #[error("the baseline needs a program")]
+    Program(#[from] Box<drill::Error>),
     /// The folder does not exist.
     #[error("--baseline {0}: no such folder; give a folder of scenarios, or SERVICE=RELEASE")]
     NoSuchFolder(String),
@@ -188,6 +191,7 @@ fn other_folder(heads: &[Plan], folder: &str) -> Result<Vec<Plan>, Error> {
         return Err(Error::NothingInCommon(folder.into()));
     }
     scenarios::fill_secrets(&mut baselines)?;
+    scenarios::find_programs(&baselines).map_err(Box::new)?;
     Ok(baselines)
 }
 

@@ -34,6 +34,7 @@ use firedrill_runner::backend::{self, Kind};
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let mut plans = scenarios::load(&args.scenarios)?;
     scenarios::fill_secrets(&mut plans).map_err(Failure::usage)?;
+    scenarios::find_programs(&plans).map_err(Failure::usage)?;
     // Before anything is started: leftovers hold ports and memory, and can fail a drill.
     suggest_cleanup(&args.runs);
     let (kind, reason) = choose_backend(args.backend, &plans)

@@ -1,6 +1,7 @@
 //! The model of the files. Each doc comment is the description that an editor shows from the JSON Schema.
 
 mod build;
+mod probe;
 mod project;
 mod ready;
 mod scenario;
@@ -14,6 +15,7 @@ use firedrill_logs::redact::Secrets;
 
 pub use crate::check::Never;
 pub use build::{Build, Dockerfile};
+pub use probe::*;
 pub use project::*;
 pub use ready::{Condition, Ready};
 pub use scenario::*;
@@ -46,11 +48,7 @@ pub struct Plan<F> {
 impl<F> Plan<F> {
     /// The service that users talk to.
     pub fn entry(&self) -> &str {
-        self.system
-            .entry
-            .as_deref()
-            .or_else(|| self.system.services.keys().next().map(String::as_str))
-            .unwrap_or_default()
+        self.system.entry_name()
     }
 
     /// Each step with its fault, in the order of the file.

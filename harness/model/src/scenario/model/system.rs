@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Ready, Texts, is_true, yes};
+use super::{Build, CommandProbe, Ready, TcpProbe, Texts, is_true, yes};
 use crate::sample::Mode;
 use crate::units::{Rate, Share, Size, Span};
 
@@ -162,7 +162,7 @@ pub struct Journey {
     /// How many users send the request at the same instant (1).
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub clients: u32,
-    /// How its probes connect (both modes).
+    /// How its probes connect (both modes; a command, and a `tcp` journey that sends nothing: new ones only).
     #[serde(default = "both_modes")]
     pub connections: Vec<Mode>,
     /// An answer later than this is bad (250 ms).
@@ -171,10 +171,24 @@ pub struct Journey {
     /// The client gives up after this (1 s).
     #[serde(default = "timeout")]
     pub timeout: Span,
-    /// What is asked.
-    pub request: Request,
-    /// The right answer.
-    pub answer: Answer,
+    /// The service that is asked (the entry). A command names services in its arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Its named port; the main one without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// What is asked over HTTP. A journey has exactly one of `request`, `command`, `tcp`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
+    /// The right answer to `request`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// The program that asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<CommandProbe>,
+    /// What is asked over TCP.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp: Option<TcpProbe>,
     /// How a right answer says that a fallback gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<Fallback>,

@@ -5,7 +5,7 @@
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
 use super::super::{Expect, Never, System, suggest};
-use super::{InScenario, OnSystemRule, ScenarioRule, journeys, names, services, templates};
+use super::{InScenario, OnSystemRule, ScenarioRule, journeys, names, probes, services, templates};
 use crate::check::CheckId;
 
 /// Rules about the scenario alone.
@@ -192,6 +192,16 @@ fn rates(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     // Without rates of its own the scenario has no part in it: the system's rule reports the total.
     if let (true, Some((name, _))) = (total > journeys::HIGHEST_RATE, highest) {
         found.push(journeys::too_high(subject.file, at!["rates", name], total));
+    }
+    let of_commands = |name: &String| {
+        let mut journeys = system.journeys.iter();
+        journeys.any(|journey| journey.name == *name && journey.command.is_some())
+    };
+    let highest = rates.iter().filter(|(name, _)| of_commands(name));
+    let highest = highest.max_by(|(_, a), (_, b)| a.0.total_cmp(&b.0));
+    let total = probes::commands_in(subject.scenario, system);
+    if let (true, Some((name, _))) = (total > probes::HIGHEST_COMMAND_RATE, highest) {
+        found.push(probes::too_many_commands(subject.file, at!["rates", name], total));
     }
 }
 

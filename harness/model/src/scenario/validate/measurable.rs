@@ -240,7 +240,7 @@ fn rates(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     for journey in &system.journeys {
         let own = subject.scenario.rates.get(&journey.name);
         // Each connection mode, and each client, has its share of the rate. The modes begin one after the other.
-        let modes = f64::from(u32::try_from(journey.connections.len()).unwrap_or(1).max(1));
+        let modes = f64::from(u32::try_from(journey.modes().len()).unwrap_or(1).max(1));
         let between = modes * f64::from(journey.clients.max(1)) / own.unwrap_or(&journey.rate).0;
         let needed = between * (f64::from(STEADY_ANSWERS - 1) + (modes - 1.0) / modes);
         if needed > waited.as_secs_f64() {

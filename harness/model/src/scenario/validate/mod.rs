@@ -8,6 +8,7 @@ mod expectations;
 mod journeys;
 mod measurable;
 mod names;
+mod probes;
 mod readiness;
 mod requirements;
 mod services;
@@ -40,7 +41,7 @@ pub(super) struct InScenario<'a> {
 /// Runs all rules over a system. `folder` is the one that its file lies in.
 pub(super) fn system(subject: &InSystem<'_>, folder: &Path, found: &mut Vec<Problem>) {
     summary(subject.file, &subject.system.summary, found);
-    let rules = [services::RULES, readiness::RULES, journeys::RULES];
+    let rules = [services::RULES, readiness::RULES, journeys::RULES, probes::RULES];
     for rule in rules.into_iter().flatten() {
         rule(subject, found);
     }

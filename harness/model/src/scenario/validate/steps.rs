@@ -4,6 +4,7 @@
 //! fault: the parameters `service`, `volume` and `file` mean the same in all of them, and so do `from`, `to` and `port`
 //! in those of a link.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path};
 use std::time::Duration;
 
@@ -151,7 +152,7 @@ fn links(subject: &InScenario<'_>, system: &System, found: &mut Vec<Problem>) {
     }
 }
 
-/// Whether one connects to the other: users to the entry, a service to those whose address it has. If not, what is
+/// Whether one connects to the other: users to what journeys ask, a service to those whose address it has. If not, what is
 /// wrong, and advice.
 fn leads(
     scenario: &Scenario,
@@ -164,15 +165,25 @@ fn leads(
         // A missing entry is reported by another rule.
         let only = system.services.keys().next();
         let entry = system.entry.as_ref().or(only).map_or(to, String::as_str);
-        // Journeys use the entry's main port; a proxy anywhere else would see none of their requests.
-        return if entry == to && port.is_none() {
-            Ok(())
-        } else {
-            Err((
-                format!("users connect to the main port of `{entry}` only"),
-                format!("use to = \"{entry}\", or name in `from` the service that connects to `{to}`"),
-            ))
+        let mut asked: BTreeSet<_> = (system.journeys.iter())
+            .flat_map(|journey| journey.reaches(entry))
+            .collect();
+        if asked.is_empty() {
+            asked.insert((entry.to_owned(), None));
+        }
+        // A proxy anywhere else would see none of the journeys' requests.
+        if asked.contains(&(to.to_owned(), port.map(str::to_owned))) {
+            return Ok(());
+        }
+        let place = |(service, port): &(String, Option<String>)| match port {
+            Some(port) => format!("the port `{port}` of `{service}`"),
+            None => format!("the main port of `{service}`"),
         };
+        let places: Vec<String> = asked.iter().map(place).collect();
+        return Err((
+            format!("users connect to {} only", places.join(", ")),
+            format!("use to = \"{entry}\", or name in `from` the service that connects to `{to}`"),
+        ));
     }
     let has_address = templates::has_placeholder(scenario, system, from, |name| {
         let address = name.strip_prefix("service.").map(ServiceAddress::parse);

@@ -154,6 +154,31 @@ pub(super) fn of_journey(system: &System, link: bool, placeholder: &str) -> Resu
     }
 }
 
+/// In the name of a journey's program.
+pub(super) fn of_program(placeholder: &str) -> Result<(), Unknown> {
+    Err(Unknown {
+        code: Code::UnknownPlaceholder,
+        message: format!("a program is the same for each probe: {{{placeholder}}} is not known"),
+        help: "write the program's name or path, and placeholders in its arguments".into(),
+    })
+}
+
+/// In the environment of a journey's command.
+pub(super) fn of_client(system: &System, placeholder: &str) -> Result<(), Unknown> {
+    match placeholder.split_once('.') {
+        Some(("service", rest)) => address(system, rest),
+        _ => of_journey(system, false, placeholder),
+    }
+}
+
+/// In the arguments of a journey's command.
+pub(super) fn of_argument(system: &System, placeholder: &str) -> Result<(), Unknown> {
+    if is_secret(placeholder) {
+        return Err(in_argument(placeholder, "put the secret into `env`"));
+    }
+    of_client(system, placeholder)
+}
+
 /// In the arguments of a deploy recipe's commands.
 pub(super) fn of_command(system: &System, placeholder: &str) -> Result<(), Unknown> {
     if is_secret(placeholder) {

@@ -10,13 +10,10 @@ use super::{Processes, Service};
 use crate::backend::placeholders::{fill_env, fill_texts};
 use crate::backend::{Error, Source, Spec, Unsupported, operation, privilege, process_label};
 use firedrill_model::files;
+use firedrill_probe::INHERITED;
 
 /// The folder in which a service that we built works: its files must not meet the harness's.
 pub(super) const WORK: &str = "work";
-
-/// What a service inherits of the harness's environment, where its own does not say otherwise: interpreters need these to
-/// find themselves.
-const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 impl Processes {
     /// The command that starts a service, labelled as this run's.
