@@ -1,7 +1,7 @@
 //! What users see: journeys, sent on an open-loop schedule, each answer with an outcome.
 //!
 //! Takes a plan and the address of the system's entry, and gives every [`Sample`] and every [`Write`] as it happens; the
-//! drill owns it. It speaks plain HTTP/1.1 over TCP connections of its own, follows no redirect, repeats nothing but a
+//! drill owns it. A probe sends one request or several, with the cookies of one user. It speaks plain HTTP/1.1 over TCP connections of its own, follows no redirect, repeats nothing but a
 //! request on a kept connection that was closed while idle, resolves no names, connects to the entry alone, and knows
 //! nothing of faults.
 //!
@@ -27,10 +27,13 @@
 
 mod answer;
 mod body;
+mod capture;
 mod connection;
+mod cookies;
 mod counted;
 mod error;
 pub mod form;
+pub mod payload;
 mod prepared;
 mod prober;
 mod records;
@@ -38,6 +41,7 @@ mod running_stream;
 mod stall;
 mod store;
 mod stream;
+mod visit;
 
 pub use answer::named_release;
 pub use error::{Error, InvalidText, NotAcknowledged};
@@ -48,7 +52,7 @@ pub use stream::{Stream, streams};
 use std::sync::Arc;
 
 use firedrill_model::sample::{Ack, Micros, Sample, StreamId};
-use firedrill_model::scenario::{Plan, System};
+use firedrill_model::scenario::{Plan, System, Texts};
 
 /// Whose journeys are carried out: the system that they use, and whether its store holds the seeded records.
 #[derive(Debug, Clone)]
@@ -81,6 +85,8 @@ pub struct Write {
     pub ack: Ack,
     /// Where the acknowledgement says it can be read.
     pub link: Option<String>,
+    /// The captured values that reading it back needs, by name.
+    pub captures: Texts,
 }
 
 /// What the prober sends, in the order it happens.

@@ -206,16 +206,14 @@ pub fn record_field(
 
 /// Whether a journey uses counted records, which only a seeded store has.
 pub fn uses_counted_records(system: &System, journey: &Journey) -> bool {
-    let Journey { request, answer, .. } = journey;
-    let texts = [&request.path].into_iter().chain(&request.body);
-    let texts = texts.chain(request.header.values()).chain(request.form.values());
-    let mut texts = texts.chain(answer.header.values()).chain(&answer.body_contains);
     let counted = |placeholder: &str| {
         let record = placeholder.split_once('.').map(|(record, _)| record);
         let records = record.and_then(|record| system.records.get(record));
         records.is_some_and(|records| records.count.is_some())
     };
-    texts.any(|text| Template::parse(text).is_ok_and(|template| template.placeholders().any(counted)))
+    let uses =
+        |text: &String| Template::parse(text).is_ok_and(|template| template.placeholders().any(counted));
+    journey.texts().iter().any(uses)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod project;
 mod scenario;
+mod steps;
 mod system;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use firedrill_logs::redact::Secrets;
 pub use crate::check::Never;
 pub use project::*;
 pub use scenario::*;
+pub use steps::*;
 pub use system::*;
 
 /// A table of names to templates, in the order of the names.

@@ -12,6 +12,7 @@ mod requirements;
 mod services;
 mod steps;
 mod templates;
+mod visits;
 
 pub use steps::USER;
 
