@@ -1,9 +1,13 @@
 //! Whether an answer is the right one. Pure.
 
+use std::sync::OnceLock;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use memchr::memmem;
+use serde_json::Value;
 
-use super::prepared::Want;
+use super::payload::Json;
+use super::prepared::{Want, WantedText};
 use firedrill_model::sample::{Ack, Bad, Label, Labels, Outcome};
 use firedrill_model::scenario;
 
@@ -13,6 +17,25 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: bytes::Bytes,
+    json: OnceLock<Option<Value>>,
+}
+
+impl Answer {
+    pub(super) fn new(status: StatusCode, headers: HeaderMap, body: bytes::Bytes) -> Self {
+        Self {
+            status,
+            headers,
+            body,
+            json: OnceLock::new(),
+        }
+    }
+
+    /// The body as JSON, read once, when it is first asked for. `None` when it is none.
+    pub(super) fn json(&self) -> Option<&Value> {
+        self.json
+            .get_or_init(|| serde_json::from_slice(&self.body).ok())
+            .as_ref()
+    }
 }
 
 /// Where an answer names its release.
@@ -101,8 +124,7 @@ impl AnswerLabels {
 
 /// A header's value: its lines joined as a list, as a proxy may do with them; equal lines are one.
 pub(super) fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
-    let lines = headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    let mut lines: Vec<_> = lines.map(String::from_utf8_lossy).collect();
+    let mut lines: Vec<_> = lines(headers, name).map(String::from_utf8_lossy).collect();
     lines.dedup();
     lines.join(", ")
 }
@@ -123,18 +145,71 @@ fn cut(text: &str) -> &str {
 impl Want {
     /// What is wrong with an answer; `None` when nothing is.
     pub(super) fn judge(&self, answer: &Answer) -> Option<Bad> {
-        if answer.status.as_u16() != self.status {
+        if !self.allows(answer.status) {
             return Some(Bad::Status);
         }
-        let header = |(name, value): &(HeaderName, String)| {
-            let mut lines = answer.headers.get_all(name).iter();
-            // A header that is missing is not the same as one with an empty value.
-            lines.any(|line| line.as_bytes() == value.as_bytes())
+        // The cheap ones first: the body is parsed only for an answer that is right so far.
+        let right = self.has_headers(answer)
+            && self
+                .body_contains
+                .as_ref()
+                .is_none_or(|text| memmem::find(&answer.body, text.as_bytes()).is_some())
+            && self
+                .fixed
+                .matches
+                .as_ref()
+                .is_none_or(|pattern| pattern.is_match(&answer.body))
+            && self.json.iter().all(|(pointer, wanted)| {
+                let value = answer.json().and_then(|body| body.pointer(pointer));
+                value.is_some_and(|value| wanted.is(value))
+            });
+        (!right).then_some(Bad::Content)
+    }
+
+    fn has_headers(&self, answer: &Answer) -> bool {
+        let is = |(name, value): &(HeaderName, String)| {
+            lines(&answer.headers, name).any(|line| line == value.as_bytes())
+                // A header that is missing is not the same as one with an empty value.
                 || answer.headers.contains_key(name) && joined(&answer.headers, name) == *value
         };
-        let body = |text: &String| memmem::find(&answer.body, text.as_bytes()).is_some();
-        let right = self.headers.iter().all(header) && self.body_contains.as_ref().is_none_or(body);
-        (!right).then_some(Bad::Content)
+        let contains = |(name, text): &(HeaderName, String)| {
+            lines(&answer.headers, name).any(|line| memmem::find(line, text.as_bytes()).is_some())
+        };
+        let present = |name: &HeaderName| answer.headers.contains_key(name);
+        self.headers.iter().all(is)
+            && self.header_contains.iter().all(contains)
+            && self.fixed.present.iter().all(present)
+    }
+}
+
+/// The values of a header's lines.
+fn lines<'h>(headers: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> + use<'h> {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes)
+}
+
+impl Json<WantedText> {
+    /// Whether a value is this one. Tables and lists are equal as a whole; 3 and 3.0 are the same number.
+    fn is(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Text(wanted), Value::String(text)) => wanted.text == *text,
+            (Self::Text(wanted), Value::Number(_) | Value::Bool(_)) => {
+                wanted.of_any_kind && wanted.text == value.to_string()
+            }
+            (Self::List(wanted), Value::Array(items)) => {
+                wanted.len() == items.len() && wanted.iter().zip(items).all(|(wanted, item)| wanted.is(item))
+            }
+            (Self::Table(wanted), Value::Object(table)) => {
+                let is_there =
+                    |(key, wanted): &(String, Self)| table.get(key).is_some_and(|item| wanted.is(item));
+                wanted.len() == table.len() && wanted.iter().all(is_there)
+            }
+            (Self::Plain(Value::Number(wanted)), Value::Number(number)) => {
+                wanted == number
+                    || wanted.as_f64() == number.as_f64() && !(wanted.is_u64() && number.is_u64())
+            }
+            (Self::Plain(wanted), value) => wanted == value,
+            _ => false,
+        }
     }
 }
 
@@ -157,16 +232,22 @@ mod tests {
 
     fn answer(status: u16, location: &str) -> Answer {
         let headers = HeaderMap::from_iter([(http::header::LOCATION, location.parse().unwrap())]);
-        Answer {
-            status: StatusCode::from_u16(status).unwrap(),
+        Answer::new(
+            StatusCode::from_u16(status).unwrap(),
             headers,
-            body: "a page with a link".into(),
-        }
+            "a page with a link".into(),
+        )
     }
 
     fn want() -> Want {
+        let fixed = crate::prepared::Fixed {
+            statuses: vec![302..=302],
+            ..Default::default()
+        };
         Want {
-            status: 302,
+            fixed: fixed.into(),
+            header_contains: Vec::new(),
+            json: Vec::new(),
             headers: vec![(http::header::LOCATION, "http://right/".into())],
             body_contains: Some("with a".into()),
             reads_body: true,

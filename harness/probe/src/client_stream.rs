@@ -69,7 +69,7 @@ impl ClientStream {
                 let address = common.reach.asked(&common.users.system, journey)?;
                 Client::Tcp(TcpClient::new(address, stream.mode, tcp)?)
             }
-            Some(Action::Http(..)) | None => {
+            Some(Action::Http) | None => {
                 return Err(Error::NoAction {
                     journey: journey.name.clone(),
                 });

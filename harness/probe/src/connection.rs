@@ -36,7 +36,7 @@ pub(super) struct Exchange {
 /// dropped before anything is sent on them.
 #[derive(Debug)]
 pub(super) struct Way {
-    entry: SocketAddr,
+    pub(super) entry: SocketAddr,
     host: HeaderValue,
     mode: Mode,
     idle: Mutex<Vec<Connection>>,
@@ -119,7 +119,7 @@ impl Way {
         let (head, body) = answer.into_parts();
         let body = match body::read(body, &head.headers, want).await {
             // The head alone shows that the answer is wrong, whatever its body is.
-            Err(Outcome::Void(_)) if head.status != want.status => body::Read::nothing(),
+            Err(Outcome::Void(_)) if !want.allows(head.status) => body::Read::nothing(),
             read => read?,
         };
         // A body that was left before its end is still on its way over the connection.
@@ -129,11 +129,7 @@ impl Way {
                 .unwrap_or_else(PoisonError::into_inner)
                 .push(connection);
         }
-        Ok(Answer {
-            status: head.status,
-            headers: head.headers,
-            body: body.bytes,
-        })
+        Ok(Answer::new(head.status, head.headers, body.bytes))
     }
 
     /// An idle connection that is still open.

@@ -84,6 +84,20 @@ pub enum InvalidText {
     /// It is no value of a header.
     #[error(transparent)]
     HeaderValue(#[from] http::header::InvalidHeaderValue),
+    /// It is no regular expression.
+    #[error(transparent)]
+    Pattern(Box<regex::Error>),
+    /// It is no status of an answer.
+    #[error("not a valid HTTP status")]
+    Status,
+}
+
+/// The error of a text.
+pub(super) fn wrong(text: &str, source: impl Into<InvalidText>) -> Error {
+    Error::Text {
+        text: text.to_owned(),
+        source: source.into(),
+    }
 }
 
 /// What came instead of the answer that acknowledges a write.

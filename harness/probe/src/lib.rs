@@ -1,9 +1,9 @@
 //! What users see: journeys, sent on an open-loop schedule, each answer with an outcome.
 //!
 //! Takes a plan and the addresses of the system's services, and gives every [`Sample`] and every [`Write`] as it happens; the
-//! drill owns it. It speaks plain HTTP/1.1 and text over TCP connections of its own, and starts the programs of journeys that
-//! have one. It follows no redirect, repeats nothing but a request on a kept connection that was closed while idle, resolves
-//! no names, and knows nothing of faults.
+//! drill owns it. A probe sends one request, or several with the cookies of one user; or it exchanges text over TCP; or it
+//! starts a program. It speaks plain HTTP/1.1 over connections of its own, follows no redirect, repeats nothing but a
+//! request on a kept connection that was closed while idle, resolves no names, and knows nothing of faults.
 //!
 //! ```
 //! use firedrill_probe::{Users, streams};
@@ -27,12 +27,15 @@
 
 mod answer;
 mod body;
+mod capture;
 mod client_stream;
 mod command;
 mod connection;
+mod cookies;
 mod counted;
 mod error;
 pub mod form;
+pub mod payload;
 mod prepared;
 mod prober;
 mod processor_time;
@@ -45,6 +48,7 @@ mod stall;
 mod store;
 mod stream;
 mod tcp;
+mod visit;
 
 pub use answer::named_release;
 pub use command::{Commands, INHERITED};
@@ -59,7 +63,7 @@ pub use stream::{Stream, streams};
 use std::sync::Arc;
 
 use firedrill_model::sample::{Ack, Micros, Sample, StreamId};
-use firedrill_model::scenario::{Plan, System};
+use firedrill_model::scenario::{Plan, System, Texts};
 
 /// Whose journeys are carried out: the system that they use, and whether its store holds the seeded records.
 #[derive(Debug, Clone)]
@@ -92,6 +96,8 @@ pub struct Write {
     pub ack: Ack,
     /// Where the acknowledgement says it can be read.
     pub link: Option<String>,
+    /// The captured values that reading it back needs, by name.
+    pub captures: Texts,
 }
 
 /// What the prober sends, in the order it happens.

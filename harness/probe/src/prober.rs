@@ -96,9 +96,8 @@ async fn probe_here(common: &Arc<Common>, stop: &CancellationToken) -> Result<()
     let streams = with_journeys(&common.users);
     let count = streams.len();
     let prepare = |(stream, journey): (Stream, &Journey)| match journey.action() {
-        Some(Action::Http(request, answer)) => {
-            let asked = (journey, request, answer);
-            RunningStream::new(common, stream, asked, count).map(|stream| Running::Http(Arc::new(stream)))
+        Some(Action::Http) => {
+            RunningStream::new(common, stream, journey, count).map(|stream| Running::Http(Arc::new(stream)))
         }
         _ => {
             ClientStream::new(common, stream, journey, count).map(|stream| Running::Client(Arc::new(stream)))

@@ -3,13 +3,46 @@
 use std::borrow::Cow;
 
 use crate::Users;
-use firedrill_model::scenario::{Template, record_field};
+use firedrill_model::scenario::{CAPTURE, Template, Texts, record_field};
 
 /// The users's records with the drill's seed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Book<'p> {
     pub(super) users: &'p Users,
     pub(super) seed: u64,
+}
+
+/// What the placeholders of one probe stand for.
+#[derive(Debug, Clone)]
+pub(super) struct Values<'p> {
+    book: Book<'p>,
+    /// The number of its records.
+    pub(super) n: u64,
+    /// Where a write can be read: `{link}`.
+    pub(super) link: Option<Cow<'p, str>>,
+    /// What was captured so far: `{capture.NAME}`.
+    pub(super) captures: Texts,
+}
+
+impl<'p> Values<'p> {
+    /// The records of number `n`, and nothing else yet.
+    pub(super) fn of(book: Book<'p>, n: u64) -> Self {
+        Self {
+            book,
+            n,
+            link: None,
+            captures: Texts::new(),
+        }
+    }
+
+    /// The value of a placeholder.
+    pub(super) fn get(&self, placeholder: &str) -> Option<Cow<'_, str>> {
+        match placeholder.split_once('.') {
+            None if placeholder == "link" => self.link.as_deref().map(Cow::from),
+            Some((CAPTURE, name)) => self.captures.get(name).map(Cow::from),
+            _ => self.book.field(placeholder, self.n),
+        }
+    }
 }
 
 impl<'p> Book<'p> {

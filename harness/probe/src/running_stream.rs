@@ -1,27 +1,22 @@
 //! A running stream of HTTP requests.
 
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
-use http::HeaderName;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::answer::{AnswerLabels, acknowledgement, first};
-use super::connection::{Exchange, Way};
+use super::connection::Way;
 use super::error::Error;
-use super::prepared::{Concrete, Prepared};
 use super::reach::Reach;
 use super::records::Book;
 use super::schedule::{Probes, in_flight_limit};
 use super::stall::Stalls;
 use super::stream::Stream;
+use super::visit::{Visit, Visited, Written};
 use super::{Seen, Write};
 use crate::Users;
-use firedrill_model::sample::{Ack, Bad, Clock, Label, Labels, Micros, Outcome, Sample, StreamId, Void};
-use firedrill_model::scenario::{Answer, Journey, Request};
-
-/// Prepared requests are cached up to so many.
-const CACHED: u64 = 4096;
+use firedrill_model::sample::{Bad, Clock, Label, Labels, Micros, Outcome, Sample, StreamId, Void};
+use firedrill_model::scenario::Journey;
 
 /// What all streams of a prober share.
 pub(super) struct Common {
@@ -66,12 +61,7 @@ pub(super) struct RunningStream {
     common: Arc<Common>,
     stream: Stream,
     journey: Arc<str>,
-    timeout: Duration,
-    prepared: Prepared,
-    cache: Vec<OnceLock<Arc<Concrete>>>,
-    identity: AnswerLabels,
-    link_header: Option<HeaderName>,
-    writes: bool,
+    visit: Visit,
     /// How many streams there are.
     streams: u64,
     way: Way,
@@ -83,24 +73,14 @@ impl RunningStream {
     pub(super) fn new(
         common: &Arc<Common>,
         stream: Stream,
-        (journey, request, answer): (&Journey, &Request, &Answer),
+        journey: &Journey,
         streams: usize,
     ) -> Result<Self, Error> {
-        let identity = AnswerLabels::new(common.users.system.identity.as_ref(), journey.fallback.as_ref());
-        let prepared = Prepared::new(request, answer)?.reading_body(identity.reads_body());
-        let cycle = common.book().cycle(prepared.templates());
-        let cached = cycle.filter(|cycle| *cycle <= CACHED).unwrap_or(0);
-        let remember = journey.remember.as_ref();
-        let link = remember.and_then(|remember| remember.link_header.as_ref());
+        let identity = common.users.system.identity.as_ref();
         let in_flight = in_flight_limit(stream.rate, journey.timeout.0, stream.deadline);
         Ok(Self {
             common: Arc::clone(common),
-            timeout: journey.timeout.0,
-            cache: (0..cached).map(|_| OnceLock::new()).collect(),
-            prepared,
-            identity,
-            link_header: link.and_then(|name| name.parse().ok()),
-            writes: remember.is_some(),
+            visit: Visit::new(journey, identity, &common.book())?,
             streams: streams as u64,
             way: Way::new(common.reach.asked(&common.users.system, journey)?, stream.mode),
             in_flight: Arc::new(Semaphore::new(in_flight)),
@@ -113,7 +93,7 @@ impl RunningStream {
     /// counted records use all of them in turn, each from another one on.
     fn record_number(&self, i: u64) -> u64 {
         let stream = u64::from(self.stream.id.0);
-        if self.cache.is_empty() || self.writes {
+        if self.visit.needs_new_records() {
             // Each write stores a record of its own, over all streams.
             i * self.streams + stream
         } else {
@@ -121,69 +101,30 @@ impl RunningStream {
         }
     }
 
-    /// The request of record number `n`, from the cache where the same ones come again.
-    fn concrete(&self, n: u64) -> Result<Arc<Concrete>, Error> {
-        let make = || {
-            let concrete = self.prepared.concrete(&self.common.book(), n, None);
-            concrete.map(Arc::new)
-        };
-        let slot = self
-            .cache
-            .get(usize::try_from(n % (self.cache.len().max(1) as u64)).unwrap_or(usize::MAX));
-        match slot {
-            Some(slot) => match slot.get() {
-                Some(cached) => Ok(Arc::clone(cached)),
-                None => make().map(|made| Arc::clone(slot.get_or_init(|| made))),
-            },
-            None => make(),
-        }
-    }
-
-    fn sample(&self, due: Instant, exchange: &Exchange, concrete: &Concrete) -> Sample {
-        // Counted from the sending, as the evidence interval is: a prober that was a little late must not turn a right
-        // answer into a wrong one, and one that was very late is void. Latency counts from the due time.
-        let late = exchange.ended.saturating_duration_since(exchange.sent) > self.stream.deadline;
-        let (outcome, status, release, rung) = match &exchange.result {
-            Err(outcome) => (*outcome, 0, Label::NONE, Label::NONE),
-            Ok(answer) => {
-                let rung = self.identity.rung(&answer.headers, &self.common.labels);
-                let outcome = match concrete.want.judge(answer) {
-                    Some(bad) => Outcome::Bad(bad),
-                    None if late => Outcome::Bad(Bad::Late),
-                    None if rung.is_some() => Outcome::Fallback,
-                    None => Outcome::Good,
-                };
-                (
-                    outcome,
-                    answer.status.as_u16(),
-                    self.identity.release(answer, &self.common.labels),
-                    rung.unwrap_or(Label::NONE),
-                )
-            }
-        };
+    fn sample(&self, due: Instant, visited: &Visited) -> Sample {
         let stamp = |instant| self.common.clock.stamp(instant);
         Sample {
             stream: self.stream.id,
             due: stamp(due),
-            sent: stamp(exchange.sent),
-            first: stamp(exchange.first.unwrap_or(exchange.ended)),
-            ended: stamp(exchange.ended),
-            outcome,
-            status,
-            release,
-            rung,
-            reconnected: exchange.reconnected,
+            sent: stamp(visited.sent),
+            first: stamp(visited.first.unwrap_or(visited.ended)),
+            ended: stamp(visited.ended),
+            outcome: visited.outcome,
+            status: visited.status,
+            release: visited.release,
+            rung: visited.rung,
+            reconnected: visited.reconnected,
         }
     }
 
-    fn remember(&self, n: u64, ack: Ack, link: Option<String>) {
-        let (stream, journey) = (self.stream.id, Arc::clone(&self.journey));
+    fn remember(&self, n: u64, written: Written) {
         let _ = self.common.sink.send(Seen::Write(Write {
-            stream,
-            journey,
+            stream: self.stream.id,
+            journey: Arc::clone(&self.journey),
             n,
-            ack,
-            link,
+            ack: written.ack,
+            link: written.link,
+            captures: written.captures,
         }));
     }
 }
@@ -203,35 +144,23 @@ impl Probes for RunningStream {
             return self.void(i, due, Void::SentLate);
         }
         let n = self.record_number(i);
-        let Ok(concrete) = self.concrete(n) else {
-            return self.void(i, due, Void::Unsendable);
-        };
-        let exchange = self.way.exchange(&concrete, self.timeout).await;
+        let (book, labels) = (self.common.book(), &self.common.labels);
+        let visited = self.visit.make(&self.way, book, labels, n).await;
         // Before the wait for the stall detector, during which nothing is in flight.
         drop(permit);
-        let mut sample = self.sample(due, &exchange, &concrete);
-        let ack = acknowledgement(sample.outcome, sample.status, sample.reconnected);
+        let mut sample = self.sample(due, &visited);
         if matches!(sample.outcome, Outcome::Bad(Bad::Late | Bad::Timeout))
-            && self.common.stalls.between(exchange.sent, exchange.ended).await
+            && self.common.stalls.between(visited.sent, visited.ended).await
         {
             sample.outcome = Outcome::Void(Void::StoodStill);
         }
         let _ = self.common.sink.send(Seen::Sample(sample));
-        if self.writes {
-            let header = self.link_header.as_ref();
-            let link = exchange
-                .result
-                .ok()
-                .and_then(|answer| header.map(|name| first(&answer.headers, name)));
-            self.remember(n, ack, link.filter(|link| !link.is_empty()));
+        if let Some(written) = visited.write {
+            self.remember(n, written);
         }
     }
 
-    fn void(&self, i: u64, due: Instant, void: Void) {
+    fn void(&self, _: u64, due: Instant, void: Void) {
         self.common.void(self.stream.id, due, void);
-        // It was never sent, so it cannot have been stored.
-        if self.writes && void == Void::Unsendable {
-            self.remember(self.record_number(i), Ack::Unknown, None);
-        }
     }
 }

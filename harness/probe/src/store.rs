@@ -1,7 +1,8 @@
 //! Seeding the store before a drill, through the entry, and reading back what was acknowledged after it, where the journey
 //! asks.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +15,13 @@ use tokio::time::Instant;
 use super::Write;
 use super::connection::Way;
 use super::error::{Error, NotAcknowledged};
-use super::prepared::{Prepared, Want};
+use super::prepared::Prepared;
 use super::reach::Reach;
-use super::records::Book;
+use super::records::{Book, Values};
+use super::visit::{Steps, Walked};
 use crate::Users;
 use firedrill_model::sample::{Bad, Found, Mode, Outcome};
-use firedrill_model::scenario::Remember;
+use firedrill_model::scenario::{Journey, Template};
 use firedrill_wait::Poll;
 
 /// A request of these is given up after this.
@@ -49,7 +51,7 @@ pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Er
     let way = Way::new(entry, Mode::Reused);
     let book = Book { users, seed };
     for n in 0..u64::from(count) {
-        let concrete = prepared.concrete(&book, n, None)?;
+        let concrete = prepared.concrete(&Values::of(book, n))?;
         let source = match way.exchange(&concrete, LIMIT).await.result {
             Ok(answer) => match concrete.want.judge(&answer) {
                 None => continue,
@@ -114,13 +116,18 @@ pub async fn read_back(
     obstacle: Obstacle,
     writes: &[Write],
 ) -> Vec<(Write, Found)> {
-    let ways = Arc::new(ways(users, reach));
-    let limits = Arc::new((Patience::new(), Pace::new(users)));
+    let reader = Arc::new(Reader {
+        users: Arc::clone(users),
+        seed,
+        journeys: journeys(users, reach),
+        obstacle,
+        patience: Patience::new(),
+        pace: Pace::new(users),
+    });
     let reads = writes.iter().cloned().map(|write| {
-        let (users, ways, limits) = (Arc::clone(users), Arc::clone(&ways), Arc::clone(&limits));
+        let reader = Arc::clone(&reader);
         async move {
-            let way = ways.get(&*write.journey)?;
-            let (write, found) = read_one(&users, seed, (way, obstacle), &limits, &write).await?;
+            let found = reader.read(&write).await?;
             Some((write, trusted(found, obstacle)))
         }
     });
@@ -129,17 +136,6 @@ pub async fn read_back(
         .filter_map(std::future::ready)
         .collect()
         .await
-}
-
-/// The ways to what each journey asks: its writes are read back there.
-fn ways(users: &Users, reach: &Reach) -> BTreeMap<String, Way> {
-    let journeys = users.system.journeys.iter();
-    journeys
-        .filter_map(|journey| {
-            let address = reach.asked(&users.system, journey).ok()?;
-            Some((journey.name.clone(), Way::new(address, Mode::Reused)))
-        })
-        .collect()
 }
 
 /// For how long records are asked for again: all reads share it, since a store that gives no record a definite answer
@@ -166,60 +162,117 @@ impl Patience {
     }
 }
 
-async fn read_one(
-    users: &Users,
+/// How the writes of a journey are read back: where it asks.
+struct ReadBack {
+    way: Way,
+    steps: Steps,
+    link: Option<Template>,
+    gone: u16,
+}
+
+/// By journey. One that cannot be prepared is left out, as its writes are then.
+fn journeys(users: &Users, reach: &Reach) -> HashMap<String, ReadBack> {
+    let read_back = |journey: &Journey| {
+        let remember = journey.remember.as_ref()?;
+        let address = reach.asked(&users.system, journey).ok()?;
+        Some(ReadBack {
+            way: Way::new(address, Mode::Reused),
+            steps: Steps::new(&remember.steps(), false).ok()?,
+            link: remember
+                .link
+                .as_deref()
+                .and_then(|link| Template::parse(link).ok()),
+            gone: remember.gone,
+        })
+    };
+    let journeys = users.system.journeys.iter();
+    journeys
+        .filter_map(|journey| Some((journey.name.clone(), read_back(journey)?)))
+        .collect()
+}
+
+/// What all reads share.
+struct Reader {
+    users: Arc<Users>,
     seed: u64,
-    (way, obstacle): (&Way, Obstacle),
-    (patience, pace): &(Patience, Pace),
-    write: &Write,
-) -> Option<(Write, Found)> {
-    let journey = users
-        .system
-        .journeys
-        .iter()
-        .find(|journey| *journey.name == *write.journey)?;
-    let remember = journey.remember.as_ref()?;
-    let book = Book { users, seed };
-    let link = write
-        .link
-        .clone()
-        .or_else(|| default_link(remember, &book, write.n))?;
-    let prepared = Prepared::new(&remember.request, &remember.answer).ok()?;
-    let concrete = prepared.concrete(&book, write.n, Some(&link)).ok()?;
-    let (refused, again) = (AtomicBool::new(false), AtomicBool::new(false));
-    // A service that answers, and answers nothing but errors, does not have it; one that does not answer says nothing.
-    let given_up = || {
-        if refused.load(Ordering::Relaxed) && obstacle == Obstacle::None {
-            Found::Lost
-        } else {
-            Found::Unknown
-        }
-    };
-    // Before the wait for an answer, which would run out while others have their turn.
-    pace.turn().await;
-    let look = || async {
-        if again.swap(true, Ordering::Relaxed) {
-            pace.turn().await;
-        }
-        let result = way.exchange(&concrete, LIMIT).await.result;
-        let error = result
-            .as_ref()
-            .is_ok_and(|answer| answer.status.is_server_error());
-        refused.store(error, Ordering::Relaxed);
-        match found(&concrete.want, remember.gone, result) {
-            Found::Unknown if patience.left().is_zero() => Poll::<_, Infallible>::Done(given_up()),
-            Found::Unknown => Poll::NotYet(String::new()),
-            definite => {
-                patience.renew();
-                Poll::Done(definite)
+    journeys: HashMap<String, ReadBack>,
+    obstacle: Obstacle,
+    patience: Patience,
+    pace: Pace,
+}
+
+impl Reader {
+    /// Asks for one write until an answer is definite; `None` when nobody can say where to read it.
+    async fn read(&self, write: &Write) -> Option<Found> {
+        let back = self.journeys.get(&*write.journey)?;
+        let values = self.values(back, write)?;
+        let (refused, again) = (AtomicBool::new(false), AtomicBool::new(false));
+        // A service that answers, and answers nothing but errors, does not have it; one that does not answer says nothing.
+        let given_up = || {
+            if refused.load(Ordering::Relaxed) && self.obstacle == Obstacle::None {
+                Found::Lost
+            } else {
+                Found::Unknown
             }
+        };
+        // Before the wait for an answer, which would run out while others have their turn.
+        self.pace.turn().await;
+        let look = || async {
+            if again.swap(true, Ordering::Relaxed) {
+                self.pace.turn().await;
+            }
+            let Some(last) = self.ask(back, values.clone()).await else {
+                return Poll::<_, Infallible>::Done(Found::Unknown);
+            };
+            refused.store(is_server_error(&last), Ordering::Relaxed);
+            let found = if last.step + 1 == back.steps.len() {
+                found(&last, back.gone)
+            } else {
+                // A login that failed says nothing about the record.
+                Found::Unknown
+            };
+            match found {
+                Found::Unknown if self.patience.left().is_zero() => Poll::Done(given_up()),
+                Found::Unknown => Poll::NotYet(String::new()),
+                definite => {
+                    self.patience.renew();
+                    Poll::Done(definite)
+                }
+            }
+        };
+        let within = self.patience.left().max(ONE_ANSWER);
+        let found = firedrill_wait::until("a definite answer", within, look).await;
+        Some(found.unwrap_or_else(|_| given_up()))
+    }
+
+    /// What the placeholders stand for; `None` when the write lacks a value that they need.
+    fn values<'w>(&'w self, back: &ReadBack, write: &'w Write) -> Option<Values<'w>> {
+        let (users, seed) = (&self.users, self.seed);
+        let mut values = Values::of(Book { users, seed }, write.n);
+        values.captures.clone_from(&write.captures);
+        let default = |link: &Template| link.render(|placeholder| values.get(placeholder)).ok();
+        let link = write
+            .link
+            .clone()
+            .or_else(|| back.link.as_ref().and_then(default));
+        values.link = link.map(Cow::from);
+        back.steps.can_be_filled(&values).then_some(values)
+    }
+
+    /// The last answer of all that are needed to read a record.
+    async fn ask(&self, back: &ReadBack, values: Values<'_>) -> Option<Walked> {
+        let mut walk = back.steps.walk(&back.way, values, LIMIT);
+        let mut last = None;
+        while let Some(walked) = walk.next().await {
+            last = Some(walked);
         }
-    };
-    let within = patience.left().max(ONE_ANSWER);
-    let found = firedrill_wait::until("a definite answer", within, look)
-        .await
-        .unwrap_or_else(|_| given_up());
-    Some((write.clone(), found))
+        last
+    }
+}
+
+fn is_server_error(walked: &Walked) -> bool {
+    let answer = walked.exchange.result.as_ref();
+    answer.is_ok_and(|answer| answer.status.is_server_error())
 }
 
 /// What remains of a finding when a fault may have changed the answer.
@@ -230,28 +283,23 @@ fn trusted(found: Found, obstacle: Obstacle) -> Found {
     }
 }
 
-fn default_link(remember: &Remember, book: &Book<'_>, n: u64) -> Option<String> {
-    let link = firedrill_model::scenario::Template::parse(remember.link.as_deref()?).ok()?;
-    link.render(|placeholder| book.field(placeholder, n)).ok()
-}
+/// Statuses of a client error that say nothing about the record: Unauthorized, Request Timeout, Too Early, Too Many
+/// Requests (RFC 9110, 8470, 6585). The same request may succeed later, or after a login.
+const LATER: [u16; 4] = [401, 408, 425, 429];
 
-/// Statuses of a client error that say nothing about the record: Request Timeout, Too Early, Too Many Requests (RFC 9110,
-/// 8470, 6585). The same request may succeed later.
-const LATER: [u16; 3] = [408, 425, 429];
-
-/// What one answer says about a stored record. A server error says nothing, nor does a refusal to answer now.
-fn found(want: &Want, gone: u16, result: Result<super::answer::Answer, Outcome>) -> Found {
-    match result {
-        Err(_) => Found::Unknown,
-        Ok(answer) => match want.judge(&answer) {
-            None => Found::Intact,
-            Some(_) if answer.status.as_u16() == gone => Found::Lost,
-            Some(_) if answer.status.is_server_error() || LATER.contains(&answer.status.as_u16()) => {
-                Found::Unknown
-            }
-            Some(Bad::Status) if answer.status.is_client_error() => Found::Lost,
-            Some(_) => Found::Corrupt,
-        },
+/// What the last answer says about a stored record. A server error says nothing, nor does a refusal to answer now.
+fn found(last: &Walked, gone: u16) -> Found {
+    let Ok(answer) = &last.exchange.result else {
+        return Found::Unknown;
+    };
+    match last.right() {
+        Ok(_) => Found::Intact,
+        Err(_) if answer.status.as_u16() == gone => Found::Lost,
+        Err(_) if answer.status.is_server_error() || LATER.contains(&answer.status.as_u16()) => {
+            Found::Unknown
+        }
+        Err(Outcome::Bad(Bad::Status)) if answer.status.is_client_error() => Found::Lost,
+        Err(_) => Found::Corrupt,
     }
 }
 
@@ -264,6 +312,7 @@ mod tests {
 
     use super::*;
     use firedrill_model::sample::{Ack, StreamId};
+    use firedrill_model::scenario::Texts;
 
     /// A service that has no time for the reader has lost nothing.
     #[test]
@@ -278,18 +327,31 @@ mod tests {
         };
         let want = Prepared::new(&request, &answer)
             .unwrap()
-            .concrete(&book, 0, None)
+            .concrete(&Values::of(book, 0))
             .unwrap()
             .want;
         let answered = |status: u16| {
-            let answer = crate::answer::Answer {
-                status: http::StatusCode::from_u16(status).unwrap(),
-                headers: http::HeaderMap::new(),
-                body: Vec::new().into(),
+            let status = http::StatusCode::from_u16(status).unwrap();
+            let answer = crate::answer::Answer::new(status, http::HeaderMap::new(), Vec::new().into());
+            let (wrong, now) = (want.judge(&answer), Instant::now().into_std());
+            let exchange = crate::connection::Exchange {
+                sent: now,
+                first: Some(now),
+                ended: now,
+                reconnected: false,
+                result: Ok(answer),
             };
-            found(&want, 404, Ok(answer))
+            let (step, gone) = (0, 404);
+            found(
+                &Walked {
+                    step,
+                    exchange,
+                    wrong,
+                },
+                gone,
+            )
         };
-        for status in [408, 425, 429, 500, 503] {
+        for status in [401, 408, 425, 429, 500, 503] {
             assert_eq!(answered(status), Found::Unknown, "{status}");
         }
         assert_eq!([answered(404), answered(410)], [Found::Lost, Found::Lost]);
@@ -338,6 +400,7 @@ mod tests {
             n,
             ack: Ack::Acknowledged,
             link: Some(format!("/{n}")),
+            captures: Texts::new(),
         }
     }
 

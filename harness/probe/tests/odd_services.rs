@@ -2,61 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+mod service;
+
 use std::io::{Read, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_model::sample::{Ack, Bad, Clock, Found, Labels, Outcome, Sample, StreamId, Void};
 use firedrill_probe::{Users, Write};
 use serde_json::{Value, json};
+use service::{Then, send, serve};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-
-/// What a service does after an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    Keep,
-    Close,
-}
-
-/// Starts a service. It is called with the number of the request on its connection, from 0, and the request's head.
-fn serve(answer: impl Fn(usize, &str, &mut TcpStream) -> Then + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let answer = Arc::new(answer);
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, answer) = (stream.unwrap(), Arc::clone(&answer));
-            std::thread::spawn(move || {
-                for n in 0.. {
-                    let Some(head) = head(&mut stream) else { return };
-                    if answer(n, &head, &mut stream) == Then::Close {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
-}
-
-fn head(stream: &mut TcpStream) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        if stream.read(&mut byte).ok()? == 0 {
-            return None;
-        }
-        head.push(byte[0]);
-    }
-    String::from_utf8(head).ok()
-}
-
-fn send(stream: &mut TcpStream, bytes: impl AsRef<[u8]>) {
-    // A client that is gone has seen enough.
-    let _ = stream.write_all(bytes.as_ref());
-}
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -187,6 +145,7 @@ async fn writes_are_read_back_no_faster_than_the_journeys_ran() {
             n,
             ack: Ack::Acknowledged,
             link: Some(format!("/{n}")),
+            captures: std::collections::BTreeMap::new(),
         })
         .collect();
     let began = std::time::Instant::now();

@@ -20,6 +20,8 @@ pub(crate) struct Answer {
     pub(crate) body: String,
     /// Where the item is that was stored.
     pub(crate) location: Option<String>,
+    /// Cookies that it sets.
+    pub(crate) cookies: Vec<String>,
     /// Whether it is the front page, whose body some shapes replace.
     pub(crate) front: bool,
 }
@@ -31,6 +33,7 @@ impl Answer {
             status,
             body: body.into(),
             location: None,
+            cookies: Vec::new(),
             front: false,
         }
     }
@@ -45,6 +48,9 @@ impl Answer {
         );
         if let Some(location) = &self.location {
             head += &format!("location: {location}\r\n");
+        }
+        for cookie in &self.cookies {
+            head += &format!("set-cookie: {cookie}\r\n");
         }
         match shape {
             Shape::UniqueHeader => head += &format!("x-request-id: {number}\r\n"),

@@ -1,7 +1,7 @@
 //! A small HTTP service in the many shapes that real services have: behind a supervisor, as a daemon, with workers, with
 //! answers that are compressed, huge, endless or wrong now and then. One shape speaks lines over TCP, and has a client.
 //!
-//! Takes a shape and an address; serves `/`, `/health` and `/items/ID` in that shape. The tests drill each shape and hold the
+//! Takes a shape and an address; serves `/`, `/health` and `/items/ID` in that shape; to users who log in also `/notes`. The tests drill each shape and hold the
 //! verdict against what an observer of their own saw.
 
 #![expect(
@@ -13,6 +13,7 @@ mod answer;
 mod heartbeat;
 mod launch;
 mod lines;
+mod notes;
 mod part;
 mod serve;
 mod store;
@@ -114,6 +115,12 @@ enum Shape {
     Ask,
     /// It speaks a protocol of lines instead of HTTP.
     Lines,
+    /// Users log in to write notes.
+    Login,
+    /// The same, with notes that a restart loses.
+    LoginForgetful,
+    /// The same, with an answer that names another note than the one that was written.
+    LoginWrongId,
 }
 
 /// The part that a process plays.

@@ -1,4 +1,4 @@
-//! The server: a thread for each connection, three routes.
+//! The server: a thread for each connection, three routes, and those of the notes.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::heartbeat;
+use crate::notes::Notes;
 use crate::store::Store;
 use crate::{Args, Shape, lines};
 
@@ -47,6 +48,7 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
     let service = Arc::new(Service {
         args: args.clone(),
         store: Store::open(args)?,
+        notes: Notes::default(),
         answers: AtomicU64::new(0),
     });
     for connection in listener.incoming() {
@@ -81,15 +83,17 @@ fn flood() {
 struct Service {
     args: Args,
     store: Store,
+    notes: Notes,
     answers: AtomicU64,
 }
 
 /// What the server reads of a request.
-struct Request {
-    method: String,
-    path: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
     host: String,
-    body: String,
+    pub(crate) cookie: String,
+    pub(crate) body: String,
 }
 
 impl Service {
@@ -124,6 +128,9 @@ impl Service {
         }
         if self.args.shape == Shape::NowAndThen && number % 60 == 59 {
             return Answer::new("500 Internal Server Error", "now and then\n");
+        }
+        if let Some(answer) = self.notes.answer(request, self.args.shape, &self.store) {
+            return answer;
         }
         match (request.method.as_str(), request.path.split_at_checked(7)) {
             ("GET", _) if request.path == "/" => Answer {
@@ -170,7 +177,7 @@ impl Request {
         }
         let mut words = line.split_whitespace().map(str::to_owned);
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let (mut host, mut length) = (String::new(), 0);
+        let (mut host, mut cookie, mut length) = (String::new(), String::new(), 0);
         loop {
             let mut header = String::new();
             from.read_line(&mut header)?;
@@ -179,6 +186,7 @@ impl Request {
             };
             match name.to_ascii_lowercase().as_str() {
                 "host" => value.trim().clone_into(&mut host),
+                "cookie" => value.trim().clone_into(&mut cookie),
                 "content-length" => length = value.trim().parse().unwrap_or(0),
                 _ => {}
             }
@@ -190,6 +198,7 @@ impl Request {
             method,
             path,
             host,
+            cookie,
             body,
         }))
     }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod examples;
+mod login;
 mod logs;
 mod placeholders;
 mod readiness;
@@ -18,6 +19,7 @@ use acceptance::Kind;
 use acceptance::trials::{missing, trial};
 
 use examples::*;
+use login::*;
 use logs::*;
 use placeholders::*;
 use readiness::*;
@@ -99,6 +101,18 @@ fn main() {
         let name = format!("{kind}::a_secret_is_stored_and_shown_nowhere");
         trials.push(trial(name, missing(kind, []), move || {
             a_secret_is_stored_and_shown_nowhere(kind)
+        }));
+        let name = format!("{kind}::users_log_in_write_and_read_what_they_wrote");
+        trials.push(trial(name, missing(kind, []), move || {
+            users_log_in_write_and_read_what_they_wrote(kind)
+        }));
+        let name = format!("{kind}::a_note_that_a_restart_loses_is_a_lost_write");
+        trials.push(trial(name, missing(kind, []), move || {
+            a_note_that_a_restart_loses_is_a_lost_write(kind)
+        }));
+        let name = format!("{kind}::an_answer_with_a_wrong_id_is_bad");
+        trials.push(trial(name, missing(kind, []), move || {
+            an_answer_with_a_wrong_id_is_bad(kind)
         }));
         let name = format!("{kind}::a_flooded_log_is_cut_and_says_so");
         trials.push(trial(name, missing(kind, []), move || {

@@ -323,6 +323,7 @@ fn data_checks(expect: Value, acknowledged: u64, found: &[Found]) -> [Verdict; 2
         n,
         ack,
         link: None,
+        captures: std::collections::BTreeMap::new(),
     });
     let read = (0..).zip(found).map(|(n, found)| Event::ReadBack {
         stream,

@@ -1,5 +1,7 @@
 //! The events of a history. An event of a newer version is read as [`Event::Unknown`].
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::de::Error;
 use serde::ser::SerializeMap;
@@ -230,6 +232,9 @@ pub enum Event {
         ack: Ack,
         /// Where the acknowledgement says that it can be read.
         link: Option<String>,
+        /// The captured values that reading it back needs, by name. What is a secret by its name is hidden, and cookies are.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        captures: BTreeMap<String, String>,
     },
     /// A write was read back.
     ReadBack {

@@ -182,6 +182,7 @@ mod tests {
             { "event": "state", "service": "app", "state": "running" },
             { "event": "alert", "kind": "rejected", "answered": 200, "body": "{}" },
             { "event": "write", "stream": 0, "n": 1, "ack": "acknowledged", "link": "/a" },
+            { "event": "write", "stream": 0, "n": 1, "ack": "acknowledged", "link": null, "captures": { "id": "7" } },
             { "event": "write", "stream": 0, "n": 1, "ack": "refused", "link": null },
             { "event": "write", "stream": 0, "n": 1, "ack": "unknown", "link": null },
             { "event": "read-back", "stream": 0, "n": 1, "ack": "acknowledged", "found": "intact" },

@@ -135,6 +135,8 @@ codes! {
     UnknownRecord = "unknown-record",
     /// The records have no such field.
     UnknownField = "unknown-field",
+    /// A step uses a value that no step before it captured.
+    UnknownCapture = "unknown-capture",
     /// An unknown placeholder in a template.
     UnknownPlaceholder = "unknown-placeholder",
     /// An unmatched brace in a template.
@@ -211,7 +213,7 @@ codes! {
     PathWithoutSlash = "path-without-slash",
     /// A request's path with a character that a path cannot have.
     BadPath = "bad-path",
-    /// A request with both a form and a body.
+    /// A request with more than one body: a form, JSON, or another one.
     FormAndBody = "form-and-body",
     /// Not an HTTP header's name.
     BadHeaderName = "bad-header-name",
@@ -221,6 +223,14 @@ codes! {
     ReservedHeader = "reserved-header",
     /// A limit of what is read of an answer that is zero, or more than memory has room for.
     AnswerLimit = "answer-limit",
+    /// Not a JSON pointer.
+    BadPointer = "bad-pointer",
+    /// Not a regular expression, or one without the group that is to be captured.
+    BadPattern = "bad-pattern",
+    /// A requirement that needs the whole body of an answer without an end.
+    EndlessBody = "endless-body",
+    /// Two steps of a journey that both store what is read back.
+    SeveralWrites = "several-writes",
     /// Not a valid HTTP status.
     BadStatus = "bad-status",
     /// Seeding from records without a count, which never ends.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use firedrill_logs::redact::Secrets;
 
 use super::template::Template;
-use super::{Answer, DeployAction, Plan, Request, System};
+use super::{Answer, DeployAction, JourneyStep, Plan, Request, System};
 
 /// What a placeholder of a secret begins with.
 pub(super) const PREFIX: &str = "env.";
@@ -70,16 +70,13 @@ fn texts(system: &mut System) -> Vec<&mut String> {
         texts.extend(service.env.values_mut());
     }
     if let Some(seed) = &mut system.seed {
-        of_request(&mut seed.request, &mut texts);
-        of_answer(&mut seed.answer, &mut texts);
+        texts.extend(seed.request.texts_mut());
+        texts.extend(seed.answer.texts_mut());
     }
     for journey in &mut system.journeys {
-        if let Some(request) = &mut journey.request {
-            of_request(request, &mut texts);
-        }
-        if let Some(answer) = &mut journey.answer {
-            of_answer(answer, &mut texts);
-        }
+        texts.extend(journey.request.iter_mut().flat_map(Request::texts_mut));
+        texts.extend(journey.answer.iter_mut().flat_map(Answer::texts_mut));
+        texts.extend(journey.steps.iter_mut().flat_map(of_step));
         if let Some(command) = &mut journey.command {
             texts.extend(command.env.values_mut());
             texts.extend(&mut command.output_contains);
@@ -89,26 +86,21 @@ fn texts(system: &mut System) -> Vec<&mut String> {
         }
         if let Some(remember) = &mut journey.remember {
             texts.extend(&mut remember.link);
-            of_request(&mut remember.request, &mut texts);
-            of_answer(&mut remember.answer, &mut texts);
+            texts.extend(remember.request.iter_mut().flat_map(Request::texts_mut));
+            texts.extend(remember.answer.iter_mut().flat_map(Answer::texts_mut));
+            texts.extend(remember.steps.iter_mut().flat_map(of_step));
         }
     }
     for action in &mut system.deploy {
         if let DeployAction::Request { request, .. } = action {
-            of_request(request, &mut texts);
+            texts.extend(request.texts_mut());
         }
     }
     texts
 }
 
-fn of_request<'s>(request: &'s mut Request, texts: &mut Vec<&'s mut String>) {
-    texts.push(&mut request.path);
-    texts.extend(request.header.values_mut());
-    texts.extend(request.form.values_mut());
-    texts.extend(&mut request.body);
-}
-
-fn of_answer<'s>(answer: &'s mut Answer, texts: &mut Vec<&'s mut String>) {
-    texts.extend(answer.header.values_mut());
-    texts.extend(&mut answer.body_contains);
+fn of_step(step: &mut JourneyStep) -> Vec<&mut String> {
+    let mut texts = step.request.texts_mut();
+    texts.extend(step.answer.texts_mut());
+    texts
 }

@@ -211,8 +211,9 @@ pub fn uses_counted_records(system: &System, journey: &Journey) -> bool {
         let records = record.and_then(|record| system.records.get(record));
         records.is_some_and(|records| records.count.is_some())
     };
-    let mut texts = journey.texts().into_iter();
-    texts.any(|text| Template::parse(text).is_ok_and(|template| template.placeholders().any(counted)))
+    let uses =
+        |text: &String| Template::parse(text).is_ok_and(|template| template.placeholders().any(counted));
+    journey.texts().iter().any(uses)
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Journeys {
         );
         let pump = pump(
             seen,
-            recorder.clone(),
+            (recorder.clone(), Arc::clone(users)),
             Arc::clone(&steady_state),
             Arc::clone(&writes),
         );
@@ -128,10 +128,24 @@ fn connections(mode: Mode) -> &'static str {
     }
 }
 
+/// A write as it is recorded: in memory it keeps the sessions and tokens that reading it back needs.
+fn written(users: &Users, write: &probe::Write) -> Event {
+    let mut journeys = users.system.journeys.iter();
+    let journey = journeys.find(|journey| *journey.name == *write.journey);
+    let captures = journey.map(|journey| journey.storable(write.captures.clone()));
+    Event::Write {
+        stream: write.stream,
+        n: write.n,
+        ack: write.ack,
+        link: write.link.clone(),
+        captures: captures.unwrap_or_default(),
+    }
+}
+
 /// Records what the prober sees, in batches, and updates the steady state.
 async fn pump(
     mut seen: mpsc::UnboundedReceiver<Seen>,
-    recorder: Recorder,
+    (recorder, users): (Recorder, Arc<Users>),
     steady_state: Arc<Mutex<SteadyState>>,
     writes: Arc<Mutex<Vec<probe::Write>>>,
 ) -> Result<(), Error> {
@@ -147,8 +161,7 @@ async fn pump(
         for seen in batch.drain(..) {
             match seen {
                 Seen::Write(write) => {
-                    let (stream, n, ack, link) = (write.stream, write.n, write.ack, write.link.clone());
-                    recorder.event(Event::Write { stream, n, ack, link })?;
+                    recorder.event(written(&users, &write))?;
                     writes.lock().unwrap_or_else(PoisonError::into_inner).push(write);
                 }
                 Seen::Complaint { journey, text } => recorder.event(Event::Note {

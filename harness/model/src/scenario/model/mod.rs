@@ -5,6 +5,7 @@ mod probe;
 mod project;
 mod ready;
 mod scenario;
+mod steps;
 mod system;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use probe::*;
 pub use project::*;
 pub use ready::{Condition, Ready};
 pub use scenario::*;
+pub use steps::*;
 pub use system::*;
 
 /// A table of names to templates, in the order of the names.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Journey, Request, System, Texts};
+use super::{Journey, JourneyStep, System, Texts};
 use crate::sample::Mode;
 use crate::scenario::template::{ServiceAddress, Template};
 
@@ -62,8 +62,8 @@ fn is_one_line(lines: &u32) -> bool {
 /// What a journey does, with what is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action<'j> {
-    /// It sends a request.
-    Http(&'j Request, &'j Answer),
+    /// It sends a request, or several.
+    Http,
     /// It starts a program.
     Command(&'j CommandProbe),
     /// It connects, and perhaps sends a text.
@@ -85,10 +85,11 @@ impl System {
 impl Journey {
     /// What it does; `None` where the file does not say exactly one thing, which the loader refuses.
     pub fn action(&self) -> Option<Action<'_>> {
-        match (&self.request, &self.answer, &self.command, &self.tcp) {
-            (Some(request), Some(answer), None, None) => Some(Action::Http(request, answer)),
-            (None, None, Some(command), None) => Some(Action::Command(command)),
-            (None, None, None, Some(tcp)) => Some(Action::Tcp(tcp)),
+        let asks = self.request.is_some() || !self.steps.is_empty();
+        match (asks, &self.command, &self.tcp) {
+            (true, None, None) => Some(Action::Http),
+            (false, Some(command), None) => Some(Action::Command(command)),
+            (false, None, Some(tcp)) => Some(Action::Tcp(tcp)),
             _ => None,
         }
     }
@@ -105,22 +106,14 @@ impl Journey {
     }
 
     /// Every template of what it does, and of what is right.
-    pub fn texts(&self) -> Vec<&String> {
-        let mut texts = Vec::new();
-        if let Some(request) = &self.request {
-            texts.push(&request.path);
-            texts.extend(request.header.values().chain(request.form.values()));
-            texts.extend(&request.body);
-        }
-        if let Some(answer) = &self.answer {
-            texts.extend(answer.header.values().chain(&answer.body_contains));
-        }
+    pub(in crate::scenario) fn texts(&self) -> Vec<String> {
+        let mut texts: Vec<String> = self.steps().iter().flat_map(JourneyStep::texts).collect();
         if let Some(command) = &self.command {
-            texts.extend(command.argv.iter().chain(command.env.values()));
-            texts.extend(&command.output_contains);
+            let words = command.argv.iter().chain(command.env.values());
+            texts.extend(words.chain(&command.output_contains).cloned());
         }
         if let Some(tcp) = &self.tcp {
-            texts.extend(tcp.send.iter().chain(&tcp.expect));
+            texts.extend(tcp.send.iter().chain(&tcp.expect).cloned());
         }
         texts
     }
@@ -133,7 +126,7 @@ impl Journey {
             return BTreeSet::from([(service, self.port.clone())]);
         }
         let texts = self.texts().into_iter();
-        let templates: Vec<Template> = texts.filter_map(|text| Template::parse(text).ok()).collect();
+        let templates: Vec<Template> = texts.filter_map(|text| Template::parse(&text).ok()).collect();
         let placeholders = templates.iter().flat_map(Template::placeholders);
         let addresses = placeholders.filter_map(|name| name.strip_prefix("service."));
         addresses

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Build, CommandProbe, Ready, TcpProbe, Texts, is_true, yes};
+use super::{
+    Build, Captures, CommandProbe, JourneyStep, Ready, Statuses, TcpProbe, Texts, Upload, is_true, yes,
+};
 use crate::sample::Mode;
 use crate::units::{Rate, Share, Size, Span};
 
@@ -148,7 +150,7 @@ pub struct Seed {
     pub answer: Answer,
 }
 
-/// One thing a user does, with the right answer.
+/// One thing a user does, with the right answer: either one request (`request` and `answer`) or several (`step`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Journey {
@@ -162,13 +164,15 @@ pub struct Journey {
     /// How many users send the request at the same instant (1).
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub clients: u32,
-    /// How its probes connect (both modes; a command, and a `tcp` journey that sends nothing: new ones only).
+    /// How its probes connect (both modes; a command, and a `tcp` journey that sends nothing: new ones only): `new`, each request
+    /// over a connection of its own, or `reused`, over kept connections.
     #[serde(default = "both_modes")]
     pub connections: Vec<Mode>,
-    /// An answer later than this is bad (250 ms).
+    /// An answer later than this is bad (250 ms). For a journey with steps: the last answer, counted from the first
+    /// request.
     #[serde(default = "deadline")]
     pub deadline: Span,
-    /// The client gives up after this (1 s).
+    /// The client gives up after this (1 s). For a journey with steps: all of them together.
     #[serde(default = "timeout")]
     pub timeout: Span,
     /// The service that is asked (the entry). A command names services in its arguments.
@@ -177,12 +181,20 @@ pub struct Journey {
     /// Its named port; the main one without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
-    /// What is asked over HTTP. A journey has exactly one of `request`, `command`, `tcp`.
+    /// What is asked over HTTP. A journey has exactly one of `request`, `step`, `command`, `tcp`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<Request>,
     /// The right answer to `request`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Answer>,
+    /// Values of the right answer, by name, for `remember`: `{capture.NAME}`. An answer without the value is bad.
+    #[serde(default, skip_serializing_if = "Captures::is_empty")]
+    pub capture: Captures,
+    /// Several requests of one user, in order, instead of `request`. The cookies that answers set are kept for the probe.
+    /// The probe ends with the first answer that is not good, and that is its outcome; it is a fallback if any answer was
+    /// one.
+    #[serde(default, rename = "step", skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<JourneyStep>,
     /// The program that asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandProbe>,
@@ -221,7 +233,7 @@ fn timeout() -> Span {
     Span::from_secs(1)
 }
 
-/// A request, as templates over records.
+/// A request, as templates over records. At most one of `form` (with or without `file`), `json` and `body`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -236,7 +248,14 @@ pub struct Request {
     /// Form fields, sent as `application/x-www-form-urlencoded`.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub form: Texts,
-    /// A body, instead of a form.
+    /// A file to upload with the form, which is sent as `multipart/form-data` then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Upload>,
+    /// A JSON body: a table, a list or one value, with templates in its texts. Sent as `application/json`, unless `header`
+    /// has another `Content-Type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<serde_json::Value>,
+    /// A body as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
@@ -249,15 +268,28 @@ fn get() -> String {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Answer {
-    /// The status, exactly.
-    pub status: u16,
+    /// The status: a number such as 302, a class such as `2xx`, a range such as `200-299`, or a list of these.
+    pub status: Statuses,
     /// Headers that must have exactly these values, as templates. A header that comes several times has the value of any
     /// of its lines, and of all of them joined with `, `.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub header: Texts,
+    /// Texts that headers must contain, as templates.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub header_contains: Texts,
+    /// Headers that must be there, with any value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub header_present: Vec<String>,
     /// A text the body must contain, as a template. A body with `Content-Encoding: gzip` or `deflate` is unpacked first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_contains: Option<String>,
+    /// A regular expression that must match somewhere in the body. Braces belong to it: it has no placeholders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_matches: Option<String>,
+    /// Values that the body must have, by JSON pointer, such as `"/items/0/id"`, with templates in their texts. A text with
+    /// a placeholder is also equal to the number or boolean that is written so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub json: BTreeMap<String, serde_json::Value>,
     /// The body has no end, such as a stream of events: the answer is whole once `body_contains` was read, or the head
     /// if there is none, and the connection is closed then (false).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -303,7 +335,8 @@ pub struct Fallback {
     pub rungs: Vec<String>,
 }
 
-/// How an acknowledged write is read back.
+/// How an acknowledged write is read back: by one request (`request` and `answer`), or by several (`step`), such as a login
+/// before it. Both may use what the journey captured up to the write: `{capture.NAME}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Remember {
@@ -315,9 +348,15 @@ pub struct Remember {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
     /// The request that reads it back.
-    pub request: Request,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Request>,
     /// The answer when it is there and right.
-    pub answer: Answer,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answer>,
+    /// Several requests that read it back, in order, instead of `request`. The last answer shows whether it is there; a
+    /// wrong answer before it says nothing.
+    #[serde(default, rename = "step", skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<JourneyStep>,
     /// The status that means it does not exist (404).
     #[serde(default = "not_found")]
     pub gone: u16,

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use super::super::document::{Document, at};
 use super::super::problem::{Code, Problem};
 use super::super::tree::Step;
-use super::super::{Answer, Identity, Journey, Request};
+use super::super::{Answer, CAPTURE, Identity, Journey, Request};
 use super::templates::{self, Placeholders};
+use super::visits::{self, Given};
 use super::{InSystem, SystemRule, names};
 use crate::units::Size;
 
@@ -151,13 +152,10 @@ fn timeout_below_deadline(file: &Document, at: usize, journey: &Journey) -> Prob
 }
 
 fn requests(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
-    let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
     for (at, journey) in system.journeys.iter().enumerate() {
-        if let Some(asked) = &journey.request {
-            request(file, at!["journey", at, "request"], asked, &placeholders, found);
-        }
-        if let Some(right) = &journey.answer {
-            answer(file, at!["journey", at, "answer"], right, &placeholders, found);
+        // What is neither is checked by other rules.
+        if journey.request.is_some() || !journey.steps.is_empty() {
+            visits::journey(file, at!["journey", at], (system, journey), found);
         }
     }
 }
@@ -177,24 +175,9 @@ fn remembered(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
             continue;
         };
         let path = |key: &'static str| [Step::Key("journey"), at.into(), "remember".into(), key.into()];
-        // The placeholder has a value only where the acknowledgement or a template gives one.
-        let link = remember.link_header.is_some() || remember.link.is_some();
-        let placeholders = |placeholder: &str| {
-            templates::of_journey(system, link, placeholder).map_err(|mut unknown| {
-                if placeholder == "link" {
-                    unknown.help =
-                        "set `link_header` (a header of the acknowledgement) or `link` (a template)".into();
-                }
-                unknown
-            })
-        };
-        request(file, &path("request"), &remember.request, &placeholders, found);
-        answer(file, &path("answer"), &remember.answer, &placeholders, found);
+        let whole = at!["journey", at, "remember"];
+        visits::remember(file, whole, (system, journey, remember), found);
         status(file, &path("gone"), remember.gone, found);
-        if let Some(link) = &remember.link {
-            let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
-            templates::one(file, &path("link"), link, &placeholders, found);
-        }
         if let Some(header) = &remember.link_header {
             header_name(file, &path("link_header"), header, found);
         }
@@ -219,7 +202,8 @@ fn seed(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
         }
         Some(_) => {}
     }
-    let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
+    let given = Given::default();
+    let placeholders = |placeholder: &str| templates::of_journey(system, &given, placeholder);
     request(file, at!["seed", "request"], &seed.request, &placeholders, found);
     answer(file, at!["seed", "answer"], &seed.answer, &placeholders, found);
 }
@@ -227,6 +211,11 @@ fn seed(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
 fn records(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, records) in &system.records {
         names::well_formed(file, at!["records", name], name, found);
+        if name == CAPTURE {
+            let message = format!("records cannot be called `{name}`");
+            let problem = file.key(Code::BadName, at!["records", name], message);
+            found.push(problem.help("{capture.NAME} is a value that a journey captured"));
+        }
         if records.count == Some(0) {
             let problem = file.value(
                 Code::EmptyRecords,
@@ -277,18 +266,7 @@ pub(super) fn request(
         header_value(file, &path, value, found);
     }
     templates::table(file, &at("header"), &request.header, placeholders, found);
-    templates::table(file, &at("form"), &request.form, placeholders, found);
-    if let Some(body) = &request.body {
-        templates::one(file, &at("body"), body, placeholders, found);
-        if !request.form.is_empty() {
-            let problem = file.key(
-                Code::FormAndBody,
-                &at("body"),
-                "the request has both `form` and `body`",
-            );
-            found.push(problem);
-        }
-    }
+    visits::body(file, path, request, placeholders, found);
 }
 
 /// Refuses a header that follows from other keys: set to anything else, the request could not be understood.
@@ -322,7 +300,8 @@ fn answer_limits(file: &Document, path: &[Step<'_>], answer: &Answer, found: &mu
     }
 }
 
-fn answer(
+/// Checks an answer, whose templates may have these placeholders.
+pub(super) fn answer(
     file: &Document,
     path: &[Step<'_>],
     answer: &Answer,
@@ -330,15 +309,13 @@ fn answer(
     found: &mut Vec<Problem>,
 ) {
     let at = |key: &'static str| [path, at![key]].concat();
-    status(file, &at("status"), answer.status, found);
+    visits::statuses(file, &at("status"), answer, found);
     answer_limits(file, path, answer, found);
     for name in answer.header.keys() {
         header_key(file, &[path, at!["header", name]].concat(), name, found);
     }
     templates::table(file, &at("header"), &answer.header, placeholders, found);
-    if let Some(text) = &answer.body_contains {
-        templates::one(file, &at("body_contains"), text, placeholders, found);
-    }
+    visits::content(file, path, answer, placeholders, found);
 }
 
 fn method(file: &Document, path: &[Step<'_>], method: &str, found: &mut Vec<Problem>) {
@@ -390,7 +367,8 @@ fn status(file: &Document, path: &[Step<'_>], status: u16, found: &mut Vec<Probl
     }
 }
 
-fn header_name(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
+/// Reports a value that is no header's name.
+pub(super) fn header_name(file: &Document, path: &[Step<'_>], name: &str, found: &mut Vec<Problem>) {
     if http::HeaderName::try_from(name).is_err() {
         let message = format!("`{name}` is not a valid header name");
         found.push(file.value(Code::BadHeaderName, path, message));

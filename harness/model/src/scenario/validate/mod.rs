@@ -15,6 +15,7 @@ mod services;
 mod sources;
 mod steps;
 mod templates;
+mod visits;
 
 pub use steps::USER;
 

@@ -6,6 +6,7 @@
 use super::super::document::{Document, at};
 use super::super::problem::{Code, Problem};
 use super::super::{CommandProbe, Journey, Scenario, System, TcpProbe};
+use super::visits::Given;
 use super::{InSystem, SystemRule, names, services, templates};
 use crate::sample::Mode;
 use crate::units::Rate;
@@ -19,24 +20,26 @@ pub(super) const HIGHEST_COMMAND_RATE: f64 = 20.0;
 fn kinds(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         let kinds = [
-            journey.request.is_some(),
+            asks(journey),
             journey.command.is_some(),
             journey.tcp.is_some(),
         ];
         if kinds.into_iter().filter(|is_there| *is_there).count() != 1 {
-            let message = "exactly one of `request`, `command`, `tcp` must be here";
+            let message = "exactly one of `request`, `step`, `command`, `tcp` must be here";
             found.push(file.value(Code::NotExactlyOne, at!["journey", at], message));
-        } else if journey.request.is_some() && journey.answer.is_none() {
-            let problem = file.value(Code::MissingKey, at!["journey", at], "missing key `answer`");
-            found.push(problem.help("`answer`: the right answer to `request`"));
         }
     }
+}
+
+/// Whether it asks over HTTP.
+fn asks(journey: &Journey) -> bool {
+    journey.request.is_some() || !journey.steps.is_empty()
 }
 
 /// Keys that say nothing of such a journey, each with the reason.
 fn strangers(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
-        if journey.request.is_some() || journey.command.is_some() == journey.tcp.is_some() {
+        if asks(journey) || journey.command.is_some() == journey.tcp.is_some() {
             continue;
         }
         let right = match journey.command {
@@ -45,6 +48,7 @@ fn strangers(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>)
         };
         let reasons = [
             ("answer", journey.answer.is_some(), right),
+            ("capture", !journey.capture.is_empty(), "only of an HTTP answer values can be kept"),
             (
                 "fallback",
                 journey.fallback.is_some(),
@@ -145,14 +149,14 @@ fn one_command(
     let placeholders = |placeholder: &str| templates::of_client(system, placeholder);
     templates::table(file, path, &command.env, &placeholders, found);
     if let Some(text) = &command.output_contains {
-        let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
+        let placeholders = |placeholder: &str| templates::of_journey(system, &Given::default(), placeholder);
         let path = at!["journey", at, "command", "output_contains"];
         templates::one(file, path, text, &placeholders, found);
     }
 }
 
 fn tcp(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
-    let placeholders = |placeholder: &str| templates::of_journey(system, false, placeholder);
+    let placeholders = |placeholder: &str| templates::of_journey(system, &Given::default(), placeholder);
     for (at, journey) in system.journeys.iter().enumerate() {
         let Some(TcpProbe { send, expect, .. }) = &journey.tcp else {
             continue;

@@ -10,8 +10,9 @@ use super::super::problem::{Code, Problem};
 use super::super::secrets;
 use super::super::template::{ServiceAddress, Template};
 use super::super::tree::Step;
-use super::super::{Build, Scenario, Service, System, suggest};
+use super::super::{Build, CAPTURE, Scenario, Service, System, suggest};
 use super::names::{self, Unknown};
+use super::visits::Given;
 
 /// Which placeholders a place knows: `Err` says what is wrong with one.
 pub(super) type Placeholders<'a> = &'a dyn Fn(&str) -> Result<(), Unknown>;
@@ -128,12 +129,13 @@ pub(super) fn has_placeholder(
         .any(|text| Template::parse(text).is_ok_and(|template| template.placeholders().any(&is_meant)))
 }
 
-/// In the requests and answers of users; with `link` where an acknowledgement's link is known.
-pub(super) fn of_journey(system: &System, link: bool, placeholder: &str) -> Result<(), Unknown> {
+/// In the requests and answers of users, where this is given.
+pub(super) fn of_journey(system: &System, given: &Given<'_>, placeholder: &str) -> Result<(), Unknown> {
     match placeholder.split_once('.') {
         Some(_) if is_secret(placeholder) => Ok(()),
+        Some((CAPTURE, name)) => given.capture(name),
         Some((record, field)) => names::field(system, record, field),
-        None if link && placeholder == "link" => Ok(()),
+        None if given.link && placeholder == "link" => Ok(()),
         None => {
             let fields: Vec<String> = system
                 .records
@@ -144,7 +146,8 @@ pub(super) fn of_journey(system: &System, link: bool, placeholder: &str) -> Resu
                         .keys()
                         .map(move |field| format!("{record}.{field}"))
                 })
-                .chain(link.then(|| "link".into()))
+                .chain(given.captures.iter().map(|name| format!("{CAPTURE}.{name}")))
+                .chain(given.link.then(|| "link".into()))
                 .collect();
             Err(unknown(
                 placeholder,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::log::Log;
 use crate::fault::error::ActionError as Error;
 use firedrill_model::scenario::{self, template};
-use firedrill_probe::form;
+use firedrill_probe::payload::Body;
 
 /// So much of an answer's body is read.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -106,17 +106,15 @@ fn prepare(
     for (name, value) in &request.header {
         call = call.header(name, render(value)?);
     }
-    if let Some(body) = &request.body {
-        call = call.body(render(body)?);
-    } else if !request.form.is_empty() {
-        let rendered = request
-            .form
-            .iter()
-            .map(|(name, value)| Ok((name, render(value)?)));
-        let fields: Vec<_> = rendered.collect::<Result<_, Error>>()?;
-        call = call
-            .header(http::header::CONTENT_TYPE, form::CONTENT_TYPE)
-            .body(form::body(fields));
+    if let Some(body) = Body::of(request) {
+        let body = body.try_map(&|text: &&str| render(text))?;
+        let has_own = (request.header.keys()).any(|name| name.eq_ignore_ascii_case("content-type"));
+        let settled = body.settles_content_type();
+        let (kind, bytes) = body.encoded();
+        if let Some(kind) = kind.filter(|_| settled || !has_own) {
+            call = call.header(http::header::CONTENT_TYPE, kind);
+        }
+        call = call.body(bytes);
     }
     Ok(call)
 }
