@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use acceptance::shapes::Drilled;
 use acceptance::{Ended, Kind};
 use firedrill::backend::{self, Backend, Source, Spec};
 use firedrill::history::Event;
@@ -13,7 +14,7 @@ use firedrill::scenario::{Ready, ResourceLimits, Restart};
 use firedrill::units::Span;
 use tempfile::TempDir;
 
-use crate::verdicts::Drilled;
+
 use crate::volumes::binaries;
 
 const SYSTEM: &str = r#"

@@ -1,6 +1,7 @@
 //! A system file: the services a drill starts, and what its users do.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

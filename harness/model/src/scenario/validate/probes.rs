@@ -107,8 +107,14 @@ fn asked(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
             }
             (Err(_), None) => continue,
         };
-        if let Some(Err(unknown)) = journey.port.as_ref().map(|port| names::port(service, port)) {
-            found.push(unknown.at_value(file, at!["journey", at, "port"]));
+        let Err(unknown) = names::reached(name, service, journey.port.as_deref()) else {
+            continue;
+        };
+        match (&journey.port, &journey.service) {
+            (Some(_), _) => found.push(unknown.at_value(file, at!["journey", at, "port"])),
+            (None, Some(_)) => found.push(unknown.at_value(file, at!["journey", at, "service"])),
+            // An entry without a port is reported once, and by another rule.
+            (None, None) => {}
         }
     }
 }

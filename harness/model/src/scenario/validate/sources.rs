@@ -36,11 +36,14 @@ pub(super) fn check(InSystem { file, system }: &InSystem<'_>, folder: &Path, fou
                 );
             }
             Build::Command(argv) => {
-                let path = at!["service", name, "build", "command", 0];
-                found.extend(
-                    argv.first()
-                        .and_then(|program| missing_program(file, path, program, folder)),
-                );
+                let working = service.working_folder.as_deref().unwrap_or(Path::new(""));
+                let there = folder.join(working);
+                if !there.is_dir() {
+                    found.push(missing(file, at!["service", name, "working_folder"], working));
+                } else if let Some(program) = argv.first() {
+                    let path = at!["service", name, "build", "command", 0];
+                    found.extend(missing_program(file, path, program, &there));
+                }
             }
             Build::Image(_) => {}
         }
@@ -112,7 +115,7 @@ fn missing(file: &Document, path: &[Step<'_>], what: &Path) -> Problem {
         path,
         format!("{} does not exist", what.display()),
     );
-    problem.help("the path is relative to the system file")
+    problem.help("paths are relative to the system file, and that of a program to `working_folder`, where there is one")
 }
 
 /// `USER` or `USER:GROUP`: numbers, or names that the image knows.

@@ -170,7 +170,7 @@ pub(super) fn of_program(placeholder: &str) -> Result<(), Unknown> {
 pub(super) fn of_client(system: &System, placeholder: &str) -> Result<(), Unknown> {
     match placeholder.split_once('.') {
         Some(("service", rest)) => address(system, rest),
-        _ => of_journey(system, false, placeholder),
+        _ => of_journey(system, &Given::default(), placeholder),
     }
 }
 
