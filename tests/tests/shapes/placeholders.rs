@@ -5,6 +5,7 @@ use testcontainers::GenericBuildableImage;
 use testcontainers::bollard::query_parameters::RemoveImageOptions;
 use testcontainers::runners::AsyncBuilder as _;
 
+use crate::services::PATIENT;
 use crate::volumes::binaries;
 
 const ADDRESSES: &str = r#"
@@ -138,7 +139,7 @@ fn log_of(kind: Kind, system: &str, fault: &str) -> String {
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     write(
         "system.toml",
-        &(system.to_owned() + &acceptance::home("20/s", "")),
+        &(system.to_owned() + &acceptance::home("20/s", PATIENT)),
     );
     let step = format!("[[step]]\nat = \"200ms\"\n{fault}\n");
     let expect = "[expect]\njourneys = { home = \"may be down\" }\n";

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use acceptance::{Ended, Kind};
 
+use crate::services::PATIENT;
+
 const SYSTEM: &str = r#"
 summary = "an app and the Redis that it would use"
 entry = "app"
@@ -62,7 +64,7 @@ pub(crate) async fn redis_is_ready_when_it_answers_a_ping(kind: Kind) {
         write(".dockerignore", "*\n!root\n");
         pack(&folder.path().join("root"));
     }
-    let system = SYSTEM.replace("BUILD", build) + &acceptance::home("20/s", "");
+    let system = SYSTEM.replace("BUILD", build) + &acceptance::home("20/s", PATIENT);
     write("system.toml", &system);
     write("redis.toml", SCENARIO);
     let file = folder.path().join("redis.toml").display().to_string();

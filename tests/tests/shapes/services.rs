@@ -52,10 +52,13 @@ kill = { service = "worker" }
 journeys = { home = "may be down" }
 "#;
 
+/// On a busy machine answers come late, and none of these tests is about that.
+pub(crate) const PATIENT: &str = "deadline = \"10s\"\ntimeout = \"10s\"";
+
 /// Files in a folder below the workspace, whose packages they may name.
 fn files(system: &str, scenario: &str) -> TempDir {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    let system = system.to_owned() + &acceptance::home("20/s", "");
+    let system = system.to_owned() + &acceptance::home("20/s", PATIENT);
     std::fs::write(folder.path().join("system.toml"), system).unwrap();
     std::fs::write(folder.path().join("drill.toml"), scenario).unwrap();
     folder

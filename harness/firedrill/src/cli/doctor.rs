@@ -58,7 +58,7 @@ async fn engine() -> Finding {
 /// What the engine shows of secrets.
 fn inspection() -> Finding {
     Finding {
-        what: "docker: secrets kept from inspection".into(),
+        what: "docker: hidden environment".into(),
         good: false,
         found: "`docker inspect` shows a container's environment, {env.NAME} included, while a drill runs"
             .into(),

@@ -244,7 +244,9 @@ impl Backend for Containers {
             known.log_start = log_start;
             known.container = Some(id.clone());
         })?;
-        call("start", service, self.client.start_container(&id, None)).await
+        let (client, service) = (self.client.clone(), service.to_owned());
+        let started = async move { call("start", &service, client.start_container(&id, None)).await };
+        self.to_its_end(started).await
     }
 
     async fn reconfigure(&self, spec: Spec) -> Result<(), Error> {
