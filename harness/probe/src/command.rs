@@ -73,6 +73,8 @@ impl std::fmt::Debug for Commands {
 
 /// Asks a service by a program.
 pub(super) struct CommandClient {
+    /// The program's name as the file says it.
+    name: String,
     program: PathBuf,
     arguments: Vec<Template>,
     env: Vec<(String, Template)>,
@@ -96,8 +98,10 @@ impl CommandClient {
         let arguments = command.argv.iter().skip(1);
         let env = command.env.iter();
         let output = command.output_contains.as_ref();
+        let (name, program) = program::find(journey, command, &reach.commands.folder)?;
         Ok(Self {
-            program: program::find(journey, command, &reach.commands.folder)?,
+            name,
+            program,
             arguments: arguments
                 .map(|text| reach.with_addresses(text))
                 .collect::<Result<_, _>>()?,
@@ -152,6 +156,8 @@ impl CommandClient {
 
     fn command(&self, book: &Book<'_>, n: u64) -> Result<Command, Error> {
         let mut command = Command::new(&self.program);
+        // A program of several names does what it is called.
+        command.arg0(&self.name);
         for text in &self.arguments {
             command.arg(render(text, book, n)?);
         }

@@ -20,8 +20,8 @@ pub fn find_programs(system: &System, folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// The absolute path of a command's program.
-pub(super) fn find(journey: &str, command: &CommandProbe, folder: &Path) -> Result<PathBuf, Error> {
+/// The program of a command: its name as the file says it, which it may look at, and its absolute path.
+pub(super) fn find(journey: &str, command: &CommandProbe, folder: &Path) -> Result<(String, PathBuf), Error> {
     let word = command.argv.first().map(String::as_str).unwrap_or_default();
     // The loader has checked that it has no placeholder, and may have escaped braces.
     let name = Template::parse(word).and_then(|template| template.render(|_| None));
@@ -38,10 +38,13 @@ pub(super) fn find(journey: &str, command: &CommandProbe, folder: &Path) -> Resu
             .filter(|_| !name.is_empty())
             .find_map(|folder| executable(folder.join(&name)))
     };
-    found.ok_or_else(|| Error::NoProgram {
-        journey: journey.to_owned(),
-        program: name,
-    })
+    match found {
+        Some(path) => Ok((name, path)),
+        None => Err(Error::NoProgram {
+            journey: journey.to_owned(),
+            program: name,
+        }),
+    }
 }
 
 /// The absolute path of a file that can be run: the command runs in another folder.
@@ -60,12 +63,14 @@ mod tests {
 
     #[test]
     fn a_bare_name_is_looked_up_in_path_and_a_path_beside_the_system_file() {
-        let found = find("ask", &command("sh"), Path::new("/nowhere")).unwrap();
-        assert!(found.is_absolute() && found.ends_with("sh"), "{found:?}");
-        assert_eq!(
-            find("ask", &command("./sh"), found.parent().unwrap()).unwrap(),
-            found.parent().unwrap().join("./sh")
+        let (name, found) = find("ask", &command("sh"), Path::new("/nowhere")).unwrap();
+        assert!(
+            name == "sh" && found.is_absolute() && found.ends_with("sh"),
+            "{found:?}"
         );
+        let beside = found.parent().unwrap();
+        let again = find("ask", &command("./sh"), beside).unwrap();
+        assert_eq!(again, ("./sh".to_owned(), beside.join("./sh")));
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
         for missing in ["no-such-program", "./no-such-program", "./Cargo.toml", "./src"] {
             let refused = find("ask", &command(missing), here);

@@ -48,7 +48,7 @@ pub(crate) async fn redis_is_killed_and_cut_off(kind: Kind) {
     }
     std::fs::create_dir(folder.path().join("systems")).unwrap();
     std::fs::write(folder.path().join("systems/redis.toml"), system).unwrap();
-    for name in ["killed.toml", "link-dead.toml"] {
+    for name in ["killed.toml", "link-lost.toml"] {
         let path = folder.path().join(name);
         std::fs::write(&path, read(name)).unwrap();
         let (ended, history) = run(kind, &path, &folder.path().join(name).with_extension("runs"));
@@ -67,7 +67,8 @@ pub(crate) async fn redis_is_killed_and_cut_off(kind: Kind) {
         let engine = testcontainers::core::client::docker_client_instance()
             .await
             .unwrap();
-        let removed = engine.remove_image(&format!("{image}:7"), None::<RemoveImageOptions>, None);
+        let image = format!("{image}:7");
+        let removed = engine.remove_image(&image, None::<RemoveImageOptions>, None);
         removed.await.unwrap();
     }
 }

@@ -59,7 +59,7 @@ fn the_example_in_the_documentation_is_valid() {
 #[test]
 fn the_examples_are_valid() {
     let examples = Path::new("../../examples/redis");
-    for name in ["killed.toml", "link-dead.toml"] {
+    for name in ["killed.toml", "link-lost.toml"] {
         load(&examples.join(name), &faults()).unwrap();
     }
 }
