@@ -180,6 +180,7 @@ impl<'a, F> Loader<'a, F> {
         let subject = InSystem {
             file: &file,
             system: &system,
+            folder: path.parent().unwrap_or(Path::new("")),
         };
         validate::system(&subject, &mut self.found);
         Some(system)

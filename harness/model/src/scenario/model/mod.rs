@@ -3,6 +3,7 @@
 mod project;
 mod scenario;
 mod system;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub use crate::check::Never;
 pub use project::*;
 pub use scenario::*;
 pub use system::*;
+pub use tls::*;
 
 /// A table of names to templates, in the order of the names.
 pub type Texts = BTreeMap<String, String>;

@@ -12,8 +12,11 @@ mod requirements;
 mod services;
 mod steps;
 mod templates;
+mod tls;
 
 pub use steps::USER;
+
+use std::path::Path;
 
 use super::document::{Document, at};
 use super::problem::{Code, Problem};
@@ -23,6 +26,8 @@ use super::{FaultKind, Project, Scenario, System};
 pub(super) struct InSystem<'a> {
     pub(super) file: &'a Document,
     pub(super) system: &'a System,
+    /// The folder that its relative paths are relative to.
+    pub(super) folder: &'a Path,
 }
 
 /// A scenario with its file and, when that could be read, its system.
@@ -36,7 +41,7 @@ pub(super) struct InScenario<'a> {
 /// Runs all rules over a system.
 pub(super) fn system(subject: &InSystem<'_>, found: &mut Vec<Problem>) {
     summary(subject.file, &subject.system.summary, found);
-    let rules = [services::RULES, journeys::RULES];
+    let rules = [services::RULES, tls::RULES, journeys::RULES];
     for rule in rules.into_iter().flatten() {
         rule(subject, found);
     }
