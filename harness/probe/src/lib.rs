@@ -1,9 +1,9 @@
 //! What users see: journeys, sent on an open-loop schedule, each answer with an outcome.
 //!
 //! Takes a plan and the address of the system's entry, and gives every [`Sample`] and every [`Write`] as it happens; the
-//! drill owns it. It speaks plain HTTP/1.1 over TCP connections of its own, follows no redirect, repeats nothing but a
-//! request on a kept connection that was closed while idle, resolves no names, connects to the entry alone, and knows
-//! nothing of faults.
+//! drill owns it. It speaks HTTP/1.1 or HTTP/2, over TLS or not, as the [`Endpoint`] says, over TCP connections of its own.
+//! It follows no redirect, repeats nothing but a request on a kept connection that was closed while idle, resolves no
+//! names, connects to the entry alone, and knows nothing of faults.
 //!
 //! ```
 //! use firedrill_probe::{Users, streams};
@@ -26,11 +26,15 @@
 //! ```
 
 mod answer;
+mod ask;
 mod body;
 mod connection;
 mod counted;
+mod dial;
+mod endpoint;
 mod error;
 pub mod form;
+mod observer;
 mod prepared;
 mod prober;
 mod records;
@@ -40,7 +44,11 @@ mod store;
 mod stream;
 
 pub use answer::named_release;
+pub use ask::ask;
+pub use dial::NoAnswer;
+pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Error, InvalidText, NotAcknowledged};
+pub use observer::{Protocol, TlsVersion};
 pub use prober::probe;
 pub use store::{Obstacle, read_back, seed};
 pub use stream::{Stream, streams};
@@ -97,6 +105,10 @@ pub enum Seen {
         /// … until then.
         until: Micros,
     },
+    /// A connection speaks in a way that none before it did.
+    Connected(Protocol),
+    /// TLS failed for a cause that was not there before.
+    ConnectionFailed(String),
 }
 
 impl Seen {

@@ -1,6 +1,5 @@
 //! The prober: every stream at once, on a thread of its own, from the first probe to the last answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Seen;
+use super::endpoint::Endpoint;
 use super::error::Error;
+use super::observer::Observer;
 use super::running_stream::{Common, RunningStream};
 use super::stall::Stalls;
 use super::stream::with_journeys;
@@ -27,13 +28,14 @@ use firedrill_model::sample::{Clock, Labels};
 pub async fn probe(
     users: Arc<Users>,
     seed: u64,
-    entry: SocketAddr,
+    entry: impl Into<Endpoint>,
     clock: Clock,
     labels: Labels,
     sink: mpsc::UnboundedSender<Seen>,
     stop: CancellationToken,
 ) -> Result<(), Error> {
     let stalls = Stalls::default();
+    let entry = entry.into().observed(Arc::new(Observer::new(sink.clone())));
     let end = on_its_own_thread(
         Common {
             users,

@@ -1,6 +1,5 @@
 //! A running stream: probe *i* is due at `t0 + i/rate`, whatever became of earlier ones.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerLabels, acknowledgement, first};
 use super::connection::{Exchange, Way};
+use super::endpoint::Endpoint;
 use super::error::Error;
 use super::prepared::{Concrete, Prepared};
 use super::records::Book;
@@ -28,7 +28,7 @@ const CACHED: u64 = 4096;
 pub(super) struct Common {
     pub(super) users: Arc<Users>,
     pub(super) seed: u64,
-    pub(super) entry: SocketAddr,
+    pub(super) entry: Endpoint,
     pub(super) clock: Clock,
     pub(super) labels: Labels,
     pub(super) sink: mpsc::UnboundedSender<Seen>,
@@ -85,7 +85,7 @@ impl RunningStream {
             link_header: link.and_then(|name| name.parse().ok()),
             writes: remember.is_some(),
             streams: streams as u64,
-            way: Way::new(common.entry, stream.mode),
+            way: Way::new(common.entry.clone(), stream.mode),
             in_flight: Arc::new(Semaphore::new(in_flight)),
             journey: stream.journey.as_str().into(),
             stream,

@@ -25,6 +25,7 @@
 //!         release: "v1".into(),
 //!         port: 8000,
 //!         ports: BTreeMap::new(),
+//!         tls: None,
 //!         volumes: BTreeMap::new(),
 //!         shares: BTreeMap::new(),
 //!         restart: Restart::No,
@@ -41,6 +42,7 @@
 
 pub mod backend;
 pub mod drill;
+mod endpoint;
 pub mod fault;
 
 /// A checked scenario with its faults parsed: what a drill runs.

@@ -45,6 +45,7 @@ impl LatePort {
             release: "v1".into(),
             port: service.port,
             ports: BTreeMap::new(),
+            tls: None,
             volumes: service.volumes.clone(),
             shares: BTreeMap::new(),
             restart: service.restart,
@@ -59,7 +60,8 @@ impl LatePort {
     }
 
     async fn ready(&self) -> Result<Duration, Error> {
-        backend::ready(self.backend.as_ref(), "app", &self.ready).await
+        let endpoint = self.backend.address("app", None)?.into();
+        backend::ready(self.backend.as_ref(), "app", &self.ready, &endpoint).await
     }
 }
 

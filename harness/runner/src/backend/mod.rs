@@ -41,7 +41,8 @@ pub use run_id::new_run_id;
 
 use firedrill_model::format;
 use firedrill_model::history::BackendKind;
-use firedrill_model::scenario::{ResourceLimits, Restart};
+use firedrill_model::scenario::{ResourceLimits, Restart, Tls};
+use firedrill_probe::EndpointError;
 
 /// Which backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,6 +117,8 @@ pub struct Spec {
     pub port: u16,
     /// Further ports, inside.
     pub ports: BTreeMap<String, u16>,
+    /// How it speaks TLS: its URLs then begin with `https://`.
+    pub tls: Option<Tls>,
     /// Volumes of its own: name to path inside.
     pub volumes: BTreeMap<String, String>,
     /// Volumes of others: name here to (service, volume) there; mounted at the same path as there.
@@ -124,6 +127,18 @@ pub struct Spec {
     pub restart: Restart,
     /// Limits.
     pub limits: ResourceLimits,
+}
+
+impl Spec {
+    /// What the URL of its main or a named port begins with.
+    pub fn scheme(&self, port: Option<&str>) -> &'static str {
+        scheme(self.tls.as_ref().is_some_and(|tls| tls.speaks_at(port)))
+    }
+}
+
+/// What the URL of a service begins with.
+pub fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// What a service's process is doing.
@@ -203,6 +218,15 @@ pub enum Error {
     /// The system has no such service.
     #[error("unknown service `{0}`")]
     NoSuchService(String),
+    /// It cannot be asked over TLS.
+    #[error("{service}: {source}")]
+    Endpoint {
+        /// The service.
+        service: String,
+        /// The cause.
+        #[source]
+        source: EndpointError,
+    },
 }
 
 /// Where the services of one drill run. Every method is safe to cancel and leaves nothing that [`Backend::clean`] or

@@ -4,12 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
+use http::Request;
 
 use super::{Backend, Error, Log, State};
 use firedrill_model::format;
 use firedrill_model::scenario::Ready;
 use firedrill_model::units::Size;
+use firedrill_probe::{Endpoint, NoAnswer, ask};
 use firedrill_wait::{Poll, WaitError};
 
 /// As much of a log as its last lines need.
@@ -20,18 +23,22 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 /// So many tries at a time: the service may be busy with starting.
 const MOST_TRIES: usize = 8;
 
-/// Waits until a service is ready; returns how long that took. A service whose process has ended is not waited for.
+/// Waits until a service is ready, which its `endpoint` is asked; returns how long that took. A service whose process has
+/// ended is not waited for.
 ///
 /// # Errors
 /// [`Error::NotReady`] with what the last look saw and the end of the service's log.
-pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Result<Duration, Error> {
+pub async fn ready(
+    backend: &dyn Backend,
+    service: &str,
+    ready: &Ready,
+    endpoint: &Endpoint,
+) -> Result<Duration, Error> {
     let since = Instant::now();
-    let address = backend.address(service, ready.port.as_deref())?;
-    let client = client();
     let look = || async {
-        let seen = match (&ready.path, &client) {
-            (Some(path), Some(client)) => overlapping(|| answers(client, address, path, ready)).await,
-            _ => accepts(backend, service, ready.port.as_deref()).await,
+        let seen = match &ready.path {
+            Some(path) => overlapping(|| answers(endpoint, path, ready)).await,
+            None => accepts(backend, service, ready.port.as_deref()).await,
         };
         match backend.state(service).await {
             Ok(State::Running(_) | State::Paused) => {}
@@ -97,15 +104,7 @@ enum Unanswered {
     },
     /// The page was not answered.
     #[error(transparent)]
-    Request(reqwest::Error),
-}
-
-/// A client that asks nobody but the address it is given.
-fn client() -> Option<reqwest::Client> {
-    let builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none());
-    builder.build().ok()
+    Request(#[from] NoAnswer),
 }
 
 /// The first result of several tries. A slow page may take as long as the wait lasts, and a try that hangs must not hide
@@ -143,18 +142,14 @@ async fn accepts(backend: &dyn Backend, service: &str, port: Option<&str>) -> Re
     }
 }
 
-async fn answers(
-    client: &reqwest::Client,
-    address: SocketAddr,
-    path: &str,
-    ready: &Ready,
-) -> Result<(), Unanswered> {
-    let mut request = client.get(format!("http://{address}{path}"));
+async fn answers(endpoint: &Endpoint, path: &str, ready: &Ready) -> Result<(), Unanswered> {
+    let mut request = Request::get(path);
     for (name, value) in &ready.header {
         request = request.header(name, value);
     }
-    let answer = request.send().await;
-    let answer = answer.map_err(|error| Unanswered::Request(error.without_url()))?;
+    let request = request.body(Bytes::new()).map_err(NoAnswer::from)?;
+    // The body does not matter.
+    let answer = ask(endpoint, request, 0, ready.within.0).await?;
     match answer.status().as_u16() {
         ..400 => Ok(()),
         status => Err(Unanswered::Status {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Drill, Error, alerts, proxies};
 use crate::backend::{self, Spec};
+use crate::endpoint;
 use firedrill_model::format;
 use firedrill_model::history::Event;
 use firedrill_model::scenario::{Build, Service, Template};
@@ -40,7 +41,9 @@ impl Drill {
             let service = &plan.system.services[name];
             if service.starts {
                 backend.start(name).await?;
-                backend::ready(backend.as_ref(), name, &service.ready).await?;
+                let port = service.ready.port.as_deref();
+                let endpoint = endpoint::of(plan, backend.as_ref(), name, port)?;
+                backend::ready(backend.as_ref(), name, &service.ready, &endpoint).await?;
                 let (release, what) = (service.release.clone(), service.build.to_string());
                 self.recorder.event(Event::Service {
                     service: name.clone(),
@@ -50,7 +53,7 @@ impl Drill {
             }
         }
         if plan.scenario.seeded && plan.system.seed.is_some() {
-            let entry = backend.address(plan.entry(), None)?;
+            let entry = endpoint::of(plan, backend.as_ref(), plan.entry(), None)?;
             let stored = probe::seed(&self.users, entry, self.order.seed)
                 .await
                 .map_err(Error::Seed)?;
@@ -96,6 +99,7 @@ impl Drill {
             release: service.release.clone(),
             port: service.port,
             ports: service.ports.clone(),
+            tls: service.tls.clone(),
             volumes: service.volumes.clone(),
             shares: shares.collect(),
             restart: service.restart,

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use super::{Error, derive};
 use crate::Plan;
 use crate::backend::{self, Backend};
+use crate::endpoint;
+use firedrill_probe::Endpoint;
 use firedrill_proxy::{Protocol, Proxies, Proxy, Route, USER};
 
 /// A port that is free on 127.0.0.1 may be in use on another address; so many are tried.
@@ -32,7 +34,9 @@ pub(super) async fn start(
         let seed = derive(seed, &format!("link {route}"));
         let proxy = open(bind, upstream, protocol, seed).await?;
         if route.from != USER {
-            let url = format!("http://{host}:{}", proxy.address().port());
+            let tls = plan.system.services.get(&route.to);
+            let tls = tls.is_some_and(|service| service.tls_at(port).is_some());
+            let url = format!("{}://{host}:{}", backend::scheme(tls), proxy.address().port());
             backend.set_link_url(&route.from, &route.to, port, &url);
         }
         proxies.add(route, proxy);
@@ -40,18 +44,19 @@ pub(super) async fn start(
     Ok(())
 }
 
-/// Where users reach the system: its entry, or the proxy in front of it.
-pub(super) fn entry(plan: &Plan, backend: &dyn Backend, proxies: &Proxies) -> Result<SocketAddr, Error> {
+/// Where and how users reach the system: its entry, or the proxy in front of it.
+pub(super) fn entry(plan: &Plan, backend: &dyn Backend, proxies: &Proxies) -> Result<Endpoint, Error> {
     let route = Route {
         from: USER.into(),
         to: plan.entry().into(),
         port: None,
     };
-    match proxies.get(&route) {
-        Ok(proxy) => Ok(proxy.address()),
+    let address = match proxies.get(&route) {
+        Ok(proxy) => proxy.address(),
         // No step acts on the users' link.
-        Err(_) => Ok(backend.address(plan.entry(), None)?),
-    }
+        Err(_) => backend.address(plan.entry(), None)?,
+    };
+    Ok(endpoint::at(plan, address, plan.entry(), None)?)
 }
 
 /// The links that steps name. One HTTP fault among several makes its proxy parse HTTP.
