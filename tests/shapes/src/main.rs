@@ -12,6 +12,7 @@
 mod answer;
 mod heartbeat;
 mod launch;
+mod modern;
 mod serve;
 mod store;
 
@@ -99,6 +100,12 @@ enum Shape {
     LinkedStore,
     /// A FIFO lies beside its store.
     Fifo,
+    /// It speaks TLS, and HTTP/2 or HTTP/1.1 over it, as the client likes.
+    Tls,
+    /// It speaks HTTP/2 without TLS.
+    Http2,
+    /// It speaks TLS, and ends each HTTP/2 connection after 40 ms with a GOAWAY.
+    Goaway,
 }
 
 /// The part that a process plays.

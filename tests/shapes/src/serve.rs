@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::heartbeat;
+use crate::modern;
 use crate::store::Store;
 use crate::{Args, Shape};
 
@@ -45,6 +46,9 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
         store: Store::open(args)?,
         answers: AtomicU64::new(0),
     });
+    if matches!(args.shape, Shape::Tls | Shape::Http2 | Shape::Goaway) {
+        return modern::accept(args, service, listener);
+    }
     for connection in listener.incoming() {
         let (service, connection) = (Arc::clone(&service), connection?);
         // A client that goes away ends its own thread only.
@@ -74,18 +78,18 @@ fn flood() {
     }
 }
 
-struct Service {
-    args: Args,
+pub(crate) struct Service {
+    pub(crate) args: Args,
     store: Store,
-    answers: AtomicU64,
+    pub(crate) answers: AtomicU64,
 }
 
 /// What the server reads of a request.
-struct Request {
-    method: String,
-    path: String,
-    host: String,
-    body: String,
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) host: String,
+    pub(crate) body: String,
 }
 
 impl Service {
@@ -107,7 +111,7 @@ impl Service {
         Ok(())
     }
 
-    fn answer(&self, request: &Request, number: u64) -> Answer {
+    pub(crate) fn answer(&self, request: &Request, number: u64) -> Answer {
         if self.args.shape == Shape::VirtualHost && request.host != "shapes.example" {
             return Answer::new("421 Misdirected Request", "no such host\n");
         }
