@@ -179,7 +179,16 @@ impl Recipe {
         let link = |n: u64| Some(format!("/link-{n}"));
         for (at, stream, n, up) in writes {
             let (stream, n, ack, link) = (*stream, *n, ack(up), link(*n).filter(|_| *up));
-            line(at.0, Event::Write { stream, n, ack, link, captures: std::collections::BTreeMap::new() })?;
+            line(
+                at.0,
+                Event::Write {
+                    stream,
+                    n,
+                    ack,
+                    link,
+                    captures: std::collections::BTreeMap::new(),
+                },
+            )?;
         }
         let end = self.length() + SECOND;
         line(

@@ -8,4 +8,5 @@ pub mod load;
 pub mod plan;
 pub mod probing;
 pub mod reference;
+pub mod secure;
 pub mod table;

@@ -1,13 +1,12 @@
 //! The library's own prober at work, with its samples written down as a drill writes them.
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use firedrill::Plan;
 use firedrill::history::{Event, FORMAT, History, Phase, Stamped, Start, Writer};
-use firedrill::probe::{self, Seen, Users};
+use firedrill::probe::{self, Endpoint, Seen, Users};
 use firedrill::sample::{Clock, Labels, Micros, Sample};
 use firedrill::wait;
 use tokio::sync::mpsc;
@@ -19,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// When the prober cannot run.
 pub async fn remembered(
     plan: Plan,
-    entry: SocketAddr,
+    entry: impl Into<Endpoint>,
     clock: Clock,
     stop: CancellationToken,
 ) -> Result<History, probe::Error> {
@@ -46,7 +45,10 @@ pub async fn remembered(
                         at: until,
                         event: Event::Gap { since, until },
                     }),
-                    Seen::Write(_) | Seen::Complaint { .. } => {}
+                    Seen::Write(_)
+                    | Seen::Complaint { .. }
+                    | Seen::Connected(_)
+                    | Seen::ConnectionFailed(_) => {}
                 }
             }
             wait::until_due(Instant::now() + Duration::from_millis(40)).await;
@@ -68,7 +70,7 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// When the prober cannot run or the disk does not take it.
 pub async fn written(
     plan: Plan,
-    entry: SocketAddr,
+    entry: impl Into<Endpoint>,
     folder: &Path,
     length: Duration,
 ) -> Result<Vec<u64>, Failure> {

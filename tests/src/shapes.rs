@@ -49,11 +49,6 @@ pub const UNDECIDED: &[(&str, &[&str], &str)] = &[
         "nobody may not write to a folder of the harness's user, so that it is never steady",
     ),
     (
-        "many-headers",
-        &DRILLS,
-        "the wait for readiness reads at most 100 headers",
-    ),
-    (
         "now-and-then",
         &DRILLS,
         "an error at the very end may be the begin of an outage",

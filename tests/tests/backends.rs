@@ -108,6 +108,7 @@ impl Home {
             user: None,
             port: Some(8000),
             ports: BTreeMap::new(),
+            tls: None,
             volumes: BTreeMap::from([("store".into(), "/data".into())]),
             shares: BTreeMap::new(),
             restart: Restart::No,
@@ -121,7 +122,9 @@ impl Home {
     }
 
     async fn ready(&self) {
-        backend::ready(self.backend.as_ref(), "app", &self.ready)
+        let port = self.ready.port.as_deref();
+        let endpoint = self.backend.address("app", port).unwrap().into();
+        backend::ready(self.backend.as_ref(), "app", &self.ready, &endpoint)
             .await
             .unwrap();
     }
@@ -300,7 +303,9 @@ async fn a_shared_volume_is_the_same_folder(home: &Home) {
     let of = |service| home.backend.volume(service, "store").unwrap();
     assert_eq!(of("reader"), of("app"));
     home.backend.start("reader").await.unwrap();
-    backend::ready(home.backend.as_ref(), "reader", &home.ready)
+    let port = home.ready.port.as_deref();
+    let reader = home.backend.address("reader", port).unwrap().into();
+    backend::ready(home.backend.as_ref(), "reader", &home.ready, &reader)
         .await
         .unwrap();
     assert_ne!(home.backend.address("reader", None).unwrap(), home.address());
@@ -377,6 +382,7 @@ async fn leaver(words: &str) -> (Arc<dyn Backend>, backend::Process, tempfile::T
         user: None,
         port: Some(8000),
         ports: BTreeMap::new(),
+        tls: None,
         volumes: BTreeMap::new(),
         shares: BTreeMap::new(),
         restart: Restart::No,

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use firedrill::scenario::Http;
 use firedrill_bench::table::Table;
-use firedrill_bench::{plan, probing, reference};
+use firedrill_bench::{plan, probing, reference, secure};
 
 /// Compares the cost of a probe with that of a request of `oha`.
 #[derive(Parser)]
@@ -35,7 +36,11 @@ struct Args {
 enum Inner {
     /// The server that is probed.
     #[command(hide = true)]
-    Serve,
+    Serve {
+        /// Over TLS.
+        #[arg(long)]
+        secure: bool,
+    },
     /// The prober, as a process of its own.
     #[command(hide = true)]
     Probe {
@@ -47,9 +52,22 @@ enum Inner {
         millis: u64,
         /// How to connect.
         mode: String,
+        /// What to speak.
+        speech: Speech,
         /// Where to write the samples.
         folder: PathBuf,
     },
+}
+
+/// What is spoken with the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Speech {
+    /// HTTP/1.1 without TLS.
+    Http,
+    /// HTTP/1.1 over TLS.
+    Https,
+    /// HTTP/2 over TLS.
+    Http2,
 }
 
 type Failure = probing::Failure;
@@ -57,14 +75,21 @@ type Failure = probing::Failure;
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match &args.inner {
-        Some(Inner::Serve) => serve(),
+        Some(Inner::Serve { secure }) => serve(*secure),
         Some(Inner::Probe {
             address,
             rate,
             millis,
             mode,
+            speech,
             folder,
-        }) => probe(*address, *rate, Duration::from_millis(*millis), mode, folder),
+        }) => probe(
+            (*address, *speech),
+            *rate,
+            Duration::from_millis(*millis),
+            mode,
+            folder,
+        ),
         None => compare(&args),
     };
     match done {
@@ -77,23 +102,33 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve() -> Result<bool, Failure> {
+fn serve(secure: bool) -> Result<bool, Failure> {
     let address = reference::free_address()?;
-    reference::serve(address, || println!("{address}"))?;
+    let ready = || println!("{address}");
+    if secure {
+        secure::serve(address, ready)?;
+    } else {
+        reference::serve(address, ready)?;
+    }
     Ok(true)
 }
 
 /// Probes, and says how late: the 99.9th percentile in microseconds; and the most memory it had, in KiB.
 fn probe(
-    address: SocketAddr,
+    (address, speech): (SocketAddr, Speech),
     rate: u32,
     length: Duration,
     mode: &str,
     folder: &Path,
 ) -> Result<bool, Failure> {
     let plan = plan::of_journeys(&serde_json::json!([plan::get("page", rate, &[mode], "250ms")]))?;
+    let entry = match speech {
+        Speech::Http => address.into(),
+        Speech::Https => secure::endpoint(&plan, address, Http::One)?,
+        Speech::Http2 => secure::endpoint(&plan, address, Http::Two)?,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let mut late = runtime.block_on(probing::written(plan, address, folder, length))?;
+    let mut late = runtime.block_on(probing::written(plan, entry, folder, length))?;
     late.sort_unstable();
     let p999 = late.get(late.len() * 999 / 1000).copied().unwrap_or(0);
     println!("{} {p999} {}", late.len(), most_memory()?);
@@ -123,9 +158,10 @@ impl Drop for Server {
     }
 }
 
-fn server() -> Result<Server, Failure> {
+fn server(secure: bool) -> Result<Server, Failure> {
     let mut child = Command::new(std::env::current_exe()?)
         .arg("serve")
+        .args(secure.then_some("--secure"))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
@@ -159,6 +195,7 @@ fn timed(command: &[String]) -> Result<(String, f64), Failure> {
 struct Bench<'a> {
     args: &'a Args,
     server: Server,
+    speech: Speech,
     scratch: PathBuf,
     runs: usize,
 }
@@ -176,6 +213,7 @@ impl Bench<'_> {
             rate.to_string(),
             millis.to_string(),
             mode.into(),
+            format!("{:?}", self.speech).to_lowercase(),
             folder.to_string_lossy().into_owned(),
         ];
         let ran = timed(&command)?;
@@ -185,7 +223,12 @@ impl Bench<'_> {
 
     fn oha(&self, rate: u32, probes: u32, mode: &str) -> Result<f64, Failure> {
         let mut command: Vec<String> = vec![self.args.oha.to_string_lossy().into_owned()];
-        let url = format!("http://{}/", self.server.address);
+        let scheme = if self.speech == Speech::Http {
+            "http"
+        } else {
+            "https"
+        };
+        let url = format!("{scheme}://{}/", self.server.address);
         let (n, q) = (probes.to_string(), rate.to_string());
         let words = [
             "-n",
@@ -199,6 +242,8 @@ impl Bench<'_> {
         ];
         command.extend(words.map(str::to_owned));
         command.extend((mode == "new").then(|| "--disable-keepalive".to_owned()));
+        command.extend((self.speech != Speech::Http).then(|| "--insecure".to_owned()));
+        command.extend((self.speech == Speech::Http2).then(|| "--http2".to_owned()));
         command.push(url);
         Ok(timed(&command)?.1)
     }
@@ -222,7 +267,7 @@ impl Bench<'_> {
             }
         }
         let (ours, late) = (median(&mut ours), median(&mut late));
-        let what = format!("{rate}/s, {mode} connections");
+        let what = format!("{:?}, {rate}/s, {mode} connections", self.speech);
         table.say(format!("{what}: CPU ms for 1000 probes"), format!("{ours:.1}"));
         if other.is_empty() {
             table.hold(format!("{what}: beside oha"), "oha is not there", "≤ 1.00", false);
@@ -275,7 +320,8 @@ fn compare(args: &Args) -> Result<bool, Failure> {
     let scratch = std::env::temp_dir().join(format!("firedrill-cost-{}", std::process::id()));
     let mut bench = Bench {
         args,
-        server: server()?,
+        server: server(false)?,
+        speech: Speech::Http,
         scratch: scratch.clone(),
         runs: 0,
     };
@@ -285,6 +331,15 @@ fn compare(args: &Args) -> Result<bool, Failure> {
         None => {
             for (rate, mode) in [(200, "reused"), (200, "new"), (1000, "reused"), (1000, "new")] {
                 bench.row(&mut table, rate, mode)?;
+            }
+            bench.server = server(true)?;
+            for (speech, mode) in [
+                (Speech::Https, "reused"),
+                (Speech::Https, "new"),
+                (Speech::Http2, "reused"),
+            ] {
+                bench.speech = speech;
+                bench.row(&mut table, 200, mode)?;
             }
         }
     }

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use clap::{Parser, Subcommand};
 use firedrill::measure::{Measured, Outage, measure};
 use firedrill::sample::{Clock, Micros};
+use firedrill::scenario::Http;
 use firedrill_bench::reference::{self, Dark, State};
 use firedrill_bench::table::Table;
-use firedrill_bench::{plan, probing};
+use firedrill_bench::{plan, probing, secure};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rustix::time::{ClockId, clock_gettime};
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,9 @@ enum Inner {
     Serve {
         /// The address.
         address: SocketAddr,
+        /// Over TLS.
+        #[arg(long)]
+        secure: bool,
     },
 }
 
@@ -52,6 +56,8 @@ struct Kind {
     name: &'static str,
     /// `None`: a process that is killed and started again.
     how: Option<State>,
+    /// Over TLS, in this version of HTTP.
+    secure: Option<Http>,
     mode: &'static str,
     deadline: &'static str,
     /// The greatest median of the bounds' width at 200 probes a second, in milliseconds.
@@ -103,14 +109,23 @@ const fn kind(
     Kind {
         name,
         how,
+        secure: None,
         mode,
         deadline,
         width,
     }
 }
 
+/// The same over TLS.
+const fn over_tls(http: Http, kind: Kind) -> Kind {
+    Kind {
+        secure: Some(http),
+        ..kind
+    }
+}
+
 /// Where an answer may come late, the deadline is 100 ms, so that an outage of 0.2 s is one.
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 8] = [
     kind("refuse, new connections", Some(State::Refuse), "new", "250ms", 12),
     kind(
         "500, reused connections",
@@ -136,12 +151,20 @@ const KINDS: [Kind; 6] = [
     ),
     kind("kill -9, new connections", None, "new", "250ms", 12),
     kind("kill -9, reused connections", None, "reused", "250ms", 12),
+    over_tls(
+        Http::One,
+        kind("kill -9, HTTPS, new connections", None, "new", "250ms", 12),
+    ),
+    over_tls(
+        Http::Two,
+        kind("kill -9, HTTP/2 over TLS, reused", None, "reused", "250ms", 12),
+    ),
 ];
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Some(Inner::Serve { address }) = args.inner {
-        return serve(address);
+    if let Some(Inner::Serve { address, secure }) = args.inner {
+        return serve(address, secure);
     }
     let setting = Setting {
         rate: args.rate,
@@ -345,7 +368,7 @@ fn experiment(kind: Kind, setting: Setting, seed: u64) -> Result<(Vec<Dark>, Mea
             let ready = || ready.send(()).unwrap_or_default();
             let darks = match kind.how {
                 Some(how) => reference::go_dark(address, how, &lengths, clock, ready),
-                None => kill_in_turn(address, &lengths, clock, ready),
+                None => kill_in_turn((address, kind.secure.is_some()), &lengths, clock, ready),
             };
             stop_probing.cancel();
             darks
@@ -358,7 +381,11 @@ fn experiment(kind: Kind, setting: Setting, seed: u64) -> Result<(Vec<Dark>, Mea
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let history = runtime.block_on(probing::remembered(plan, address, clock, stop))?;
+        let entry = match kind.secure {
+            None => address.into(),
+            Some(http) => secure::endpoint(&plan, address, http)?,
+        };
+        let history = runtime.block_on(probing::remembered(plan, entry, clock, stop))?;
         let darks = service.join().map_err(|_| "the server panicked")??;
         Ok((darks, measure(&history)))
     })
@@ -371,18 +398,25 @@ fn shared_now() -> Duration {
     Duration::new(seconds, u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
-fn serve(address: SocketAddr) -> ExitCode {
+fn serve(address: SocketAddr, secure: bool) -> ExitCode {
     let before = shared_now();
     let ready = || println!("{} {}", before.as_micros(), shared_now().as_micros());
-    match reference::serve(address, ready) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+    let served = if secure {
+        secure::serve(address, ready).is_ok()
+    } else {
+        reference::serve(address, ready).is_ok()
+    };
+    if served {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }
 
-fn start(address: SocketAddr) -> std::io::Result<(Child, Duration, Duration)> {
+fn start(address: SocketAddr, secure: bool) -> std::io::Result<(Child, Duration, Duration)> {
     let mut child = Command::new(std::env::current_exe()?)
         .args(["serve", &address.to_string()])
+        .args(secure.then_some("--secure"))
         .stdout(Stdio::piped())
         .spawn()?;
     let mut line = String::new();
@@ -400,7 +434,7 @@ fn start(address: SocketAddr) -> std::io::Result<(Child, Duration, Duration)> {
 
 /// A process that is killed and started again, in turn.
 fn kill_in_turn(
-    address: SocketAddr,
+    (address, secure): (SocketAddr, bool),
     lengths: &[(Duration, Duration)],
     clock: Clock,
     ready: impl FnOnce(),
@@ -408,7 +442,7 @@ fn kill_in_turn(
     // The origin of our clock on the shared one.
     let origin = shared_now().saturating_sub(clock.now().since_origin());
     let ours = |shared: Duration| Micros::from_duration(shared.saturating_sub(origin));
-    let (mut child, _, _) = start(address)?;
+    let (mut child, _, _) = start(address, secure)?;
     ready();
     let mut darks = Vec::new();
     for (up, dark) in lengths {
@@ -418,7 +452,7 @@ fn kill_in_turn(
         child.wait()?;
         let from = (from, clock.now());
         until_due(Instant::now() + *dark);
-        let (again, before, after) = start(address)?;
+        let (again, before, after) = start(address, secure)?;
         child = again;
         darks.push(Dark {
             from,

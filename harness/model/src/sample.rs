@@ -179,6 +179,8 @@ pub enum Bad {
     Timeout,
     /// The right answer, later than the deadline.
     Late,
+    /// TLS failed: a certificate that cannot be trusted, or no common way to speak.
+    Tls,
 }
 
 /// Why a probe says nothing.
@@ -215,7 +217,7 @@ pub enum Void {
 
 impl Outcome {
     /// Every outcome, in the order of its [`Outcome::code`].
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Good,
         Self::Fallback,
         Self::Bad(Bad::Status),
@@ -235,6 +237,7 @@ impl Outcome {
         Self::Void(Void::HeaderLimit),
         Self::Void(Void::Encoding),
         Self::Void(Void::MachineBusy),
+        Self::Bad(Bad::Tls),
     ];
 
     /// The number that stands for it in a history's samples file. Never reused for another meaning.
@@ -275,6 +278,7 @@ impl fmt::Display for Bad {
             Self::Reset => "connection broken",
             Self::Timeout => "timeout",
             Self::Late => "too late",
+            Self::Tls => "TLS failed",
         })
     }
 }

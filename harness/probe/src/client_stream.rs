@@ -66,7 +66,7 @@ impl ClientStream {
                 Client::Command(CommandClient::new(&journey.name, command, &common.reach)?)
             }
             Some(Action::Tcp(tcp)) => {
-                let address = common.reach.asked(&common.users.system, journey)?;
+                let address = common.reach.asked(&common.users.system, journey)?.address;
                 Client::Tcp(TcpClient::new(address, stream.mode, tcp)?)
             }
             Some(Action::Http) | None => {

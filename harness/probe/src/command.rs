@@ -382,7 +382,8 @@ mod tests {
             probe[key] = value.clone();
         }
         let probe: CommandProbe = serde_json::from_value(probe).unwrap();
-        let db = (("db".to_owned(), None), "127.0.0.1:5432".parse().unwrap());
+        let address: std::net::SocketAddr = "127.0.0.1:5432".parse().unwrap();
+        let db = (("db".to_owned(), None), address.into());
         let reach = Reach {
             services: [db].into(),
             ..Reach::from("127.0.0.1:80".parse::<std::net::SocketAddr>().unwrap())

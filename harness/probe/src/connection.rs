@@ -1,24 +1,19 @@
 //! One request over one connection, with its stamps: no pool but our own, no redirect, and no repeat but one: a request on
 //! a kept connection that turns out to be closed is sent again on a new one, as browsers and HTTP libraries do.
 
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, header};
-use http_body_util::Full;
+use http::uri::Authority;
 use hyper::Response;
 use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
 use super::answer::Answer;
 use super::body;
-use super::counted::Counted;
-use super::prepared::{Concrete, Limits, Want};
+use super::dial::{Connection, NoAnswer, may_be_repeated, observe};
+use super::endpoint::Endpoint;
+use super::prepared::{Concrete, Want};
 use firedrill_model::sample::{Bad, Mode, Outcome, Void};
 
 /// What one exchange came to: the answer, or why there is none; and when.
@@ -32,22 +27,13 @@ pub(super) struct Exchange {
     pub(super) result: Result<Answer, Outcome>,
 }
 
-/// A way to a service: new connections each time, or kept ones. Kept ones that the other side closed while idle are
-/// dropped before anything is sent on them.
+/// A way to the entry: new connections each time, or kept ones. Kept ones that the other side closed while idle are
+/// dropped before anything is sent on them. An HTTP/2 connection is kept while it is used: many requests share it.
 #[derive(Debug)]
 pub(super) struct Way {
-    pub(super) entry: SocketAddr,
-    host: HeaderValue,
+    endpoint: Endpoint,
     mode: Mode,
-    idle: Mutex<Vec<Connection>>,
-}
-
-/// A connection to it.
-#[derive(Debug)]
-struct Connection {
-    requests: SendRequest<Full<Bytes>>,
-    /// How many bytes have come over it.
-    received: Arc<AtomicU64>,
+    kept: Mutex<Vec<Connection>>,
 }
 
 /// What became known of an exchange on its way, also when it is given up.
@@ -55,17 +41,22 @@ struct Connection {
 struct Progress {
     first: Option<Instant>,
     reconnected: bool,
+    /// The connection that it is on.
+    on: Option<Arc<AtomicU64>>,
 }
 
 impl Way {
-    pub(super) fn new(entry: SocketAddr, mode: Mode) -> Self {
-        let host = HeaderValue::from_str(&entry.to_string()).unwrap_or(HeaderValue::from_static("localhost"));
+    pub(super) fn new(endpoint: Endpoint, mode: Mode) -> Self {
         Self {
-            entry,
-            host,
+            endpoint,
             mode,
-            idle: Mutex::default(),
+            kept: Mutex::default(),
         }
+    }
+
+    /// The host that is asked for, where a request names no other.
+    pub(super) fn authority(&self) -> &Authority {
+        &self.endpoint.authority
     }
 
     /// Sends a request and reads its whole answer, for at most `timeout`.
@@ -77,6 +68,10 @@ impl Way {
             Ok(result) => result,
             Err(_) => Err(Outcome::Bad(Bad::Timeout)),
         };
+        if let (Err(_), Some(on)) = (&result, &progress.on) {
+            // Nobody knows whether a connection that gave no answer would ever give another one.
+            self.forget(on);
+        }
         Exchange {
             sent,
             first: progress.first,
@@ -87,24 +82,50 @@ impl Way {
     }
 
     async fn attempt(&self, concrete: &Concrete, progress: &mut Progress) -> Result<Answer, Outcome> {
-        if let Some(mut kept) = self.idle_connection().await {
+        if let Some(mut kept) = self.kept_connection().await {
+            let on = kept.identity();
+            progress.on = Some(Arc::clone(&on));
             let received = kept.received();
-            match kept.requests.send_request(self.request(concrete)).await {
+            match self.send(&mut kept, concrete).await {
                 Ok(answer) => return self.answer(kept, answer, &concrete.want, progress).await,
-                // The server may have closed it while the request was on its way. Without a byte of an answer nobody
-                // can tell, and for an idempotent method nobody has to (RFC 9110, 9.2.2).
-                Err(error)
-                    if concrete.method.is_idempotent() && !error.is_user() && kept.received() == received =>
+                Err(NoAnswer::Http(error))
+                    if may_be_repeated(&error, &concrete.method, &kept, kept.received() == received) =>
                 {
+                    self.forget(&on);
                     progress.reconnected = true;
                 }
-                Err(error) => return Err(broken(&error)),
+                Err(error) => return Err(self.outcome(&error)),
             }
         }
-        let mut connection = self.dial(concrete.want.limits).await?;
-        let sent = connection.requests.send_request(self.request(concrete)).await;
-        let answer = sent.map_err(|error| broken(&error))?;
+        let opened = Connection::open(&self.endpoint, concrete.want.limits.headers).await;
+        // Told by whoever opens connections.
+        let mut connection = opened.map_err(|error| error.outcome())?;
+        progress.on = Some(connection.identity());
+        if self.mode == Mode::Reused {
+            self.share(&connection);
+        }
+        let sent = self.send(&mut connection, concrete).await;
+        let answer = sent.map_err(|error| self.outcome(&error))?;
         self.answer(connection, answer, &concrete.want, progress).await
+    }
+
+    async fn send(
+        &self,
+        connection: &mut Connection,
+        concrete: &Concrete,
+    ) -> Result<Response<Incoming>, NoAnswer> {
+        let what = (&concrete.method, &concrete.uri);
+        let once = self.mode == Mode::New;
+        let request = connection.request(&self.endpoint, what, &concrete.headers, &concrete.body, once)?;
+        Ok(connection.send(request).await?)
+    }
+
+    /// What a failed request means, after its cause was told.
+    fn outcome(&self, error: &NoAnswer) -> Outcome {
+        if let Some(observer) = &self.endpoint.observer {
+            observe(observer, error);
+        }
+        error.outcome()
     }
 
     /// Reads the rest of an answer whose head has come, and keeps the connection if this way keeps any.
@@ -117,109 +138,55 @@ impl Way {
     ) -> Result<Answer, Outcome> {
         progress.first = Some(Instant::now());
         let (head, body) = answer.into_parts();
+        // Over HTTP/1.1 the connection itself counts them.
+        if head.headers.len() > want.limits.headers {
+            return Err(Outcome::Void(Void::HeaderLimit));
+        }
         let body = match body::read(body, &head.headers, want).await {
             // The head alone shows that the answer is wrong, whatever its body is.
             Err(Outcome::Void(_)) if !want.allows(head.status) => body::Read::nothing(),
             read => read?,
         };
         // A body that was left before its end is still on its way over the connection.
-        if self.mode == Mode::Reused && body.whole {
-            self.idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(connection);
+        if self.mode == Mode::Reused && body.whole && !connection.is_http2() {
+            self.kept().push(connection);
         }
         Ok(Answer::new(head.status, head.headers, body.bytes))
     }
 
-    /// An idle connection that is still open.
-    async fn idle_connection(&self) -> Option<Connection> {
+    fn kept(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets other requests use an HTTP/2 connection too. Requests that began while there was none have one each, and all
+    /// but the first are closed after their own: none of them waits for another one's connection.
+    fn share(&self, connection: &Connection) {
+        let mut kept = self.kept();
+        if !kept.iter().any(Connection::is_http2) {
+            kept.extend(connection.share());
+        }
+    }
+
+    fn forget(&self, connection: &Arc<AtomicU64>) {
+        self.kept().retain(|kept| !kept.is(connection));
+    }
+
+    /// A kept connection that is still open.
+    async fn kept_connection(&self) -> Option<Connection> {
         loop {
-            // The last one that was used: it has been idle for the shortest time.
-            let mut connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if !connection.requests.is_closed() && connection.requests.ready().await.is_ok() {
+            let mut connection = {
+                let mut kept = self.kept();
+                // The last one that was used: it has been idle for the shortest time.
+                let last = kept.last()?;
+                match last.share() {
+                    Some(shared) => shared,
+                    None => kept.pop()?,
+                }
+            };
+            if connection.is_usable().await {
                 return Some(connection);
             }
+            self.forget(&connection.identity());
         }
-    }
-
-    async fn dial(&self, limits: Limits) -> Result<Connection, Outcome> {
-        let stream = TcpStream::connect(self.entry)
-            .await
-            .map_err(|error| not_connected(&error))?;
-        // Otherwise the kernel may hold a small request back until earlier data is acknowledged.
-        stream.set_nodelay(true).map_err(|error| not_connected(&error))?;
-        let received = Arc::new(AtomicU64::new(0));
-        let counted = Counted {
-            stream,
-            received: Arc::clone(&received),
-        };
-        // Lenient where browsers are: folded headers, and blanks before the colon.
-        let (requests, connection) = Builder::new()
-            .max_headers(limits.headers)
-            .allow_obsolete_multiline_headers_in_responses(true)
-            .allow_spaces_after_header_name_in_responses(true)
-            .handshake(TokioIo::new(counted))
-            .await
-            .map_err(|error| broken(&error))?;
-        // It ends with the connection; its error reaches the request.
-        tokio::spawn(async move { drop(connection.await) });
-        Ok(Connection { requests, received })
-    }
-
-    fn request(&self, concrete: &Concrete) -> Request<Full<Bytes>> {
-        let mut request = Request::new(Full::new(concrete.body.clone()));
-        *request.method_mut() = concrete.method.clone();
-        *request.uri_mut() = concrete.uri.clone();
-        *request.headers_mut() = concrete.headers.clone();
-        // A virtual host is asked for by its own name, at the entry's address.
-        request
-            .headers_mut()
-            .entry(header::HOST)
-            .or_insert_with(|| self.host.clone());
-        if self.mode == Mode::New {
-            // The side that closes first keeps the port for a minute: let that be the server's.
-            request
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        request
-    }
-}
-
-impl Connection {
-    fn received(&self) -> u64 {
-        self.received.load(Ordering::Relaxed)
-    }
-}
-
-/// What a failed connection attempt means: a bad answer of the service, or a failure of the prober.
-pub(super) fn not_connected(error: &std::io::Error) -> Outcome {
-    use std::io::ErrorKind as Kind;
-    match (
-        error.kind(),
-        error.raw_os_error().map(rustix::io::Errno::from_raw_os_error),
-    ) {
-        (_, Some(rustix::io::Errno::MFILE | rustix::io::Errno::NFILE)) => Outcome::Void(Void::Descriptors),
-        (Kind::AddrNotAvailable, _) => Outcome::Void(Void::Ports),
-        (Kind::TimedOut, _) => Outcome::Bad(Bad::Timeout),
-        (Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe | Kind::NotConnected, _) => {
-            Outcome::Bad(Bad::Reset)
-        }
-        // Whatever else the cause: users cannot connect.
-        _ => Outcome::Bad(Bad::Refused),
-    }
-}
-
-/// A connection that broke, or spoke no HTTP, before the answer was whole. A request that could not be made at all is
-/// our own fault.
-fn broken(error: &hyper::Error) -> Outcome {
-    if error.is_user() {
-        // The request itself is invalid: nothing of it reached the service.
-        Outcome::Void(Void::Unsendable)
-    } else if error.is_parse_too_large() {
-        Outcome::Void(Void::HeaderLimit)
-    } else {
-        Outcome::Bad(Bad::Reset)
     }
 }

@@ -1,8 +1,7 @@
 //! The cookies of one probe: those that answers set, sent with later requests, as a browser does.
 
-use std::net::SocketAddr;
-
 use cookie_store::{CookieStore, RawCookie};
+use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri, header};
 use url::Url;
 
@@ -55,7 +54,7 @@ fn set(answer: &HeaderMap) -> impl Iterator<Item = RawCookie<'_>> {
 
 /// The address that a user asks for: at the host of the request, or at the entry. As if over TLS, so that `Secure` cookies
 /// are sent: in production TLS may end in front of the entry.
-pub(super) fn asked(entry: SocketAddr, headers: &HeaderMap, uri: &Uri) -> Option<Url> {
+pub(super) fn asked(entry: &Authority, headers: &HeaderMap, uri: &Uri) -> Option<Url> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = host.map_or_else(|| entry.to_string(), str::to_owned);
     let path = uri.path_and_query().map_or("/", |path| path.as_str());

@@ -1,4 +1,4 @@
-//! A TCP stream that counts what comes in: whether a single byte of an answer came decides whether its request may be
+//! A stream that counts what comes in, TLS taken off: whether a single byte of an answer came decides whether its request may be
 //! repeated, and hyper's errors do not tell.
 
 use std::io;
@@ -8,16 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
-/// A TCP stream and the number of bytes received over it.
+/// A stream and the number of bytes received over it.
 #[derive(Debug)]
-pub(super) struct Counted {
-    pub(super) stream: TcpStream,
+pub(super) struct Counted<S> {
+    pub(super) stream: S,
     pub(super) received: Arc<AtomicU64>,
 }
 
-impl AsyncRead for Counted {
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -31,7 +30,7 @@ impl AsyncRead for Counted {
     }
 }
 
-impl AsyncWrite for Counted {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

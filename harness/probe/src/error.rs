@@ -101,7 +101,7 @@ pub(super) fn wrong(text: &str, source: impl Into<InvalidText>) -> Error {
 }
 
 /// What came instead of the answer that acknowledges a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotAcknowledged {
     /// A wrong answer, with its status.
@@ -110,6 +110,9 @@ pub enum NotAcknowledged {
     /// No whole answer.
     #[error("{0}")]
     NoAnswer(Bad),
+    /// No connection that can be trusted, and why.
+    #[error("{0}")]
+    NotConnected(String),
     /// The prober could not send the request, or not read the answer.
     #[error("{0}")]
     Void(Void),

@@ -1,9 +1,10 @@
 //! What users see: journeys, sent on an open-loop schedule, each answer with an outcome.
 //!
-//! Takes a plan and the addresses of the system's services, and gives every [`Sample`] and every [`Write`] as it happens; the
-//! drill owns it. A probe sends one request, or several with the cookies of one user; or it exchanges text over TCP; or it
-//! starts a program. It speaks plain HTTP/1.1 over connections of its own, follows no redirect, repeats nothing but a
-//! request on a kept connection that was closed while idle, resolves no names, and knows nothing of faults.
+//! Takes a plan and how its services are reached, and gives every [`Sample`] and every [`Write`] as it happens; the drill owns
+//! it. A probe sends one request, or several with the cookies of one user; or it exchanges text over TCP; or it starts a
+//! program. It speaks HTTP/1.1 or HTTP/2, over TLS or not, as the [`Endpoint`] says, over connections of its own. It follows
+//! no redirect, repeats nothing but a request on a kept connection that was closed while idle, resolves no names, and knows
+//! nothing of faults.
 //!
 //! ```
 //! use firedrill_probe::{Users, streams};
@@ -26,6 +27,7 @@
 //! ```
 
 mod answer;
+mod ask;
 mod body;
 mod capture;
 mod client_stream;
@@ -33,8 +35,11 @@ mod command;
 mod connection;
 mod cookies;
 mod counted;
+mod dial;
+mod endpoint;
 mod error;
 pub mod form;
+mod observer;
 pub mod payload;
 mod prepared;
 mod prober;
@@ -51,8 +56,12 @@ mod tcp;
 mod visit;
 
 pub use answer::named_release;
+pub use ask::ask;
 pub use command::{Commands, INHERITED};
+pub use dial::NoAnswer;
+pub use endpoint::{Endpoint, EndpointError};
 pub use error::{Error, InvalidText, NotAcknowledged};
+pub use observer::{Protocol, TlsVersion};
 pub use prober::probe;
 pub use processor_time::{ProcessorTime, Spent};
 pub use program::find_programs;
@@ -121,6 +130,10 @@ pub enum Seen {
         /// … until then.
         until: Micros,
     },
+    /// A connection speaks in a way that none before it did.
+    Connected(Protocol),
+    /// TLS failed for a cause that was not there before.
+    ConnectionFailed(String),
 }
 
 impl Seen {

@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::Seen;
 use super::client_stream::ClientStream;
 use super::error::Error;
+use super::observer::Observer;
 use super::reach::Reach;
 use super::running_stream::{Common, RunningStream};
 use super::schedule;
@@ -37,6 +38,7 @@ pub async fn probe(
     stop: CancellationToken,
 ) -> Result<(), Error> {
     let stalls = Stalls::default();
+    let reach = reach.observed(&Arc::new(Observer::new(sink.clone())));
     let end = on_its_own_thread(
         Common {
             users,
@@ -95,14 +97,13 @@ enum Running {
 async fn probe_here(common: &Arc<Common>, stop: &CancellationToken) -> Result<(), Error> {
     let streams = with_journeys(&common.users);
     let count = streams.len();
-    let prepare = |(stream, journey): (Stream, &Journey)| match journey.action() {
-        Some(Action::Http) => {
-            RunningStream::new(common, stream, journey, count).map(|stream| Running::Http(Arc::new(stream)))
-        }
-        _ => {
-            ClientStream::new(common, stream, journey, count).map(|stream| Running::Client(Arc::new(stream)))
-        }
-    };
+    let prepare =
+        |(stream, journey): (Stream, &Journey)| match journey.action() {
+            Some(Action::Http) => RunningStream::new(common, stream, journey, count)
+                .map(|stream| Running::Http(Arc::new(stream))),
+            _ => ClientStream::new(common, stream, journey, count)
+                .map(|stream| Running::Client(Arc::new(stream))),
+        };
     // All of them before the first begins: a text that cannot be filled sends nothing.
     let streams: Vec<Running> = streams.into_iter().map(prepare).collect::<Result<_, _>>()?;
     let tracker = TaskTracker::new();

@@ -1,10 +1,12 @@
 //! How users reach the services: where each listens for them, and what the commands of journeys need.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::command::Commands;
+use super::endpoint::Endpoint;
 use super::error::Error;
+use super::observer::Observer;
 use firedrill_model::scenario::template::{ServiceAddress, Template};
 use firedrill_model::scenario::{Journey, System};
 
@@ -13,18 +15,18 @@ use firedrill_model::scenario::{Journey, System};
 #[derive(Debug, Clone)]
 pub struct Reach {
     /// The main port of the entry.
-    pub entry: SocketAddr,
+    pub entry: Endpoint,
     /// Each service that a journey names, with the named port; the main one without it.
-    pub services: BTreeMap<(String, Option<String>), SocketAddr>,
+    pub services: BTreeMap<(String, Option<String>), Endpoint>,
     /// How commands run.
     pub commands: Commands,
 }
 
 /// A system whose journeys ask its entry over HTTP and TCP.
-impl From<SocketAddr> for Reach {
-    fn from(entry: SocketAddr) -> Self {
+impl<E: Into<Endpoint>> From<E> for Reach {
+    fn from(entry: E) -> Self {
         Self {
-            entry,
+            entry: entry.into(),
             services: BTreeMap::new(),
             commands: Commands::default(),
         }
@@ -32,21 +34,34 @@ impl From<SocketAddr> for Reach {
 }
 
 impl Reach {
-    /// The address that a journey asks.
+    /// The same, with somebody who is told what connections come to.
+    pub(super) fn observed(self, observer: &Arc<Observer>) -> Self {
+        let observed = |endpoint: Endpoint| endpoint.observed(Arc::clone(observer));
+        let services = self.services.into_iter();
+        Self {
+            entry: observed(self.entry),
+            services: services
+                .map(|(key, endpoint)| (key, observed(endpoint)))
+                .collect(),
+            ..self
+        }
+    }
+
+    /// Where and how a journey asks.
     ///
     /// # Errors
     /// [`Error::NoAddress`] for a service that is not among these.
-    pub fn asked(&self, system: &System, journey: &Journey) -> Result<SocketAddr, Error> {
+    pub fn asked(&self, system: &System, journey: &Journey) -> Result<Endpoint, Error> {
         if journey.service.is_none() && journey.port.is_none() {
-            return Ok(self.entry);
+            return Ok(self.entry.clone());
         }
         let service = journey.service.as_deref().unwrap_or_else(|| system.entry_name());
         self.of(service, journey.port.as_deref())
     }
 
-    fn of(&self, service: &str, port: Option<&str>) -> Result<SocketAddr, Error> {
+    fn of(&self, service: &str, port: Option<&str>) -> Result<Endpoint, Error> {
         let key = (service.to_owned(), port.map(str::to_owned));
-        let known = self.services.get(&key).copied();
+        let known = self.services.get(&key).cloned();
         known.ok_or_else(|| Error::NoAddress {
             service: service.to_owned(),
         })
@@ -61,7 +76,8 @@ impl Reach {
                 continue;
             };
             let ServiceAddress { service, port, part } = ServiceAddress::parse(name);
-            let url = format!("http://{}", self.of(service, port)?);
+            let endpoint = self.of(service, port)?;
+            let url = format!("{}://{}", endpoint.scheme(), endpoint.address);
             let value = part.of(&url).unwrap_or_default().to_owned();
             parts.insert(placeholder.to_owned(), value);
         }
@@ -72,6 +88,8 @@ impl Reach {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     #[test]
@@ -79,9 +97,10 @@ mod tests {
         let entry: SocketAddr = "127.0.0.1:80".parse().unwrap();
         let admin = (
             ("db".to_owned(), Some("admin".to_owned())),
-            "127.0.0.1:5433".parse().unwrap(),
+            "127.0.0.1:5433".parse::<SocketAddr>().unwrap().into(),
         );
-        let main = (("db".to_owned(), None), "127.0.0.1:5432".parse().unwrap());
+        let main = "127.0.0.1:5432".parse::<SocketAddr>().unwrap().into();
+        let main = (("db".to_owned(), None), main);
         let reach = Reach {
             services: BTreeMap::from([admin, main]),
             ..Reach::from(entry)

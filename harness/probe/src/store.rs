@@ -4,21 +4,23 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::Write;
 use super::connection::Way;
+use super::endpoint::Endpoint;
 use super::error::{Error, NotAcknowledged};
+use super::observer::Observer;
 use super::prepared::Prepared;
 use super::reach::Reach;
 use super::records::{Book, Values};
 use super::visit::{Steps, Walked};
+use super::{Seen, Write};
 use crate::Users;
 use firedrill_model::sample::{Bad, Found, Mode, Outcome};
 use firedrill_model::scenario::{Journey, Template};
@@ -37,7 +39,7 @@ const AT_ONCE: usize = 16;
 ///
 /// # Errors
 /// [`Error::NotStored`] for the first that is not answered as it should be.
-pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Error> {
+pub async fn seed(users: &Users, entry: impl Into<Endpoint>, seed: u64) -> Result<u64, Error> {
     let Some(source) = &users.system.seed else {
         return Ok(0);
     };
@@ -48,8 +50,19 @@ pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Er
         .and_then(|records| records.count)
         .unwrap_or(0);
     let prepared = Prepared::new(&source.request, &source.answer)?;
+    let (sink, mut seen) = mpsc::unbounded_channel();
+    let entry = entry.into().observed(Arc::new(Observer::new(sink)));
     let way = Way::new(entry, Mode::Reused);
     let book = Book { users, seed };
+    // The last cause that was told, which an outcome alone does not tell.
+    let mut cause = || {
+        let told = std::iter::from_fn(|| seen.try_recv().ok());
+        let causes = told.filter_map(|seen| match seen {
+            Seen::ConnectionFailed(cause) => Some(cause),
+            _ => None,
+        });
+        causes.last()
+    };
     for n in 0..u64::from(count) {
         let concrete = prepared.concrete(&Values::of(book, n))?;
         let source = match way.exchange(&concrete, LIMIT).await.result {
@@ -57,7 +70,10 @@ pub async fn seed(users: &Users, entry: SocketAddr, seed: u64) -> Result<u64, Er
                 None => continue,
                 Some(bad) => NotAcknowledged::Answered(bad, answer.status.as_u16()),
             },
-            Err(Outcome::Bad(bad)) => NotAcknowledged::NoAnswer(bad),
+            Err(Outcome::Bad(bad)) => match cause() {
+                Some(cause) => NotAcknowledged::NotConnected(cause),
+                None => NotAcknowledged::NoAnswer(bad),
+            },
             Err(Outcome::Void(void)) => NotAcknowledged::Void(void),
             // An exchange that failed has one of the two above.
             Err(Outcome::Good | Outcome::Fallback) => continue,

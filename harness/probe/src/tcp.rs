@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::client_stream::{Visit, render};
-use super::connection::not_connected;
+use super::dial::not_connected;
 use super::error::Error;
 use super::records::Book;
 use firedrill_model::sample::{Bad, Mode, Outcome};

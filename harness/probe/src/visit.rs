@@ -164,7 +164,7 @@ impl Walk<'_> {
         let asked = self
             .cookies
             .as_ref()
-            .and_then(|_| cookies::asked(self.way.entry, &concrete.headers, &concrete.uri));
+            .and_then(|_| cookies::asked(self.way.authority(), &concrete.headers, &concrete.uri));
         if let (Some(cookies), Some(asked)) = (&self.cookies, &asked) {
             // Only a copy gets them: a cached request is that of all users.
             cookies.send(asked, &mut Arc::make_mut(&mut concrete).headers);

@@ -117,6 +117,9 @@ fn section(report: &DrillReport, open: bool) -> String {
     );
     let _ = writeln!(text, "{}\n", escaped(&report.start.plan.scenario.summary, 300));
     let _ = writeln!(text, "**Why:** {}\n", escaped(&report.reason(), 800));
+    if let Some(reservation) = words::reservation(&report.start) {
+        let _ = writeln!(text, "**Note:** {}\n", escaped(&reservation, 400));
+    }
     text.push_str(&timeline(report));
     text.push_str(&journeys(report));
     text.push_str(&costs(report));

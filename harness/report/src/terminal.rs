@@ -71,6 +71,9 @@ impl Page<'_> {
         if let Some(control) = &start.plan.scenario.control {
             text.push_str(&self.indented("negative control: ", &plain(&control.because, 300)));
         }
+        if let Some(reservation) = words::reservation(start) {
+            text.push_str(&self.indented("", &reservation));
+        }
         let _ = writeln!(text, "  {}", self.paint.dim(&plain(&place(start), 200)));
         text
     }

@@ -164,6 +164,7 @@ fn of_event(event: &Stamped, plan: &Plan) -> Option<Moment> {
         } => (Kind::Deploy, deploy(release, *accepted, detail)),
         Event::State { service, state } => (Kind::Service, format!("{service}: {state}")),
         Event::Alert { kind, answered, .. } => alert(kind, *answered),
+        Event::ConnectionFailed { cause } => (Kind::Warning, format!("connections fail: {cause}")),
         Event::Gap { since, until } => {
             let length = latency(until.since(*since));
             (

@@ -230,6 +230,17 @@ pub(super) fn place(start: &Start) -> String {
     )
 }
 
+/// What a drill did not look at, which every report of it says.
+pub(super) fn reservation(start: &Start) -> Option<String> {
+    let services: Vec<&str> = start.plan.system.unverified().collect();
+    (!services.is_empty()).then(|| {
+        format!(
+            "TLS certificates were not verified (verify = false): {}",
+            super::text::plain(&services.join(", "), 200)
+        )
+    })
+}
+
 /// A rung's share of the answers: `37 by fallback signed-link over 4.2 s`.
 pub(super) fn rung(rung: &firedrill_judge::measure::Rung) -> String {
     let (name, time) = (super::text::plain(&rung.name, 40), rung.time.as_secs_f64());

@@ -26,6 +26,7 @@
 //!         user: None,
 //!         port: Some(8000),
 //!         ports: BTreeMap::new(),
+//!         tls: None,
 //!         volumes: BTreeMap::new(),
 //!         shares: BTreeMap::new(),
 //!         restart: Restart::No,
@@ -42,6 +43,7 @@
 
 pub mod backend;
 pub mod drill;
+mod endpoint;
 pub mod fault;
 
 /// A checked scenario with its faults parsed: what a drill runs.

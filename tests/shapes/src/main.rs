@@ -13,6 +13,7 @@ mod answer;
 mod heartbeat;
 mod launch;
 mod lines;
+mod modern;
 mod notes;
 mod part;
 mod serve;
@@ -121,6 +122,12 @@ enum Shape {
     LoginForgetful,
     /// The same, with an answer that names another note than the one that was written.
     LoginWrongId,
+    /// It speaks TLS, and HTTP/2 or HTTP/1.1 over it, as the client likes.
+    Tls,
+    /// It speaks HTTP/2 without TLS.
+    Http2,
+    /// It speaks TLS, and ends each HTTP/2 connection after 40 ms with a GOAWAY.
+    Goaway,
 }
 
 /// The part that a process plays.

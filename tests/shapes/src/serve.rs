@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::heartbeat;
+use crate::modern;
 use crate::notes::Notes;
 use crate::store::Store;
 use crate::{Args, Shape, lines};
@@ -51,6 +52,9 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
         notes: Notes::default(),
         answers: AtomicU64::new(0),
     });
+    if matches!(args.shape, Shape::Tls | Shape::Http2 | Shape::Goaway) {
+        return modern::accept(args, service, listener);
+    }
     for connection in listener.incoming() {
         let (service, connection) = (Arc::clone(&service), connection?);
         // A client that goes away ends its own thread only.
@@ -80,18 +84,18 @@ fn flood() {
     }
 }
 
-struct Service {
-    args: Args,
+pub(crate) struct Service {
+    pub(crate) args: Args,
     store: Store,
     notes: Notes,
-    answers: AtomicU64,
+    pub(crate) answers: AtomicU64,
 }
 
 /// What the server reads of a request.
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
-    host: String,
+    pub(crate) host: String,
     pub(crate) cookie: String,
     pub(crate) body: String,
 }
@@ -118,7 +122,7 @@ impl Service {
         Ok(())
     }
 
-    fn answer(&self, request: &Request, number: u64) -> Answer {
+    pub(crate) fn answer(&self, request: &Request, number: u64) -> Answer {
         if self.args.shape == Shape::VirtualHost && request.host != "shapes.example" {
             return Answer::new("421 Misdirected Request", "no such host\n");
         }

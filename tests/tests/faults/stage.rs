@@ -140,6 +140,7 @@ impl Stage {
             user: service.user.clone(),
             port: service.port,
             ports: service.ports.clone(),
+            tls: service.tls.clone(),
             volumes: service.volumes.clone(),
             shares: Default::default(),
             restart: service.restart,
@@ -171,7 +172,10 @@ impl Stage {
 
     pub(crate) async fn ready(&self) {
         let ready = &self.plan.system.services["app"].ready;
-        backend::ready(self.backend.as_ref(), "app", ready).await.unwrap();
+        let port = ready.port.as_deref();
+        let endpoint = self.backend.address("app", port).unwrap().into();
+        let ready = backend::ready(self.backend.as_ref(), "app", ready, &endpoint);
+        ready.await.unwrap();
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

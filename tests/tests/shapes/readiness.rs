@@ -46,6 +46,7 @@ impl LatePort {
             user: service.user.clone(),
             port: service.port,
             ports: BTreeMap::new(),
+            tls: None,
             volumes: service.volumes.clone(),
             shares: BTreeMap::new(),
             restart: service.restart,
@@ -60,7 +61,8 @@ impl LatePort {
     }
 
     async fn ready(&self) -> Result<Duration, Error> {
-        backend::ready(self.backend.as_ref(), "app", &self.ready).await
+        let endpoint = self.backend.address("app", None)?.into();
+        backend::ready(self.backend.as_ref(), "app", &self.ready, &endpoint).await
     }
 }
 

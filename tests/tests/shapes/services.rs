@@ -14,7 +14,6 @@ use firedrill::scenario::{Ready, ResourceLimits, Restart};
 use firedrill::units::Span;
 use tempfile::TempDir;
 
-
 use crate::volumes::binaries;
 
 const SYSTEM: &str = r#"

@@ -263,6 +263,11 @@ pub enum Event {
         /// Until when.
         until: Micros,
     },
+    /// A connection of the journeys failed for a cause that no earlier one had.
+    ConnectionFailed {
+        /// The cause, in words.
+        cause: String,
+    },
     /// A note for the reader.
     Note {
         /// In words.

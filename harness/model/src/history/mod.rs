@@ -191,6 +191,7 @@ mod tests {
             { "event": "read-back", "stream": 0, "n": 1, "ack": "acknowledged", "found": "unknown" },
             { "event": "logged", "service": "app", "text": "", "found": true },
             { "event": "gap", "since": 1, "until": 2 },
+            { "event": "connection-failed", "cause": "" },
             { "event": "note", "text": "" },
             { "event": "end", "interrupted": false, "error": null },
         ]);

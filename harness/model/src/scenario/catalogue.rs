@@ -41,6 +41,8 @@ pub enum Requirement {
     LowerLimit,
     /// Some service has the address of the drill's alert receiver.
     Alerts,
+    /// What passes its link is plain HTTP/1.1, which the proxy can read.
+    ReadableLink,
 }
 
 /// The largest volume that a drill fills. A larger one was not meant to be filled.

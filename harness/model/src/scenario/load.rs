@@ -180,8 +180,9 @@ impl<'a, F> Loader<'a, F> {
         let subject = InSystem {
             file: &file,
             system: &system,
+            folder: &folder_of(path),
         };
-        validate::system(&subject, &folder_of(path), &mut self.found);
+        validate::system(&subject, &mut self.found);
         Some(system)
     }
 

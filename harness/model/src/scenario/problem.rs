@@ -106,6 +106,8 @@ codes! {
     LimitNotLower = "limit-not-lower",
     /// An alert receiver whose address no service has.
     NoAlerts = "no-alerts",
+    /// A fault of requests on a link whose traffic the proxy cannot read.
+    UnreadableLink = "unreadable-link",
 
     /// A name of an earlier version: read, and better written as it is called now.
     Renamed = "renamed",
@@ -183,6 +185,12 @@ codes! {
     ReadyConflict = "ready-conflict",
     /// A readiness text that every log contains.
     EmptyLogText = "empty-log-text",
+    /// A file that a service needs, such as a certificate, does not exist.
+    FileMissing = "file-missing",
+    /// Neither a host name nor an IP address, so that no certificate is valid for it.
+    BadServerName = "bad-server-name",
+    /// An authority to trust, where nothing is verified.
+    CaWithoutVerify = "ca-without-verify",
 
     // Journeys.
     /// A system without journeys: nothing would be measured.

@@ -114,6 +114,7 @@ fn section(n: usize, drill: &DrillOutcome, report: &DrillReport) -> Value {
         reason => report.reason(),
         summary => plain(&report.start.plan.scenario.summary, 400),
         control => report.start.plan.scenario.control.as_ref().map(|control| plain(&control.because, 300)),
+        reservation => words::reservation(&report.start),
         place => plain(&place(&report.start), 200),
         run => plain(&report.start.run, 120),
         facts => facts(report).into_iter().map(|fact| context! { name => fact.name, value => fact.value, aside => fact.aside }).collect::<Vec<_>>(),

@@ -66,6 +66,8 @@ pub(super) struct Report<'a> {
     pub(super) contracts: Vec<Bill>,
     /// What the drill cost of the budget.
     pub(super) budget: Budget,
+    /// The services that were asked over TLS without verifying their certificates.
+    pub(super) unverified: Vec<&'a str>,
     /// What is missing of a history that was cut off.
     pub(super) torn: Vec<String>,
 }

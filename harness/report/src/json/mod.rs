@@ -73,6 +73,7 @@ fn report<'a>(history: &'a History, measured: &'a Measured, judgement: &'a Judge
         reconnects: measured.journeys.iter().map(|journey| journey.reconnects).sum(),
         contracts: judgement.bills.iter().map(bill).collect(),
         budget: budget(&judgement.cost),
+        unverified: start.plan.system.unverified().collect(),
         torn: history.torn.iter().map(ToString::to_string).collect(),
     }
 }

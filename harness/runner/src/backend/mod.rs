@@ -41,7 +41,8 @@ pub use run_id::new_run_id;
 
 use firedrill_model::format;
 use firedrill_model::history::BackendKind;
-use firedrill_model::scenario::{Dockerfile, ResourceLimits, Restart, Service};
+use firedrill_model::scenario::{Dockerfile, ResourceLimits, Restart, Service, Tls};
+use firedrill_probe::EndpointError;
 
 /// Which backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,6 +119,8 @@ pub struct Spec {
     pub port: Option<u16>,
     /// Further ports, inside.
     pub ports: BTreeMap<String, u16>,
+    /// How it speaks TLS: its URLs then begin with `https://`.
+    pub tls: Option<Tls>,
     /// Volumes of its own: name to path inside.
     pub volumes: BTreeMap<String, String>,
     /// Volumes of others: name here to (service, volume) there; mounted at the same path as there.
@@ -144,12 +147,23 @@ impl Spec {
             user: service.user.clone(),
             port: service.port,
             ports: service.ports.clone(),
+            tls: service.tls.clone(),
             volumes: service.volumes.clone(),
             shares: shares.collect(),
             restart: service.restart,
             limits: service.limits.clone(),
         }
     }
+
+    /// What the URL of its main or a named port begins with.
+    pub fn scheme(&self, port: Option<&str>) -> &'static str {
+        scheme(self.tls.as_ref().is_some_and(|tls| tls.speaks_at(port)))
+    }
+}
+
+/// What the URL of a service begins with.
+pub fn scheme(tls: bool) -> &'static str {
+    if tls { "https" } else { "http" }
 }
 
 /// What became of a program that ran as a part of a service.
@@ -240,6 +254,15 @@ pub enum Error {
     /// The system has no such service.
     #[error("unknown service `{0}`")]
     NoSuchService(String),
+    /// It cannot be asked over TLS.
+    #[error("{service}: {source}")]
+    Endpoint {
+        /// The service.
+        service: String,
+        /// The cause.
+        #[source]
+        source: EndpointError,
+    },
 }
 
 /// Where the services of one drill run. Every method is safe to cancel and leaves nothing that [`Backend::clean`] or

@@ -4,12 +4,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures::stream::{FuturesUnordered, StreamExt};
+use http::Request;
 
-use super::{Backend, Error, Executed, Log, State, operation};
+use super::{Backend, Error, Executed, Log, State};
 use firedrill_model::format;
 use firedrill_model::scenario::{Condition, Ready};
 use firedrill_model::units::Size;
+use firedrill_probe::{Endpoint, NoAnswer, ask};
 use firedrill_wait::{Poll, WaitError};
 
 /// As much of a log as its last lines need.
@@ -20,16 +23,21 @@ const TRY_EVERY: Duration = Duration::from_secs(1);
 /// So many tries at a time: the service may be busy with starting.
 const MOST_TRIES: usize = 8;
 
-/// Waits until a service is ready; returns how long that took. A service whose process has ended is not waited for.
+/// Waits until a service is ready; its page is asked for at its `endpoint`. Returns how long that took. A service whose process has
+/// ended is not waited for.
 ///
 /// # Errors
 /// [`Error::NotReady`] with what the last look saw and the end of the service's log.
-pub async fn ready(backend: &dyn Backend, service: &str, ready: &Ready) -> Result<Duration, Error> {
+pub async fn ready(
+    backend: &dyn Backend,
+    service: &str,
+    ready: &Ready,
+    endpoint: Option<&Endpoint>,
+) -> Result<Duration, Error> {
     let since = Instant::now();
     let condition = ready.condition(backend.spec(service)?.port.is_some());
-    let client = client().map_err(|cause| operation("ask", service, cause))?;
     let look = || async {
-        let seen = seen(backend, service, (ready, condition), &client).await;
+        let seen = seen(backend, service, (ready, condition), endpoint).await;
         match backend.state(service).await {
             Ok(State::Running(_) | State::Paused) => {}
             Ok(state) => return Poll::Never(Unanswered::Ended(state)),
@@ -67,13 +75,13 @@ async fn seen(
     backend: &dyn Backend,
     service: &str,
     (ready, condition): (&Ready, Condition<'_>),
-    client: &reqwest::Client,
+    endpoint: Option<&Endpoint>,
 ) -> Result<(), Unanswered> {
     let port = ready.port.as_deref();
     match condition {
         Condition::Page(path) => {
-            let address = backend.address(service, port)?;
-            overlapping(|| answers(client, address, path, ready)).await
+            let endpoint = endpoint.ok_or(Unanswered::NoAddress)?;
+            overlapping(|| answers(endpoint, path, ready)).await
         }
         Condition::Command(argv) => ran(backend, service, argv).await,
         Condition::Log(text) => logged(backend, service, text).await,
@@ -115,7 +123,7 @@ enum Unanswered {
     },
     /// The page was not answered.
     #[error(transparent)]
-    Request(reqwest::Error),
+    Request(#[from] NoAnswer),
     /// The command says that it is not ready.
     #[error("{}{}", ended_by(*code), said(output))]
     Command {
@@ -143,14 +151,6 @@ fn said(output: &str) -> String {
         "" => String::new(),
         text => format!(": {text}"),
     }
-}
-
-/// A client that asks nobody but the address it is given.
-fn client() -> Result<reqwest::Client, reqwest::Error> {
-    let builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none());
-    builder.build()
 }
 
 /// The first result of several tries. A slow page may take as long as the wait lasts, and a try that hangs must not hide
@@ -210,18 +210,14 @@ async fn logged(backend: &dyn Backend, service: &str, text: &str) -> Result<(), 
     }
 }
 
-async fn answers(
-    client: &reqwest::Client,
-    address: SocketAddr,
-    path: &str,
-    ready: &Ready,
-) -> Result<(), Unanswered> {
-    let mut request = client.get(format!("http://{address}{path}"));
+async fn answers(endpoint: &Endpoint, path: &str, ready: &Ready) -> Result<(), Unanswered> {
+    let mut request = Request::get(path);
     for (name, value) in &ready.header {
         request = request.header(name, value);
     }
-    let answer = request.send().await;
-    let answer = answer.map_err(|error| Unanswered::Request(error.without_url()))?;
+    let request = request.body(Bytes::new()).map_err(NoAnswer::from)?;
+    // The body does not matter.
+    let answer = ask(endpoint, request, 0, ready.within.0).await?;
     match answer.status().as_u16() {
         ..400 => Ok(()),
         status => Err(Unanswered::Status {

@@ -1,5 +1,6 @@
 //! The running journeys of a drill: a prober, and a task that records what it sees.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,18 +11,29 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Error;
 use super::record::Recorder;
 use super::steady_state::SteadyState;
+use firedrill_model::format;
 use firedrill_model::history::Event;
 use firedrill_model::sample::{Clock, Labels, Mode, Outcome};
-use firedrill_probe::{self as probe, Reach, Seen, Users};
+use firedrill_probe::{self as probe, Protocol, Reach, Seen, Users};
 
 /// The running journeys: their writes so far, how they are now, and how to end them.
 pub(super) struct Journeys {
     steady_state: Arc<Mutex<SteadyState>>,
     writes: Arc<Mutex<Vec<probe::Write>>>,
+    connections: Arc<Mutex<Connections>>,
     names: Vec<String>,
     stop: DropGuard,
     prober: JoinHandle<Result<(), probe::Error>>,
     pump: JoinHandle<Result<(), Error>>,
+}
+
+/// What their connections came to.
+#[derive(Default)]
+struct Connections {
+    /// How they speak.
+    protocols: BTreeSet<Protocol>,
+    /// Why the last one failed that could not be made safe.
+    failed: Option<String>,
 }
 
 impl Journeys {
@@ -49,6 +61,7 @@ impl Journeys {
             .map(|stream| (Duration::from_secs_f64(1.0 / stream.rate), stream.deadline));
         let steady_state = Arc::new(Mutex::new(SteadyState::new(streaks)));
         let writes = Arc::new(Mutex::new(Vec::new()));
+        let connections = Arc::new(Mutex::new(Connections::default()));
         let (sink, seen) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
         let prober = probe::probe(
@@ -65,13 +78,15 @@ impl Journeys {
             (recorder.clone(), Arc::clone(users)),
             Arc::clone(&steady_state),
             Arc::clone(&writes),
+            Arc::clone(&connections),
         );
         Ok(Self {
             steady_state,
             writes,
+            connections,
             names: streams
                 .iter()
-                .map(|s| format!("{} ({})", s.journey, connections(s.mode)))
+                .map(|s| format!("{} ({})", s.journey, how(s.mode)))
                 .collect(),
             stop: stop.drop_guard(),
             prober: tokio::spawn(prober),
@@ -102,7 +117,20 @@ impl Journeys {
                 _ => format!("{name}: too few good answers"),
             }
         });
-        complaints.collect::<Vec<_>>().join(", ")
+        let complaints = complaints.collect::<Vec<_>>().join(", ");
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        match &connections.failed {
+            Some(cause) => format!("{complaints}; {cause}"),
+            None => complaints,
+        }
+    }
+
+    /// How their connections speak, where that is more than plain HTTP/1.1.
+    pub(super) fn protocols(&self) -> Option<String> {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        let protocols = &connections.protocols;
+        let plain = |protocol: &Protocol| !protocol.http2 && protocol.tls.is_none();
+        (!protocols.iter().all(plain)).then(|| format::list(protocols.iter().map(Protocol::to_string)))
     }
 
     /// Ends the probing; returns every write, to be read back.
@@ -121,7 +149,7 @@ impl Journeys {
 const BATCH: Duration = Duration::from_millis(40);
 
 /// How a stream connects, for a reader.
-fn connections(mode: Mode) -> &'static str {
+fn how(mode: Mode) -> &'static str {
     match mode {
         Mode::New => "new connections",
         Mode::Reused => "reused connections",
@@ -148,6 +176,7 @@ async fn pump(
     (recorder, users): (Recorder, Arc<Users>),
     steady_state: Arc<Mutex<SteadyState>>,
     writes: Arc<Mutex<Vec<probe::Write>>>,
+    connections: Arc<Mutex<Connections>>,
 ) -> Result<(), Error> {
     let mut batch = Vec::new();
     while seen.recv_many(&mut batch, 4096).await > 0 {
@@ -168,6 +197,16 @@ async fn pump(
                     text: format!("first failure of {journey}: {text}"),
                 })?,
                 Seen::Gap { since, until } => recorder.event(Event::Gap { since, until })?,
+                Seen::Connected(protocol) => {
+                    let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+                    connections.protocols.insert(protocol);
+                }
+                Seen::ConnectionFailed(cause) => {
+                    let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+                    connections.failed = Some(cause.clone());
+                    drop(connections);
+                    recorder.event(Event::ConnectionFailed { cause })?;
+                }
                 Seen::Sample(_) => {}
             }
         }

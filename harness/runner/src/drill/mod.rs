@@ -309,7 +309,13 @@ impl Drill {
             })
         };
         let (good, evidence) = match firedrill_wait::until("all journeys good", limit, look).await {
-            Ok(good) => (true, format!("every journey good for {}", format::latency(good))),
+            Ok(good) => {
+                let good = format!("every journey good for {}", format::latency(good));
+                match journeys.protocols() {
+                    Some(protocols) => (true, format!("{good} ({protocols})")),
+                    None => (true, good),
+                }
+            }
             Err(error) => (false, error.to_string()),
         };
         self.recorder.event(Event::Steady { good, evidence })?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Drill, Error, alerts, proxies};
 use crate::backend::{self, Spec};
+use crate::endpoint;
 use firedrill_model::format;
 use firedrill_model::history::Event;
 use firedrill_model::scenario::{Build, Condition, Service, Template};
@@ -40,7 +41,8 @@ impl Drill {
             let service = &plan.system.services[name];
             if service.starts {
                 backend.start(name).await?;
-                backend::ready(backend.as_ref(), name, &service.ready).await?;
+                let endpoint = endpoint::for_readiness(plan, backend.as_ref(), name)?;
+                backend::ready(backend.as_ref(), name, &service.ready, endpoint.as_ref()).await?;
                 if service.ready.condition(service.port.is_some()) == Condition::Process {
                     let text = format!(
                         "{name} counts as ready because its process runs: it has no port, and `ready` names nothing else"
@@ -56,7 +58,7 @@ impl Drill {
             }
         }
         if plan.scenario.seeded && plan.system.seed.is_some() {
-            let entry = backend.address(plan.entry(), None)?;
+            let entry = endpoint::of(plan, backend.as_ref(), plan.entry(), None)?;
             let stored = probe::seed(&self.users, entry, self.order.seed)
                 .await
                 .map_err(Error::Seed)?;

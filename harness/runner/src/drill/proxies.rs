@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::{Error, derive};
 use crate::Plan;
 use crate::backend::{self, Backend};
-use firedrill_probe::{Commands, ProcessorTime, Reach};
+use crate::endpoint;
+use firedrill_probe::{Commands, Endpoint, ProcessorTime, Reach};
 use firedrill_proxy::{Protocol, Proxies, Proxy, Route, USER};
 
 /// A port that is free on 127.0.0.1 may be in use on another address; so many are tried.
@@ -33,7 +34,9 @@ pub(super) async fn start(
         let seed = derive(seed, &format!("link {route}"));
         let proxy = open(bind, upstream, protocol, seed).await?;
         if route.from != USER {
-            let url = format!("http://{host}:{}", proxy.address().port());
+            let tls = plan.system.services.get(&route.to);
+            let tls = tls.is_some_and(|service| service.tls_at(port).is_some());
+            let url = format!("{}://{host}:{}", backend::scheme(tls), proxy.address().port());
             backend.set_link_url(&route.from, &route.to, port, &url);
         }
         proxies.add(route, proxy);
@@ -41,7 +44,7 @@ pub(super) async fn start(
     Ok(())
 }
 
-/// Where users reach each service that a journey asks, and how their commands run.
+/// Where and how users reach each service that a journey asks, and how their commands run.
 pub(super) fn reach(
     plan: &Plan,
     backend: &Arc<dyn Backend>,
@@ -53,12 +56,12 @@ pub(super) fn reach(
         .flat_map(|journey| journey.reaches(plan.entry()))
         .collect();
     let services = asked.into_iter().map(|(service, port)| {
-        let address = for_users(&service, port.as_deref(), backend.as_ref(), proxies)?;
-        Ok(((service, port), address))
+        let endpoint = for_users(plan, (&service, port.as_deref()), backend.as_ref(), proxies)?;
+        Ok(((service, port), endpoint))
     });
     let labelling = Arc::clone(backend);
     Ok(Reach {
-        entry: for_users(plan.entry(), None, backend.as_ref(), proxies)?,
+        entry: for_users(plan, (plan.entry(), None), backend.as_ref(), proxies)?,
         services: services.collect::<Result<_, Error>>()?,
         commands: Commands {
             folder: plan.folder.clone(),
@@ -68,23 +71,24 @@ pub(super) fn reach(
     })
 }
 
-/// Where users reach a service: its own address, or that of the proxy in front of it.
+/// Where and how users reach a service: at its own address, or at that of the proxy in front of it.
 fn for_users(
-    service: &str,
-    port: Option<&str>,
+    plan: &Plan,
+    (service, port): (&str, Option<&str>),
     backend: &dyn Backend,
     proxies: &Proxies,
-) -> Result<SocketAddr, Error> {
+) -> Result<Endpoint, Error> {
     let route = Route {
         from: USER.into(),
         to: service.into(),
         port: port.map(str::to_owned),
     };
-    match proxies.get(&route) {
-        Ok(proxy) => Ok(proxy.address()),
+    let address = match proxies.get(&route) {
+        Ok(proxy) => proxy.address(),
         // No step acts on the users' link.
-        Err(_) => Ok(backend.address(service, port)?),
-    }
+        Err(_) => backend.address(service, port)?,
+    };
+    Ok(endpoint::at(plan, address, service, port)?)
 }
 
 /// The links that steps name. One HTTP fault among several makes its proxy parse HTTP.

@@ -9,6 +9,7 @@ use firedrill_model::files::Special;
 use firedrill_model::format::{self, span};
 use firedrill_model::scenario::{LARGEST_FILLED, template};
 use firedrill_model::units::Size;
+use firedrill_probe::NoAnswer;
 
 /// A fault's failure: what was tried, on what, and the cause.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,7 @@ pub enum ActionError {
         /// Its path, as the system file has it.
         path: String,
         /// The cause.
-        source: reqwest::Error,
+        source: NoAnswer,
     },
     /// A command is an empty list.
     #[error("the deploy command is empty")]
@@ -193,7 +194,7 @@ pub enum NotInEffect {
     NoAlertReceiver,
     /// The alert receiver could not be asked.
     #[error("cannot ask the alert receiver: {0}")]
-    ReceiverUnreachable(#[source] reqwest::Error),
+    ReceiverUnreachable(#[source] NoAnswer),
     /// The alert receiver behaves as it did before.
     #[error("the alert receiver {seen}, as before the fault")]
     ReceiverUnchanged {

@@ -100,7 +100,7 @@ async fn started(plan: &Plan, backend: &dyn Backend, routes: &[String]) -> Resul
         within: service.ready.within,
         ..Ready::default()
     };
-    let ready_after = backend::ready(backend, name, &accepts).await?;
+    let ready_after = backend::ready(backend, name, &accepts, None).await?;
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

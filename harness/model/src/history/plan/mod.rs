@@ -225,6 +225,25 @@ pub struct Service {
     /// The release it started with.
     #[serde(default)]
     pub release: String,
+    /// How far its TLS was trusted. `None`: it was asked without TLS; older histories do not say, and had none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+}
+
+/// How a service was asked over TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// Whether its certificate was verified.
+    pub verified: bool,
+}
+
+impl System {
+    /// The services that were asked over TLS without a look at their certificates.
+    pub fn unverified(&self) -> impl Iterator<Item = &str> {
+        let services = self.services.iter();
+        let unverified = services.filter(|(_, service)| service.tls.is_some_and(|tls| !tls.verified));
+        unverified.map(|(name, _)| name.as_str())
+    }
 }
 
 /// One thing users did.
@@ -373,7 +392,8 @@ impl From<&scenario::System> for System {
     fn from(system: &scenario::System) -> Self {
         let service = |(name, service): (&String, &scenario::Service)| {
             let release = service.release.clone();
-            (name.clone(), Service { release })
+            let tls = service.tls.as_ref().map(|tls| Tls { verified: tls.verify });
+            (name.clone(), Service { release, tls })
         };
         Self {
             entry: system.entry.clone(),

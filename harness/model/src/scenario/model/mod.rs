@@ -7,6 +7,7 @@ mod ready;
 mod scenario;
 mod steps;
 mod system;
+mod tls;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use ready::{Condition, Ready};
 pub use scenario::*;
 pub use steps::*;
 pub use system::*;
+pub use tls::*;
 
 /// A table of names to templates, in the order of the names.
 pub type Texts = BTreeMap<String, String>;

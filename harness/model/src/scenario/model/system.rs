@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Build, Captures, CommandProbe, JourneyStep, Ready, Statuses, TcpProbe, Texts, Upload, is_true, yes,
+    Build, Captures, CommandProbe, Http, JourneyStep, Ready, Statuses, TcpProbe, Texts, Tls, Upload, is_true,
+    yes,
 };
 use crate::sample::Mode;
 use crate::units::{Rate, Share, Size, Span};
@@ -71,6 +72,12 @@ pub struct Service {
     /// Further ports by name; `{listen.NAME}` gives the address to bind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub ports: BTreeMap<String, u16>,
+    /// How it speaks TLS, when it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
+    /// The version of HTTP in which it is asked (auto).
+    #[serde(default, skip_serializing_if = "Http::is_auto")]
+    pub http: Http,
     /// Environment variables, as templates. A local process inherits PATH, HOME, LANG and TZ where they are not set here, and
     /// nothing else.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]

@@ -41,7 +41,7 @@ const MOST_RECORDS: u32 = 1_000_000;
 /// One prober cannot send more probes a second, over all journeys, on time.
 pub(super) const HIGHEST_RATE: f64 = 20_000.0;
 
-fn some_journey(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn some_journey(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let journeys = &system.journeys;
     if journeys.is_empty() {
         let problem = file.value(
@@ -61,7 +61,7 @@ fn some_journey(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Proble
     }
 }
 
-fn journey_names(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn journey_names(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let mut seen = BTreeSet::new();
     for (at, journey) in system.journeys.iter().enumerate() {
         let path = at!["journey", at, "name"];
@@ -81,7 +81,7 @@ fn journey_names(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
     }
 }
 
-fn total_rate(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn total_rate(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let total: f64 = system.journeys.iter().map(|journey| journey.rate.0).sum();
     if total > HIGHEST_RATE {
         // At the highest rate, which is the one to lower.
@@ -101,7 +101,7 @@ pub(super) fn too_high(file: &Document, path: &[Step<'_>], total: f64) -> Proble
     file.value(Code::RateTooHigh, path, message)
 }
 
-fn clients(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn clients(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let total: u64 = system
         .journeys
         .iter()
@@ -121,7 +121,7 @@ fn clients(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn limits(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         if journey.connections.is_empty() {
             let path = at!["journey", at, "connections"];
@@ -151,7 +151,7 @@ fn timeout_below_deadline(file: &Document, at: usize, journey: &Journey) -> Prob
     problem.help("`timeout` must be at least `deadline`; the defaults are 1s and 250ms")
 }
 
-fn requests(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn requests(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         // What is neither is checked by other rules.
         if journey.request.is_some() || !journey.steps.is_empty() {
@@ -160,7 +160,7 @@ fn requests(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
     }
 }
 
-fn fallbacks(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn fallbacks(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         if let Some(fallback) = &journey.fallback {
             let path = at!["journey", at, "fallback", "header"];
@@ -169,7 +169,7 @@ fn fallbacks(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>)
     }
 }
 
-fn remembered(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn remembered(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         let Some(remember) = &journey.remember else {
             continue;
@@ -184,7 +184,7 @@ fn remembered(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>
     }
 }
 
-fn seed(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn seed(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let Some(seed) = &system.seed else { return };
     match system.records.get(&seed.records) {
         None => {
@@ -208,7 +208,7 @@ fn seed(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     answer(file, at!["seed", "answer"], &seed.answer, &placeholders, found);
 }
 
-fn records(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn records(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, records) in &system.records {
         names::well_formed(file, at!["records", name], name, found);
         if name == CAPTURE {
@@ -238,7 +238,7 @@ fn records(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn identity(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn identity(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     if let Some(Identity::Header(header)) = &system.identity {
         header_name(file, at!["identity", "header"], header, found);
     }

@@ -15,6 +15,7 @@ mod services;
 mod sources;
 mod steps;
 mod templates;
+mod tls;
 mod visits;
 
 pub use steps::USER;
@@ -29,6 +30,8 @@ use super::{FaultKind, Project, Scenario, System};
 pub(super) struct InSystem<'a> {
     pub(super) file: &'a Document,
     pub(super) system: &'a System,
+    /// The folder that its relative paths are relative to.
+    pub(super) folder: &'a Path,
 }
 
 /// A scenario with its file and, when that could be read, its system.
@@ -39,14 +42,20 @@ pub(super) struct InScenario<'a> {
     pub(super) faults: &'a [FaultKind],
 }
 
-/// Runs all rules over a system. `folder` is the one that its file lies in.
-pub(super) fn system(subject: &InSystem<'_>, folder: &Path, found: &mut Vec<Problem>) {
+/// Runs all rules over a system.
+pub(super) fn system(subject: &InSystem<'_>, found: &mut Vec<Problem>) {
     summary(subject.file, &subject.system.summary, found);
-    let rules = [services::RULES, readiness::RULES, journeys::RULES, probes::RULES];
+    let rules = [
+        services::RULES,
+        readiness::RULES,
+        tls::RULES,
+        journeys::RULES,
+        probes::RULES,
+        sources::RULES,
+    ];
     for rule in rules.into_iter().flatten() {
         rule(subject, found);
     }
-    sources::check(subject, folder, found);
 }
 
 /// Runs all rules over a scenario.

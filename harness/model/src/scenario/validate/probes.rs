@@ -17,13 +17,9 @@ pub(super) const RULES: &[SystemRule] = &[kinds, strangers, connections, asked, 
 /// Each command is a process: more of them a second would take from the machine what is to be measured.
 pub(super) const HIGHEST_COMMAND_RATE: f64 = 20.0;
 
-fn kinds(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn kinds(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
-        let kinds = [
-            asks(journey),
-            journey.command.is_some(),
-            journey.tcp.is_some(),
-        ];
+        let kinds = [asks(journey), journey.command.is_some(), journey.tcp.is_some()];
         if kinds.into_iter().filter(|is_there| *is_there).count() != 1 {
             let message = "exactly one of `request`, `step`, `command`, `tcp` must be here";
             found.push(file.value(Code::NotExactlyOne, at!["journey", at], message));
@@ -37,7 +33,7 @@ fn asks(journey: &Journey) -> bool {
 }
 
 /// Keys that say nothing of such a journey, each with the reason.
-fn strangers(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn strangers(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         if asks(journey) || journey.command.is_some() == journey.tcp.is_some() {
             continue;
@@ -48,7 +44,11 @@ fn strangers(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>)
         };
         let reasons = [
             ("answer", journey.answer.is_some(), right),
-            ("capture", !journey.capture.is_empty(), "only of an HTTP answer values can be kept"),
+            (
+                "capture",
+                !journey.capture.is_empty(),
+                "only of an HTTP answer values can be kept",
+            ),
             (
                 "fallback",
                 journey.fallback.is_some(),
@@ -79,7 +79,7 @@ fn strangers(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>)
 }
 
 /// Kept connections where there are none to keep.
-fn connections(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn connections(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         let path = at!["journey", at, "connections"];
         let wants_kept = file.get(path).is_some() && journey.connections.contains(&Mode::Reused);
@@ -94,7 +94,7 @@ fn connections(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem
     }
 }
 
-fn asked(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn asked(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         let name = journey.service.as_deref().or_else(|| entry(system));
         // A missing entry is reported by another rule.
@@ -125,7 +125,7 @@ fn entry(system: &System) -> Option<&str> {
     system.entry.as_ref().or(only).map(String::as_str)
 }
 
-fn commands(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn commands(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (at, journey) in system.journeys.iter().enumerate() {
         if let Some(command) = &journey.command {
             one_command(file, at, system, command, found);
@@ -161,7 +161,7 @@ fn one_command(
     }
 }
 
-fn tcp(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn tcp(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let placeholders = |placeholder: &str| templates::of_journey(system, &Given::default(), placeholder);
     for (at, journey) in system.journeys.iter().enumerate() {
         let Some(TcpProbe { send, expect, .. }) = &journey.tcp else {
@@ -181,7 +181,7 @@ fn tcp(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn command_rate(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn command_rate(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let commands = || {
         system
             .journeys

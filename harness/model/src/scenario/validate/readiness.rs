@@ -23,7 +23,7 @@ fn kinds(ready: &Ready) -> Vec<&'static str> {
         .collect()
 }
 
-fn one_kind(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn one_kind(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let mut conflict = |name: &str, key: &str, message: String, help: &str| {
         let problem = file.key(Code::ReadyConflict, at!["service", name, "ready", key], message);
         found.push(problem.help(help));
@@ -53,7 +53,7 @@ fn one_kind(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
     }
 }
 
-fn port(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn port(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         let ready = &service.ready;
         let asked = match &ready.port {
@@ -69,7 +69,7 @@ fn port(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn page(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn page(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         if let Some(path) = &service.ready.path {
             journeys::absolute(file, at!["service", name, "ready", "path"], path, found);
@@ -82,7 +82,7 @@ fn page(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn command(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn command(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         let Some(argv) = &service.ready.command else {
             continue;
@@ -96,7 +96,7 @@ fn command(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn log(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn log(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         if service
             .ready

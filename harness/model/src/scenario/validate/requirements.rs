@@ -46,9 +46,11 @@ fn requirements(subject: &InScenario<'_>, system: &System, found: &mut Vec<Probl
 
 /// What one requirement lacks. An unknown service or volume is reported by another rule.
 fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step: &Step) -> Option<Missing> {
-    // It is about all services; every other requirement is about the one that the fault names.
-    if requirement == Requirement::Alerts {
-        return alerts(scenario, system);
+    // These are about all services and about a link; every other requirement is about the service that the fault names.
+    match requirement {
+        Requirement::Alerts => return alerts(scenario, system),
+        Requirement::ReadableLink => return readable_link(system, step),
+        _ => {}
     }
     let name = step.fault.text("service")?;
     let service = system.services.get(name)?;
@@ -57,8 +59,20 @@ fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step:
         Requirement::BroughtBack => brought_back(name, service),
         Requirement::SizedVolume => sized_volume(system, name, service, step.fault.text("volume")?),
         Requirement::LowerLimit => lower_limit(name, service, step),
-        Requirement::Alerts => None,
+        Requirement::Alerts | Requirement::ReadableLink => None,
     }
+}
+
+/// A proxy on a link has no certificate of the service, and reads HTTP/1.1 alone.
+fn readable_link(system: &System, step: &Step) -> Option<Missing> {
+    let to = step.fault.text("to")?;
+    let traffic = system.services.get(to)?.unreadable_at(step.fault.text("port"))?;
+    Some(Missing {
+        code: Code::UnreadableLink,
+        parameter: Some("to"),
+        message: format!("`{to}` is asked over {traffic}: a proxy on the link cannot read its requests"),
+        help: "use a fault of connections or bytes, such as `latency`, `reset` or `blackhole`".into(),
+    })
 }
 
 fn alerts(scenario: &Scenario, system: &System) -> Option<Missing> {

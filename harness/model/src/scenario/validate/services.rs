@@ -31,7 +31,7 @@ pub(super) const RULES: &[SystemRule] = &[
 /// Each is a container or a process of its own, several drills run at a time, and all of them on one machine.
 const MOST_SERVICES: usize = 64;
 
-fn too_many(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn too_many(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let services = system.services.len();
     if services > MOST_SERVICES {
         let message = format!("too many services: {services} (limit: {MOST_SERVICES})");
@@ -39,7 +39,7 @@ fn too_many(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) 
     }
 }
 
-fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn entry(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     match &system.entry {
         // Before the entry: without services its name cannot be right.
         _ if system.services.is_empty() => {
@@ -70,7 +70,7 @@ fn entry(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn service_names(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn service_names(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         names::well_formed(file, at!["service", name], name, found);
         for (table, keys) in [
@@ -85,7 +85,7 @@ fn service_names(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
     }
 }
 
-fn after(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn after(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         for (at, first) in service.after.iter().enumerate() {
             if let Err(unknown) = names::service(system, first) {
@@ -96,7 +96,7 @@ fn after(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
 }
 
 /// Removes, until nothing changes, every service that waits for none of the rest: what is left waits in a cycle.
-fn after_cycle(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn after_cycle(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let mut left: BTreeMap<&str, &Service> = system
         .services
         .iter()
@@ -140,7 +140,7 @@ fn circle<'s>(start: &'s str, left: &BTreeMap<&'s str, &'s Service>) -> Vec<&'s 
     }
 }
 
-fn ports(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn ports(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         // Within one service only: each service has an address of its own.
         let mut seen = BTreeSet::from_iter(service.port);
@@ -174,7 +174,7 @@ fn port_zero(file: &Document, path: &[Step<'_>], port: u16, found: &mut Vec<Prob
     }
 }
 
-fn volumes(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn volumes(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         let mut seen = BTreeSet::new();
         for (key, folder) in &service.volumes {
@@ -193,7 +193,7 @@ fn volumes(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
     }
 }
 
-fn shares(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn shares(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         for (key, share) in &service.shares {
             let path = at!["service", name, "shares", key];
@@ -235,7 +235,7 @@ fn others(system: &System, name: &str) -> Vec<String> {
         .collect()
 }
 
-fn volume_limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn volume_limits(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         for volume in service.limits.volume.keys() {
             let path = at!["service", name, "limits", "volume", volume];
@@ -250,7 +250,7 @@ fn volume_limits(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Probl
     }
 }
 
-fn programs(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn programs(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         match &service.build {
             Build::Command(argv) => {
@@ -296,7 +296,7 @@ pub(super) fn command(file: &Document, path: &[Step<'_>], argv: &[String], found
     }
 }
 
-fn environment(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn environment(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         environment_names(file, at!["service", name, "env"], &service.env, found);
     }
@@ -312,7 +312,7 @@ pub(super) fn environment_names(file: &Document, path: &[Step<'_>], env: &Texts,
     }
 }
 
-fn service_templates(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn service_templates(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     for (name, service) in &system.services {
         let placeholders = |placeholder: &str| templates::of_service(system, service, placeholder);
         for (at, arg) in service.args.iter().enumerate() {
@@ -329,7 +329,7 @@ fn service_templates(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<P
     }
 }
 
-fn deploy(InSystem { file, system }: &InSystem<'_>, found: &mut Vec<Problem>) {
+fn deploy(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let placeholders = |placeholder: &str| templates::of_deploy(system, placeholder);
     for (at, action) in system.deploy.iter().enumerate() {
         match action {

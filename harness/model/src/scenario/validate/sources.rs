@@ -11,10 +11,12 @@ use super::super::template::Template;
 use super::super::tree::Step;
 use super::super::workspace::Workspace;
 use super::super::{Build, Dockerfile, suggest};
-use super::InSystem;
+use super::{InSystem, SystemRule};
 
-/// Runs all of them.
-pub(super) fn check(InSystem { file, system }: &InSystem<'_>, folder: &Path, found: &mut Vec<Problem>) {
+/// All rules.
+pub(super) const RULES: &[SystemRule] = &[sources];
+
+fn sources(InSystem { file, system, folder }: &InSystem<'_>, found: &mut Vec<Problem>) {
     // Only where a package is named: a system of images needs no workspace.
     let mut workspace = None;
     for (name, service) in &system.services {

@@ -53,14 +53,12 @@ impl Values for Containers {
     }
 
     fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
-        let port = self.with(name, |known| {
-            port.map_or(known.spec.port, |port| known.spec.ports.get(port).copied())
+        let known = self.with(name, |known| {
+            let number = port.map_or(known.spec.port, |port| known.spec.ports.get(port).copied())?;
+            Some((known.spec.scheme(port), number))
         });
-        Some(format!(
-            "http://{}:{}",
-            container_name(&self.run, name),
-            port.ok()??
-        ))
+        let (scheme, number) = known.ok()??;
+        Some(format!("{scheme}://{}:{number}", container_name(&self.run, name)))
     }
 
     fn urls(&self) -> &HarnessUrls {

@@ -40,8 +40,9 @@ impl Values for Processes {
 
     fn service(&self, name: &str, port: Option<&str>) -> Option<String> {
         let services = self.services();
-        let port = services.get(name)?.ports.get(&port.map(str::to_owned))?;
-        Some(format!("http://127.0.0.1:{port}"))
+        let service = services.get(name)?;
+        let number = service.ports.get(&port.map(str::to_owned))?;
+        Some(format!("{}://127.0.0.1:{number}", service.spec.scheme(port)))
     }
 
     fn urls(&self) -> &HarnessUrls {

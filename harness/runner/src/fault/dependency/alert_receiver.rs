@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::Request;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
@@ -13,6 +15,7 @@ use crate::fault::{Context, Describe, Error, Family, Fault, HitCount, Injected};
 use firedrill_model::format;
 use firedrill_model::scenario::Requirement;
 use firedrill_model::units::Span;
+use firedrill_probe::{NoAnswer, ask};
 use firedrill_proxy::Hits;
 
 /// Makes the drill's alert receiver (`{alerts}` in a system file) misbehave: a system must neither lose alerts for good
@@ -97,6 +100,9 @@ impl Claim for Behaviour {
     const KIND: &'static str = "alert-receiver";
 }
 
+/// More of an answer is not read.
+const MOST: usize = 1 << 20;
+
 /// The one receiver of a drill.
 const THE_RECEIVER: &str = "receiver";
 
@@ -114,22 +120,15 @@ fn switch<'a>(context: &Context<'a>) -> Result<&'a Switch, Error> {
 /// Sends the receiver a request that is not counted as an alert: what it did, and after how long.
 async fn look(switch: &Switch) -> Result<(Reaction, Duration), Error> {
     let since = Instant::now();
-    let failed = NotInEffect::ReceiverUnreachable;
-    // A proxy of the environment would answer in place of the receiver.
-    let client = reqwest::Client::builder().no_proxy().build().map_err(failed)?;
-    let url = format!("http://{}/", switch.address());
-    let asked = client
-        .post(url)
-        .header(PROBE, "1")
-        .timeout(Duration::from_secs(60))
-        .send()
-        .await;
+    let request = Request::post("/").header(PROBE, "1").body(Bytes::new());
+    let request = request.map_err(|error| NotInEffect::ReceiverUnreachable(error.into()))?;
+    let asked = ask(&switch.address().into(), request, MOST, Duration::from_secs(60)).await;
     let seen = match asked {
-        Err(error) if error.is_timeout() => return Err(failed(error).into()),
+        Err(error @ NoAnswer::TimedOut(_)) => return Err(NotInEffect::ReceiverUnreachable(error).into()),
         Err(_) => Reaction::Closed,
         Ok(answer) => Reaction::Answered {
             status: answer.status().as_u16(),
-            bytes: answer.bytes().await.map_err(failed)?.len(),
+            bytes: answer.body().len(),
         },
     };
     Ok((seen, since.elapsed()))

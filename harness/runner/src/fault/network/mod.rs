@@ -5,13 +5,18 @@
 mod on_link;
 
 use crate::fault::{Describe, Family};
+use firedrill_model::scenario::Requirement;
 use on_link::{CONFIRMED, OnLink};
+
+/// What faults need that act on requests and answers.
+const READS_REQUESTS: &[Requirement] = &[Requirement::ReadableLink];
 
 /// Declares the faults: for each its type, its key in a step, its toxic and what `firedrill faults` says of it.
 macro_rules! network_faults {
     ($(
         $(#[doc = $doc:literal])*
-        $fault:ident($name:literal) = $toxic:ty, $summary:literal, confirmed: $confirmed:expr, example: $example:literal;
+        $fault:ident($name:literal) = $toxic:ty, $summary:literal, confirmed: $confirmed:expr, example: $example:literal
+            $(, requires: $requires:expr)?;
     )*) => {$(
         $(#[doc = $doc])*
         pub(in crate::fault) type $fault = OnLink<$toxic>;
@@ -23,6 +28,7 @@ macro_rules! network_faults {
             const FAMILY: Family = Family::Network;
             const EXAMPLE: &'static str = $example;
             const LASTS: bool = true;
+            $(const REQUIRES: &'static [Requirement] = $requires;)?
         }
     )*};
 }
@@ -80,23 +86,27 @@ network_faults! {
     HttpStatus("http-status") = firedrill_proxy::HttpStatus,
         "answer a share of a link's requests with a status, instead of the service",
         confirmed: CONFIRMED,
-        example: r#"at = "1s", for = "1s", http-status = { from = "edge", to = "app", status = 503, share = "20%" }"#;
+        example: r#"at = "1s", for = "1s", http-status = { from = "edge", to = "app", status = 503, share = "20%" }"#,
+        requires: READS_REQUESTS;
 
     /// Some requests take longer than others.
     HttpDelay("http-delay") = firedrill_proxy::HttpDelay,
         "delay a share of a link's requests",
         confirmed: CONFIRMED,
-        example: r#"at = "1s", for = "1s", http-delay = { from = "edge", to = "app", delay = "100ms", share = "20%" }"#;
+        example: r#"at = "1s", for = "1s", http-delay = { from = "edge", to = "app", delay = "100ms", share = "20%" }"#,
+        requires: READS_REQUESTS;
 
     /// An answer has the right status and headers, and a corrupt body.
     HttpGarble("http-garble") = firedrill_proxy::HttpGarble,
         "corrupt the bodies of a share of a link's answers",
         confirmed: CONFIRMED,
-        example: r#"at = "1s", for = "1s", http-garble = { from = "edge", to = "app", share = "20%" }"#;
+        example: r#"at = "1s", for = "1s", http-garble = { from = "edge", to = "app", share = "20%" }"#,
+        requires: READS_REQUESTS;
 
     /// A proxy on the way removes a header.
     HttpDropHeader("http-drop-header") = firedrill_proxy::HttpDropHeader,
         "remove a header from a share of a link's answers",
         confirmed: CONFIRMED,
-        example: r#"at = "1s", for = "1s", http-drop-header = { from = "edge", to = "app", header = "location", share = "20%" }"#;
+        example: r#"at = "1s", for = "1s", http-drop-header = { from = "edge", to = "app", header = "location", share = "20%" }"#,
+        requires: READS_REQUESTS;
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
 use crate::backend::{self, Cause, State};
+use crate::endpoint;
 use crate::fault::error::NotInEffect;
 use crate::fault::overlaps::{self, Claim};
 use crate::fault::{Context, Error};
@@ -160,5 +161,6 @@ pub(in crate::fault) async fn start_ready(context: &Context<'_>, service: &str) 
     context.backend.start(service).await?;
     let known = context.plan.system.services.get(service);
     let known = known.ok_or_else(|| backend::Error::NoSuchService(service.to_owned()))?;
-    Ok(backend::ready(context.backend, service, &known.ready).await?)
+    let endpoint = endpoint::for_readiness(context.plan, context.backend, service)?;
+    Ok(backend::ready(context.backend, service, &known.ready, endpoint.as_ref()).await?)
 }

@@ -5,17 +5,20 @@
 //! refused, and the error says how the pipeline ended.
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
 
 use super::log::Log;
 use crate::fault::error::ActionError as Error;
 use firedrill_model::scenario::{self, template};
 use firedrill_probe::payload::Body;
+use firedrill_probe::{Endpoint, NoAnswer, ask};
 
 /// So much of an answer's body is read.
-const LONGEST_ANSWER: usize = 1 << 20;
+pub(super) const LONGEST_ANSWER: usize = 1 << 20;
 /// So many characters of an answer are evidence; the log has all of it.
 const EVIDENCE: usize = 300;
 
@@ -37,22 +40,25 @@ pub(super) fn render(text: &str, value: impl Fn(&str) -> Option<String>) -> Resu
 
 /// Sends a service of the system an HTTP request. A status below 400 accepts, one of `refused` refuses.
 pub(super) async fn request(
-    address: SocketAddr,
+    endpoint: &Endpoint,
     request: &scenario::Request,
     (within, refused): (Duration, &[u16]),
     log: &Log,
     render: impl Fn(&str) -> Result<String, Error>,
 ) -> Result<Answer, Error> {
     let path = render(&request.path)?;
-    let failed = |source: reqwest::Error| Error::Request {
+    let failed = |source: NoAnswer| Error::Request {
         method: request.method.clone(),
         path: path.clone(),
         source,
     };
-    let call = prepare((address, &path), request, within, render, failed)?;
-    let answer = call.send().await.map_err(failed)?;
+    let call = prepare(&path, request, render, failed)?;
+    // A redirect is the answer: what it leads to is no part of the recipe.
+    let answer = ask(endpoint, call, LONGEST_ANSWER, within)
+        .await
+        .map_err(failed)?;
     let status = answer.status().as_u16();
-    let body = String::from_utf8_lossy(&beginning(answer).await).into_owned();
+    let body = String::from_utf8_lossy(answer.body()).into_owned();
     let answered = format!("{} {path} answered {status}", request.method);
     log.write(&format!("{answered}\n{body}\n"))?;
     // Evidence is read in a terminal: no control characters, and not a whole page.
@@ -71,52 +77,32 @@ pub(super) async fn request(
     }
 }
 
-/// The beginning of an answer's body: an endless one must not fill the memory.
-pub(super) async fn beginning(mut answer: reqwest::Response) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while bytes.len() < LONGEST_ANSWER {
-        match answer.chunk().await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) | Err(_) => break,
-        }
-    }
-    bytes.truncate(LONGEST_ANSWER);
-    bytes
-}
-
 fn prepare(
-    (address, path): (SocketAddr, &str),
+    path: &str,
     request: &scenario::Request,
-    within: Duration,
     render: impl Fn(&str) -> Result<String, Error>,
-    failed: impl Fn(reqwest::Error) -> Error,
-) -> Result<reqwest::RequestBuilder, Error> {
-    let method = request.method.parse().map_err(|source| Error::Method {
+    failed: impl Fn(NoAnswer) -> Error,
+) -> Result<Request<Bytes>, Error> {
+    let method: http::Method = request.method.parse().map_err(|source| Error::Method {
         method: request.method.clone(),
         source,
     })?;
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        // A redirect is the answer: what it leads to is no part of the recipe.
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(failed)?;
-    let url = format!("http://{address}{path}");
-    let mut call = client.request(method, url).timeout(within);
+    let mut call = Request::builder().method(method).uri(path);
     for (name, value) in &request.header {
         call = call.header(name, render(value)?);
     }
+    let mut bytes = Bytes::new();
     if let Some(body) = Body::of(request) {
         let body = body.try_map(&|text: &&str| render(text))?;
         let has_own = (request.header.keys()).any(|name| name.eq_ignore_ascii_case("content-type"));
         let settled = body.settles_content_type();
-        let (kind, bytes) = body.encoded();
+        let (kind, encoded) = body.encoded();
         if let Some(kind) = kind.filter(|_| settled || !has_own) {
             call = call.header(http::header::CONTENT_TYPE, kind);
         }
-        call = call.body(bytes);
+        bytes = encoded.into();
     }
-    Ok(call)
+    call.body(bytes).map_err(|source| failed(source.into()))
 }
 
 /// Runs a program, never a shell. Exit code 0 accepts, one of `refused` refuses.

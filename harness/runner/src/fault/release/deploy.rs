@@ -8,6 +8,7 @@ use super::action::{self, Answer};
 use super::log::Log;
 use super::serving;
 use crate::backend;
+use crate::endpoint;
 use crate::fault::error::{ActionError, NotInEffect};
 use crate::fault::process::{start_ready, stop};
 use crate::fault::{Context, Deployed, Describe, Error, Family, Fault, Injected};
@@ -134,9 +135,9 @@ impl Deploy {
                 within,
                 refused,
             } => {
-                let address = context.backend.address(service, port.as_deref())?;
+                let endpoint = endpoint::of(context.plan, context.backend, service, port.as_deref())?;
                 let render = |text: &str| self.render(context, text);
-                Ok(action::request(address, request, (within.0, refused), log, render).await?)
+                Ok(action::request(&endpoint, request, (within.0, refused), log, render).await?)
             }
             DeployAction::Command {
                 argv,

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use super::action::beginning;
+use bytes::Bytes;
+use http::Request;
+
+use super::action::LONGEST_ANSWER;
+use crate::endpoint;
 use crate::fault::{Context, Error};
-use firedrill_probe::named_release;
+use firedrill_probe::{NoAnswer, ask, named_release};
 
 /// A service that was just deployed may be slow; one answer is not waited for longer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(1);
@@ -20,7 +24,7 @@ pub(super) enum NotSeen {
     NoPort,
     /// It did not answer.
     #[error("it did not answer ({0})")]
-    NoAnswer(#[source] reqwest::Error),
+    NoAnswer(#[source] NoAnswer),
     /// Its answer names no release.
     #[error("its answer names none")]
     NotNamed,
@@ -42,24 +46,17 @@ pub(super) async fn release(context: &Context<'_>, service: &str) -> Result<Resu
     if port.is_none() && context.backend.spec(service)?.port.is_none() {
         return Ok(Err(NotSeen::NoPort));
     }
-    let address = context.backend.address(service, port)?;
+    let endpoint = endpoint::of(context.plan, context.backend, service, port)?;
     let ask = async || {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(ANSWER_WITHIN)
-            .build()?;
-        let mut request = client.get(format!("http://{address}{path}"));
+        let mut request = Request::get(path);
         for (name, value) in ready.iter().flat_map(|ready| &ready.header) {
             request = request.header(name, value);
         }
-        let answer = request.send().await?;
-        let headers = answer.headers().clone();
-        Ok((headers, beginning(answer).await))
+        let request = request.body(Bytes::new())?;
+        ask(&endpoint, request, LONGEST_ANSWER, ANSWER_WITHIN).await
     };
-    let answer: Result<_, reqwest::Error> = ask().await;
-    Ok(match answer {
-        Err(error) => Err(NotSeen::NoAnswer(error.without_url())),
-        Ok((headers, body)) => named_release(identity, &headers, &body).ok_or(NotSeen::NotNamed),
+    Ok(match ask().await {
+        Err(error) => Err(NotSeen::NoAnswer(error)),
+        Ok(answer) => named_release(identity, answer.headers(), answer.body()).ok_or(NotSeen::NotNamed),
     })
 }
