@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use memchr::memmem;
 use serde_json::Value;
 
+use super::capture::written;
 use super::payload::Json;
 use super::prepared::{Want, WantedText};
 use firedrill_model::sample::{Ack, Bad, Label, Labels, Outcome};
@@ -193,7 +194,7 @@ impl Json<WantedText> {
         match (self, value) {
             (Self::Text(wanted), Value::String(text)) => wanted.text == *text,
             (Self::Text(wanted), Value::Number(_) | Value::Bool(_)) => {
-                wanted.of_any_kind && wanted.text == value.to_string()
+                wanted.of_any_kind && written(value).as_ref() == Some(&wanted.text)
             }
             (Self::List(wanted), Value::Array(items)) => {
                 wanted.len() == items.len() && wanted.iter().zip(items).all(|(wanted, item)| wanted.is(item))

@@ -37,12 +37,7 @@ impl Source {
     /// The value; `None` when the answer does not have it, or it is not UTF-8.
     pub(super) fn read(&self, answer: &Answer) -> Option<String> {
         match self {
-            Self::Json(pointer) => match answer.json()?.pointer(pointer)? {
-                Value::String(text) => Some(text.clone()),
-                value @ (Value::Number(_) | Value::Bool(_)) => Some(value.to_string()),
-                // There is no one text for them.
-                Value::Null | Value::Array(_) | Value::Object(_) => None,
-            },
+            Self::Json(pointer) => written(answer.json()?.pointer(pointer)?),
             Self::Header(name) => {
                 let line = answer.headers.get(name).map(HeaderValue::as_bytes)?;
                 String::from_utf8(line.to_vec()).ok()
@@ -53,6 +48,15 @@ impl Source {
                 String::from_utf8(group.as_bytes().to_vec()).ok()
             }
         }
+    }
+}
+
+/// A JSON value as a text; none of what there is no one text for.
+pub(super) fn written(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
@@ -78,7 +82,7 @@ mod tests {
         ]);
         let body = br#"{"id":7,"name":"x","deep":[{"ok":true}],"none":null} <input name="csrf" value="t-1">"#;
         let json = &body[..body.iter().position(|byte| *byte == b' ').unwrap()];
-        let source = Source::new(&serde_json::from_value(capture.clone()).unwrap()).unwrap();
+        let source = Source::new(&serde_json::from_value(capture).unwrap()).unwrap();
         let body: &[u8] = if matches!(source, Source::Json(_)) {
             json
         } else {

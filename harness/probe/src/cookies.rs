@@ -66,9 +66,10 @@ mod tests {
     use super::*;
 
     fn answer(lines: &[&'static str]) -> HeaderMap {
-        let lines = lines.iter().map(|line| HeaderValue::from_static(line));
         let mut headers = HeaderMap::new();
-        lines.for_each(|line| drop(headers.append(header::SET_COOKIE, line)));
+        for line in lines {
+            headers.append(header::SET_COOKIE, HeaderValue::from_static(line));
+        }
         headers
     }
 

@@ -408,7 +408,7 @@ pub enum DeployAction {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         port: Option<String>,
         /// What is asked.
-        request: Request,
+        request: Box<Request>,
         /// At most this long (30 s).
         #[serde(default = "deploy_limit")]
         within: Span,
