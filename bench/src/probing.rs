@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use firedrill::Plan;
 use firedrill::history::{Event, FORMAT, History, Phase, Stamped, Start, Writer};
-use firedrill::probe::{self, Endpoint, Seen, Users};
+use firedrill::probe::{self, Endpoint, Reach, Seen, Users};
 use firedrill::sample::{Clock, Labels, Micros, Sample};
 use firedrill::wait;
 use tokio::sync::mpsc;
@@ -28,7 +28,7 @@ pub async fn remembered(
     let prober = probe::probe(
         Arc::clone(&users),
         1,
-        entry.into(),
+        Reach::from(entry.into()),
         clock,
         labels.clone(),
         sink,
@@ -80,7 +80,7 @@ pub async fn written(
     let prober = probe::probe(
         Arc::new(Users::from(&plan)),
         1,
-        entry.into(),
+        Reach::from(entry.into()),
         clock,
         labels,
         sink,

@@ -124,7 +124,7 @@ impl Home {
     async fn ready(&self) {
         let port = self.ready.port.as_deref();
         let endpoint = self.backend.address("app", port).unwrap().into();
-        backend::ready(self.backend.as_ref(), "app", &self.ready, &endpoint)
+        backend::ready(self.backend.as_ref(), "app", &self.ready, Some(&endpoint))
             .await
             .unwrap();
     }
@@ -305,7 +305,7 @@ async fn a_shared_volume_is_the_same_folder(home: &Home) {
     home.backend.start("reader").await.unwrap();
     let port = home.ready.port.as_deref();
     let reader = home.backend.address("reader", port).unwrap().into();
-    backend::ready(home.backend.as_ref(), "reader", &home.ready, &reader)
+    backend::ready(home.backend.as_ref(), "reader", &home.ready, Some(&reader))
         .await
         .unwrap();
     assert_ne!(home.backend.address("reader", None).unwrap(), home.address());

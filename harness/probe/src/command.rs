@@ -475,7 +475,7 @@ mod tests {
         lines.any(|line| line == command.as_bytes())
     }
 
-    /// Whoever is killed needs a moment to be gone, where nobody of ours waits for it.
+    /// A killed process needs a moment to be gone, where its parent is not this one.
     #[cfg(target_os = "linux")]
     async fn ends(words: &str) {
         let look = || {

@@ -28,6 +28,7 @@ pub(super) struct TcpClient {
     send: Option<Template>,
     expect: Option<Template>,
     lines: usize,
+    errors: Vec<String>,
     idle: Mutex<Vec<TcpStream>>,
 }
 
@@ -40,6 +41,7 @@ impl TcpClient {
             send: probe.send.as_ref().map(template).transpose()?,
             expect: probe.expect.as_ref().map(template).transpose()?,
             lines: usize::try_from(probe.lines).unwrap_or(usize::MAX),
+            errors: probe.errors.clone(),
             idle: Mutex::default(),
         })
     }
@@ -136,7 +138,11 @@ impl TcpClient {
             if read > 0 {
                 first.get_or_insert_with(Instant::now);
             }
-            match judge(&answer, expect.as_bytes(), self.lines, read == 0) {
+            let judged = match has_error(&answer, &self.errors) {
+                true => Judged::Wrong(Bad::Content),
+                false => judge(&answer, expect.as_bytes(), self.lines, read == 0),
+            };
+            match judged {
                 Judged::Right => return Ok(()),
                 Judged::Wrong(bad) => return Err(Outcome::Bad(bad)),
                 Judged::Unfinished => {}
@@ -167,6 +173,12 @@ fn judge(answer: &[u8], expect: &[u8], lines: usize, ended: bool) -> Judged {
         _ if ended || whole || answer.len() > LONGEST_ANSWER => Judged::Wrong(Bad::Content),
         _ => Judged::Unfinished,
     }
+}
+
+/// Whether a line begins as an error does.
+fn has_error(answer: &[u8], errors: &[String]) -> bool {
+    let mut lines = answer.split(|byte| *byte == b'\n');
+    lines.any(|line| errors.iter().any(|error| line.starts_with(error.as_bytes())))
 }
 
 /// Whether an idle connection is open. What has come meanwhile belongs to the last answer.
@@ -318,6 +330,15 @@ mod tests {
         assert_eq!(judge(b"$4\r\npuma\r\n", b"nike", 2, false), wrong);
         // Its second line is still to come.
         assert_eq!(judge(b"$4\r\n", b"$4\r\nnike\r\n", 1, false), Judged::Unfinished);
+    }
+
+    #[tokio::test]
+    async fn an_error_is_wrong_before_all_lines_are_there() {
+        let (address, _) = serve("-LOADING\r\n").await;
+        let probe = json!({ "send": "GET a\r\n", "expect": "a", "lines": 3, "errors": ["-"] });
+        let content = Err(Outcome::Bad(Bad::Content));
+        assert_eq!(ask(&client(address, Mode::New, probe), PATIENT).await, content);
+        assert!(!has_error(b"$2\r\na-\r\n", &["-".to_owned()]));
     }
 
     #[test]

@@ -118,6 +118,8 @@ enum Shape {
     Lines,
     /// Users log in to write notes.
     Login,
+    /// The same over TLS, and HTTP/2 as the client likes.
+    LoginTls,
     /// The same, with notes that a restart loses.
     LoginForgetful,
     /// The same, with an answer that names another note than the one that was written.

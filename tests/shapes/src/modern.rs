@@ -126,6 +126,12 @@ async fn answer(
         method: head.method.to_string(),
         path: head.uri.path().to_owned(),
         host: head.uri.host().unwrap_or_default().to_owned(),
+        cookie: head
+            .headers
+            .get("cookie")
+            .and_then(|line| line.to_str().ok())
+            .unwrap_or_default()
+            .to_owned(),
         body: String::from_utf8_lossy(&body.unwrap_or_default()).into_owned(),
     };
     let number = service.answers.fetch_add(1, Ordering::Relaxed);
@@ -136,6 +142,9 @@ async fn answer(
         .header("x-release", &service.args.release);
     if let Some(location) = answer.location {
         response = response.header("location", location);
+    }
+    for cookie in answer.cookies {
+        response = response.header("set-cookie", cookie);
     }
     let response = response.body(Full::from(answer.body));
     // Made of a fixed list of statuses and of a release that is a word.

@@ -28,7 +28,10 @@ pub(crate) struct Notes {
 impl Notes {
     /// The answer to a request for one of these pages; none for another request, or in another shape.
     pub(crate) fn answer(&self, request: &Request, shape: Shape, store: &Store) -> Option<Answer> {
-        if !matches!(shape, Shape::Login | Shape::LoginForgetful | Shape::LoginWrongId) {
+        if !matches!(
+            shape,
+            Shape::Login | Shape::LoginForgetful | Shape::LoginTls | Shape::LoginWrongId
+        ) {
             return None;
         }
         let note = request.path.strip_prefix("/notes/");

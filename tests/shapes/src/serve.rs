@@ -52,7 +52,10 @@ pub(crate) fn accept(args: &Args, listener: TcpListener) -> io::Result<()> {
         notes: Notes::default(),
         answers: AtomicU64::new(0),
     });
-    if matches!(args.shape, Shape::Tls | Shape::Http2 | Shape::Goaway) {
+    if matches!(
+        args.shape,
+        Shape::Tls | Shape::Http2 | Shape::Goaway | Shape::LoginTls
+    ) {
         return modern::accept(args, service, listener);
     }
     for connection in listener.incoming() {

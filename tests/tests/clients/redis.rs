@@ -35,7 +35,9 @@ pub(crate) async fn redis_is_killed_and_cut_off(kind: Kind) {
     let example = acceptance::workspace().join("examples/redis");
     let read = |name: &str| std::fs::read_to_string(example.join(name)).unwrap();
     let image = format!("firedrill-test-redis-{}", std::process::id());
-    let mut system = read("systems/redis.toml");
+    // Only what is not answered counts here: a busy machine makes answers late.
+    let patient = read("systems/redis.toml").replace("\"1s\"", "\"5s\"");
+    let mut system = patient.replace("\"2s\"", "\"6s\"");
     if kind == Kind::Docker {
         make_image(&image).await;
         system = system

@@ -174,7 +174,7 @@ impl Stage {
         let ready = &self.plan.system.services["app"].ready;
         let port = ready.port.as_deref();
         let endpoint = self.backend.address("app", port).unwrap().into();
-        let ready = backend::ready(self.backend.as_ref(), "app", ready, &endpoint);
+        let ready = backend::ready(self.backend.as_ref(), "app", ready, Some(&endpoint));
         ready.await.unwrap();
     }
 

@@ -62,7 +62,7 @@ impl LatePort {
 
     async fn ready(&self) -> Result<Duration, Error> {
         let endpoint = self.backend.address("app", None)?.into();
-        backend::ready(self.backend.as_ref(), "app", &self.ready, &endpoint).await
+        backend::ready(self.backend.as_ref(), "app", &self.ready, Some(&endpoint)).await
     }
 }
 

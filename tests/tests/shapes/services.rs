@@ -172,6 +172,7 @@ impl Services {
             release: "v1".into(),
             user: None,
             port,
+            tls: None,
             ports: BTreeMap::new(),
             volumes: BTreeMap::from([("data".into(), "/data".into())]),
             shares: BTreeMap::new(),
@@ -186,7 +187,9 @@ impl Services {
     async fn again(&self, name: &str, ready: &Ready) -> Duration {
         let since = Instant::now();
         self.backend.start(name).await.unwrap();
-        backend::ready(self.backend.as_ref(), name, ready).await.unwrap();
+        let endpoint = self.backend.address(name, None).ok().map(Into::into);
+        let ready = backend::ready(self.backend.as_ref(), name, ready, endpoint.as_ref());
+        ready.await.unwrap();
         since.elapsed()
     }
 }

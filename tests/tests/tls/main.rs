@@ -188,6 +188,27 @@ fn http2_is_chosen_by_alpn(kind: Kind) {
     home.drill(CALM).ends_with(0).says("HTTP/2 over TLS 1.3");
 }
 
+/// The example of the documentation: users log in with the token of a form, write a note, and read it by its id.
+fn users_log_in_over_http2(kind: Kind) {
+    let home = good(kind, "login-tls", "");
+    let documentation = include_str!("../../../docs/your-own-service.md");
+    let mut blocks = documentation.split("```toml\n").skip(1);
+    let example = blocks.find(|block| block.contains("[[journey.step]]")).unwrap();
+    let example = example.split("```").next().unwrap();
+    let example = example.replace("{env.NOTES_PASSWORD}", "correct horse");
+    let system = std::fs::read_to_string(home.folder.path().join("system.toml")).unwrap();
+    home.write("system.toml", &format!("{system}\n{example}"));
+    let calm = "[expect]\njourneys = { front = \"always good\", \"write a note\" = \"always good\" }\n";
+    let drilled = home.drill(calm);
+    drilled.ends_with(0).says("HTTP/2 over TLS 1.3");
+    let history = firedrill::history::read(drilled.folder.as_deref().unwrap()).unwrap();
+    let data = firedrill::measure::measure(&history).data;
+    assert!(
+        data.acknowledged > 0 && data.intact == data.acknowledged,
+        "{data:?}"
+    );
+}
+
 fn http2_is_spoken_without_tls(kind: Kind) {
     let home = Home::new(
         kind,
@@ -324,6 +345,7 @@ type Check = (&'static str, fn(Kind));
 const CHECKS: &[Check] = &[
     ("https_is_good", https_is_good),
     ("http2_is_chosen_by_alpn", http2_is_chosen_by_alpn),
+    ("users_log_in_over_http2", users_log_in_over_http2),
     ("http2_is_spoken_without_tls", http2_is_spoken_without_tls),
     (
         "connections_that_end_with_a_goaway_cost_no_answer",

@@ -45,6 +45,9 @@ pub struct TcpProbe {
     #[serde(default = "one_line", skip_serializing_if = "is_one_line")]
     #[schemars(range(min = 1, max = 10000))]
     pub lines: u32,
+    /// How a line begins that is an error (`["-"]`): the answer is wrong then, however many lines it has (none).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<String>,
 }
 
 fn one_line() -> u32 {
