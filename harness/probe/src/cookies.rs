@@ -77,7 +77,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.extend(host.map(|host| (header::HOST, HeaderValue::from_static(host))));
         let entry = "127.0.0.1:8080".parse().unwrap();
-        asked(entry, &headers, &path.parse().unwrap()).unwrap()
+        asked(&entry, &headers, &path.parse().unwrap()).unwrap()
     }
 
     fn sent(cookies: &Cookies, to: &Url) -> String {

@@ -137,7 +137,7 @@ async fn seen(server: &Server, service: Value, method: &str, folder: &Path) -> V
     let prober = firedrill_probe::probe(
         users,
         1,
-        entry,
+        entry.into(),
         Clock::start(),
         Labels::default(),
         sink,

@@ -72,14 +72,22 @@ async fn probed(users: &Arc<Users>, address: SocketAddr, wanted: usize) -> (Vec<
     let (sink, mut seen) = mpsc::unbounded_channel();
     let stop = CancellationToken::new();
     let (clock, labels) = (Clock::start(), Labels::default());
-    let probing = firedrill_probe::probe(Arc::clone(users), 7, address, clock, labels, sink, stop.clone());
+    let probing = firedrill_probe::probe(
+        Arc::clone(users),
+        7,
+        address.into(),
+        clock,
+        labels,
+        sink,
+        stop.clone(),
+    );
     let reading = async {
         let (mut samples, mut writes) = (Vec::new(), Vec::new());
         while let Some(seen) = seen.recv().await {
             match seen {
                 Seen::Sample(sample) => samples.push(sample),
                 Seen::Write(write) => writes.push(write),
-                Seen::Gap { .. } => {}
+                _ => {}
             }
             if samples.len() >= wanted {
                 stop.cancel();
@@ -252,7 +260,7 @@ async fn a_write_is_acknowledged_by_its_own_step_and_read_back_by_its_captured_i
     assert_eq!(writes[0].captures, [("id".to_owned(), "id-0".to_owned())].into());
     // On another thread, as a drill does it.
     let reading =
-        async move { firedrill_probe::read_back(&users, 7, address, Obstacle::None, &writes).await };
+        async move { firedrill_probe::read_back(&users, 7, &address.into(), Obstacle::None, &writes).await };
     let found = tokio::spawn(reading).await.unwrap();
     let found: Vec<Found> = found.into_iter().map(|(_, found)| found).collect();
     assert_eq!(
@@ -289,6 +297,6 @@ async fn a_login_that_fails_says_nothing_about_a_record() {
         link: None,
         captures: std::collections::BTreeMap::new(),
     };
-    let found = firedrill_probe::read_back(&users, 7, address, Obstacle::None, &[write]).await;
+    let found = firedrill_probe::read_back(&users, 7, &address.into(), Obstacle::None, &[write]).await;
     assert_eq!(found[0].1, Found::Unknown);
 }

@@ -48,8 +48,7 @@ impl Grounds {
         let since = self.first_fault.unwrap_or_default();
         let mut of_the_fault = outages.iter().filter(|outage| outage.hull.until >= since);
         match of_the_fault.next() {
-            None if self.was_blind => Verdict::Undecided,
-            None => self.missing(),
+            None => self.missing_downtime(),
             Some(_) if self.faults_in_effect => Verdict::Met,
             Some(_) => Verdict::Undecided,
         }
@@ -58,6 +57,15 @@ impl Grounds {
     /// The verdict on something that must happen at any time, and did not.
     pub(super) fn missing(self) -> Verdict {
         breached_if(self.faults_in_effect && self.complete)
+    }
+
+    /// The verdict on downtime that must be there, and was not seen.
+    pub(super) fn missing_downtime(self) -> Verdict {
+        if self.was_blind {
+            Verdict::Undecided
+        } else {
+            self.missing()
+        }
     }
 
     /// The verdict on a release or fallback that must answer, and did not by name.

@@ -80,7 +80,8 @@ fn at_most(bounds: Bounds, limit: Duration) -> Verdict {
 fn at_least(bounds: Bounds, limit: Duration, grounds: Grounds) -> Verdict {
     match bounds.high {
         _ if bounds.low >= limit => Verdict::Met,
-        Some(high) if high < limit => grounds.missing(),
+        // What a blind prober did not see may be the rest.
+        Some(high) if high < limit => grounds.missing_downtime(),
         _ => Verdict::Undecided,
     }
 }
