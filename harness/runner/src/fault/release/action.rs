@@ -100,7 +100,7 @@ fn prepare(
         if let Some(kind) = kind.filter(|_| settled || !has_own) {
             call = call.header(http::header::CONTENT_TYPE, kind);
         }
-        bytes = encoded.into();
+        bytes = encoded;
     }
     call.body(bytes).map_err(|source| failed(source.into()))
 }
