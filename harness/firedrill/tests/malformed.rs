@@ -227,7 +227,10 @@ fn changed_history() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 fn within_bounds(files: &[(&str, &[u8])], body: impl FnOnce(&Path)) {
     #[cfg(target_os = "linux")]
     limit_memory();
-    let folder = tempfile::Builder::new().prefix("malformed-").tempdir().unwrap();
+    let folder = tempfile::Builder::new()
+        .prefix("malformed-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))
+        .unwrap();
     for (name, bytes) in files {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }

@@ -38,6 +38,8 @@ pub const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 const KEPT: usize = 1 << 20;
 /// So much of the end of the standard error is told.
 const TOLD: usize = 500;
+/// What an ended program wrote is read within this.
+const DRAINED_WITHIN: Duration = Duration::from_millis(100);
 /// Killed processes are gone within this.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 
@@ -228,6 +230,14 @@ impl Process {
 
     /// Reads its output until it has ended and nobody else can write any.
     async fn run(&mut self, output: &mut Output) -> io::Result<()> {
+        let whole = self.read_all(output).await?;
+        // What nobody has read may have the text.
+        output.is_cut |= !whole;
+        Ok(())
+    }
+
+    /// The same; false where somebody who left its group holds the output open.
+    async fn read_all(&mut self, output: &mut Output) -> io::Result<bool> {
         let (stdout, stderr) = (self.child.stdout.take(), self.child.stderr.take());
         let Output {
             first,
@@ -245,19 +255,24 @@ impl Process {
                 }),
                 read(stderr, |bytes| {
                     errors.extend_from_slice(bytes);
-                    errors.drain(..errors.len().saturating_sub(TOLD));
+                    let over = errors.len().saturating_sub(TOLD);
+                    if over > 0 {
+                        // Whole lines: half a secret would not be known as one.
+                        let rest = errors[over..].iter().position(|byte| *byte == b'\n');
+                        errors.drain(..rest.map_or(errors.len(), |rest| over + rest + 1));
+                    }
                 })
             )
         };
         let mut reading = std::pin::pin!(reading);
         tokio::select! {
-            _ = &mut reading => return ended(self.pid).await,
+            _ = &mut reading => return ended(self.pid).await.map(|()| true),
             ended = ended(self.pid) => ended?,
         }
         // What it has started may hold the output open.
         let _ = kill_process_group(self.pid, Signal::KILL);
-        reading.await;
-        Ok(())
+        // What it wrote is in the pipes: reading it takes no time.
+        Ok(tokio::time::timeout(DRAINED_WITHIN, reading).await.is_ok())
     }
 
     /// Kills what is left of its group, and waits for all of it.

@@ -240,11 +240,12 @@ impl Reader {
             let Some(last) = self.ask(back, values.clone()).await else {
                 return Poll::<_, Infallible>::Done(Found::Unknown);
             };
-            refused.store(is_server_error(&last), Ordering::Relaxed);
-            let found = if last.step + 1 == back.steps.len() {
+            let is_last = last.step + 1 == back.steps.len();
+            // A login that failed says nothing about the record, however it failed.
+            refused.store(is_last && is_server_error(&last), Ordering::Relaxed);
+            let found = if is_last {
                 found(&last, back.gone)
             } else {
-                // A login that failed says nothing about the record.
                 Found::Unknown
             };
             match found {

@@ -20,6 +20,10 @@ use firedrill_model::scenario::{TcpProbe, Template};
 /// A longer answer is wrong.
 const LONGEST_ANSWER: usize = 1 << 20;
 
+/// A connection that was only made must stay open for so long: a proxy accepts in the place of a service that is away, and
+/// closes when it cannot reach it.
+const STAYS_OPEN: Duration = Duration::from_millis(20);
+
 /// Asks a service over TCP.
 #[derive(Debug)]
 pub(super) struct TcpClient {
@@ -91,8 +95,10 @@ impl TcpClient {
                 .await
                 .map_err(|error| broken(&error))?;
         }
-        if let Some(text) = expect {
-            self.read(&mut connection, text, first).await?;
+        match expect {
+            Some(text) => self.read(&mut connection, text, first).await?,
+            None if send.is_none() => stays_open(&mut connection).await?,
+            None => {}
         }
         if self.mode == Mode::Reused {
             self.idle
@@ -190,6 +196,16 @@ fn is_open(connection: &TcpStream) -> bool {
             Ok(_) => {}
             Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
         }
+    }
+}
+
+/// That nobody closes a connection at once.
+async fn stays_open(connection: &mut TcpStream) -> Result<(), Outcome> {
+    match tokio::time::timeout(STAYS_OPEN, connection.read(&mut [0])).await {
+        // It says something, or waits to be asked.
+        Ok(Ok(1..)) | Err(_) => Ok(()),
+        Ok(Ok(0)) => Err(Outcome::Bad(Bad::Reset)),
+        Ok(Err(error)) => Err(broken(&error)),
     }
 }
 

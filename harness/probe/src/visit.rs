@@ -86,6 +86,13 @@ impl Steps {
 }
 
 impl Step {
+    /// Whether its request has values of earlier answers.
+    fn uses_captures(&self) -> bool {
+        let templates = self.prepared.templates().into_iter();
+        let mut names = templates.flat_map(Template::placeholders);
+        names.any(|name| name.split_once('.').is_some_and(|(kind, _)| kind == CAPTURE))
+    }
+
     /// The request of record number `n`, from the cache where the same ones come again.
     fn concrete(&self, values: &Values<'_>) -> Result<Arc<Concrete>, Error> {
         let make = || self.prepared.concrete(values).map(Arc::new);
@@ -135,7 +142,7 @@ impl Walked {
     }
 
     /// A request that cannot be made of its templates.
-    fn unsendable(step: usize) -> Self {
+    fn not_sent(step: usize, outcome: Outcome) -> Self {
         let now = Instant::now();
         Self {
             step,
@@ -144,7 +151,7 @@ impl Walked {
                 first: None,
                 ended: now,
                 reconnected: false,
-                result: Err(Outcome::Void(Void::Unsendable)),
+                result: Err(outcome),
             },
             wrong: None,
         }
@@ -159,7 +166,12 @@ impl Walk<'_> {
         // After anything but a right answer there is no next one.
         self.next = self.steps.len();
         let Ok(mut concrete) = step.concrete(&self.values) else {
-            return Some(Walked::unsendable(at));
+            // A value of the service's own that makes no request is the service's fault, not the prober's.
+            let outcome = match step.uses_captures() {
+                true => Outcome::Bad(Bad::Content),
+                false => Outcome::Void(Void::Unsendable),
+            };
+            return Some(Walked::not_sent(at, outcome));
         };
         let asked = self
             .cookies

@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -269,5 +269,26 @@ fn a_file_without_a_certificate_is_an_error_that_names_it() {
         let error = Endpoint::new(address, &system.services["app"], None, folder.path());
         let error = error.map(|_| ()).unwrap_err().to_string();
         assert!(error.contains(why) && error.contains(file), "{error}");
+    }
+}
+
+/// Listing a certificate says who may have issued it, not that it is good for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listed_certificate_that_has_expired_is_bad() {
+    let folder = tempfile::tempdir().unwrap();
+    for is_authority in [false, true] {
+        let mut params = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        (params.not_before, params.not_after) = (date_time_ymd(2019, 1, 1), date_time_ymd(2020, 1, 1));
+        if is_authority {
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        }
+        let signing_key = KeyPair::generate().unwrap();
+        let cert = params.self_signed(&signing_key).unwrap();
+        let shown = CertifiedKey { cert, signing_key };
+        std::fs::write(folder.path().join("own.pem"), shown.cert.pem()).unwrap();
+        let server = Server::start(Some(tls(&shown)), None).await;
+        let service = json!({ "tls": { "ca": "own.pem" } });
+        let seen = seen(&server, service, "GET", folder.path()).await;
+        all_are(&seen, Outcome::Bad(Bad::Tls));
     }
 }

@@ -300,3 +300,37 @@ async fn a_login_that_fails_says_nothing_about_a_record() {
     let found = firedrill_probe::read_back(&users, 7, &address.into(), Obstacle::None, &[write]).await;
     assert_eq!(found[0].1, Found::Unknown);
 }
+
+/// The session comes first: without it nobody has asked for the record.
+#[tokio::test]
+async fn a_login_that_fails_says_nothing_about_what_was_written() {
+    let (address, _) = service(|what, _| match what {
+        "POST /notes" => (201, String::new(), r#"{"id":"1"}"#.into()),
+        _ => (500, String::new(), String::new()),
+    });
+    let mut create = step("POST", "/notes", &json!({ "request": { "body": "{note.text}" } }));
+    create["capture"] = json!({ "id": { "json": "/id" } });
+    let remember = json!({ "remember": { "step": [
+        step("GET", "/session", &none()),
+        step("GET", "/read/{capture.id}", &none()),
+    ] } });
+    let users = users(&[create], &remember);
+    let (_, writes) = probed(&users, address, 1).await;
+    let reading =
+        async move { firedrill_probe::read_back(&users, 7, &address.into(), Obstacle::None, &writes).await };
+    let found = tokio::spawn(reading).await.unwrap();
+    assert!(
+        !found.is_empty() && found.iter().all(|(_, found)| *found == Found::Unknown),
+        "{found:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_value_of_the_service_that_makes_no_request_is_its_own_fault() {
+    let (address, _) = service(|_, _| (200, String::new(), r#"{"id":"a b"}"#.into()));
+    let mut first = step("GET", "/", &none());
+    first["capture"] = json!({ "id": { "json": "/id" } });
+    let users = users(&[first, step("GET", "/notes/{capture.id}", &none())], &none());
+    let (samples, _) = probed(&users, address, 1).await;
+    assert_eq!(outcomes(&samples), [(Outcome::Bad(Bad::Content), 0)]);
+}

@@ -159,3 +159,21 @@ fn users_have_a_link_to_each_service_that_a_journey_asks() {
     assert_eq!(Folder::new(&main, SYSTEM).codes(), ["no-such-link"]);
     assert!(Folder::new(&step("to = \"front\""), SYSTEM).codes().is_empty());
 }
+
+/// A text over TCP is no TLS, and a proxy that reads HTTP cannot carry it.
+#[test]
+fn what_a_tcp_journey_would_not_get_through_is_refused() {
+    let journey = "[[journey]]\nname = \"other\"\nrate = \"10/s\"\ntcp = { send = \"PING\", expect = \"PONG\" }\nservice = \"store\"\n";
+    let secure = SYSTEM.replace("port = 6379\n", "port = 6379\ntls = { ca = \"valid.toml\" }\n");
+    assert_eq!(
+        Folder::new(SCENARIO, &format!("{secure}\n{journey}")).codes(),
+        ["not-for-this-kind"]
+    );
+    let step = "[[step]]\nat = \"1s\"\nfor = \"1s\"\nhttp-status = { to = \"TO\", status = 503 }\n";
+    let codes = |to: &str| {
+        let scenario = format!("{SCENARIO}{}", step.replace("TO", to));
+        Folder::new(&scenario, &format!("{SYSTEM}\n{journey}")).codes()
+    };
+    assert_eq!(codes("store"), ["unreadable-link"]);
+    assert!(codes("front").is_empty(), "{:?}", codes("front"));
+}

@@ -53,6 +53,18 @@ fn plain(error: Error) -> Error {
     }
 }
 
+/// Whether an error says no more than that nobody known issued the certificate. One that has expired is not to be trusted, whoever
+/// lists it.
+fn is_about_issuer(error: &Error) -> bool {
+    let about = [CertificateError::UnknownIssuer, CertificateError::BadSignature];
+    match error {
+        // An authority in the place of a service has no error of its own.
+        Error::InvalidCertificate(CertificateError::Other(_)) => true,
+        Error::InvalidCertificate(error) => about.contains(error),
+        _ => false,
+    }
+}
+
 #[derive(Debug)]
 struct Listed {
     authorities: Arc<WebPkiServerVerifier>,
@@ -72,7 +84,11 @@ impl ServerCertVerifier for Listed {
             .authorities
             .verify_server_cert(shown, between, name, ocsp, now);
         // As an authority, a certificate that signed itself is refused in this place; as a listed one, it is the service's.
-        if verified.is_err() && self.listed.contains(shown) {
+        let is_listed = self.listed.contains(shown);
+        if verified
+            .as_ref()
+            .is_err_and(|error| is_listed && is_about_issuer(error))
+        {
             verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
             return Ok(ServerCertVerified::assertion());
         }

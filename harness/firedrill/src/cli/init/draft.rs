@@ -125,7 +125,10 @@ impl Draft {
                 false,
             ),
             Start::Dockerfile(path) => {
-                let path = format!("{up}/{}", path.display());
+                let path = match path.is_absolute() {
+                    true => path.display().to_string(),
+                    false => format!("{up}/{}", path.display()),
+                };
                 (
                     format!("{{ dockerfile = {} }}", quoted(&path)),
                     current(),
@@ -141,7 +144,7 @@ impl Draft {
             ),
             Start::Command(words) => {
                 let is_told = words.iter().any(|word| word.contains("{listen"));
-                let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+                let words: Vec<String> = words.iter().map(|word| quoted(&template(word))).collect();
                 (
                     format!("{{ command = [{}] }}", words.join(", ")),
                     current(),
@@ -151,6 +154,13 @@ impl Draft {
             }
         }
     }
+}
+
+/// A word of a command as a template: braces are literal, but for the address to listen on.
+fn template(word: &str) -> String {
+    const ADDRESS: [&str; 2] = ["{listen}", "{{listen}}"];
+    let literal = word.replace('{', "{{").replace('}', "}}");
+    literal.replace(ADDRESS[1], ADDRESS[0])
 }
 
 /// A text as TOML writes it.
@@ -175,7 +185,7 @@ mod tests {
     /// Names and programs are texts of others: a quote in one must not end a string of the file.
     #[test]
     fn every_kind_of_start_gives_files_that_parse_and_say_what_was_given() {
-        let odd = "a \"quoted\" \\ program";
+        let odd = "a \"quoted\" \\ {program}";
         for start in [
             Start::Image {
                 name: "shop:{release}".into(),
@@ -192,7 +202,7 @@ mod tests {
                     .get("service")
                     .and_then(|all| all["shop"]["build"].get("command"));
                 if let Some(command) = build {
-                    assert_eq!(command[0].as_str(), Some(odd));
+                    assert_eq!(command[0].as_str(), Some(template(odd).as_str()));
                 }
             }
         }

@@ -22,7 +22,7 @@ use firedrill_model::format;
 Examples:
   firedrill init                                  What is here: a Dockerfile, a cargo package, app.py, …
   firedrill init --image shop:1.8 --port 8080     An image that the engine has or can pull
-  firedrill init -- python3 app.py {listen}       A program, told to listen at {listen}
+  firedrill init -- python3 app.py {listen}       A program that listens at {listen}
   firedrill init --workflow                       Also a GitHub workflow that runs the scenarios each night
 
 A program that has no {listen} among its arguments gets its address in the variables HOST and PORT.
@@ -66,6 +66,9 @@ pub(super) struct Args {
 
 pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
     let here = Path::new(".");
+    if let Some(route) = args.route.iter().find(|route| !route.starts_with('/')) {
+        return Err(Failure::usage(format!("--route {route}: a route begins with /")));
+    }
     let found = survey::survey(&args, here).map_err(Failure::usage)?;
     output::note(&format!("service: {}", found.why));
     let mut draft = Draft::new(found);

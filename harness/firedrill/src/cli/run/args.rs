@@ -64,7 +64,8 @@ pub(in crate::cli) struct Args {
 /// Where services run, as asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(super) enum BackendChoice {
-    /// Containers if an engine answers, otherwise local processes.
+    /// Local processes if every system has a service with `build.command`; otherwise containers if an engine answers, else
+    /// local processes.
     #[default]
     Auto,
     /// Containers.

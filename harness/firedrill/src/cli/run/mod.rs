@@ -92,22 +92,16 @@ async fn choose_backend(choice: BackendChoice, plans: &[Plan]) -> Result<(Kind, 
 
 /// The backend that can run these systems, and why this one: containers if an engine answers, unless every system has a
 /// service that is a local command.
-///
-/// # Errors
-/// When a system needs containers, and no engine answers.
 pub(super) async fn backend_for(plans: &[Plan]) -> Result<(Kind, String), backend::Error> {
     let has = |is: fn(&Build) -> bool| {
         move |plan: &Plan| plan.system.services.values().any(|service| is(&service.build))
     };
     let local = has(|build| matches!(build, Build::Command(_)));
-    let contained = has(|build| matches!(build, Build::Image(_) | Build::Dockerfile(_)));
     if !plans.is_empty() && plans.iter().all(local) {
         return Ok((Kind::Process, "the services are local commands".into()));
     }
     match backend::engine().await {
         Ok(engine) => Ok((Kind::Docker, engine.to_string())),
-        // Nothing would run.
-        Err(error) if plans.iter().all(contained) => Err(error),
         Err(error) => Ok((Kind::Process, format!("no container engine answers: {error}"))),
     }
 }

@@ -25,7 +25,7 @@ pub struct CommandProbe {
     /// The exit code that is right (0). Another one is a wrong status.
     #[serde(default)]
     pub exit_code: u8,
-    /// A text that its standard output must contain, as a template over records; without it the wrong content. The first MiB
+    /// A text that its standard output must contain, as a template over records; otherwise the outcome is *wrong content*. Only the first MiB
     /// is read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_contains: Option<String>,

@@ -22,7 +22,7 @@ pub struct Ready {
     /// Headers of the request, such as `Host`.
     #[serde(skip_serializing_if = "Texts::is_empty")]
     pub header: Texts,
-    /// A program and its arguments, as templates, that ends with exit code 0: `["redis-cli", "ping"]`. It runs in the
+    /// A program and its arguments, as templates, that ends with exit code 0: `["pg_isready", "-q"]`. It runs in the
     /// service's container; for a local process, in the same folder with the same environment as the service.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<Vec<String>>,

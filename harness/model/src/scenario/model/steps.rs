@@ -136,14 +136,35 @@ impl Journey {
         )
     }
 
-    /// Captured values as they may be stored: cookies, and what is a secret by its name, are hidden.
+    /// Captured values as they may be stored: cookies, and what is a secret by its name or by the header that it is from or
+    /// is sent in, are hidden.
     pub fn storable(&self, mut captures: Texts) -> Texts {
         let steps = self.steps();
         let is_cookie = |name: &String| {
             let from = steps.iter().filter_map(|step| step.capture.get(name));
             from.into_iter().any(|from| matches!(from, Capture::Cookie(_)))
         };
-        let is_secret = |name: &String| redact::is_secret_name(name) || is_cookie(name);
+        let carries = |header: &str| {
+            let header = header.to_ascii_lowercase();
+            ["cookie", "set-cookie", "authorization"].contains(&header.as_str())
+                || redact::is_secret_name(&header)
+        };
+        let is_from_header = |name: &String| {
+            let from = steps.iter().filter_map(|step| step.capture.get(name));
+            from.into_iter()
+                .any(|from| matches!(from, Capture::Header(header) if carries(header)))
+        };
+        let reads = self.remember.as_ref().map(Remember::steps).unwrap_or_default();
+        let is_sent = |name: &String| {
+            let mut headers = reads
+                .iter()
+                .chain(steps.iter())
+                .flat_map(|step| &step.request.header);
+            headers.any(|(header, text)| carries(header) && captured(text).contains(name))
+        };
+        let is_secret = |name: &String| {
+            redact::is_secret_name(name) || is_cookie(name) || is_from_header(name) || is_sent(name)
+        };
         for (_, value) in captures.iter_mut().filter(|(name, _)| is_secret(name)) {
             redact::HIDDEN.clone_into(value);
         }
@@ -337,12 +358,25 @@ mod tests {
     fn sessions_and_tokens_are_not_stored() {
         let one = journey(&json!({
             "request": { "path": "/" }, "answer": { "status": 200 },
-            "capture": { "sid": { "cookie": "sid" }, "api_token": { "json": "/t" }, "id": { "json": "/id" } },
+            "capture": {
+                "sid": { "cookie": "sid" }, "api_token": { "json": "/t" }, "id": { "json": "/id" },
+                "line": { "header": "Set-Cookie" }, "s": { "json": "/s" },
+            },
+            "remember": {
+                "request": { "path": "/{capture.id}", "header": { "Cookie": "sid={capture.s}" } },
+                "answer": { "status": 200 },
+            },
         }));
-        let captured = ["sid", "api_token", "id"].map(|name| (name.to_owned(), "1".to_owned()));
-        let stored = one.storable(captured.into());
+        let names = ["sid", "api_token", "line", "s"];
+        let captured = names
+            .iter()
+            .chain(&["id"])
+            .map(|name| ((*name).to_owned(), "1".to_owned()));
+        let stored = one.storable(captured.collect());
         assert_eq!(stored["id"], "1");
-        assert_eq!([&stored["sid"], &stored["api_token"]], [redact::HIDDEN; 2]);
+        for name in names {
+            assert_eq!(stored[name], redact::HIDDEN, "{name}");
+        }
     }
 
     #[test]

@@ -250,7 +250,8 @@ pub struct Request {
     pub method: String,
     /// The path with its query.
     pub path: String,
-    /// Headers. `Host` is the address of the entry unless it is given here.
+    /// Headers. `Host` is the address of the service that is asked, or its `server_name` over TLS, unless it
+    /// is given here.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub header: Texts,
     /// Form fields, sent as `application/x-www-form-urlencoded`.

@@ -12,7 +12,16 @@ use crate::sample::Mode;
 use crate::units::Rate;
 
 /// All rules.
-pub(super) const RULES: &[SystemRule] = &[kinds, strangers, connections, asked, commands, tcp, command_rate];
+pub(super) const RULES: &[SystemRule] = &[
+    kinds,
+    strangers,
+    connections,
+    asked,
+    commands,
+    tcp,
+    tcp_over_tls,
+    command_rate,
+];
 
 /// Each command is a process: more of them a second would take from the machine what is to be measured.
 pub(super) const HIGHEST_COMMAND_RATE: f64 = 20.0;
@@ -47,7 +56,7 @@ fn strangers(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Probl
             (
                 "capture",
                 !journey.capture.is_empty(),
-                "only of an HTTP answer values can be kept",
+                "`capture` needs an HTTP answer",
             ),
             (
                 "fallback",
@@ -84,7 +93,7 @@ fn connections(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Pro
         let path = at!["journey", at, "connections"];
         let wants_kept = file.get(path).is_some() && journey.connections.contains(&Mode::Reused);
         if wants_kept && !journey.modes().contains(&Mode::Reused) {
-            let message = "the journey keeps no connection";
+            let message = "`connections` has no effect here: this journey opens a new connection each time";
             let help = match journey.command {
                 Some(_) => "each command makes connections of its own: remove `connections`",
                 None => "set `send` and `expect`, or remove `connections`",
@@ -161,6 +170,20 @@ fn one_command(
     }
 }
 
+/// A text over TCP is sent as it is, and a service that speaks TLS does not understand it.
+fn tcp_over_tls(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
+    for (at, journey) in system.journeys.iter().enumerate() {
+        let name = journey.service.as_deref().or_else(|| entry(system));
+        let service = name.and_then(|name| system.services.get(name));
+        let tls = service.and_then(|service| service.tls_at(journey.port.as_deref()));
+        if journey.tcp.is_some() && tls.is_some() {
+            let message = "the service speaks TLS, and `tcp` does not";
+            let problem = file.key(Code::NotForThisKind, at!["journey", at, "tcp"], message);
+            found.push(problem.help("ask it by `request`, or by a `command` that speaks TLS"));
+        }
+    }
+}
+
 fn tcp(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
     let placeholders = |placeholder: &str| templates::of_journey(system, &Given::default(), placeholder);
     for (at, journey) in system.journeys.iter().enumerate() {
@@ -174,7 +197,7 @@ fn tcp(InSystem { file, system, .. }: &InSystem<'_>, found: &mut Vec<Problem>) {
         }
         let is_empty = expect.as_ref().is_some_and(String::is_empty);
         if is_empty || send.is_some() && expect.is_none() {
-            let message = "any answer, and none at all, would be right";
+            let message = "`expect` is missing or empty: any answer would be right";
             let problem = file.value(Code::NothingExpected, at!["journey", at, "tcp"], message);
             found.push(problem.help("write what the answer must contain: expect = \"+PONG\""));
         }
@@ -215,7 +238,5 @@ pub(super) fn too_many_commands(
         Rate(HIGHEST_COMMAND_RATE)
     );
     let problem = file.value(Code::RateTooHigh, path, message);
-    problem.help(
-        "a `tcp` journey asks as often as an HTTP one; keep the command for what only the client can tell",
-    )
+    problem.help("lower the `rate`, or use a `tcp` journey, which has no such limit")
 }

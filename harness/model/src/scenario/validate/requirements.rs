@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::super::document::at;
 use super::super::problem::{Code, Problem};
-use super::super::{LARGEST_FILLED, Requirement, Restart, Scenario, Service, Step, System};
+use super::super::{Action, Journey, LARGEST_FILLED, Requirement, Restart, Scenario, Service, Step, System};
+use super::steps::USER;
 use super::{InScenario, OnSystemRule, templates};
 
 /// All of them.
@@ -66,7 +67,22 @@ fn missing(requirement: Requirement, scenario: &Scenario, system: &System, step:
 /// A proxy on a link has no certificate of the service, and reads HTTP/1.1 alone.
 fn readable_link(system: &System, step: &Step) -> Option<Missing> {
     let to = step.fault.text("to")?;
-    let traffic = system.services.get(to)?.unreadable_at(step.fault.text("port"))?;
+    let port = step.fault.text("port");
+    let other = || {
+        let entry = system.entry_name();
+        let at_link = |journey: &&Journey| {
+            let key = (to.to_owned(), port.map(str::to_owned));
+            !matches!(journey.action(), Some(Action::Http) | None) && journey.reaches(entry).contains(&key)
+        };
+        let is_users = step.fault.text("from").is_none_or(|from| from == USER);
+        system
+            .journeys
+            .iter()
+            .filter(|_| is_users)
+            .any(|journey| at_link(&journey))
+            .then_some("a protocol that is not HTTP")
+    };
+    let traffic = system.services.get(to)?.unreadable_at(port).or_else(other)?;
     Some(Missing {
         code: Code::UnreadableLink,
         parameter: Some("to"),

@@ -117,7 +117,7 @@ fn missing(file: &Document, path: &[Step<'_>], what: &Path) -> Problem {
         path,
         format!("{} does not exist", what.display()),
     );
-    problem.help("paths are relative to the system file, and that of a program to `working_folder`, where there is one")
+    problem.help("paths are relative to the system file; a program's path is relative to `working_folder` if that is set")
 }
 
 /// `USER` or `USER:GROUP`: numbers, or names that the image knows.

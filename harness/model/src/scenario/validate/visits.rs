@@ -148,7 +148,7 @@ impl<'s> Visit<'s> {
                     ("capture", captures),
                 ];
                 for (key, _) in both.iter().filter(|(_, there)| *there) {
-                    let message = format!("`{key}` and `step` exclude each other: each step has its own");
+                    let message = format!("`{key}` belongs in each step, not beside `step`");
                     found.push(file.key(Code::NotExactlyOne, &at(key), message));
                 }
             }
@@ -360,7 +360,7 @@ fn json(
         .get(path)
         .is_some_and(|node| matches!(node.kind, Kind::Datetime(_)))
     {
-        let problem = file.value(Code::WrongType, path, "JSON has no dates");
+        let problem = file.value(Code::WrongType, path, "a JSON body cannot contain a TOML date");
         return found.push(problem.help("put it in quotes"));
     }
     match value {
@@ -393,7 +393,7 @@ fn pattern(file: &Document, path: &[Step<'_>], text: &str, group: bool, found: &
     match regex::bytes::Regex::new(text) {
         Ok(regex) if group && regex.captures_len() < 2 => {
             let problem = file.value(Code::BadPattern, path, "the regular expression has no group");
-            found.push(problem.help("put what is to be captured in brackets: `id=([0-9]+)`"));
+            found.push(problem.help("put the part to capture in parentheses: `id=([0-9]+)`"));
         }
         Ok(_) => {}
         Err(error) => {
@@ -408,7 +408,7 @@ fn pattern(file: &Document, path: &[Step<'_>], text: &str, group: bool, found: &
 }
 
 fn no_end(file: &Document, path: &[Step<'_>]) -> Problem {
-    let message = "the answer is `endless`: this would need its whole body";
+    let message = "this needs the whole body, and the answer is `endless`";
     file.key(Code::EndlessBody, path, message)
         .help("use `body_contains`, or a header")
 }

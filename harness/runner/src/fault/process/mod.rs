@@ -6,6 +6,7 @@ pub(in crate::fault) mod pause;
 pub(in crate::fault) mod restart;
 pub(in crate::fault) mod stop;
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -87,11 +88,21 @@ pub(in crate::fault) async fn port_closes(
     service: &str,
     before: &State,
 ) -> Result<(), Error> {
+    let spec = context.backend.spec(service)?;
     // Nobody connects to a service without a port.
-    if context.backend.spec(service)?.port.is_none() {
-        return Ok(());
+    let main = spec.port.map(|_| None);
+    for port in main.into_iter().chain(spec.ports.keys().map(Some)) {
+        let address = context.backend.address(service, port.map(String::as_str))?;
+        closes(context, (service, address), before).await?;
     }
-    let address = context.backend.address(service, None)?;
+    Ok(())
+}
+
+async fn closes(
+    context: &Context<'_>,
+    (service, address): (&str, SocketAddr),
+    before: &State,
+) -> Result<(), Error> {
     let look = async || {
         let connected = tokio::time::timeout(SILENT_AFTER, TcpStream::connect(address)).await;
         // Whether refused or not answered at all: nobody is there.
