@@ -35,7 +35,7 @@ pub struct CommandProbe {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TcpProbe {
-    /// What is sent, as a template over records, with its line ends: `"PING\r\n"`. Without it the service speaks first.
+    /// What is sent, as a template over records, with its line ends: `"GET key\r\n"`. Without it the service speaks first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub send: Option<String>,
     /// A text that the answer must contain, as a template over records. The answer is right as soon as it was read.
