@@ -16,7 +16,7 @@
 //! std::fs::write(folder.join("shop.toml"), r#"
 //!     summary = "a shop"
 //!     [service.shop]
-//!     build = { command = ["./shop"] }
+//!     build = { command = ["shop"] }
 //!     port = 8000
 //!     [[journey]]
 //!     name = "order"
