@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 pub mod left;
+pub mod redis;
 pub mod shapes;
 pub mod snapshots;
 pub mod suite;

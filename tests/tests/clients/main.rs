@@ -51,7 +51,7 @@ fn main() {
             a_link_to_another_service_than_the_entry_can_break(kind)
         }));
         let name = format!("{kind}::redis_is_killed_and_cut_off");
-        let missing = no_redis().or_else(|| missing(kind, []));
+        let missing = acceptance::redis::missing().or_else(|| missing(kind, []));
         trials.push(trial(name, missing, move || redis_is_killed_and_cut_off(kind)));
     }
     acceptance::trials::run(trials);

@@ -1,33 +1,14 @@
 //! The example in `examples/redis`, on the Redis of this machine: as a local process, and in an image made of it.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use acceptance::Kind;
+use acceptance::{Kind, redis};
 use firedrill::sample::Outcome;
 use testcontainers::GenericBuildableImage;
 use testcontainers::bollard::query_parameters::RemoveImageOptions;
 use testcontainers::runners::AsyncBuilder as _;
 
 use crate::drills::{run, samples};
-
-/// Why Redis cannot be drilled here.
-pub(crate) fn no_redis() -> Option<String> {
-    ["redis-server", "redis-cli"]
-        .into_iter()
-        .find_map(|program| match path_of(program) {
-            Some(_) => None,
-            None => Some(format!("no {program}")),
-        })
-}
-
-fn path_of(program: &str) -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    let found = std::env::split_paths(&folders).map(|folder| folder.join(program));
-    let mut found = found.filter(|path| path.is_file());
-    // Debian's is a link to one program of many names.
-    found.next()?.canonicalize().ok()
-}
 
 /// Both scenarios of the example, as they lie in the repository; in containers with the lines that its comment names.
 pub(crate) async fn redis_is_killed_and_cut_off(kind: Kind) {
@@ -75,24 +56,12 @@ pub(crate) async fn redis_is_killed_and_cut_off(kind: Kind) {
     }
 }
 
-/// An image with nothing but this machine's Redis and the libraries that it is linked with.
+/// An image of this machine's Redis.
 async fn make_image(name: &str) {
-    let server = path_of("redis-server").unwrap();
-    let mut image = GenericBuildableImage::new(name, "7").with_file(server, "redis-server");
-    let mut text = String::from("FROM scratch\nCOPY --chmod=755 redis-server /redis-server\n");
-    for (at, library) in libraries(&path_of("redis-server").unwrap()).iter().enumerate() {
-        let file = format!("library-{at}");
-        text += &format!("COPY --chmod=755 {file} {}\n", library.display());
-        image = image.with_file(library.canonicalize().unwrap(), file);
-    }
-    text += "ENTRYPOINT [\"/redis-server\"]\n";
-    let _ = image.with_dockerfile_string(text).build_image().await.unwrap();
-}
-
-/// The libraries of a program, where the loader looks for them.
-fn libraries(program: &Path) -> Vec<PathBuf> {
-    let listed = Command::new("ldd").arg(program).output().unwrap();
-    let listed = String::from_utf8(listed.stdout).unwrap();
-    let paths = listed.split_whitespace().filter(|word| word.starts_with('/'));
-    paths.map(PathBuf::from).collect()
+    let image = GenericBuildableImage::new(name, "7").with_dockerfile_string(redis::DOCKERFILE);
+    let add = |image: GenericBuildableImage, (file, place): (PathBuf, PathBuf)| {
+        image.with_file(file, Path::new("root").join(place).display().to_string())
+    };
+    let image = redis::files().into_iter().fold(image, add);
+    let _ = image.build_image().await.unwrap();
 }

@@ -131,21 +131,7 @@ impl Stage {
         let backend = backend::open(kind, &run, folder.path()).await.unwrap();
         let sources = backend::sources(&plan.system, &plan.folder, &|_| {}).await;
         let service = &plan.system.services["app"];
-        let spec = Spec {
-            name: "app".into(),
-            source: sources.unwrap().remove("app").unwrap(),
-            args: service.args.clone(),
-            env: service.env.clone(),
-            release: service.release.clone(),
-            user: service.user.clone(),
-            port: service.port,
-            ports: service.ports.clone(),
-            tls: service.tls.clone(),
-            volumes: service.volumes.clone(),
-            shares: Default::default(),
-            restart: service.restart,
-            limits: service.limits.clone(),
-        };
+        let spec = Spec::of("app", service, sources.unwrap().remove("app").unwrap());
         backend.create(spec).await.unwrap();
         let client = reqwest::Client::builder()
             .no_proxy()

@@ -143,9 +143,11 @@ fn main() {
             a_secret_is_not_in_the_process_list_nor_beyond_its_environment(kind)
         }));
         let name = format!("{kind}::redis_is_ready_when_it_answers_a_ping");
-        trials.push(trial(name, no_redis().or_else(|| missing(kind, [])), move || {
-            redis_is_ready_when_it_answers_a_ping(kind)
-        }));
+        trials.push(trial(
+            name,
+            acceptance::redis::missing().or_else(|| missing(kind, [])),
+            move || redis_is_ready_when_it_answers_a_ping(kind),
+        ));
         let name = format!("{kind}::a_port_that_opens_late_is_not_ready_before");
         trials.push(trial(name, missing(kind, []), move || {
             a_port_that_opens_late_is_not_ready_before(kind)

@@ -1,6 +1,5 @@
 //! When a service is ready.
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -37,21 +36,7 @@ impl LatePort {
         let run = format!("late-port-{:08x}", rand::random::<u32>());
         let backend = backend::open(kind, &run, folder.path()).await.unwrap();
         let service = &system.services["app"];
-        let spec = Spec {
-            name: "app".into(),
-            source: sources.remove("app").unwrap(),
-            args: service.args.clone(),
-            env: BTreeMap::new(),
-            release: "v1".into(),
-            user: service.user.clone(),
-            port: service.port,
-            ports: BTreeMap::new(),
-            tls: None,
-            volumes: service.volumes.clone(),
-            shares: BTreeMap::new(),
-            restart: service.restart,
-            limits: service.limits.clone(),
-        };
+        let spec = Spec::of("app", service, sources.remove("app").unwrap());
         backend.create(spec).await.unwrap();
         Self {
             backend,

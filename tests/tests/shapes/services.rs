@@ -55,7 +55,7 @@ journeys = { home = "may be down" }
 pub(crate) const PATIENT: &str = "deadline = \"10s\"\ntimeout = \"10s\"";
 
 /// Files in a folder below the workspace, whose packages they may name.
-fn files(system: &str, scenario: &str) -> TempDir {
+pub(crate) fn files(system: &str, scenario: &str) -> TempDir {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let system = system.to_owned() + &acceptance::home("20/s", PATIENT);
     std::fs::write(folder.path().join("system.toml"), system).unwrap();
@@ -63,7 +63,8 @@ fn files(system: &str, scenario: &str) -> TempDir {
     folder
 }
 
-fn run(folder: &TempDir, kind: Kind) -> Ended {
+/// Runs the drill of these files.
+pub(crate) fn run(folder: &TempDir, kind: Kind) -> Ended {
     let file = folder.path().join("drill.toml").display().to_string();
     let runs = folder.path().join("runs");
     acceptance::run(&runs, &["run", "--backend", &kind.to_string(), &file])

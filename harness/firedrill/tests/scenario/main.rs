@@ -8,6 +8,7 @@ mod invalid;
 mod properties;
 mod schemas;
 mod services;
+mod steps;
 mod valid;
 
 use std::path::PathBuf;
