@@ -20,12 +20,12 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::client_stream::{Visit, render};
 use super::error::Error;
 use super::processor_time::ProcessorTime;
 use super::program;
 use super::reach::Reach;
 use super::records::Book;
+use super::visit::Visited;
 use firedrill_model::sample::{Bad, Outcome, Void};
 use firedrill_model::scenario::{CommandProbe, Template};
 use firedrill_wait::Poll;
@@ -36,8 +36,8 @@ pub const INHERITED: [&str; 4] = ["PATH", "HOME", "LANG", "TZ"];
 
 /// So much of an output is kept; the rest is read and thrown away.
 const KEPT: usize = 1 << 20;
-/// So much of the end of the standard error is told.
-const TOLD: usize = 500;
+/// So much of the end of the standard error is kept.
+const KEPT_ERRORS: usize = 500;
 /// What an ended program wrote is read within this.
 const DRAINED_WITHIN: Duration = Duration::from_millis(100);
 /// Killed processes are gone within this.
@@ -123,11 +123,11 @@ impl CommandClient {
     }
 
     /// Runs the program with record number `n`, for at most `timeout`.
-    pub(super) async fn visit(&self, book: &Book<'_>, n: u64, timeout: Duration) -> Result<Visit, Error> {
+    pub(super) async fn visit(&self, book: &Book<'_>, n: u64, timeout: Duration) -> Result<Visited, Error> {
         let wanted = self
             .output
             .as_ref()
-            .map(|text| render(text, book, n))
+            .map(|text| book.render(text, n))
             .transpose()?;
         let mut command = self.command(book, n)?;
         // Before the start, for which users of the program wait too.
@@ -140,19 +140,20 @@ impl CommandClient {
         let in_time = tokio::time::timeout(timeout, process.run(&mut output)).await;
         let ended = Instant::now();
         let status = process.finish().await;
-        let (status, result) = match (in_time, status) {
-            (Err(_), _) => (0, Err(Outcome::Bad(Bad::Timeout))),
+        let (status, outcome) = match (in_time, status) {
+            (Err(_), _) => (0, Outcome::Bad(Bad::Timeout)),
             (Ok(Ok(())), Ok(status)) => self.judge(status, &output, wanted.as_deref()),
             // Nobody knows how it ended.
-            (Ok(Err(_)), _) | (_, Err(_)) => (0, Err(Outcome::Void(Void::Unsendable))),
+            (Ok(Err(_)), _) | (_, Err(_)) => (0, Outcome::Void(Void::Unsendable)),
         };
-        Ok(Visit {
+        Ok(Visited {
             sent,
             first: output.first,
             ended,
+            outcome,
             status,
-            complaint: complaint(result, status, &output),
-            result,
+            complaint: complaint(outcome, status, &output),
+            ..Visited::not_sent()
         })
     }
 
@@ -161,12 +162,12 @@ impl CommandClient {
         // A program of several names does what it is called.
         command.arg0(&self.name);
         for text in &self.arguments {
-            command.arg(render(text, book, n)?);
+            command.arg(book.render(text, n)?);
         }
         let inherited = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
         command.env_clear().envs(INHERITED.iter().filter_map(inherited));
         for (name, text) in &self.env {
-            command.env(name, render(text, book, n)?);
+            command.env(name, book.render(text, n)?);
         }
         command
             .current_dir(&self.commands.folder)
@@ -180,27 +181,25 @@ impl CommandClient {
     }
 
     /// What the end of a program says, with the status that samples have.
-    fn judge(&self, status: ExitStatus, output: &Output, wanted: Option<&str>) -> (u16, Result<(), Outcome>) {
+    fn judge(&self, status: ExitStatus, output: &Output, wanted: Option<&str>) -> (u16, Outcome) {
         let is_there = |text: &str| memmem::find(&output.kept, text.as_bytes()).is_some();
         match (status.code(), status.signal()) {
             // By somebody else, such as the kernel for want of memory.
-            (None, Some(signal)) if signal == Signal::KILL.as_raw() => {
-                (0, Err(Outcome::Void(Void::Cancelled)))
-            }
+            (None, Some(signal)) if signal == Signal::KILL.as_raw() => (0, Outcome::Void(Void::Cancelled)),
             (None, signal) => {
                 // As shells number it.
                 let number = u16::try_from(128 + signal.unwrap_or_default()).unwrap_or(128);
-                (number, Err(Outcome::Bad(Bad::Status)))
+                (number, Outcome::Bad(Bad::Status))
             }
             (Some(code), _) => {
                 let number = u16::try_from(code).unwrap_or(u16::MAX);
-                let result = match wanted {
-                    _ if code != self.exit_code => Err(Outcome::Bad(Bad::Status)),
-                    Some(text) if !is_there(text) && output.is_cut => Err(Outcome::Void(Void::BodyLimit)),
-                    Some(text) if !is_there(text) => Err(Outcome::Bad(Bad::Content)),
-                    _ => Ok(()),
+                let outcome = match wanted {
+                    _ if code != self.exit_code => Outcome::Bad(Bad::Status),
+                    Some(text) if !is_there(text) && output.is_cut => Outcome::Void(Void::BodyLimit),
+                    Some(text) if !is_there(text) => Outcome::Bad(Bad::Content),
+                    _ => Outcome::Good,
                 };
-                (number, result)
+                (number, outcome)
             }
         }
     }
@@ -255,7 +254,7 @@ impl Process {
                 }),
                 read(stderr, |bytes| {
                     errors.extend_from_slice(bytes);
-                    let over = errors.len().saturating_sub(TOLD);
+                    let over = errors.len().saturating_sub(KEPT_ERRORS);
                     if over > 0 {
                         // Whole lines: half a secret would not be known as one.
                         let rest = errors[over..].iter().position(|byte| *byte == b'\n');
@@ -334,25 +333,22 @@ async fn read(from: Option<impl AsyncRead + Unpin>, mut take: impl FnMut(&[u8]))
 }
 
 /// A program that is here and was not started: the prober's own failure.
-fn not_started(sent: Instant, error: &io::Error) -> Visit {
+fn not_started(sent: Instant, error: &io::Error) -> Visited {
     use rustix::io::Errno;
     let void = match error.raw_os_error().map(Errno::from_raw_os_error) {
         Some(Errno::MFILE | Errno::NFILE) => Void::Descriptors,
         _ => Void::Unsendable,
     };
-    Visit {
+    Visited {
         sent,
-        first: None,
-        ended: Instant::now(),
-        status: 0,
-        result: Err(Outcome::Void(void)),
+        outcome: Outcome::Void(void),
         complaint: Some(format!("not started: {error}")),
+        ..Visited::not_sent()
     }
 }
 
 /// What there is to say of a failure: how the program ended, and the end of its standard error.
-fn complaint(result: Result<(), Outcome>, status: u16, output: &Output) -> Option<String> {
-    let outcome = result.err()?;
+fn complaint(outcome: Outcome, status: u16, output: &Output) -> Option<String> {
     let what = match outcome {
         Outcome::Bad(Bad::Status) => format!("exit code {status}"),
         Outcome::Bad(bad) => bad.to_string(),
@@ -391,7 +387,7 @@ mod tests {
     }
 
     /// One start of a shell with these words and further keys, on record 7.
-    async fn visit(words: &str, more: Value, timeout: Duration) -> (Visit, ProcessorTime) {
+    async fn visit(words: &str, more: Value, timeout: Duration) -> (Visited, ProcessorTime) {
         let mut probe = json!({ "argv": ["sh", "-c", words] });
         for (key, value) in more.as_object().unwrap() {
             probe[key] = value.clone();
@@ -415,47 +411,50 @@ mod tests {
 
     const PATIENT: Duration = Duration::from_secs(60);
 
-    async fn result(words: &str, more: Value) -> (Result<(), Outcome>, u16) {
+    async fn outcome(words: &str, more: Value) -> (Outcome, u16) {
         let (visit, _) = visit(words, more, PATIENT).await;
-        (visit.result, visit.status)
+        (visit.outcome, visit.status)
     }
 
     #[tokio::test]
     async fn the_exit_code_is_the_status_and_the_output_the_content() {
-        assert_eq!(result("exit 0", json!({})).await, (Ok(()), 0));
-        assert_eq!(result("exit 3", json!({ "exit_code": 3 })).await, (Ok(()), 3));
-        let status = Err(Outcome::Bad(Bad::Status));
+        assert_eq!(outcome("exit 0", json!({})).await, (Outcome::Good, 0));
         assert_eq!(
-            result("echo yes; exit 1", json!({ "output_contains": "yes" })).await,
+            outcome("exit 3", json!({ "exit_code": 3 })).await,
+            (Outcome::Good, 3)
+        );
+        let status = Outcome::Bad(Bad::Status);
+        assert_eq!(
+            outcome("echo yes; exit 1", json!({ "output_contains": "yes" })).await,
             (status, 1)
         );
-        assert_eq!(result("kill -TERM $$", json!({})).await, (status, 143));
-        let content = Err(Outcome::Bad(Bad::Content));
+        assert_eq!(outcome("kill -TERM $$", json!({})).await, (status, 143));
+        let content = Outcome::Bad(Bad::Content);
         assert_eq!(
-            result("echo no", json!({ "output_contains": "yes" })).await,
+            outcome("echo no", json!({ "output_contains": "yes" })).await,
             (content, 0)
         );
         assert_eq!(
-            result("echo no >&2", json!({ "output_contains": "no" })).await,
+            outcome("echo no >&2", json!({ "output_contains": "no" })).await,
             (content, 0)
         );
     }
 
     #[tokio::test]
     async fn a_program_that_somebody_else_killed_says_nothing_of_the_service() {
-        let void = Err(Outcome::Void(Void::Cancelled));
-        assert_eq!(result("kill -KILL $$", json!({})).await, (void, 0));
+        let void = Outcome::Void(Void::Cancelled);
+        assert_eq!(outcome("kill -KILL $$", json!({})).await, (void, 0));
     }
 
     #[tokio::test]
     async fn a_text_behind_the_part_that_is_kept_is_neither_there_nor_missing() {
         let words = "head -c 3000000 /dev/zero; echo yes";
-        let void = Err(Outcome::Void(Void::BodyLimit));
+        let void = Outcome::Void(Void::BodyLimit);
         assert_eq!(
-            result(words, json!({ "output_contains": "yes" })).await,
+            outcome(words, json!({ "output_contains": "yes" })).await,
             (void, 0)
         );
-        assert_eq!(result(words, json!({})).await, (Ok(()), 0));
+        assert_eq!(outcome(words, json!({})).await, (Outcome::Good, 0));
     }
 
     #[tokio::test]
@@ -464,10 +463,10 @@ mod tests {
         let names = "item-7 127.0.0.1 5432 x-item-7";
         let env = json!({ "ITEM": "x-{item.id}" });
         let right = json!({ "env": env, "output_contains": names });
-        assert_eq!(result(words, right).await, (Ok(()), 0));
+        assert_eq!(outcome(words, right).await, (Outcome::Good, 0));
         // Cargo sets this one for tests.
         let strange = json!({ "output_contains": "CARGO" });
-        assert_eq!(result(words, strange).await.0, Err(Outcome::Bad(Bad::Content)));
+        assert_eq!(outcome(words, strange).await.0, Outcome::Bad(Bad::Content));
     }
 
     #[tokio::test]
@@ -508,7 +507,7 @@ mod tests {
         let sleep = format!("sleep 3{}", std::process::id());
         let words = format!("{sleep} & echo begun; {sleep}");
         let (late, _) = visit(&words, json!({}), Duration::from_millis(300)).await;
-        assert_eq!(late.result, Err(Outcome::Bad(Bad::Timeout)));
+        assert_eq!(late.outcome, Outcome::Bad(Bad::Timeout));
         ends(&sleep).await;
     }
 
@@ -522,7 +521,7 @@ mod tests {
             PATIENT,
         )
         .await;
-        assert_eq!(good.result, Ok(()));
+        assert_eq!(good.outcome, Outcome::Good);
         ends(&sleep).await;
     }
 
@@ -531,7 +530,7 @@ mod tests {
     async fn the_processor_time_of_a_program_is_counted() {
         let words = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
         let (good, time) = visit(words, json!({}), PATIENT).await;
-        assert_eq!(good.result, Ok(()));
+        assert_eq!(good.outcome, Outcome::Good);
         let spent = time.so_far().used;
         // A hundred thousand rounds of a shell take no less anywhere.
         assert!(spent > 5_000, "{spent} µs");
@@ -553,6 +552,6 @@ mod tests {
             seed: 1,
         };
         let visit = client.visit(&book, 0, PATIENT).await.unwrap();
-        assert_eq!(visit.result, Err(Outcome::Void(Void::Unsendable)));
+        assert_eq!(visit.outcome, Outcome::Void(Void::Unsendable));
     }
 }

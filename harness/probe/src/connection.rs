@@ -98,7 +98,7 @@ impl Way {
             }
         }
         let opened = Connection::open(&self.endpoint, concrete.want.limits.headers).await;
-        // Told by whoever opens connections.
+        // Whoever opens a connection reports it.
         let mut connection = opened.map_err(|error| error.outcome())?;
         progress.on = Some(connection.identity());
         if self.mode == Mode::Reused {
@@ -120,7 +120,7 @@ impl Way {
         Ok(connection.send(request).await?)
     }
 
-    /// What a failed request means, after its cause was told.
+    /// What a failed request means. Its cause is reported first.
     fn outcome(&self, error: &NoAnswer) -> Outcome {
         if let Some(observer) = &self.endpoint.observer {
             observe(observer, error);

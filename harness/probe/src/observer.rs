@@ -1,4 +1,4 @@
-//! What connections come to, told once each: how they speak, and why they fail.
+//! Reports how connections speak and why they fail, each finding once.
 //!
 //! Takes every connection of the prober; gives the drill each new finding. A thousand connections that fail for one cause are
 //! one finding.
@@ -44,7 +44,7 @@ impl fmt::Display for Protocol {
     }
 }
 
-/// Who is told.
+/// Reports each new finding.
 #[derive(Debug)]
 pub(crate) struct Observer {
     sink: UnboundedSender<Seen>,

@@ -8,17 +8,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Seen;
-use super::client_stream::ClientStream;
 use super::error::Error;
 use super::observer::Observer;
 use super::reach::Reach;
 use super::running_stream::{Common, RunningStream};
-use super::schedule;
 use super::stall::Stalls;
-use super::stream::{Stream, with_journeys};
+use super::stream::with_journeys;
 use crate::Users;
 use firedrill_model::sample::{Clock, Labels};
-use firedrill_model::scenario::{Action, Journey};
 
 /// Runs every stream until `stop`; then lets what is in flight end, which takes at most the longest timeout.
 ///
@@ -87,37 +84,18 @@ fn raise_priority() {
     let _ = rustix::process::setpriority_process(None, -10);
 }
 
-/// A stream that is ready to begin.
-enum Running {
-    Http(Arc<RunningStream>),
-    Client(Arc<ClientStream>),
-}
-
 /// All streams, on the thread that calls it.
 async fn probe_here(common: &Arc<Common>, stop: &CancellationToken) -> Result<(), Error> {
     let streams = with_journeys(&common.users);
     let count = streams.len();
-    let prepare =
-        |(stream, journey): (Stream, &Journey)| match journey.action() {
-            Some(Action::Http) => RunningStream::new(common, stream, journey, count)
-                .map(|stream| Running::Http(Arc::new(stream))),
-            _ => ClientStream::new(common, stream, journey, count)
-                .map(|stream| Running::Client(Arc::new(stream))),
-        };
+    let prepare = |(stream, journey)| RunningStream::new(common, stream, journey, count).map(Arc::new);
     // All of them before the first begins: a text that cannot be filled sends nothing.
-    let streams: Vec<Running> = streams.into_iter().map(prepare).collect::<Result<_, _>>()?;
+    let streams: Vec<_> = streams.into_iter().map(prepare).collect::<Result<_, _>>()?;
     let tracker = TaskTracker::new();
     let origin = Instant::now();
     for stream in streams {
-        let (tracker_of_stream, stop) = (tracker.clone(), stop.clone());
-        match stream {
-            Running::Http(stream) => {
-                tracker.spawn(async move { schedule::run(&stream, origin, &tracker_of_stream, &stop).await })
-            }
-            Running::Client(stream) => {
-                tracker.spawn(async move { schedule::run(&stream, origin, &tracker_of_stream, &stop).await })
-            }
-        };
+        let (probes, stop) = (tracker.clone(), stop.clone());
+        tracker.spawn(async move { stream.run(origin, &probes, &stop).await });
     }
     tracker.close();
     let report = |since, until| {

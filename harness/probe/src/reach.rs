@@ -34,7 +34,7 @@ impl<E: Into<Endpoint>> From<E> for Reach {
 }
 
 impl Reach {
-    /// The same, with somebody who is told what connections come to.
+    /// The same, with an observer that reports how its connections speak and why they fail.
     pub(super) fn observed(self, observer: &Arc<Observer>) -> Self {
         let observed = |endpoint: Endpoint| endpoint.observed(Arc::clone(observer));
         let services = self.services.into_iter();

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::error::Error;
 use crate::Users;
 use firedrill_model::scenario::{CAPTURE, Template, Texts, record_field};
 
@@ -55,6 +56,12 @@ impl<'p> Book<'p> {
             .count
             .map_or(n, |count| n % u64::from(count.max(1)));
         record_field(records, placeholder, index, self.seed).map(Cow::from)
+    }
+
+    /// A text of probe number `n`.
+    pub(super) fn render(&self, template: &Template, n: u64) -> Result<String, Error> {
+        let rendered = template.render(|placeholder| self.field(placeholder, n));
+        rendered.map_err(|source| Error::template("probe", source))
     }
 
     /// After how many probes the same values come again; `None` when never.

@@ -54,10 +54,10 @@ pub async fn seed(users: &Users, entry: impl Into<Endpoint>, seed: u64) -> Resul
     let entry = entry.into().observed(Arc::new(Observer::new(sink)));
     let way = Way::new(entry, Mode::Reused);
     let book = Book { users, seed };
-    // The last cause that was told, which an outcome alone does not tell.
+    // The last reported cause: an outcome alone does not name it.
     let mut cause = || {
-        let told = std::iter::from_fn(|| seen.try_recv().ok());
-        let causes = told.filter_map(|seen| match seen {
+        let reported = std::iter::from_fn(|| seen.try_recv().ok());
+        let causes = reported.filter_map(|seen| match seen {
             Seen::ConnectionFailed(cause) => Some(cause),
             _ => None,
         });

@@ -10,10 +10,10 @@ use memchr::{memchr_iter, memmem};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::client_stream::{Visit, render};
 use super::dial::not_connected;
 use super::error::Error;
 use super::records::Book;
+use super::visit::Visited;
 use firedrill_model::sample::{Bad, Mode, Outcome};
 use firedrill_model::scenario::{TcpProbe, Template};
 
@@ -56,25 +56,25 @@ impl TcpClient {
     }
 
     /// Asks with record number `n`, for at most `timeout`.
-    pub(super) async fn visit(&self, book: &Book<'_>, n: u64, timeout: Duration) -> Result<Visit, Error> {
-        let text = |template: &Template| render(template, book, n);
+    pub(super) async fn visit(&self, book: &Book<'_>, n: u64, timeout: Duration) -> Result<Visited, Error> {
+        let text = |template: &Template| book.render(template, n);
         let send = self.send.as_ref().map(text).transpose()?;
         let expect = self.expect.as_ref().map(text).transpose()?;
         // Before the connection is made, for which users wait too.
         let sent = Instant::now();
         let mut first = None;
         let attempt = self.attempt(send.as_deref(), expect.as_deref(), &mut first);
-        let result = match tokio::time::timeout(timeout, attempt).await {
-            Ok(result) => result,
-            Err(_) => Err(Outcome::Bad(Bad::Timeout)),
+        let outcome = match tokio::time::timeout(timeout, attempt).await {
+            Ok(Ok(())) => Outcome::Good,
+            Ok(Err(outcome)) => outcome,
+            Err(_) => Outcome::Bad(Bad::Timeout),
         };
-        Ok(Visit {
+        Ok(Visited {
             sent,
             first,
-            ended: Instant::now(),
-            status: 0,
-            result,
-            complaint: None,
+            outcome,
+            // Its end is now.
+            ..Visited::not_sent()
         })
     }
 
@@ -255,7 +255,7 @@ mod tests {
         TcpClient::new(address, mode, &serde_json::from_value(probe).unwrap()).unwrap()
     }
 
-    async fn ask(client: &TcpClient, timeout: Duration) -> Result<(), Outcome> {
+    async fn ask(client: &TcpClient, timeout: Duration) -> Outcome {
         let system = json!({ "summary": "a store", "service": {} });
         let users = Users {
             system: serde_json::from_value(system).unwrap(),
@@ -265,7 +265,7 @@ mod tests {
             users: &users,
             seed: 1,
         };
-        client.visit(&book, 0, timeout).await.unwrap().result
+        client.visit(&book, 0, timeout).await.unwrap().outcome
     }
 
     fn ping() -> Value {
@@ -278,7 +278,7 @@ mod tests {
             let (address, connections) = serve("+PONG\r\n").await;
             let client = client(address, mode, ping());
             for _ in 0..3 {
-                assert_eq!(ask(&client, PATIENT).await, Ok(()));
+                assert_eq!(ask(&client, PATIENT).await, Outcome::Good);
             }
             assert_eq!(connections.load(Ordering::Relaxed), wanted, "{mode:?}");
         }
@@ -290,14 +290,14 @@ mod tests {
         let (address, connections) = serve("+PONG\r\n-ERR\r\n").await;
         let client = client(address, Mode::Reused, ping());
         for _ in 0..5 {
-            assert_eq!(ask(&client, PATIENT).await, Ok(()));
+            assert_eq!(ask(&client, PATIENT).await, Outcome::Good);
         }
         assert_eq!(connections.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn a_wrong_answer_and_a_closed_and_a_missing_one_are_told_apart() {
-        let bad = |bad| Err(Outcome::Bad(bad));
+        let bad = Outcome::Bad;
         let (wrong, _) = serve("-ERR loading\r\n").await;
         assert_eq!(
             ask(&client(wrong, Mode::New, ping()), PATIENT).await,
@@ -327,7 +327,10 @@ mod tests {
             ask(&client(nobody, Mode::New, json!({})), PATIENT).await,
             bad(Bad::Refused)
         );
-        assert_eq!(ask(&client(wrong, Mode::New, json!({})), PATIENT).await, Ok(()));
+        assert_eq!(
+            ask(&client(wrong, Mode::New, json!({})), PATIENT).await,
+            Outcome::Good
+        );
     }
 
     #[test]
@@ -352,7 +355,7 @@ mod tests {
     async fn an_error_is_wrong_before_all_lines_are_there() {
         let (address, _) = serve("-LOADING\r\n").await;
         let probe = json!({ "send": "GET a\r\n", "expect": "a", "lines": 3, "errors": ["-"] });
-        let content = Err(Outcome::Bad(Bad::Content));
+        let content = Outcome::Bad(Bad::Content);
         assert_eq!(ask(&client(address, Mode::New, probe), PATIENT).await, content);
         assert!(!has_error(b"$2\r\na-\r\n", &["-".to_owned()]));
     }

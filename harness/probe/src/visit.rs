@@ -238,6 +238,8 @@ pub(super) struct Visited {
     pub(super) reconnected: bool,
     /// What was written; none for a journey that only reads, or that did not get so far.
     pub(super) write: Option<Written>,
+    /// What a client said of a failure.
+    pub(super) complaint: Option<String>,
 }
 
 /// A write, as far as its user can know.
@@ -253,7 +255,6 @@ pub(super) struct Written {
 pub(super) struct Visit {
     steps: Steps,
     labels: AnswerLabels,
-    deadline: Duration,
     timeout: Duration,
     writes: Option<Writes>,
     /// Each probe sends requests of its own.
@@ -289,7 +290,6 @@ impl Visit {
         Ok(Self {
             steps,
             labels,
-            deadline: journey.deadline.0,
             timeout: journey.timeout.0,
             writes,
             always_new,
@@ -304,7 +304,7 @@ impl Visit {
     /// One probe with the records of number `n`.
     pub(super) async fn make(&self, way: &Way, book: Book<'_>, labels: &Labels, n: u64) -> Visited {
         let mut walk = self.steps.walk(way, Values::of(book, n), self.timeout);
-        let mut visited = Visited::begun();
+        let mut visited = Visited::not_sent();
         while let Some(walked) = walk.next().await {
             let outcome = self.add(&mut visited, &walked, labels);
             if let Some(writes) = self.writes.as_ref().filter(|writes| writes.step == walked.step) {
@@ -319,12 +319,6 @@ impl Visit {
                     captures: walk.captured(&writes.captures),
                 });
             }
-        }
-        // Counted from the sending, as the evidence interval is: a prober that was a little late must not turn a right
-        // answer into a wrong one, and one that was very late is void. Latency counts from the due time.
-        let late = visited.ended.saturating_duration_since(visited.sent) > self.deadline;
-        if late && matches!(visited.outcome, Outcome::Good | Outcome::Fallback) {
-            visited.outcome = Outcome::Bad(Bad::Late);
         }
         visited
     }
@@ -364,8 +358,8 @@ impl Visit {
 }
 
 impl Visited {
-    /// Before the first answer.
-    fn begun() -> Self {
+    /// Nothing was sent, and nothing came.
+    pub(super) fn not_sent() -> Self {
         let now = Instant::now();
         Self {
             sent: now,
@@ -377,6 +371,19 @@ impl Visited {
             rung: Label::NONE,
             reconnected: false,
             write: None,
+            complaint: None,
+        }
+    }
+
+    /// Its outcome when a right answer must come within a deadline.
+    ///
+    /// Counted from the sending, as the evidence interval is: a prober that was a little late must not turn a right answer into a
+    /// wrong one, and one that was very late is void. Latency counts from the due time.
+    pub(super) fn by_deadline(&self, deadline: Duration) -> Outcome {
+        let late = self.ended.saturating_duration_since(self.sent) > deadline;
+        match self.outcome {
+            Outcome::Good | Outcome::Fallback if late => Outcome::Bad(Bad::Late),
+            outcome => outcome,
         }
     }
 }

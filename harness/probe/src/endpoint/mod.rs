@@ -127,7 +127,7 @@ impl Endpoint {
         })
     }
 
-    /// The same, with somebody who is told what connections come to.
+    /// The same, with an observer that reports how its connections speak and why they fail.
     pub(crate) fn observed(self, observer: Arc<Observer>) -> Self {
         Self {
             observer: Some(observer),

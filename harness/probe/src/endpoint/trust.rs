@@ -34,15 +34,18 @@ pub(super) fn listed(
         roots.add(certificate.clone())?;
     }
     let authorities = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider));
-    Ok(Arc::new(Listed {
-        authorities: authorities.build()?,
-        listed,
+    Ok(Arc::new(Verifying {
+        trust: Trust::Listed(authorities.build()?, listed),
+        provider: Arc::clone(provider),
     }))
 }
 
 /// Anybody: the service only has to have the key of the certificate that it shows.
 pub(super) fn anybody(provider: &Arc<CryptoProvider>) -> Verifier {
-    Arc::new(Anybody(Arc::clone(provider)))
+    Arc::new(Verifying {
+        trust: Trust::Anybody,
+        provider: Arc::clone(provider),
+    })
 }
 
 /// A certificate that signed itself has an error without words of its own; what it lacks is an issuer that is known.
@@ -53,8 +56,7 @@ fn plain(error: Error) -> Error {
     }
 }
 
-/// Whether an error says no more than that nobody known issued the certificate. One that has expired is not to be trusted, whoever
-/// lists it.
+/// Whether the only thing wrong with a certificate is its issuer. Listing a certificate does not make it valid after its expiry.
 fn is_about_issuer(error: &Error) -> bool {
     let about = [CertificateError::UnknownIssuer, CertificateError::BadSignature];
     match error {
@@ -65,13 +67,23 @@ fn is_about_issuer(error: &Error) -> bool {
     }
 }
 
+/// Who is trusted.
 #[derive(Debug)]
-struct Listed {
-    authorities: Arc<WebPkiServerVerifier>,
-    listed: Vec<CertificateDer<'static>>,
+enum Trust {
+    /// Listed authorities, and listed certificates themselves.
+    Listed(Arc<WebPkiServerVerifier>, Vec<CertificateDer<'static>>),
+    /// Anybody.
+    Anybody,
 }
 
-impl ServerCertVerifier for Listed {
+/// Whoever is trusted must have the key of the certificate that they show.
+#[derive(Debug)]
+struct Verifying {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifying {
     fn verify_server_cert(
         &self,
         shown: &CertificateDer<'_>,
@@ -80,19 +92,17 @@ impl ServerCertVerifier for Listed {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let verified = self
-            .authorities
-            .verify_server_cert(shown, between, name, ocsp, now);
-        // As an authority, a certificate that signed itself is refused in this place; as a listed one, it is the service's.
-        let is_listed = self.listed.contains(shown);
-        if verified
-            .as_ref()
-            .is_err_and(|error| is_listed && is_about_issuer(error))
-        {
-            verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
+        let Trust::Listed(authorities, listed) = &self.trust else {
             return Ok(ServerCertVerified::assertion());
+        };
+        match authorities.verify_server_cert(shown, between, name, ocsp, now) {
+            // As an authority, a certificate that signed itself is refused in this place; as a listed one, it is the service's.
+            Err(error) if listed.contains(shown) && is_about_issuer(&error) => {
+                verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified.map_err(plain),
         }
-        verified.map_err(plain)
     }
 
     fn verify_tls12_signature(
@@ -101,47 +111,7 @@ impl ServerCertVerifier for Listed {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities
-            .verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.authorities
-            .verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.authorities.supported_verify_schemes()
-    }
-}
-
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
@@ -151,11 +121,13 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
     }
 }

@@ -111,7 +111,7 @@ async fn started(plan: &Plan, backend: &dyn Backend, routes: &[String]) -> Resul
     let mut answered = Vec::new();
     let usual = ROUTES.map(str::to_owned);
     for path in if routes.is_empty() { &usual } else { routes } {
-        // One that does not answer is no route to watch; whoever named it sees that it is missing.
+        // A route without an answer is left out: nobody could watch it.
         if let Ok(answer) = client.get(format!("http://{address}{path}")).send().await {
             answered.push(Route {
                 path: path.clone(),

@@ -100,7 +100,7 @@ impl Draft {
                 build => build,
                 release => release,
                 working_folder => folder,
-                told_where => listens,
+                address_in_env => listens,
                 port => self.found.port,
                 route => &self.route,
                 status => self.status,
@@ -112,7 +112,7 @@ impl Draft {
         Ok(text.trim_end().to_owned() + "\n")
     }
 
-    /// The service's `build`, its release, its working folder, and whether it is told by variables where to listen.
+    /// The service's `build`, its release, its working folder, and whether it gets its address in variables.
     fn service(&self) -> (String, String, Option<&'static str>, bool) {
         // The system file lies two folders below.
         let up = "../..";
@@ -143,13 +143,13 @@ impl Draft {
                 true,
             ),
             Start::Command(words) => {
-                let is_told = words.iter().any(|word| word.contains("{listen"));
+                let has_address = words.iter().any(|word| word.contains("{listen"));
                 let words: Vec<String> = words.iter().map(|word| quoted(&template(word))).collect();
                 (
                     format!("{{ command = [{}] }}", words.join(", ")),
                     current(),
                     Some(up),
-                    !is_told,
+                    !has_address,
                 )
             }
         }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_told_where_to_listen_gets_variables() {
+    fn a_program_without_the_address_among_its_words_gets_it_in_variables() {
         let system = |words: &[&str]| {
             let words = words.iter().map(|word| (*word).to_owned()).collect();
             files(Start::Command(words)).remove(0).1
