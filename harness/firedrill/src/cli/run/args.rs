@@ -27,7 +27,7 @@ pub(in crate::cli) struct Args {
     /// Where services run.
     #[arg(long, alias = "target", value_enum, default_value_t)]
     pub(super) backend: BackendChoice,
-    /// Maximum number of drills at a time [default: three per two cores in containers, four per core as processes].
+    /// Maximum number of drills at a time [default: one per core in containers, four as processes].
     #[arg(short, long, value_name = "NUMBER")]
     pub(super) jobs: Option<usize>,
     /// Repeats of each scenario. Every scenario runs once before any runs again.

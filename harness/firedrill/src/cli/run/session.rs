@@ -53,8 +53,9 @@ impl Session {
             _ if self.args.baseline.is_some() => 1,
             // A drill mostly waits.
             Kind::Process => cores() * 4,
-            // A drill is several containers, and an engine that starts and removes them takes a core for a while.
-            _ => cores() + cores() / 2,
+            // A drill is several containers, and an engine that starts and removes them takes a core for a while. With more
+            // of them at a time, now and then an answer is late for that alone.
+            _ => cores(),
         };
         self.args.jobs.unwrap_or(default).max(1)
     }
